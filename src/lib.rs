@@ -1,1 +1,16 @@
-//! placeholder
+//! `bcmp` compares how LLM serving configurations were predicted to perform with how they do perform.
+//!
+//! Data goes from left to right:
+//!
+//! ```text
+//! api ─ prediction ─┐
+//!       measurement ─┴─ judgement ─ report
+//!                          │
+//! engine (observe → decide → act → record) ─ manifests ─ controller, agent, cli
+//! ```
+
+pub mod api;
+pub mod engine;
+pub mod measurement;
+pub mod prediction;
+pub mod units;

@@ -1,1 +1,4 @@
-fn main() {}
+use kube::CustomResourceExt;
+fn main() {
+    print!("{}", serde_saphyr::to_string(&bcmp::api::BenchmarkComparison::crd()).unwrap_or_default());
+}

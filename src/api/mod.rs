@@ -1,0 +1,55 @@
+//! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and rules; no behaviour.
+
+pub mod conditions;
+pub mod decimal;
+pub mod evidence;
+pub mod execution;
+pub mod spec;
+pub mod status;
+pub mod variants;
+
+pub use decimal::{Decimal, Limit};
+pub use evidence::{EvidenceCode, Finding, Severity};
+pub use execution::*;
+pub use spec::*;
+pub use status::*;
+pub use variants::*;
+
+/// API group of the custom resource.
+pub const GROUP: &str = "bcmp.dev";
+/// The only served version.
+pub const VERSION: &str = "v1alpha1";
+/// Kind of the custom resource.
+pub const KIND: &str = "BenchmarkComparison";
+/// The one field manager of every server-side apply.
+pub const FIELD_MANAGER: &str = "bcmp";
+
+/// Labels the operator puts on its children and on their pods.
+pub mod labels {
+    /// Name of the comparison that owns the object.
+    pub const COMPARISON: &str = "bcmp.dev/comparison";
+    /// Number of the run.
+    pub const RUN: &str = "bcmp.dev/run";
+    /// Name of the variant, on objects that belong to one.
+    pub const VARIANT: &str = "bcmp.dev/variant";
+    /// Number of the attempt, on objects that are created anew for each.
+    pub const ATTEMPT: &str = "bcmp.dev/attempt";
+    /// What the object is for: plan, generate, configurations, server, load, results, report, publish.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// Recommended labels with fixed values.
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// See [`NAME`].
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// See [`NAME`].
+    pub const PART_OF: &str = "app.kubernetes.io/part-of";
+    /// Label of Dynamo's operator on the pods of a DynamoGraphDeployment.
+    pub const DYNAMO_GRAPH: &str = "nvidia.com/dynamo-graph-deployment-name";
+}
+
+/// Annotations people and tools set on a comparison.
+pub mod annotations {
+    /// Any new non-empty token starts a run.
+    pub const RUN_REQUESTED: &str = "bcmp.dev/run-requested";
+    /// Number of the run to cancel.
+    pub const CANCEL_REQUESTED: &str = "bcmp.dev/cancel-requested";
+}

@@ -1,0 +1,277 @@
+//! `spec.variants`: what is compared, and where each configuration comes from.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One configuration under test.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Variant {
+    /// Unique within the comparison; part of the names of Services.
+    #[schemars(length(min = 1, max = 14), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Baseline or candidate.
+    pub role: Role,
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// What cannot be read from manifests or an endpoint; fills gaps, never overrides what was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<ShapeHint>,
+    /// Changes of the generated or given manifests, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub patches: Vec<Patch>,
+}
+
+/// Part a variant plays in the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Role {
+    /// What the candidates are compared with.
+    Baseline,
+    /// What is compared with the baseline.
+    Candidate,
+}
+
+/// Where a configuration comes from.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is only for type Recommended: change the type or remove it"),
+    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests belongs to type Manifests, and is needed there: name a ConfigMap or give inline manifests"),
+    validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint belongs to type Endpoint, and is needed there: give url and gpus")
+)]
+pub struct Source {
+    /// Kind of source.
+    #[serde(rename = "type")]
+    pub kind: SourceKind,
+    /// Settings of type Recommended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<Recommended>,
+    /// Settings of type Manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifests: Option<Manifests>,
+    /// Settings of type Endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+/// Kind of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SourceKind {
+    /// The predictor's smallest shape that fits the model, as many replicas as the GPUs allow.
+    Naive,
+    /// A row of the predictor's ranking.
+    Recommended,
+    /// Manifests of yours.
+    Manifests,
+    /// A server that already runs. Measured, never touched.
+    Endpoint,
+}
+
+/// Which row of the predictor's ranking.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommended {
+    /// Ranking to take it from.
+    #[serde(default)]
+    pub serving_mode: ServingMode,
+    /// Place in the ranking, 1 is best.
+    #[serde(default = "default_rank")]
+    #[schemars(range(min = 1, max = 10))]
+    pub rank: i32,
+}
+
+fn default_rank() -> i32 {
+    1
+}
+
+/// How prefill and decode are spread over workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ServingMode {
+    /// Each worker does both.
+    #[default]
+    Aggregated,
+    /// Separate workers for prefill and decode.
+    Disaggregated,
+    /// Whichever the predictor ranks higher.
+    Best,
+}
+
+/// Manifests of yours: a DynamoGraphDeployment, or Deployments, Services and ConfigMaps.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("give either manifests.inline or manifests.configMapName"),
+    validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key needs manifests.configMapName")
+)]
+pub struct Manifests {
+    /// ConfigMap that holds the manifests; read once, when a run starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub config_map_name: Option<String>,
+    /// Key in the ConfigMap. Unset: its only key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: Option<String>,
+    /// The manifests, as YAML documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 65536))]
+    pub inline: Option<String>,
+}
+
+/// A server that already runs.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Base URL of an OpenAI-compatible API, for example `http://frontend.models.svc:8000`.
+    #[schemars(length(min = 8, max = 512), regex(pattern = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"))]
+    pub url: String,
+    /// GPUs the server holds; throughput is divided by it.
+    #[schemars(range(min = 1, max = 1024))]
+    pub gpus: i32,
+}
+
+/// What cannot be read from manifests or an endpoint.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShapeHint {
+    /// GPUs that share each layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub tensor_parallel: Option<i32>,
+    /// Pipeline stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub pipeline_parallel: Option<i32>,
+    /// Engines that share the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub replicas: Option<i32>,
+    /// Requests an engine works on at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_batch_size: Option<i32>,
+    /// Tokens an engine works on in one step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_num_tokens: Option<i32>,
+    /// Type of the weights, for example `bfloat16` or `fp8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub weights: Option<String>,
+    /// Type of the KV cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub kv_cache: Option<String>,
+}
+
+/// A change of one object of a variant's manifests.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.operations) != has(self.removeLines)").message("a patch has either operations (JSON Patch) or removeLines"))]
+pub struct Patch {
+    /// The object that is changed; exactly one must match.
+    pub target: PatchTarget,
+    /// JSON Patch (RFC 6902) operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub operations: Option<Vec<PatchOperation>>,
+    /// Removes lines from a string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove_lines: Option<RemoveLines>,
+}
+
+/// The object a patch changes.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PatchTarget {
+    /// Kind of the object, for example `DynamoGraphDeployment`.
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+    /// Name in the manifest. Unset: the only object of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: Option<String>,
+}
+
+/// One JSON Patch operation.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy need from"),
+    validation = Rule::new("!(self.op in ['add', 'replace', 'test']) || has(self.value)").message("the operations add, replace and test need value")
+)]
+pub struct PatchOperation {
+    /// Operation.
+    pub op: PatchOp,
+    /// JSON pointer of what is changed.
+    #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
+    pub path: String,
+    /// JSON pointer of the origin, for move and copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
+    pub from: Option<String>,
+    /// Any JSON value, for add, replace and test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_value")]
+    pub value: Option<serde_json::Value>,
+}
+
+fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// Name of a JSON Patch operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PatchOp {
+    /// Adds a member or element.
+    Add,
+    /// Removes what is there.
+    Remove,
+    /// Replaces what is there.
+    Replace,
+    /// Moves from another place.
+    Move,
+    /// Copies from another place.
+    Copy,
+    /// Fails unless the value is there.
+    Test,
+}
+
+/// Removes the lines of a string that contain a text.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveLines {
+    /// JSON pointer of the string.
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^/.*$"))]
+    pub pointer: String,
+    /// Lines that contain this text are removed; at least one must.
+    #[schemars(length(min = 1, max = 256))]
+    pub matching: String,
+}
+
+/// The guide's two: a naive baseline and the predictor's best.
+pub fn default_variants() -> Vec<Variant> {
+    let variant = |name: &str, role, source| Variant { name: name.into(), role, source, shape: None, patches: vec![] };
+    vec![
+        variant(
+            "baseline",
+            Role::Baseline,
+            Source { kind: SourceKind::Naive, recommended: None, manifests: None, endpoint: None },
+        ),
+        variant(
+            "optimized",
+            Role::Candidate,
+            Source {
+                kind: SourceKind::Recommended,
+                recommended: Some(Recommended { serving_mode: ServingMode::Aggregated, rank: 1 }),
+                manifests: None,
+                endpoint: None,
+            },
+        ),
+    ]
+}

@@ -1,0 +1,3 @@
+//! The lifecycle of a comparison, as pure functions of what was observed.
+
+pub mod plan;

@@ -1,0 +1,57 @@
+//! What generation hands over: for each variant the manifests to deploy and what is predicted for them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Prediction, Shape};
+
+/// Version of the document's layout; readers accept this one and the one before.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Key of the document in the configurations ConfigMap.
+pub const KEY: &str = "configurations.json";
+
+/// Output of the generate Job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Configurations {
+    /// Layout of this document.
+    pub schema_version: u32,
+    /// Load tool and version, as the load image reports them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_tool: Option<String>,
+    /// One entry for each variant, in the order of the spec.
+    pub variants: Vec<Configuration>,
+}
+
+/// One variant as it is to be deployed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Configuration {
+    /// Name of the variant.
+    pub variant: String,
+    /// What came of it.
+    pub outcome: GenerationOutcome,
+}
+
+/// What came of generating a variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "result")]
+pub enum GenerationOutcome {
+    /// It can be deployed.
+    Ready {
+        /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
+        objects: Vec<serde_json::Value>,
+        /// What is deployed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<Shape>,
+        /// What is predicted for it.
+        prediction: Prediction,
+    },
+    /// It cannot: a result, not an accident.
+    Refused {
+        /// CamelCase reason, for example `NoFeasibleConfiguration`.
+        reason: String,
+        /// What was found, by how much it misses, and what to do.
+        message: String,
+    },
+}

@@ -1,0 +1,59 @@
+//! Physical quantities as types: finite, non-negative, one unit each.
+
+use serde::{Deserialize, Serialize};
+
+/// A number that is NaN, infinite or negative where a quantity was expected.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{0} is not a finite, non-negative number")]
+pub struct NotAQuantity(pub f64);
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(try_from = "f64", into = "f64")]
+        pub struct $name(f64);
+
+        impl $name {
+            /// Wraps a finite, non-negative number.
+            pub fn new(value: f64) -> Result<Self, NotAQuantity> {
+                if value.is_finite() && value >= 0.0 { Ok(Self(value)) } else { Err(NotAQuantity(value)) }
+            }
+
+            /// The number in this unit.
+            pub const fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = NotAQuantity;
+            fn try_from(value: f64) -> Result<Self, NotAQuantity> {
+                Self::new(value)
+            }
+        }
+
+        impl From<$name> for f64 {
+            fn from(quantity: $name) -> f64 {
+                quantity.0
+            }
+        }
+    };
+}
+
+quantity! {
+    /// Milliseconds.
+    Milliseconds
+}
+quantity! {
+    /// Tokens per second.
+    TokensPerSecond
+}
+quantity! {
+    /// Requests per second.
+    RequestsPerSecond
+}
+quantity! {
+    /// Percent, not signed.
+    Percent
+}
