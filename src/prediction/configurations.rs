@@ -38,15 +38,7 @@ pub struct Configuration {
 #[serde(rename_all = "camelCase", tag = "result")]
 pub enum GenerationOutcome {
     /// It can be deployed.
-    Ready {
-        /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
-        objects: Vec<serde_json::Value>,
-        /// What is deployed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        shape: Option<Shape>,
-        /// What is predicted for it.
-        prediction: Prediction,
-    },
+    Ready(Box<Ready>),
     /// It cannot: a result, not an accident.
     Refused {
         /// CamelCase reason, for example `NoFeasibleConfiguration`.
@@ -54,4 +46,17 @@ pub enum GenerationOutcome {
         /// What was found, by how much it misses, and what to do.
         message: String,
     },
+}
+
+/// A variant that can be deployed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
+    pub objects: Vec<serde_json::Value>,
+    /// What is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// What is predicted for it.
+    pub prediction: Prediction,
 }
