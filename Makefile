@@ -1,0 +1,21 @@
+# The test cluster: a real Kubernetes of one node. What each target does is said in tests/cluster/README.md.
+# NAME picks one of several clusters, SIZE is node (root) or control-plane.
+NAME ?= default
+SIZE ?= node
+cluster = tests/cluster/cluster
+
+.PHONY: up down clean-cluster status kubeconfig
+
+up:
+	$(if $(filter node,$(SIZE)),tests/cluster/packages)
+	$(cluster) up --size $(SIZE) --name $(NAME)
+
+down clean-cluster:
+	$(cluster) down --name $(NAME)
+
+status:
+	$(cluster) status --name $(NAME)
+
+# make -s kubeconfig: only the path
+kubeconfig:
+	@$(cluster) kubeconfig --name $(NAME)

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Words to people, on stderr: stdout belongs to what a command is asked to print.
+
+say() { printf '%s\n' "cluster: $*" >&2; }
+
+die() {
+    printf '%s\n' "cluster: error: $*" >&2
+    exit 1
+}
+
+# need_command COMMAND WHAT
+need_command() {
+    command -v "$1" >/dev/null || die "$1 is missing: install $2"
+}
+
+# wait_for SECONDS COMMAND…: true as soon as the command is, false when the time is over.
+wait_for() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.2
+    done
+}
