@@ -9,8 +9,11 @@
 //! engine (observe → decide → act → record) ─ manifests ─ controller, agent, cli
 //! ```
 
+pub mod agent;
 pub mod api;
+pub mod cli;
 pub mod engine;
+pub mod manifests;
 pub mod measurement;
 pub mod prediction;
 pub mod units;

@@ -1,4 +1,7 @@
-use kube::CustomResourceExt;
-fn main() {
-    print!("{}", serde_saphyr::to_string(&bcmp::api::BenchmarkComparison::crd()).unwrap_or_default());
+//! The binary `bcmp`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bcmp::cli::run()
 }

@@ -1,6 +1,7 @@
 //! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and rules; no behaviour.
 
 pub mod conditions;
+pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;

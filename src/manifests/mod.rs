@@ -1,0 +1,3 @@
+//! The objects a run creates.
+
+pub mod agent_contract;
