@@ -3,11 +3,14 @@
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
 
 pub mod configurations;
+pub mod curve;
+
+pub use curve::{Curve, CurveError, CurvePoint, PredictedLevel};
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::Finding;
-use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use crate::units::{Milliseconds, TokensPerSecond};
 
 /// What is deployed, as read from its manifests (or hinted by the user).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,20 +102,6 @@ pub struct Claim {
     pub point: Point,
 }
 
-/// The estimate of one replica as deployed with `in_flight` requests.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CurvePoint {
-    /// Requests in flight in the replica, q ≥ 1.
-    pub in_flight: u32,
-    /// Mean time to first token.
-    pub ttft: Milliseconds,
-    /// Mean time per output token after the first.
-    pub tpot: Milliseconds,
-    /// Requests the replica completes each second.
-    pub request_rate: RequestsPerSecond,
-}
-
 /// What the predictor says of a variant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -146,29 +135,4 @@ pub struct Origin {
     /// Type of the KV cache the prediction assumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_cache: Option<String>,
-}
-
-/// Estimates over the requests in flight of one replica, and how many replicas share the load.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Curve {
-    /// By `in_flight`, ascending, at least one.
-    pub points: Vec<CurvePoint>,
-    /// Engines that share the load.
-    pub replicas: u32,
-    /// GPUs held by the whole deployment.
-    pub gpus: u32,
-    /// Requests a replica can work on at once: min(max batch size, what the KV cache holds).
-    pub capacity: u32,
-    /// Output tokens of each request.
-    pub output_tokens: u32,
-}
-
-/// The prediction at one concurrency.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PredictedLevel {
-    /// Latency and throughput.
-    pub point: Point,
-    /// Beyond what the engine holds (METHOD §2): shown, never judged, never "met".
-    pub beyond_operating_point: bool,
 }

@@ -1,0 +1,425 @@
+//! The estimate of what is deployed at any concurrency (METHOD §2).
+
+use serde::{Deserialize, Serialize};
+
+use super::Point;
+use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+
+/// The estimate of one replica as deployed with `in_flight` requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CurvePoint {
+    /// Requests in flight in the replica, q ≥ 1.
+    pub in_flight: u32,
+    /// Mean time to first token.
+    pub ttft: Milliseconds,
+    /// Mean time per output token after the first.
+    pub tpot: Milliseconds,
+    /// Requests the replica completes each second.
+    pub request_rate: RequestsPerSecond,
+}
+
+/// Estimates over the requests in flight of one replica, and how many replicas share the load.
+///
+/// A disaggregated deployment is one "replica": its prefill and decode workers serve the same requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "Unchecked")]
+pub struct Curve {
+    /// By `in_flight`, ascending; the last one is at the replica's capacity.
+    points: Vec<CurvePoint>,
+    replicas: u32,
+    gpus: u32,
+    output_tokens: u32,
+}
+
+/// The prediction at one concurrency.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PredictedLevel {
+    /// Latency and throughput.
+    pub point: Point,
+    /// Beyond what the engine holds (METHOD §2): shown, never judged, never "met".
+    pub beyond_operating_point: bool,
+}
+
+/// Why estimates do not make a curve.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum CurveError {
+    /// No estimate at all.
+    #[error("the predicted curve has no points")]
+    Empty,
+    /// Two estimates for the same requests in flight, or out of order.
+    #[error("the predicted curve is not ascending: {next} requests in flight after {previous}")]
+    NotAscending {
+        /// Requests in flight of a point.
+        previous: u32,
+        /// Requests in flight of the next.
+        next: u32,
+    },
+    /// A quantity that must be positive is zero.
+    #[error("the predicted curve has {quantity} 0 with {in_flight} requests in flight")]
+    NotPositive {
+        /// Which one.
+        quantity: &'static str,
+        /// Where.
+        in_flight: u32,
+    },
+    /// Replicas, GPUs or output tokens are zero.
+    #[error("a predicted curve needs {0} of at least 1")]
+    NoScale(&'static str),
+}
+
+impl Curve {
+    /// A curve of one replica's estimates, which end at its capacity, for `replicas` of them on `gpus` GPUs in all,
+    /// with requests of `output_tokens`.
+    pub fn new(points: Vec<CurvePoint>, replicas: u32, gpus: u32, output_tokens: u32) -> Result<Self, CurveError> {
+        if points.is_empty() {
+            return Err(CurveError::Empty);
+        }
+        for (what, value) in [("replicas", replicas), ("GPUs", gpus), ("output tokens", output_tokens)] {
+            if value == 0 {
+                return Err(CurveError::NoScale(what));
+            }
+        }
+        for point in &points {
+            let quantities = [
+                ("requests in flight", f64::from(point.in_flight)),
+                ("TTFT", point.ttft.get()),
+                ("TPOT", point.tpot.get()),
+                ("request rate", point.request_rate.get()),
+            ];
+            if let Some((quantity, _)) = quantities.into_iter().find(|(_, value)| *value <= 0.0) {
+                return Err(CurveError::NotPositive { quantity, in_flight: point.in_flight });
+            }
+        }
+        for (previous, next) in points.iter().zip(points.iter().skip(1)) {
+            if previous.in_flight >= next.in_flight {
+                return Err(CurveError::NotAscending { previous: previous.in_flight, next: next.in_flight });
+            }
+        }
+        Ok(Self { points, replicas, gpus, output_tokens })
+    }
+
+    /// One replica's estimates, ascending by requests in flight.
+    pub fn points(&self) -> &[CurvePoint] {
+        &self.points
+    }
+
+    /// Engines that share the load.
+    pub fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// GPUs held by the whole deployment.
+    pub fn gpus(&self) -> u32 {
+        self.gpus
+    }
+
+    /// Output tokens of each request.
+    pub fn output_tokens(&self) -> u32 {
+        self.output_tokens
+    }
+
+    /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds).
+    pub fn capacity(&self) -> u32 {
+        self.points.last().map_or(0, |last| last.in_flight.saturating_mul(self.replicas))
+    }
+
+    /// The prediction with `concurrency` requests in flight over the whole deployment; 0 is read as 1.
+    ///
+    /// Requests are spread as evenly as whole numbers allow: of c = qR + r, r replicas hold q + 1 and the others q.
+    /// Throughputs add; latencies are means over the requests that complete. Beyond capacity throughput and TPOT
+    /// stay, and requests queue for (c − C) ÷ request rate.
+    pub fn at(&self, concurrency: u32) -> PredictedLevel {
+        let capacity = self.capacity();
+        let held = concurrency.clamp(1, capacity.max(1));
+        let load = self.spread(held);
+        let queued = concurrency.saturating_sub(held);
+        let waiting = f64::from(queued) / load.request_rate * 1000.0;
+        let tokens = load.request_rate * f64::from(self.output_tokens) / f64::from(self.gpus);
+        PredictedLevel {
+            point: Point {
+                ttft: Milliseconds::new(load.ttft + waiting).unwrap_or_default(),
+                tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
+                tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
+            },
+            beyond_operating_point: queued > 0,
+        }
+    }
+
+    /// All replicas together with `held` ≤ capacity requests in flight.
+    fn spread(&self, held: u32) -> Estimate {
+        let (each, more) = (held / self.replicas, held % self.replicas);
+        let parts = [(more, each + 1), (self.replicas - more, each)];
+        let busy = parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0);
+        let mut sum = Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
+        for (replicas, in_flight) in busy {
+            let one = self.replica(in_flight);
+            let rate = f64::from(replicas) * one.request_rate;
+            sum.ttft += rate * one.ttft;
+            sum.tpot += rate * one.tpot;
+            sum.request_rate += rate;
+        }
+        Estimate { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
+    }
+
+    /// One replica with `in_flight` requests, interpolated on log-log axes. Below the first point latencies are the
+    /// first point's, and the rate is in proportion to the requests (Little's law).
+    fn replica(&self, in_flight: u32) -> Estimate {
+        let above = self.points.partition_point(|point| point.in_flight < in_flight);
+        match (above.checked_sub(1).and_then(|below| self.points.get(below)), self.points.get(above)) {
+            (Some(below), Some(above)) => between(below, above, f64::from(in_flight)),
+            (None, Some(first)) => {
+                let share = f64::from(in_flight) / f64::from(first.in_flight);
+                let first = Estimate::from(first);
+                Estimate { request_rate: first.request_rate * share, ..first }
+            }
+            (Some(last), None) => Estimate::from(last),
+            (None, None) => Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
+        }
+    }
+}
+
+/// A point in plain numbers: milliseconds, milliseconds, requests per second.
+#[derive(Clone, Copy)]
+struct Estimate {
+    ttft: f64,
+    tpot: f64,
+    request_rate: f64,
+}
+
+impl From<&CurvePoint> for Estimate {
+    fn from(point: &CurvePoint) -> Self {
+        Self { ttft: point.ttft.get(), tpot: point.tpot.get(), request_rate: point.request_rate.get() }
+    }
+}
+
+fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> Estimate {
+    let (x0, x1) = (f64::from(below.in_flight), f64::from(above.in_flight));
+    let weight = (in_flight / x0).ln() / (x1 / x0).ln();
+    let (a, b) = (Estimate::from(below), Estimate::from(above));
+    // The points themselves are given back to the last digit.
+    let mix = |y0: f64, y1: f64| if weight >= 1.0 { y1 } else { y0 * (y1 / y0).powf(weight) };
+    Estimate { ttft: mix(a.ttft, b.ttft), tpot: mix(a.tpot, b.tpot), request_rate: mix(a.request_rate, b.request_rate) }
+}
+
+/// A curve as it is read, before it is checked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Unchecked {
+    points: Vec<CurvePoint>,
+    replicas: u32,
+    gpus: u32,
+    output_tokens: u32,
+}
+
+impl TryFrom<Unchecked> for Curve {
+    type Error = CurveError;
+
+    fn try_from(read: Unchecked) -> Result<Self, CurveError> {
+        Self::new(read.points, read.replicas, read.gpus, read.output_tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn point(in_flight: u32, ttft: f64, tpot: f64, request_rate: f64) -> CurvePoint {
+        CurvePoint {
+            in_flight,
+            ttft: Milliseconds::new(ttft).unwrap(),
+            tpot: Milliseconds::new(tpot).unwrap(),
+            request_rate: RequestsPerSecond::new(request_rate).unwrap(),
+        }
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+    }
+
+    /// The guide's baseline, 8 × TP1: in flight, TTFT, TPOT and tokens per second of one worker at 4000/500, as
+    /// aiconfigurator 0.12.0 estimates them. It counts 499 tokens a request.
+    const BASELINE: [(u32, f64, f64, f64); 5] = [
+        (1, 718.855, 18.769, 51.209),
+        (2, 739.8, 20.04, 96.2),
+        (7, 841.0, 24.94, 258.0),
+        (13, 960.5, 30.60, 396.6),
+        (32, 1344.5, 49.14, 623.9),
+    ];
+
+    fn baseline() -> Curve {
+        let points = BASELINE.map(|(q, ttft, tpot, tokens)| point(q, ttft, tpot, tokens / 499.0)).to_vec();
+        Curve::new(points, 8, 8, 500).unwrap()
+    }
+
+    #[rstest]
+    // c = 10 on 8 replicas: two hold 2, six hold 1. With ⌈c/R⌉ everywhere it would be 769, with everything at 1, 410.
+    #[case(10, 2.0 * 96.2 + 6.0 * 51.209)]
+    #[case(8, 8.0 * 51.209)]
+    #[case(3, 3.0 * 51.209)]
+    #[case(1, 51.209)]
+    #[case(16, 8.0 * 96.2)]
+    #[case(256, 8.0 * 623.9)]
+    fn throughputs_of_unevenly_loaded_replicas_add(#[case] concurrency: u32, #[case] worker_tokens: f64) {
+        let level = baseline().at(concurrency);
+        let tokens = level.point.tokens_per_second_per_gpu.get() * 8.0;
+        assert!(close(tokens, worker_tokens * 500.0 / 499.0), "{tokens} for c = {concurrency}");
+        assert!(!level.beyond_operating_point);
+    }
+
+    #[test]
+    fn the_method_s_example_is_500_tokens_per_second() {
+        let tokens = baseline().at(10).point.tokens_per_second_per_gpu.get() * 8.0;
+        assert_eq!(tokens.round(), 501.0, "500 within the tool's rounding and its 499 tokens a request");
+    }
+
+    #[test]
+    fn latencies_are_means_over_completed_requests() {
+        let level = baseline().at(10);
+        let (fast, slow) = (6.0 * 51.209, 2.0 * 96.2);
+        assert!(close(level.point.tpot.get(), (fast * 18.769 + slow * 20.04) / (fast + slow)));
+        assert!(close(level.point.ttft.get(), (fast * 718.855 + slow * 739.8) / (fast + slow)));
+    }
+
+    #[test]
+    fn idle_replicas_do_not_count() {
+        assert!(close(baseline().at(3).point.tpot.get(), 18.769));
+    }
+
+    #[test]
+    fn between_points_a_power_law_holds() {
+        let law = |q: u32| {
+            let x = f64::from(q);
+            point(q, 100.0 * x.powf(0.3), 5.0 * x.powf(0.2), 0.2 * x.powf(0.7))
+        };
+        let curve = Curve::new(vec![law(1), law(4), law(64)], 1, 8, 500).unwrap();
+        for q in 1..=64 {
+            let level = curve.at(q);
+            assert!(close(level.point.ttft.get(), law(q).ttft.get()));
+            assert!(close(level.point.tpot.get(), law(q).tpot.get()));
+            assert!(close(level.point.tokens_per_second_per_gpu.get(), law(q).request_rate.get() * 500.0 / 8.0));
+        }
+    }
+
+    #[test]
+    fn below_the_first_point_latency_stays_and_the_rate_is_in_proportion() {
+        let curve = Curve::new(vec![point(4, 100.0, 5.0, 2.0)], 1, 1, 10).unwrap();
+        let level = curve.at(1);
+        assert_eq!(level.point.ttft.get(), 100.0);
+        assert_eq!(level.point.tokens_per_second_per_gpu.get(), 5.0);
+    }
+
+    #[test]
+    fn beyond_capacity_only_the_queue_grows() {
+        let curve = baseline();
+        let full = curve.at(256);
+        let beyond = curve.at(300);
+        assert_eq!(curve.capacity(), 256);
+        assert_eq!(beyond.point.tpot, full.point.tpot);
+        assert_eq!(beyond.point.tokens_per_second_per_gpu, full.point.tokens_per_second_per_gpu);
+        let rate = 8.0 * 623.9 / 499.0;
+        assert!(close(beyond.point.ttft.get() - full.point.ttft.get(), 44.0 / rate * 1000.0));
+        assert!(beyond.beyond_operating_point && !full.beyond_operating_point);
+    }
+
+    #[test]
+    fn zero_is_read_as_one() {
+        assert_eq!(baseline().at(0), baseline().at(1));
+    }
+
+    #[rstest]
+    #[case(vec![], 1, 1, 1, CurveError::Empty)]
+    #[case(vec![point(1, 1.0, 1.0, 1.0)], 0, 1, 1, CurveError::NoScale("replicas"))]
+    #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 0, 1, CurveError::NoScale("GPUs"))]
+    #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 1, 0, CurveError::NoScale("output tokens"))]
+    #[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "requests in flight", in_flight: 0 })]
+    #[case(vec![point(3, 0.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TTFT", in_flight: 3 })]
+    #[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", in_flight: 3 })]
+    #[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", in_flight: 3 })]
+    #[case(vec![point(2, 1.0, 1.0, 1.0), point(2, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotAscending { previous: 2, next: 2 })]
+    fn what_is_no_curve_is_refused(
+        #[case] points: Vec<CurvePoint>,
+        #[case] replicas: u32,
+        #[case] gpus: u32,
+        #[case] output_tokens: u32,
+        #[case] expected: CurveError,
+    ) {
+        assert_eq!(Curve::new(points.clone(), replicas, gpus, output_tokens), Err(expected));
+        let json =
+            serde_json::json!({"points": points, "replicas": replicas, "gpus": gpus, "outputTokens": output_tokens});
+        let error = serde_json::from_value::<Curve>(json).unwrap_err();
+        assert_eq!(error.to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_curve_survives_json() {
+        let json = serde_json::to_string(&baseline()).unwrap();
+        assert_eq!(serde_json::from_str::<Curve>(&json).unwrap(), baseline());
+    }
+
+    /// Curves as an engine has them: with more in flight, more throughput and higher latencies.
+    fn engine() -> impl Strategy<Value = Curve> {
+        let steps = prop::collection::vec((1u32..40, 0.0..0.9f64, 1.0..1.5f64, 1.0..1.5f64), 1..12);
+        (steps, 1u32..20, 1u32..9, 2u32..2000).prop_map(|(steps, replicas, gpus_each, output_tokens)| {
+            let mut last = (1u32, 100.0, 5.0, 0.2);
+            let mut points = vec![point(last.0, last.1, last.2, last.3)];
+            for (more, growth, ttft, tpot) in steps {
+                let in_flight = last.0 + more;
+                let ratio = f64::from(in_flight) / f64::from(last.0);
+                last = (in_flight, last.1 * ttft, last.2 * tpot, last.3 * ratio.powf(growth));
+                points.push(point(last.0, last.1, last.2, last.3));
+            }
+            Curve::new(points, replicas, replicas * gpus_each, output_tokens).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn more_load_is_never_less_throughput(curve in engine(), c in 1u32..8000) {
+            let (one, more) = (curve.at(c).point, curve.at(c + 1).point);
+            let slack = 1.0 - 1e-12;
+            prop_assert!(more.tokens_per_second_per_gpu.get() >= one.tokens_per_second_per_gpu.get() * slack);
+        }
+
+        #[test]
+        fn latencies_lie_between_those_of_the_fullest_and_the_emptiest_replica(curve in engine(), c in 1u32..800) {
+            let c = c.min(curve.capacity());
+            let one = Curve::new(curve.points().to_vec(), 1, 1, 2).unwrap();
+            let (low, high) = (one.at((c / curve.replicas()).max(1)).point, one.at(c.div_ceil(curve.replicas())).point);
+            let mean = curve.at(c).point;
+            prop_assert!(mean.tpot.get() >= low.tpot.get() * (1.0 - 1e-12) && mean.tpot.get() <= high.tpot.get() * (1.0 + 1e-12));
+            prop_assert!(mean.ttft.get() >= low.ttft.get() * (1.0 - 1e-12) && mean.ttft.get() <= high.ttft.get() * (1.0 + 1e-12));
+        }
+
+        #[test]
+        fn at_capacity_nothing_jumps(curve in engine()) {
+            let (full, one_more) = (curve.at(curve.capacity()), curve.at(curve.capacity() + 1));
+            let rate = full.point.tokens_per_second_per_gpu.get() * f64::from(curve.gpus()) / f64::from(curve.output_tokens());
+            prop_assert!(!full.beyond_operating_point && one_more.beyond_operating_point);
+            prop_assert!(close(one_more.point.ttft.get(), full.point.ttft.get() + 1000.0 / rate));
+            prop_assert_eq!(one_more.point.tpot, full.point.tpot);
+        }
+
+        #[test]
+        fn twice_the_deployment_carries_twice_the_load(curve in engine(), c in 1u32..4000) {
+            let twice = Curve::new(curve.points().to_vec(), curve.replicas() * 2, curve.gpus() * 2, curve.output_tokens()).unwrap();
+            let (one, two) = (curve.at(c), twice.at(2 * c));
+            prop_assert!(close(one.point.tpot.get(), two.point.tpot.get()));
+            prop_assert!(close(one.point.ttft.get(), two.point.ttft.get()));
+            prop_assert!(close(one.point.tokens_per_second_per_gpu.get(), two.point.tokens_per_second_per_gpu.get()));
+            prop_assert_eq!(one.beyond_operating_point, two.beyond_operating_point);
+        }
+
+        #[test]
+        fn estimates_themselves_are_given_back(curve in engine()) {
+            for point in curve.points() {
+                let level = curve.at(point.in_flight * curve.replicas());
+                prop_assert!(close(level.point.ttft.get(), point.ttft.get()));
+                prop_assert!(close(level.point.tpot.get(), point.tpot.get()));
+            }
+        }
+    }
+}
