@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::agent;
-use crate::manifests::agent_contract::BINARY_DIR;
 
 /// Compares how LLM serving configurations were predicted to perform with how they do perform.
 #[derive(Parser)]
@@ -35,7 +34,7 @@ enum AgentCommand {
 #[derive(Args)]
 struct InstallArguments {
     /// Directory that receives the binary `bcmp`
-    #[arg(value_name = "DIR", default_value = BINARY_DIR)]
+    #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 

@@ -1,168 +1,117 @@
-//! What the pods' manifests and the agent inside them agree on: paths, arguments, names, messages.
+//! What the builders of pods and the agent inside them agree on: argv, environment, directories, files and exit codes.
 //!
-//! ```text
-//! initContainer  install   agent image   bcmp agent install /bcmp            → volume "agent"
-//! native sidecar publish   agent image   /bcmp/bcmp agent publish …          token; outbox read-only, published
-//! container      generate  predictor     /bcmp/bcmp agent generate …         outbox, published read-only, work
-//!             or load      load image    /bcmp/bcmp agent load …             outbox, published read-only, work
-//! ```
+//! A pod of ours has these containers:
 //!
-//! The tool container writes what is to be published into the outbox; the sidecar, which alone has a token, puts it into
-//! the output ConfigMap and answers with a file in `published`. Each side mounts the other's directory read-only.
+//! 1. `install` (agent image): `<entry point> agent install /bcmp` copies the binary to [`BINARY`].
+//! 2. `probe-load-tool` (load image, generate pods only): `/bcmp/bcmp agent probe-load-tool` writes [`LOAD_TOOL_FILE`].
+//! 3. `publish` (agent image, a native sidecar, holds the only token): `/bcmp/bcmp agent publish --namespace N
+//!    --config-map M` reads [`OUTBOX_DIR`], writes [`PUBLISHED_DIR`]. Its startup probe is
+//!    `/bcmp/bcmp agent publish --check`, which succeeds once [`READY_FILE`] exists.
+//! 4. `generate` (predictor image): `/bcmp/bcmp agent generate`, or
+//!    `load` (load image): `/bcmp/bcmp agent load --variant V --attempt A --round R --url U`.
+//!
+//! Directories go one way only: the tool's container writes the outbox and reads what was published, the sidecar the
+//! other way round. Neither can forge what the other says.
 
-use serde::{Deserialize, Serialize};
-
-/// Where the volume with the agent's binary is mounted, in every container that runs it.
+/// Directory the binary is installed into; an emptyDir, read-only but for `install`.
 pub const BINARY_DIR: &str = "/bcmp";
-/// The agent's binary in containers that mount [`BINARY_DIR`].
+/// The installed binary.
 pub const BINARY: &str = "/bcmp/bcmp";
-/// What the tool container wants published: an emptyDir, read-only for the publisher.
-pub const OUTBOX_DIR: &str = "/run/bcmp/outbox";
-/// What the output ConfigMap holds, a file for each key: an emptyDir, read-only for the tool container.
-pub const PUBLISHED_DIR: &str = "/run/bcmp/published";
-/// Where the plan's ConfigMap is mounted.
-pub const PLAN_DIR: &str = "/run/bcmp/plan";
-/// The plan's only key.
+
+/// First argument of every agent command.
+pub const AGENT: &str = "agent";
+/// `agent install DIR`; the agent image's entry point must be the binary, and must not lie at [`BINARY_DIR`].
+pub const INSTALL: &str = "install";
+/// `agent publish`.
+pub const PUBLISH: &str = "publish";
+/// `agent publish --check`: exit 0 once [`READY_FILE`] exists.
+pub const PUBLISH_CHECK: &str = "--check";
+/// `agent generate`.
+pub const GENERATE: &str = "generate";
+/// `agent load`.
+pub const LOAD: &str = "load";
+/// `agent probe-load-tool`.
+pub const PROBE_LOAD_TOOL: &str = "probe-load-tool";
+
+/// Flag of `publish`: namespace of the output ConfigMap.
+pub const NAMESPACE_FLAG: &str = "--namespace";
+/// Flag of `publish`: name of the output ConfigMap.
+pub const CONFIG_MAP_FLAG: &str = "--config-map";
+/// Flag of `load`: the variant, as named in the plan.
+pub const VARIANT_FLAG: &str = "--variant";
+/// Flag of `load`: number of the deployment, from 1.
+pub const ATTEMPT_FLAG: &str = "--attempt";
+/// Flag of `load`: round of deployment, from 1.
+pub const ROUND_FLAG: &str = "--round";
+/// Flag of `load`: base URL of the server.
+pub const URL_FLAG: &str = "--url";
+
+/// The run's plan, read-only in the tool's container.
+pub const PLAN_DIR: &str = "/bcmp-plan";
+/// Key of the plan in its ConfigMap, and its file name.
 pub const PLAN_KEY: &str = "plan.json";
-/// Where the configurations' ConfigMap is mounted in a load pod; its key is
-/// [`crate::prediction::configurations::KEY`].
-pub const CONFIGURATIONS_DIR: &str = "/run/bcmp/configurations";
-/// Working directory, `HOME` and temporary files of the tool: an emptyDir. Short, because tools put sockets below it.
-pub const WORK_DIR: &str = "/work";
-/// Where the publisher's projected volume is mounted, with `token`, `ca.crt` and `namespace`.
-pub const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// Where a container leaves its last words (the default `terminationMessagePath`).
+/// The plan.
+pub const PLAN_FILE: &str = "/bcmp-plan/plan.json";
+
+/// The run's configurations, read-only in the load tool's container.
+pub const CONFIGURATIONS_DIR: &str = "/bcmp-configurations";
+/// The configurations.
+pub const CONFIGURATIONS_FILE: &str = "/bcmp-configurations/configurations.json";
+
+/// What is to be published: one file per key of the output ConfigMap, called as the key. Written by the tool's container
+/// (to a name starting with a dot, then renamed), read-only in the sidecar. A file is never changed once it has its name.
+pub const OUTBOX_DIR: &str = "/bcmp-outbox";
+/// What is published: one file per key, with the value that stands in the ConfigMap. Written by the sidecar, read-only
+/// in the tool's container. A key that appears here is acknowledged; its content may be another pod's, which was first.
+pub const PUBLISHED_DIR: &str = "/bcmp-published";
+/// Exists once the keys that were published before this pod started stand in [`PUBLISHED_DIR`].
+pub const READY_FILE: &str = "/bcmp-published/.ready";
+/// Bytes the outbox may hold.
+pub const OUTBOX_LIMIT: &str = "64Mi";
+
+/// Facts about the load image, gathered before generation; read-only in the predictor's container.
+pub const PROBE_DIR: &str = "/bcmp-probe";
+/// What the load tool's `--version` said, as one line of text.
+pub const LOAD_TOOL_FILE: &str = "/bcmp-probe/load-tool";
+
+/// Working directory of the tool, an emptyDir.
+pub const WORK_DIR: &str = "/bcmp-work";
+/// `HOME` of the tool.
+pub const HOME_DIR: &str = "/bcmp-work/home";
+/// `TMPDIR` of the tool.
+pub const TEMPORARY_DIR: &str = "/bcmp-work/tmp";
+
+/// Key that stands in an output ConfigMap from the start: JSON Patch can only add below `/data` when it is there.
+pub const CREATED_KEY: &str = "created-for";
+
+/// Environment of `publish` and of the tool's container: UID of the pod.
+pub const POD_UID_ENV: &str = "BCMP_POD_UID";
+/// Environment of `load`, with [`Results::path`](crate::api::Results::path) when raw artifacts are kept:
+/// where this variant's go, `<path>/<namespace>/<name>/<uid8>/r<n>/<variant>`.
+pub const ARTIFACTS_ENV: &str = "BCMP_ARTIFACTS_DIR";
+/// `USER` of the tool's container; the user id has no entry in any image's passwd file.
+pub const USER: &str = "bcmp";
+
+/// Names of containers.
+pub mod containers {
+    /// Installs the binary.
+    pub const INSTALL: &str = "install";
+    /// Proves the load image.
+    pub const PROBE_LOAD_TOOL: &str = "probe-load-tool";
+    /// Publishes.
+    pub const PUBLISH: &str = "publish";
+    /// Runs the predictor.
+    pub const GENERATE: &str = "generate";
+    /// Runs the load tool.
+    pub const LOAD: &str = "load";
+}
+
+/// Exit code of an agent command whose failure no retry can mend (a plan it cannot read, a tool that is not there).
+/// The Job fails at once instead of trying four times more. 64 to 78 are free of meaning in shells and runtimes.
+pub const EXIT_PERMANENT: i32 = 66;
+
+/// Where a container says why it ended: the kubelet puts it into the pod's status. At most 4096 bytes are kept.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
-/// Environment variable with the pod's UID, from the downward API; arguments refer to it.
-pub const POD_UID_VARIABLE: &str = "BCMP_POD_UID";
 
-/// Largest document in the outbox, in bytes: configurations.
-pub const LARGEST_DOCUMENT_BYTES: usize = 256 * 1024;
-/// Largest record or mark in the outbox, in bytes.
-pub const LARGEST_RECORD_BYTES: usize = 2 * 1024;
-/// Raw files are published only while the ConfigMap stays below this, in bytes.
-pub const LARGEST_CONFIG_MAP_BYTES: usize = 256 * 1024;
-/// Prefix of keys with raw files: base64 of gzip. They are left out where there is no room.
-pub const RAW_PREFIX: &str = "raw-";
-
-/// Arguments of the initContainer that hands the agent to the others; the image's entrypoint is the binary.
-pub fn install_arguments() -> Vec<String> {
-    strings(&["agent", "install", BINARY_DIR])
-}
-
-/// Command of the sidecar that publishes into a ConfigMap of the pod's namespace.
-pub fn publish_command(namespace: &str, config_map: &str) -> Vec<String> {
-    strings(&[BINARY, "agent", "publish", "--namespace", namespace, "--config-map", config_map])
-}
-
-/// Command of the sidecar's startup probe: succeeds once everything published before lies in [`PUBLISHED_DIR`].
-pub fn publish_check_command() -> Vec<String> {
-    strings(&[BINARY, "agent", "publish", "--check"])
-}
-
-/// What a load pod is told beside the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadArguments<'a> {
-    /// The variant that is measured.
-    pub variant: &'a str,
-    /// Round of deployment, from 1.
-    pub round: u32,
-    /// Deployment the load is driven against, from 1: counts redeployments within a round too.
-    pub deployment: u32,
-    /// Base URL of the OpenAI-compatible API.
-    pub endpoint: &'a str,
-    /// How long to wait for the first completed request: scheduling and starting, both deadlines together.
-    pub serve_seconds: u32,
-    /// Deadline of one repetition of one level.
-    pub level_seconds: u32,
-}
-
-/// Command of the load container. Its environment must hold [`POD_UID_VARIABLE`].
-pub fn load_command(arguments: &LoadArguments<'_>) -> Vec<String> {
-    let numbers = [arguments.round, arguments.deployment, arguments.serve_seconds, arguments.level_seconds]
-        .map(|number| number.to_string());
-    strings(&[
-        BINARY,
-        "agent",
-        "load",
-        "--variant",
-        arguments.variant,
-        "--endpoint",
-        arguments.endpoint,
-        "--round",
-        &numbers[0],
-        "--deployment",
-        &numbers[1],
-        "--serve-seconds",
-        &numbers[2],
-        "--level-seconds",
-        &numbers[3],
-        "--pod-uid",
-        &format!("$({POD_UID_VARIABLE})"),
-    ])
-}
-
-fn strings(parts: &[&str]) -> Vec<String> {
-    parts.iter().map(|part| (*part).to_owned()).collect()
-}
-
-/// Why a container of the agent ended without having done its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum TerminationReason {
-    /// Plan, configurations or arguments cannot be used.
-    InvalidInput,
-    /// The server did not complete a request within its deadline.
-    NotServing,
-    /// The tool failed too often in a row, or cannot be started.
-    ToolFailed,
-    /// Publishing was not acknowledged, or was refused.
-    NotPublished,
-    /// Another pod works on the same deployment.
-    AnotherPod,
-    /// The pod was asked to end.
-    Interrupted,
-    /// Anything else, also reasons of a newer agent.
-    #[serde(other)]
-    Unknown,
-}
-
-/// The last words of a container, as JSON in [`TERMINATION_LOG`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TerminationMessage {
-    /// For programs.
-    pub reason: TerminationReason,
-    /// For people: what was seen and what to do.
-    pub message: String,
-}
-
-impl TerminationMessage {
-    /// Reads what a container left. Text that is not the agent's own is kept as the message.
-    pub fn parse(text: &str) -> Self {
-        serde_json::from_str(text)
-            .unwrap_or_else(|_| Self { reason: TerminationReason::Unknown, message: text.trim().to_owned() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use rstest::rstest;
-
-    use super::*;
-
-    #[test]
-    fn a_termination_message_survives_the_way_to_the_operator() {
-        let message = TerminationMessage { reason: TerminationReason::NotServing, message: "404, then 503".into() };
-        assert_eq!(TerminationMessage::parse(&serde_json::to_string(&message).unwrap()), message);
-    }
-
-    #[rstest]
-    #[case("out of disk\n", "out of disk")]
-    #[case(r#"{"reason":"FromTheFuture","message":"m"}"#, "m")]
-    fn other_text_is_kept(#[case] text: &str, #[case] message: &str) {
-        let expected = TerminationMessage { reason: TerminationReason::Unknown, message: message.into() };
-        assert_eq!(TerminationMessage::parse(text), expected);
-    }
-}
+/// Seconds between SIGTERM and SIGKILL: time for the tool to end its level and for the sidecar to publish it.
+pub const GRACE_SECONDS: i64 = 120;

@@ -1,5 +1,6 @@
 //! The load tool's output → one `Measurement` a level and repetition, and what the audit says of it.
 
+pub mod ledger;
 pub mod record;
 
 use serde::{Deserialize, Serialize};
