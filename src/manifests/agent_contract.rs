@@ -76,10 +76,10 @@ pub const LOAD_TOOL_FILE: &str = "/bcmp-probe/load-tool";
 
 /// Working directory of the tool, an emptyDir.
 pub const WORK_DIR: &str = "/bcmp-work";
-/// `HOME` of the tool.
-pub const HOME_DIR: &str = "/bcmp-work/home";
-/// `TMPDIR` of the tool.
-pub const TEMPORARY_DIR: &str = "/bcmp-work/tmp";
+/// `HOME` of the tool: the working directory itself, which is there without anyone making it.
+pub const HOME_DIR: &str = WORK_DIR;
+/// `TMPDIR` of the tool, an emptyDir. Short, because paths of Unix sockets are; and where tools look without asking.
+pub const TEMPORARY_DIR: &str = "/tmp";
 
 /// Key that stands in an output ConfigMap from the start: JSON Patch can only add below `/data` when it is there.
 pub const CREATED_KEY: &str = "created-for";

@@ -1,0 +1,80 @@
+//! The Job that predicts and generates. It holds no GPU, and finds out what is missing before any is held.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
+
+use super::agent_contract::{self as contract, containers};
+use super::agent_pod::{
+    AgentPod, References, claim_volume, empty_dir, exchange_mounts, job, mount, read_only, resources,
+    secret_environment, tool_container,
+};
+use super::{Component, Names, Scope};
+use crate::api::BenchmarkComparisonSpec;
+use crate::engine::plan::Plan;
+
+const VOLUME_PROBE: &str = "bcmp-probe";
+const VOLUME_CACHE: &str = "model-cache";
+const VOLUME_RESULTS: &str = "results";
+const REFERENCES_DIR: &str = "/bcmp-references";
+
+/// The Job that fills the configurations ConfigMap; it may take `active_deadline_seconds`, image pulls included.
+pub fn generate_job(plan: &Plan, active_deadline_seconds: i64) -> Job {
+    let names = Names::of(plan);
+    let (volumes, references) = references(&plan.spec);
+    let pod = AgentPod {
+        plan,
+        scope: Scope::new(plan, Component::Generate),
+        output: names.configurations(),
+        checks: vec![probe_container(plan)],
+        tool: predictor_container(plan),
+        volumes: [empty_dir(VOLUME_PROBE, Some("1Mi"))].into_iter().chain(volumes).collect(),
+        tolerations: gpu_node_tolerations(&plan.spec),
+        references,
+    };
+    job(names.generate(), pod, active_deadline_seconds)
+}
+
+fn predictor_container(plan: &Plan) -> Container {
+    let needs = resources(&[("cpu", "1"), ("memory", "1Gi")], &[]);
+    let mut container = tool_container(containers::GENERATE, &plan.images.predictor, &[contract::GENERATE], needs);
+    let mounts = container.volume_mounts.get_or_insert_default();
+    mounts.extend(exchange_mounts());
+    mounts.push(read_only(VOLUME_PROBE, contract::PROBE_DIR));
+    container
+}
+
+/// Proves the load image while nothing waits for it yet.
+fn probe_container(plan: &Plan) -> Container {
+    let needs = resources(&[("cpu", "100m"), ("memory", "256Mi")], &[]);
+    let arguments = [contract::PROBE_LOAD_TOOL];
+    let mut container = tool_container(containers::PROBE_LOAD_TOOL, &plan.images.load, &arguments, needs);
+    container.volume_mounts.get_or_insert_default().push(mount(VOLUME_PROBE, contract::PROBE_DIR));
+    container
+}
+
+/// The Secrets and claims that servers and load pods will need.
+fn references(spec: &BenchmarkComparisonSpec) -> (Vec<Volume>, References) {
+    let cache = spec.model.cache.as_ref().map(|cache| (VOLUME_CACHE, cache.claim_name.as_str()));
+    let results = spec.results.as_ref().map(|results| (VOLUME_RESULTS, results.claim_name.as_str()));
+    let claims: Vec<_> = cache.into_iter().chain(results).collect();
+    let references = References {
+        secrets: spec.model.token_secret_name.iter().map(|name| secret_environment(name)).collect(),
+        mounts: claims.iter().map(|(volume, _)| read_only(volume, &format!("{REFERENCES_DIR}/{volume}"))).collect(),
+    };
+    let volumes = claims.iter().map(|(volume, claim)| claim_volume(volume, claim)).collect();
+    (volumes, references)
+}
+
+/// Weights may lie on a volume that only GPU nodes can mount; those commonly repel pods without GPUs.
+fn gpu_node_tolerations(spec: &BenchmarkComparisonSpec) -> Vec<Toleration> {
+    if spec.model.cache.is_none() {
+        return vec![];
+    }
+    let usual = Toleration {
+        key: Some(spec.hardware.gpu_resource_name.clone()),
+        operator: Some("Exists".to_owned()),
+        effect: Some("NoSchedule".to_owned()),
+        ..Toleration::default()
+    };
+    spec.hardware.tolerations.iter().cloned().chain([usual]).collect()
+}

@@ -1,0 +1,162 @@
+//! The Job that drives the load on one deployment of a variant.
+
+use std::path::Path;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Container, EnvVar, ResourceRequirements, Volume, VolumeMount};
+
+use super::agent_contract::{self as contract, containers};
+use super::agent_pod::{
+    AgentPod, References, claim_volume, config_map_volume, exchange_mounts, job, mount, read_only, resources,
+    secret_environment, tool_container, variable,
+};
+use super::{Component, Names, Scope};
+use crate::api::{Deadlines, ModelCache, Results};
+use crate::engine::plan::Plan;
+
+const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
+const VOLUME_RESULTS: &str = "results";
+const VOLUME_CACHE: &str = "model-cache";
+/// Prefix of the variables that are ours alone.
+const OWN_VARIABLES: &str = "BCMP_";
+/// Longest life of a load Job, thirty days: a net below the deadlines that the controller keeps.
+const LONGEST_SECONDS: i64 = 2_592_000;
+
+/// Which deployment a load Job is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadTarget<'a> {
+    /// The variant.
+    pub variant: &'a str,
+    /// Number of the deployment, from 1.
+    pub attempt: u32,
+    /// Round of deployment, from 1; a round that was disturbed takes more than one attempt.
+    pub round: u32,
+    /// Base URL of the server.
+    pub url: &'a str,
+}
+
+/// The Job that fills the variant's results ConfigMap; it may take `active_deadline_seconds` in all.
+pub fn load_job(plan: &Plan, target: LoadTarget<'_>, active_deadline_seconds: i64) -> Job {
+    let names = Names::of(plan);
+    let volumes = [config_map_volume(VOLUME_CONFIGURATIONS, names.configurations())];
+    let pod = AgentPod {
+        plan,
+        scope: Scope::new(plan, Component::Load).variant(target.variant).attempt(target.attempt),
+        output: names.results(target.variant),
+        checks: vec![],
+        tool: load_container(plan, target),
+        volumes: volumes.into_iter().chain(results_volume(plan)).chain(tokenizer_volume(plan)).collect(),
+        tolerations: vec![],
+        references: References::default(),
+    };
+    job(names.load_job(target.variant, target.attempt), pod, active_deadline_seconds)
+}
+
+/// How long a load Job may live when it runs `steps` times the load tool: it is created with its variant, and so waits
+/// for nodes and for the server first.
+pub fn load_deadline_seconds(deadlines: &Deadlines, steps: u32) -> i64 {
+    let waiting = i64::from(deadlines.schedule_seconds) + i64::from(deadlines.ready_seconds);
+    let measuring = i64::from(deadlines.level_seconds).saturating_mul(i64::from(steps));
+    waiting.saturating_add(measuring).min(LONGEST_SECONDS)
+}
+
+fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
+    let (attempt, round) = (target.attempt.to_string(), target.round.to_string());
+    let arguments = [
+        contract::LOAD,
+        contract::VARIANT_FLAG,
+        target.variant,
+        contract::ATTEMPT_FLAG,
+        &attempt,
+        contract::ROUND_FLAG,
+        &round,
+        contract::URL_FLAG,
+        target.url,
+    ];
+    let mut container = tool_container(containers::LOAD, &plan.images.load, &arguments, load_resources(plan));
+    let mounts = container.volume_mounts.get_or_insert_default();
+    mounts.extend(exchange_mounts());
+    mounts.push(read_only(VOLUME_CONFIGURATIONS, contract::CONFIGURATIONS_DIR));
+    mounts.extend(results_mount(plan));
+    mounts.extend(tokenizer_mount(plan));
+    let artifacts = artifacts_directory(plan, target.variant).map(|path| variable(contract::ARTIFACTS_ENV, &path));
+    container.env = Some(environment(container.env.unwrap_or_default(), artifacts, &plan.spec.load.env));
+    // The tokenizer of a gated model needs the same token as its weights.
+    container.env_from = plan.spec.model.token_secret_name.as_ref().map(|name| vec![secret_environment(name)]);
+    container
+}
+
+/// People may set anything but what is ours alone; what they set wins over our HOME and the like.
+fn environment(common: Vec<EnvVar>, artifacts: Option<EnvVar>, given: &[EnvVar]) -> Vec<EnvVar> {
+    let is_ours = |variable: &EnvVar| variable.name.starts_with(OWN_VARIABLES);
+    let is_given = |variable: &EnvVar| given.iter().any(|other| other.name == variable.name);
+    let ours = common.into_iter().chain(artifacts).filter(|variable| is_ours(variable) || !is_given(variable));
+    ours.chain(given.iter().filter(|variable| !is_ours(variable)).cloned()).collect()
+}
+
+fn load_resources(plan: &Plan) -> ResourceRequirements {
+    match &plan.spec.load.pod.resources {
+        None => resources(&[("cpu", "4"), ("memory", "4Gi")], &[]),
+        Some(given) => ResourceRequirements {
+            requests: Some(given.requests.clone()).filter(|map| !map.is_empty()),
+            limits: Some(given.limits.clone()).filter(|map| !map.is_empty()),
+            ..ResourceRequirements::default()
+        },
+    }
+}
+
+fn results_volume(plan: &Plan) -> Option<Volume> {
+    plan.spec.results.as_ref().map(|results| claim_volume(VOLUME_RESULTS, &results.claim_name))
+}
+
+fn results_mount(plan: &Plan) -> Option<VolumeMount> {
+    plan.spec.results.as_ref().map(|results| mount(VOLUME_RESULTS, &first_directory(&results.path)))
+}
+
+/// `/data` of `/data/results`: the claim is mounted there, and its own root stays untouched.
+fn first_directory(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/').split('/').next().unwrap_or_default())
+}
+
+/// Where the raw artifacts of a variant go. Eight characters of the UID tell a re-created comparison from its predecessor.
+fn artifacts_directory(plan: &Plan, variant: &str) -> Option<String> {
+    let Results { path, .. } = plan.spec.results.as_ref()?;
+    let comparison = &plan.comparison;
+    let uid: String = comparison.uid.chars().take(8).collect();
+    Some(format!("{path}/{}/{}/{uid}/r{}/{variant}", comparison.namespace, comparison.name, plan.run))
+}
+
+/// The weights' claim, when the tokenizer is to be read from it.
+fn tokenizer_cache(plan: &Plan) -> Option<&ModelCache> {
+    let tokenizer = plan.spec.load.tokenizer.as_ref()?;
+    plan.spec.model.cache.as_ref().filter(|cache| Path::new(tokenizer).starts_with(&cache.mount_path))
+}
+
+fn tokenizer_volume(plan: &Plan) -> Option<Volume> {
+    tokenizer_cache(plan).map(|cache| claim_volume(VOLUME_CACHE, &cache.claim_name))
+}
+
+fn tokenizer_mount(plan: &Plan) -> Option<VolumeMount> {
+    tokenizer_cache(plan).map(|cache| VolumeMount {
+        sub_path: cache.sub_path.clone().filter(|path| !path.is_empty()),
+        ..read_only(VOLUME_CACHE, &cache.mount_path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_job_outlives_all_it_waits_for() {
+        let deadlines = Deadlines::default();
+        assert_eq!(load_deadline_seconds(&deadlines, 10), 3600 + 3600 + 10 * 3600);
+        assert_eq!(load_deadline_seconds(&deadlines, u32::MAX), LONGEST_SECONDS);
+    }
+
+    #[test]
+    fn the_results_claim_is_mounted_at_the_first_directory() {
+        assert_eq!(first_directory("/data/results"), "/data");
+        assert_eq!(first_directory("/data"), "/data");
+    }
+}

@@ -1,0 +1,220 @@
+//! Names of a run's children: readable, valid everywhere, and the same whenever they are asked for.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::plan::{Identity, Plan};
+
+/// Longest DNS label (RFC 1035): names of Services and Jobs, values of labels.
+pub const LABEL_LIMIT: usize = 63;
+/// Leaves room for the six characters that a Job's pods add.
+pub const JOB_LIMIT: usize = LABEL_LIMIT - 6;
+/// Leaves room for the seventeen characters that a Deployment's pods add.
+pub const DEPLOYMENT_LIMIT: usize = LABEL_LIMIT - 17;
+/// Names that are no DNS label of anything else: ConfigMaps, ServiceAccounts and the like.
+pub const OBJECT_LIMIT: usize = 253;
+
+const HASH_DIGITS: usize = 8;
+
+/// Longest name of a DynamoGraphDeployment in `namespace` whose longest component name has `component` characters.
+///
+/// Dynamo's operator refuses name + component over 45, `<namespace>-<name>` over 63 ends the deployment as failed, and
+/// `<name>-<component>-<8 hex>` over 63 leaves it pending without a word.
+pub fn dynamo_limit(namespace: &str, component: usize) -> usize {
+    45_usize
+        .saturating_sub(component)
+        .min(62_usize.saturating_sub(namespace.len()))
+        .min(53_usize.saturating_sub(component))
+}
+
+/// Joins `parts` with dashes. A name longer than `limit`, or one that is no valid label, is cut and repaired, and carries
+/// eight hexadecimal digits of the hash of the full name, so that different names stay different.
+///
+/// The result starts with a letter, ends with a letter or digit, and holds only lower-case letters, digits and dashes.
+/// A limit below ten characters is taken as ten: a letter, a dash and the hash.
+pub fn child_name(parts: &[&str], limit: usize) -> String {
+    let full = parts.join("-");
+    if full.len() <= limit && is_label(&full) {
+        return full;
+    }
+    let room = limit.max(HASH_DIGITS + 2) - HASH_DIGITS - 1;
+    let kept: String = full
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .skip_while(|c| !c.is_ascii_lowercase())
+        .take(room)
+        .collect();
+    let kept = kept.trim_end_matches('-');
+    let kept = if kept.is_empty() { "x" } else { kept };
+    format!("{kept}-{}", short_hash(&full))
+}
+
+/// The first eight hexadecimal digits of the SHA-256 of `text`.
+pub fn short_hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(HASH_DIGITS / 2).fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Whether `name` starts with a letter, ends with a letter or digit, and holds only lower-case letters, digits and dashes.
+fn is_label(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Names of the children of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    comparison: String,
+    run: String,
+}
+
+impl Names {
+    /// Names of the children of the plan's run.
+    pub fn of(plan: &Plan) -> Self {
+        Self::new(&plan.comparison, plan.run)
+    }
+
+    /// Names of the children of a run that may not have a plan yet.
+    pub fn new(comparison: &Identity, run: i64) -> Self {
+        Self { comparison: comparison.name.clone(), run: format!("r{run}") }
+    }
+
+    /// ConfigMap with the plan.
+    pub fn plan(&self) -> String {
+        self.child(&["plan"], OBJECT_LIMIT)
+    }
+
+    /// Job that predicts and generates.
+    pub fn generate(&self) -> String {
+        self.child(&["generate"], JOB_LIMIT)
+    }
+
+    /// ConfigMap with the generated configurations.
+    pub fn configurations(&self) -> String {
+        self.child(&["configurations"], OBJECT_LIMIT)
+    }
+
+    /// Main object of a variant's attempt; `limit` depends on its kind, see [`dynamo_limit`] and [`DEPLOYMENT_LIMIT`].
+    pub fn variant(&self, variant: &str, attempt: u32, limit: usize) -> String {
+        self.child(&[variant, &format!("a{attempt}")], limit)
+    }
+
+    /// Another object of a variant's attempt, which is called `name` in its manifest.
+    pub fn variant_part(&self, variant: &str, attempt: u32, name: &str, limit: usize) -> String {
+        let parts = [variant, &format!("a{attempt}"), name];
+        let plain = self.child(&parts, limit);
+        // A ConfigMap called `results` of a variant called `x-a1` would take the name of `x`'s own.
+        let reserved = ["plan", "configurations", "results", "report", "publish"];
+        if !reserved.contains(&plain.rsplit('-').next().unwrap_or_default()) {
+            return plain;
+        }
+        self.child(&[variant, &format!("a{attempt}"), name, &short_hash(&plain)], limit)
+    }
+
+    /// Job that drives the load on a variant's attempt.
+    pub fn load_job(&self, variant: &str, attempt: u32) -> String {
+        self.child(&[variant, "load", &format!("a{attempt}")], JOB_LIMIT)
+    }
+
+    /// ConfigMap with the records of a variant.
+    pub fn results(&self, variant: &str) -> String {
+        self.child(&[variant, "results"], OBJECT_LIMIT)
+    }
+
+    /// ConfigMap with the report.
+    pub fn report(&self) -> String {
+        self.child(&["report"], OBJECT_LIMIT)
+    }
+
+    /// ServiceAccount, Role and RoleBinding of the run's pods.
+    pub fn publish(&self) -> String {
+        self.child(&["publish"], OBJECT_LIMIT)
+    }
+
+    fn child(&self, parts: &[&str], limit: usize) -> String {
+        let parts: Vec<&str> =
+            [self.comparison.as_str(), self.run.as_str()].into_iter().chain(parts.iter().copied()).collect();
+        child_name(&parts, limit)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn names(comparison: &str) -> Names {
+        let identity = Identity { namespace: "ml".into(), name: comparison.into(), uid: "u".into() };
+        Names::new(&identity, 3)
+    }
+
+    #[test]
+    fn names_tell_what_they_are_for() {
+        let names = names("qwen3");
+        assert_eq!(names.plan(), "qwen3-r3-plan");
+        assert_eq!(names.generate(), "qwen3-r3-generate");
+        assert_eq!(names.configurations(), "qwen3-r3-configurations");
+        assert_eq!(names.variant("optimized", 2, DEPLOYMENT_LIMIT), "qwen3-r3-optimized-a2");
+        assert_eq!(names.load_job("optimized", 2), "qwen3-r3-optimized-load-a2");
+        assert_eq!(names.results("optimized"), "qwen3-r3-optimized-results");
+        assert_eq!(names.report(), "qwen3-r3-report");
+        assert_eq!(names.publish(), "qwen3-r3-publish");
+    }
+
+    #[rstest]
+    // Component TRTLLMPrefillWorker: the sum of 45 binds.
+    #[case("ml", 19, 26)]
+    // Long namespace: `<namespace>-<name>` binds.
+    #[case("a-namespace-with-a-rather-long-name-of-forty-2", 8, 16)]
+    // Nothing sensible is left: no underflow.
+    #[case("ml", 60, 0)]
+    fn dynamo_names_keep_all_three_sums(#[case] namespace: &str, #[case] component: usize, #[case] limit: usize) {
+        assert_eq!(dynamo_limit(namespace, component), limit);
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let first = names("a-comparison-whose-name-takes-forty-char").variant("optimized", 1, 26);
+        let second = names("a-comparison-whose-name-takes-forty-char").variant("optimized", 2, 26);
+        assert_eq!(first.len(), 26);
+        assert!(first.starts_with("a-comparison-whos-"), "{first}");
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_variants_own_config_map_never_takes_the_name_of_ours() {
+        let names = names("qwen3");
+        assert_eq!(names.results("x-a1"), "qwen3-r3-x-a1-results");
+        let part = names.variant_part("x", 1, "results", OBJECT_LIMIT);
+        assert_ne!(part, names.results("x-a1"));
+        assert!(part.starts_with("qwen3-r3-x-a1-results-"), "{part}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_parts_make_a_label(parts in prop::collection::vec(".{0,40}", 1..5), limit in 0_usize..80) {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let name = child_name(&parts, limit);
+            prop_assert!(is_label(&name), "{name}");
+            prop_assert!(name.len() <= limit.max(10), "{name} in {limit}");
+        }
+
+        #[test]
+        fn different_attempts_never_share_a_name(comparison in "[a-z]([-a-z0-9]{0,38}[a-z0-9])?", variant in "[a-z]([-a-z0-9]{0,12}[a-z0-9])?",
+                                                 a in 1_u32..200, b in 1_u32..200, limit in 10_usize..64) {
+            prop_assume!(a != b);
+            let names = names(&comparison);
+            prop_assert_ne!(names.variant(&variant, a, limit), names.variant(&variant, b, limit));
+            prop_assert_ne!(names.load_job(&variant, a), names.load_job(&variant, b));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What a run creates: our own children, and variants from real manifests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "manifests/children.rs"]
+mod children;
+#[path = "manifests/given.rs"]
+mod given;
+#[path = "manifests/restricted.rs"]
+mod restricted;

@@ -1,0 +1,119 @@
+//! Our own pods against the Pod Security profile "restricted", field by field, and who may see the token.
+
+use bcmp::manifests::generate_job::generate_job;
+use bcmp::manifests::load_job::{LoadTarget, load_job};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
+use serde_json::json;
+
+use crate::given;
+
+fn pods() -> Vec<PodSpec> {
+    let target = LoadTarget { variant: "baseline", attempt: 1, round: 1, url: "http://server:8000" };
+    [given::smallest_spec(), given::fullest_spec()]
+        .map(given::plan)
+        .iter()
+        .flat_map(|plan| [generate_job(plan, 60), load_job(plan, target, 60)])
+        .map(|job: Job| job.spec.unwrap().template.spec.unwrap())
+        .collect()
+}
+
+fn containers(pod: &PodSpec) -> impl Iterator<Item = &Container> {
+    pod.init_containers.iter().flatten().chain(&pod.containers)
+}
+
+#[test]
+fn nothing_of_the_host_is_shared() {
+    for pod in pods() {
+        assert_eq!((pod.host_network, pod.host_pid, pod.host_ipc), (None, None, None));
+        for container in containers(&pod) {
+            assert!(container.ports.is_none(), "{}: host ports", container.name);
+        }
+    }
+}
+
+#[test]
+fn volumes_are_of_the_permitted_kinds() {
+    let permitted = |volume: &Volume| {
+        let kinds: Vec<String> = json!(volume).as_object().unwrap().keys().filter(|k| *k != "name").cloned().collect();
+        let allowed = ["configMap", "emptyDir", "projected", "persistentVolumeClaim"];
+        kinds.len() == 1 && allowed.contains(&kinds[0].as_str())
+    };
+    for pod in pods() {
+        for volume in pod.volumes.iter().flatten() {
+            assert!(permitted(volume), "{volume:?}");
+        }
+    }
+}
+
+#[test]
+fn the_pod_runs_as_a_plain_user_under_seccomp() {
+    for pod in pods() {
+        let context = json!(pod.security_context.unwrap());
+        assert_eq!(context["runAsNonRoot"], true);
+        assert!(context["runAsUser"].as_i64().unwrap() > 0);
+        assert_eq!(context["seccompProfile"], json!({"type": "RuntimeDefault"}));
+        for absent in ["seLinuxOptions", "windowsOptions", "sysctls", "appArmorProfile", "supplementalGroups"] {
+            assert!(context.get(absent).is_none(), "{absent}");
+        }
+    }
+}
+
+#[test]
+fn each_container_gives_up_what_the_profile_asks_for() {
+    for pod in pods() {
+        for container in containers(&pod) {
+            let context = json!(container.security_context.as_ref().unwrap());
+            let expected = json!({
+                "allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": true,
+            });
+            assert_eq!(context, expected, "{}", container.name);
+        }
+    }
+}
+
+#[test]
+fn only_the_publishing_container_sees_the_token() {
+    for pod in pods() {
+        assert_eq!(pod.automount_service_account_token, Some(false));
+        let tokens: Vec<&str> = pod
+            .volumes
+            .iter()
+            .flatten()
+            .filter(|volume| json!(volume).to_string().contains("serviceAccountToken"))
+            .map(|volume| volume.name.as_str())
+            .collect();
+        assert_eq!(tokens.len(), 1);
+        let who: Vec<&str> = containers(&pod)
+            .filter(|c| c.volume_mounts.iter().flatten().any(|mount| mount.name == tokens[0]))
+            .map(|c| c.name.as_str())
+            .collect();
+        assert_eq!(who, ["publish"]);
+    }
+}
+
+#[test]
+fn the_predictor_never_sees_the_models_token() {
+    let job = generate_job(&given::plan(given::fullest_spec()), 60);
+    let pod = job.spec.unwrap().template.spec.unwrap();
+    let who: Vec<&str> = containers(&pod)
+        .filter(|container| json!(container).to_string().contains("hf-token-secret"))
+        .map(|container| container.name.as_str())
+        .collect();
+    assert_eq!(who, ["install"]);
+}
+
+#[test]
+fn every_mount_has_its_volume_and_every_volume_a_mount() {
+    for pod in pods() {
+        let mut volumes: Vec<&str> = pod.volumes.iter().flatten().map(|volume| volume.name.as_str()).collect();
+        let mut mounted: Vec<&str> =
+            containers(&pod).flat_map(|c| c.volume_mounts.iter().flatten()).map(|mount| mount.name.as_str()).collect();
+        volumes.sort_unstable();
+        mounted.sort_unstable();
+        mounted.dedup();
+        assert_eq!(volumes, mounted);
+    }
+}
