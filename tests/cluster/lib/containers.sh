@@ -32,6 +32,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
     default_runtime_name = "runc"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+    options = {Root = "$directory/runc"}
 TOML
     cat >"$state/cni/conf/10-bcmp.conflist" <<JSON
 {
@@ -83,7 +84,7 @@ import_image() {
         say "already there: $(cut -d ' ' -f 1 <<<"$wanted" | xargs)"
         return
     fi
-    ctr images import --no-unpack "$archive" >>"$state/logs/import.log" 2>&1 || part_failed import "of $archive failed"
+    ctr images import "$archive" >>"$state/logs/import.log" 2>&1 || part_failed import "of $archive failed"
     say "imported $(cut -d ' ' -f 1 <<<"$wanted" | xargs)"
 }
 

@@ -50,16 +50,17 @@ remove_strewn_files() {
     for address in "$state"/containerd/state/io.containerd.runtime.v2.task/k8s.io/*/address; do
         [ ! -f "$address" ] || rm -f "$(sed 's,^unix://,,' "$address")"
     done
-    grep -rlF "$state/" /var/lib/cni/results 2>/dev/null | xargs -r rm -f
+    find /var/lib/cni/results -type f -exec grep -qF "$state/" {} \; -delete 2>/dev/null || true
     find /var/log/containers -lname "$state/*" -delete 2>/dev/null || true
     rm -rf /var/lib/kubelet/device-plugins/{kubelet.sock,kubelet_internal_checkpoint,DEPRECATION}
     rmdir --ignore-fail-on-non-empty /run/containerd/{s,} /var/lib/cni/{results,} /var/log/containers \
         /var/lib/kubelet/{device-plugins,} 2>/dev/null || true
 }
 
-# end_node: in an order in which nothing comes back.
+# end_node: in an order in which nothing comes back: who starts pods, the pods with their shims, the other daemons.
 end_node() {
     stop kubelet
+    kill_unlisted_processes
     kill_pods
     stop "${node_daemons[@]}"
 }

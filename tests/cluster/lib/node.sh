@@ -75,7 +75,7 @@ failSwapOn: false
 enforceNodeAllocatable: []
 evictionHard: {}
 imageGCHighThresholdPercent: 100
-localStorageCapacityIsolation: false
+nodeStatusUpdateFrequency: 2s
 YAML
     start kubelet "$bin/kubelet" --config "$state/kubelet/config.yaml" --root-dir "$state/kubelet" \
         --kubeconfig "$state/kubeconfigs/kubelet" --hostname-override "$node_name" --node-ip "$bridge_address" \

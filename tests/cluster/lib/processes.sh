@@ -94,9 +94,17 @@ marked_processes() {
     grep -lzxF "BCMP_PROCESS_OF=$state" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3 || true
 }
 
+# kill_unlisted_processes: of them, those without a pid file.
+kill_unlisted_processes() {
+    local pids
+    pids=$(comm -23 <(marked_processes | sort) <(cut -d ' ' -f 1 "$state"/run/*.pid 2>/dev/null | sort))
+    # shellcheck disable=SC2086  # one word for each pid
+    [ -z "$pids" ] || kill -s KILL $pids 2>/dev/null || true
+}
+
 no_marked_processes() { [ -z "$(marked_processes)" ]; }
 
-# kill_marked_processes: what is left when the daemons were stopped: shims, and daemons without a pid file.
+# kill_marked_processes: what is left when the daemons were stopped.
 kill_marked_processes() {
     local pids
     pids=$(marked_processes)
