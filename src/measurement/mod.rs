@@ -1,11 +1,28 @@
 //! The load tool's output → one `Measurement` a level and repetition, and what the audit says of it.
 
+pub mod aiperf;
+pub mod error;
+mod json;
 pub mod ledger;
+mod metric;
 pub mod record;
+mod records;
+pub mod window;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+
+pub use error::ParseError;
+
+/// What a request must keep to be a good one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Time to first token.
+    pub ttft: Milliseconds,
+    /// Time per output token after the first.
+    pub tpot: Milliseconds,
+}
 
 /// Statistics over the requests of a level, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,4 +123,15 @@ pub struct Facts {
     /// Names of metrics that were NaN or infinite.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_finite: Vec<String>,
+}
+
+/// Text from a file as it may appear in a record: one line of at most so many characters.
+fn shortened(text: &str, characters: usize) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(characters + 1).collect();
+    if let Some((end, _)) = line.char_indices().nth(characters) {
+        let cut = line[..end].char_indices().next_back().map_or(0, |(last, _)| last);
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
 }

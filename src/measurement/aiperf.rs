@@ -1,0 +1,495 @@
+//! AIPerf's summary (`profile_export_aiperf.json`) and, where there are, its per-request records → one measurement.
+
+use std::io::{BufRead, Empty};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::error::{ParseError, Place};
+use super::metric::{Metric, Reader, note};
+use super::records::{self, Records};
+use super::window::Window;
+use super::{Distribution, Facts, Limits, Measurement, json, shortened};
+use crate::units::{Milliseconds, TokensPerSecond};
+
+/// Name the tool gives the summary.
+pub const SUMMARY_FILE: &str = "profile_export_aiperf.json";
+/// Name the tool gives the records.
+pub const RECORDS_FILE: &str = records::FILE;
+/// For a run whose records were not kept.
+pub const NO_RECORDS: Option<Empty> = None;
+
+/// Reads one run.
+///
+/// With records, figures come from the window (METHOD §3) where one is left after the start-up burst; without, from the
+/// summary. Counts of tokens are the server's where it reports them. `sla` is only used to count good requests.
+///
+/// # Errors
+/// A file that is empty, cut off, of another tool, or whose summary and records do not belong together. A metric that
+/// is missing or not finite is no error: the audit speaks about it.
+pub fn read(
+    summary: impl BufRead,
+    records: Option<impl BufRead>,
+    sla: Option<Limits>,
+) -> Result<Measurement, ParseError> {
+    let summary: Summary = json::read_summary(SUMMARY_FILE, summary)?;
+    let mut measurement = from_summary(&summary)?;
+    if let Some(reader) = records {
+        let mut records = records::read(reader)?;
+        complete(&mut measurement, &records, summary.request_count.is_some())?;
+        narrow(&mut measurement, &mut records, sla.as_ref());
+    }
+    Ok(measurement)
+}
+
+/// Fills in what the summary leaves open, and sees that both are of one run.
+fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> Result<(), ParseError> {
+    let completed = records.completed() as u32;
+    if !counted {
+        measurement.requests = completed;
+        measurement.errors = measurement.errors.max(records.requests.len() as u32 - completed);
+    } else if completed != measurement.requests {
+        let problem = format!(
+            "holds {completed} completed requests of the measured phase; expected {}, as {SUMMARY_FILE} says: \
+             copy it again, or remove it to use the summary alone",
+            measurement.requests
+        );
+        return Err(ParseError::new(RECORDS_FILE, Place::whole(), problem));
+    }
+    let facts = &mut measurement.facts;
+    facts.warmup_requests = facts.warmup_requests.max((records.warmup > 0).then_some(records.warmup));
+    records.not_finite.iter().for_each(|name| note(&mut facts.not_finite, name));
+    Ok(())
+}
+
+/// Replaces figures over all requests by those of the window.
+fn narrow(measurement: &mut Measurement, records: &mut Records, sla: Option<&Limits>) {
+    let Some(window) = Window::of(&mut records.requests, measurement.concurrency, sla) else { return };
+    measurement.ttft = window.ttft;
+    measurement.tpot = window.tpot;
+    measurement.request_latency = window.request_latency;
+    measurement.output_tokens_per_second = window.output_tokens_per_second;
+    measurement.requests_per_second = window.requests_per_second;
+    measurement.good_requests_percent = window.good_requests_percent;
+    measurement.facts.windowed = true;
+    measurement.facts.window_drift_percent = window.drift_percent;
+    measurement.facts.client_wait_percent = window.client_wait_percent.or(measurement.facts.client_wait_percent);
+}
+
+fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
+    let Some(version) = &summary.aiperf_version else {
+        let problem = "is missing; expected the summary of an AIPerf run";
+        return Err(ParseError::new(SUMMARY_FILE, Place::field("aiperf_version"), problem));
+    };
+    let mut reader = Reader::new(SUMMARY_FILE);
+    let requests = reader.count("request_count", &summary.request_count)?.unwrap_or(0);
+    let latency = reader.distribution("request_latency", &summary.request_latency)?;
+    let rate = reader.quantity("request_throughput", &summary.request_throughput)?;
+    let tokens = Tokens::read(&mut reader, summary)?;
+    let tpot = reader.distribution("inter_token_latency", &summary.inter_token_latency)?;
+    let throughput = reader.average("output_token_throughput", &summary.output_token_throughput)?;
+    let (cached_tokens, cached_percent) = cached(&mut reader, summary, requests, tokens.input)?;
+    let latency_mean = latency.map(|latency| latency.mean.get());
+    Ok(Measurement {
+        tool: format!("aiperf {}", shortened(version, 24)),
+        concurrency: summary.input_config.concurrency()?,
+        requests,
+        errors: errors(&mut reader, summary)?,
+        first_error: summary.most_frequent_error(),
+        ttft: reader.distribution("time_to_first_token", &summary.time_to_first_token)?,
+        tpot: tpot.and_then(|tpot| tokens.corrected(tpot)),
+        request_latency: latency,
+        output_tokens_per_second: throughput
+            .and_then(|throughput| TokensPerSecond::new(throughput * tokens.ratio()).ok()),
+        requests_per_second: rate,
+        good_requests_percent: None,
+        facts: Facts {
+            model: summary.input_config.model(),
+            complete: summary.is_complete,
+            cancelled: summary.was_cancelled,
+            streaming: summary.input_config.endpoint.streaming,
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            effective_concurrency: reader
+                .average("effective_concurrency", &summary.effective_concurrency)?
+                .or_else(|| Some(rate?.get() * latency_mean? / 1000.0)),
+            client_wait_percent: reader
+                .average("credit_to_start_latency", &summary.credit_to_start_latency)?
+                .and_then(|wait| latency_mean.filter(|mean| *mean > 0.0).map(|mean| 100.0 * wait / mean)),
+            cached_prompt_percent: cached_percent,
+            cached_prompt_tokens: cached_tokens,
+            warmup_requests: warmup(&mut reader, summary)?,
+            windowed: false,
+            window_drift_percent: None,
+            not_finite: reader.not_finite,
+        },
+    })
+}
+
+/// Mean tokens of a request: the server's count, and how the tool's own count of the output differs from it.
+struct Tokens {
+    input: Option<f64>,
+    output: Option<f64>,
+    output_counted_by_client: Option<f64>,
+}
+
+impl Tokens {
+    fn read(reader: &mut Reader, summary: &Summary) -> Result<Self, ParseError> {
+        let server_input = reader.average("usage_prompt_tokens", &summary.usage_prompt_tokens)?;
+        let server_output = reader.average("usage_completion_tokens", &summary.usage_completion_tokens)?;
+        let client_input = reader.average("input_sequence_length", &summary.input_sequence_length)?;
+        let client_output = reader.average("output_sequence_length", &summary.output_sequence_length)?;
+        Ok(Self {
+            input: server_input.or(client_input),
+            output: server_output.or(client_output),
+            output_counted_by_client: client_output,
+        })
+    }
+
+    /// Server's count ÷ client's count of output tokens: the tool reckons its throughput with the latter.
+    fn ratio(&self) -> f64 {
+        match (self.output, self.output_counted_by_client) {
+            (Some(server), Some(client)) if client > 0.0 => server / client,
+            _ => 1.0,
+        }
+    }
+
+    /// The tool's time per token, if it had counted as the server does. Exact where all answers are equally long.
+    fn corrected(&self, tpot: Distribution) -> Option<Distribution> {
+        let factor = match (self.output, self.output_counted_by_client) {
+            (Some(server), Some(client)) if server > 1.0 && client > 1.0 => (client - 1.0) / (server - 1.0),
+            _ => 1.0,
+        };
+        let scale = |time: Milliseconds| Milliseconds::new(time.get() * factor).ok();
+        Some(Distribution {
+            mean: scale(tpot.mean)?,
+            p50: scale(tpot.p50)?,
+            p90: scale(tpot.p90)?,
+            p95: scale(tpot.p95)?,
+            p99: scale(tpot.p99)?,
+        })
+    }
+}
+
+/// Cached prompt tokens per request, and as percent of the prompts.
+fn cached(
+    reader: &mut Reader,
+    summary: &Summary,
+    requests: u32,
+    input: Option<f64>,
+) -> Result<(Option<f64>, Option<f64>), ParseError> {
+    const NAME: &str = "usage_prompt_cache_read_tokens";
+    let metric = &summary.usage_prompt_cache_read_tokens;
+    let average = reader.average(NAME, metric)?;
+    // The average is over the requests that report it; servers may report it only where it is not zero.
+    let sum = reader.sum(NAME, metric)?.filter(|_| requests > 0);
+    let tokens = sum.map(|sum| sum / f64::from(requests)).or(average);
+    let percent = reader
+        .average("overall_usage_prompt_cache_read_pct", &summary.overall_usage_prompt_cache_read_pct)?
+        .or_else(|| input.filter(|input| *input > 0.0).and_then(|input| Some(100.0 * tokens? / input)));
+    Ok((tokens, percent))
+}
+
+fn errors(reader: &mut Reader, summary: &Summary) -> Result<u32, ParseError> {
+    let counted = reader.count("error_request_count", &summary.error_request_count)?;
+    let listed = || summary.error_summary.iter().fold(0_u32, |sum, error| sum.saturating_add(error.count));
+    Ok(counted.unwrap_or_else(listed))
+}
+
+fn warmup(reader: &mut Reader, summary: &Summary) -> Result<Option<u32>, ParseError> {
+    let done = summary.warmup_metrics.as_ref().map(|metrics| &metrics.request_count);
+    let done = done.map(|count| reader.count("warmup_metrics.request_count", count)).transpose()?.flatten();
+    Ok(done.or_else(|| summary.input_config.warmup()))
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    #[serde(default)]
+    aiperf_version: Option<String>,
+    #[serde(default)]
+    input_config: InputConfig,
+    #[serde(default)]
+    is_complete: Option<bool>,
+    #[serde(default)]
+    was_cancelled: Option<bool>,
+    #[serde(default)]
+    error_summary: Vec<ErrorCount>,
+    #[serde(default)]
+    warmup_metrics: Option<WarmupMetrics>,
+    #[serde(default)]
+    request_count: Option<Metric>,
+    #[serde(default)]
+    error_request_count: Option<Metric>,
+    #[serde(default)]
+    request_throughput: Option<Metric>,
+    #[serde(default)]
+    request_latency: Option<Metric>,
+    #[serde(default)]
+    time_to_first_token: Option<Metric>,
+    #[serde(default)]
+    inter_token_latency: Option<Metric>,
+    #[serde(default)]
+    output_token_throughput: Option<Metric>,
+    #[serde(default)]
+    output_sequence_length: Option<Metric>,
+    #[serde(default)]
+    input_sequence_length: Option<Metric>,
+    #[serde(default)]
+    usage_completion_tokens: Option<Metric>,
+    #[serde(default)]
+    usage_prompt_tokens: Option<Metric>,
+    #[serde(default)]
+    usage_prompt_cache_read_tokens: Option<Metric>,
+    #[serde(default)]
+    overall_usage_prompt_cache_read_pct: Option<Metric>,
+    #[serde(default)]
+    effective_concurrency: Option<Metric>,
+    #[serde(default)]
+    credit_to_start_latency: Option<Metric>,
+}
+
+impl Summary {
+    fn most_frequent_error(&self) -> Option<String> {
+        let worst = self.error_summary.iter().max_by_key(|error| error.count)?;
+        let ErrorDetails { code, r#type, message } = &worst.error_details;
+        let code = code.map(|code| format!("{code} ")).unwrap_or_default();
+        let kind = r#type.as_deref().unwrap_or("error");
+        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 160))
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorCount {
+    error_details: ErrorDetails,
+    count: u32,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetails {
+    #[serde(default)]
+    code: Option<i64>,
+    #[serde(default)]
+    r#type: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WarmupMetrics {
+    #[serde(default)]
+    request_count: Option<Metric>,
+}
+
+#[derive(Default, Deserialize)]
+struct InputConfig {
+    #[serde(default)]
+    models: Models,
+    #[serde(default)]
+    endpoint: Endpoint,
+    #[serde(default)]
+    phases: Vec<Phase>,
+}
+
+#[derive(Default, Deserialize)]
+struct Models {
+    #[serde(default)]
+    items: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Endpoint {
+    #[serde(default)]
+    streaming: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Phase {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    exclude_from_results: bool,
+    #[serde(default)]
+    r#type: Option<String>,
+    #[serde(default)]
+    concurrency: Option<u32>,
+    #[serde(default)]
+    requests: Option<u32>,
+    /// Set where requests are sent at a pace instead of one after the other by each user.
+    #[serde(default)]
+    rate: Option<IgnoredAny>,
+}
+
+impl Phase {
+    fn is_warmup(&self) -> bool {
+        self.exclude_from_results || self.kind.as_deref().unwrap_or(&self.name) == "warmup"
+    }
+}
+
+impl InputConfig {
+    /// All models the requests named.
+    fn model(&self) -> Option<String> {
+        let names: Vec<&str> = self.models.items.iter().map(|model| model.name.as_str()).collect();
+        (!names.is_empty()).then(|| shortened(&names.join(", "), 200))
+    }
+
+    /// The concurrency of the one measured phase.
+    fn concurrency(&self) -> Result<u32, ParseError> {
+        let problem = |text: String| ParseError::new(SUMMARY_FILE, Place::field("input_config.phases"), text);
+        let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
+        let phase = match (measured.next(), measured.next()) {
+            (Some(phase), None) => phase,
+            (None, _) => return Err(problem("found no measured phase; expected one with a concurrency".into())),
+            (Some(_), Some(_)) => {
+                return Err(problem("found several measured phases; expected one with a concurrency".into()));
+            }
+        };
+        let paced = phase.rate.is_some() || phase.r#type.as_deref().is_some_and(|kind| kind != "concurrency");
+        match phase.concurrency {
+            Some(concurrency) if concurrency > 0 && !paced => Ok(concurrency),
+            _ => {
+                let kind = phase.r#type.as_deref().unwrap_or("unknown");
+                let text = format!("found load of the type `{}`; expected a fixed concurrency", shortened(kind, 40));
+                Err(problem(text))
+            }
+        }
+    }
+
+    /// Warm-up requests that were asked for; absent when the file does not list phases, or gives one no number.
+    fn warmup(&self) -> Option<u32> {
+        let asked = || self.phases.iter().filter(|phase| phase.is_warmup()).map(|phase| phase.requests);
+        (!self.phases.is_empty()).then(|| asked().try_fold(0_u32, |sum, n| Some(sum.saturating_add(n?)))).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn smallest() -> Value {
+        json!({"aiperf_version": "0.13.0", "input_config": {"phases": [{"name": "profiling", "concurrency": 4}]}})
+    }
+
+    fn parse(summary: &str) -> Result<Measurement, ParseError> {
+        read(summary.as_bytes(), NO_RECORDS, None)
+    }
+
+    #[test]
+    fn every_metric_may_be_absent() {
+        let level = parse(&smallest().to_string()).unwrap();
+        assert_eq!((level.concurrency, level.requests, level.errors), (4, 0, 0));
+        assert_eq!((level.ttft, level.tpot, level.request_latency), (None, None, None));
+        assert_eq!((level.output_tokens_per_second, level.requests_per_second), (None, None));
+        assert_eq!(level.facts, Facts { warmup_requests: Some(0), ..Facts::default() });
+    }
+
+    #[rstest]
+    #[case::null("null")]
+    #[case::nan("NaN")]
+    #[case::infinite("-Infinity")]
+    fn numbers_that_are_none_are_named_once(#[case] number: &str) {
+        let metric =
+            r#","time_to_first_token": {"avg": X, "p50": X, "p90": 1, "p95": 1, "p99": 1}}"#.replace('X', number);
+        let level = parse(&smallest().to_string().replacen("}]}}", &format!("}}]}}{metric}"), 1)).unwrap();
+        assert_eq!(level.ttft, None);
+        assert_eq!(level.facts.not_finite, ["time_to_first_token"]);
+    }
+
+    #[rstest]
+    #[case::empty("", "is empty; expected a JSON object")]
+    #[case::text("No results", "line 1: expected value")]
+    #[case::cut_off(
+        r#"{"aiperf_version": "0.13.0", "request_count": {"av"#,
+        "line 1, field `request_count`: is cut off"
+    )]
+    #[case::another_tool(
+        r#"{"input_config": {}}"#,
+        "field `aiperf_version`: is missing; expected the summary of an AIPerf run"
+    )]
+    #[case::list("[]", "field `aiperf_version`: is missing; expected the summary of an AIPerf run")]
+    #[case::bad_metric(
+        r#"{"aiperf_version": "1", "request_count": {"avg": "many"}}"#,
+        "line 1, field `request_count.avg`: invalid type: string \"many\", expected a number or null"
+    )]
+    #[case::negative(
+        r#"{"aiperf_version": "1", "request_throughput": {"avg": -2}}"#,
+        "field `request_throughput.avg`: found -2; expected a number from 0 up"
+    )]
+    #[case::half_a_request(
+        r#"{"aiperf_version": "1", "request_count": {"avg": 2.5}}"#,
+        "field `request_count.avg`: found 2.5; expected a whole number"
+    )]
+    #[case::no_phase(
+        r#"{"aiperf_version": "1"}"#,
+        "field `input_config.phases`: found no measured phase; expected one with"
+    )]
+    fn errors_name_what_was_found_and_expected(#[case] summary: &str, #[case] expected: &str) {
+        let error = parse(summary).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{SUMMARY_FILE}: {expected}")), "{error}");
+    }
+
+    #[rstest]
+    #[case::plain(json!([{"name": "profiling", "concurrency": 8}]), Ok(8))]
+    #[case::after_warmup(json!([{"name": "w", "kind": "warmup", "concurrency": 2}, {"name": "p", "kind": "profiling", "concurrency": 8}]), Ok(8))]
+    #[case::excluded(json!([{"name": "x", "exclude_from_results": true, "concurrency": 2}, {"name": "p", "concurrency": 8}]), Ok(8))]
+    #[case::only_warmup(json!([{"name": "warmup", "concurrency": 8}]), Err("found no measured phase"))]
+    #[case::two(json!([{"name": "a", "concurrency": 8}, {"name": "b", "concurrency": 9}]), Err("found several measured phases"))]
+    #[case::zero(json!([{"name": "a", "concurrency": 0}]), Err("found load of the type `unknown`"))]
+    #[case::paced(json!([{"name": "a", "type": "poisson", "rate": 3.0, "concurrency": 8}]), Err("found load of the type `poisson`"))]
+    fn concurrency_is_that_of_the_one_measured_phase(#[case] phases: Value, #[case] expected: Result<u32, &str>) {
+        let mut summary = smallest();
+        summary["input_config"]["phases"] = phases;
+        match (parse(&summary.to_string()), expected) {
+            (Ok(level), Ok(concurrency)) => assert_eq!(level.concurrency, concurrency),
+            (Err(error), Err(text)) => assert!(error.problem.starts_with(text), "{error}"),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn cached_tokens_are_spread_over_all_requests() {
+        let mut summary = smallest();
+        summary["request_count"] = json!({"avg": 10});
+        summary["usage_prompt_tokens"] = json!({"avg": 400});
+        // Reported by two of ten requests only.
+        summary["usage_prompt_cache_read_tokens"] = json!({"avg": 200, "sum": 400});
+        let facts = parse(&summary.to_string()).unwrap().facts;
+        assert_eq!((facts.cached_prompt_tokens, facts.cached_prompt_percent), (Some(40.0), Some(10.0)));
+    }
+
+    #[test]
+    fn without_a_summarys_count_the_records_count() {
+        let line = |rest: &str| {
+            format!(
+                r#"{{"metadata":{{"benchmark_phase":"profiling","request_start_ns":0,"request_end_ns":1}},{rest}}}"#
+            )
+        };
+        let records =
+            [line(r#""metrics":{}"#), line(r#""metrics":{},"error":{}"#), line(r#""metrics":{},"error":null"#)];
+        let level = read(smallest().to_string().as_bytes(), Some(records.join("\n").as_bytes()), None).unwrap();
+        assert_eq!((level.requests, level.errors), (2, 1));
+    }
+
+    #[test]
+    fn the_commonest_error_is_shortened_to_one_line() {
+        let mut summary = smallest();
+        let details = |message: &str| json!({"code": 503, "type": "HTTP", "message": message});
+        summary["error_summary"] = json!([
+            {"error_details": details("rare"), "count": 1},
+            {"error_details": details(&format!("busy\n{}", "é".repeat(400))), "count": 9},
+        ]);
+        let level = parse(&summary.to_string()).unwrap();
+        let error = level.first_error.unwrap();
+        assert!(error.starts_with("503 HTTP: busy é") && error.ends_with('…'), "{error}");
+        assert_eq!((level.errors, error.chars().count()), (10, 160));
+    }
+}

@@ -1,0 +1,124 @@
+//! The load tools' own files, read: what a measurement says of runs whose truth is known.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use bcmp::measurement::aiperf::{self, NO_RECORDS};
+use bcmp::measurement::{Limits, Measurement};
+use bcmp::units::Milliseconds;
+use rstest::rstest;
+
+fn fixture(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures")).join(path)
+}
+
+fn open(path: PathBuf) -> BufReader<File> {
+    BufReader::new(File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+fn with_records(run: &str, sla: Option<Limits>) -> Measurement {
+    let directory = fixture("aiperf").join(run);
+    let records = open(directory.join(aiperf::RECORDS_FILE));
+    aiperf::read(open(directory.join(aiperf::SUMMARY_FILE)), Some(records), sla).unwrap()
+}
+
+fn summary_only(run: &str) -> Measurement {
+    let summary = open(fixture("aiperf").join(run).join(aiperf::SUMMARY_FILE));
+    aiperf::read(summary, NO_RECORDS, None).unwrap()
+}
+
+fn limits(ttft: f64, tpot: f64) -> Limits {
+    Limits { ttft: Milliseconds::new(ttft).unwrap(), tpot: Milliseconds::new(tpot).unwrap() }
+}
+
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+/// The server behind these runs answered with a TTFT of 80 ms and 570 tokens/s. The tool's own summaries say 129, 84 and
+/// 85 ms, and 530, 516 and 515 tokens/s.
+#[rstest]
+#[case::drained("drained", 85.0, 566.7)]
+#[case::ramp("ramp", 84.4, 567.4)]
+#[case::seamless("seamless", 84.8, 567.0)]
+fn the_window_finds_the_truth_however_the_level_begins(
+    #[case] run: &str,
+    #[case] ttft: f64,
+    #[case] tokens_per_second: f64,
+) {
+    let level = with_records(&format!("warmup/{run}"), None);
+    assert!(level.facts.windowed);
+    assert_eq!(rounded(level.ttft.unwrap().mean.get(), 1), ttft);
+    assert_eq!(rounded(level.output_tokens_per_second.unwrap().get(), 1), tokens_per_second);
+    assert_eq!(rounded(level.tpot.unwrap().mean.get(), 1), 20.0);
+    assert_eq!((level.requests, level.errors, level.concurrency), (120, 0, 12));
+    assert_eq!(level.facts.warmup_requests, Some(24));
+    assert!(level.facts.window_drift_percent.unwrap().abs() < 2.0, "{:?}", level.facts.window_drift_percent);
+}
+
+#[test]
+fn without_records_the_summary_speaks_burst_included() {
+    let level = summary_only("warmup/drained");
+    assert!(!level.facts.windowed);
+    assert_eq!(rounded(level.ttft.unwrap().mean.get(), 1), 129.4);
+    assert_eq!(rounded(level.output_tokens_per_second.unwrap().get(), 1), 529.7);
+    assert_eq!(level.facts.window_drift_percent, None);
+}
+
+#[rstest]
+#[case::generous(limits(200.0, 25.0), 100.0)]
+#[case::ttft_too_strict(limits(50.0, 25.0), 0.0)]
+#[case::tpot_too_strict(limits(200.0, 19.0), 0.0)]
+fn a_good_request_keeps_both_limits(#[case] sla: Limits, #[case] percent: f64) {
+    assert_eq!(with_records("warmup/drained", Some(sla)).good_requests_percent, Some(percent));
+}
+
+/// The tool counted 510.5 tokens by itself where the server said 500.
+#[test]
+fn the_servers_count_of_tokens_goes_first() {
+    let level = summary_only("isl4000-osl500/concurrency_1");
+    assert_eq!((level.facts.input_tokens, level.facts.output_tokens), (Some(4011.0), Some(500.0)));
+    let requests_per_second = level.requests_per_second.unwrap().get();
+    assert!((level.output_tokens_per_second.unwrap().get() - 500.0 * requests_per_second).abs() < 0.001);
+    let by_hand = (3057.049 - 92.724) / 499.0;
+    assert!((level.tpot.unwrap().mean.get() - by_hand).abs() < 0.001, "{level:?}, by hand {by_hand}");
+}
+
+#[test]
+fn facts_come_from_the_file() {
+    let facts = summary_only("isl4000-osl500/concurrency_10").facts;
+    assert_eq!(facts.model.as_deref(), Some("mock-qwen"));
+    assert_eq!((facts.complete, facts.cancelled, facts.streaming), (Some(true), Some(false), Some(true)));
+    assert_eq!(facts.warmup_requests, Some(10));
+    assert_eq!(rounded(facts.cached_prompt_percent.unwrap(), 1), 49.5);
+    assert_eq!(facts.cached_prompt_tokens, Some(1984.0));
+    assert_eq!(rounded(facts.effective_concurrency.unwrap(), 2), 9.92);
+    assert_eq!(rounded(facts.client_wait_percent.unwrap(), 2), 0.63);
+}
+
+/// This file was cut after four lines.
+#[test]
+fn records_of_another_run_or_half_a_run_are_refused() {
+    let directory = fixture("aiperf/isl4000-osl500/concurrency_2");
+    let records = open(directory.join(aiperf::RECORDS_FILE));
+    let error = aiperf::read(open(directory.join(aiperf::SUMMARY_FILE)), Some(records), None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "profile_export.jsonl: holds 2 completed requests of the measured phase; expected 8, as profile_export_aiperf.json \
+         says: copy it again, or remove it to use the summary alone"
+    );
+}
+
+#[test]
+fn failed_requests_are_counted_and_the_commonest_error_named() {
+    let level = with_records("failures/partial", Some(limits(1000.0, 1000.0)));
+    assert_eq!((level.requests, level.errors), (7, 33));
+    assert_eq!(level.first_error.as_deref(), Some("TimeoutError: TimeoutError()"));
+    assert_eq!(level.good_requests_percent, Some(100.0 * 6.0 / 36.0));
+    let cancelled = with_records("failures/cancel-INT", None);
+    assert_eq!((cancelled.facts.complete, cancelled.facts.cancelled), (Some(false), Some(true)));
+}
