@@ -1,0 +1,3 @@
+//! Prediction × measurement → SLA, gain, accuracy, verdict (METHOD §5–§8).
+
+pub mod sla;
