@@ -269,7 +269,9 @@ pub enum VariantPhase {
 pub struct DeploymentTimes {
     /// Attempt, from 1; part of the objects' names.
     pub attempt: i32,
-    /// Objects were created.
+    /// Round it belongs to, from 1.
+    pub round: i32,
+    /// Its creation was decided.
     pub created: Time,
     /// All pods had a node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,6 +282,11 @@ pub struct DeploymentTimes {
     /// All its levels were published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Time>,
+    /// Server containers restarted while it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub restarts: Vec<Time>,
     /// Deletion was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Time>,

@@ -1,4 +1,71 @@
 //! The lifecycle of a comparison, as pure functions of what was observed.
+//!
+//! ```text
+//! requests    which run is wanted: start, supersede, cancel
+//! generation  predictions and manifests, without a GPU
+//! admission   the queue for GPUs; Sequential or Parallel
+//! measuring   each variant is deployed, loaded, torn down
+//! completion  nothing is finished before it was seen to be gone
+//! ```
+//!
+//! Each stage only records facts. Actions follow from stored facts, in another pass: whoever crashes, lags behind or
+//! works twice, the next look at the world leads to the same place.
 
+pub mod actions;
+pub mod admission;
+pub mod capacity;
+pub mod completion;
+pub mod decision;
+pub mod facts;
+pub mod fold;
+pub mod generation;
+pub mod inputs;
+pub mod judged;
+pub mod measuring;
+pub mod notes;
 pub mod plan;
+pub mod requests;
+pub mod statements;
 pub mod sweep;
+pub mod teardown;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod trouble;
+pub mod wake;
+pub mod words;
+pub mod world;
+
+use jiff::Timestamp;
+
+use crate::api::BenchmarkComparisonStatus;
+use decision::{Decision, Wake};
+use world::World;
+
+/// Decides what a look at the world leads to.
+pub fn decide(world: &World, now: Timestamp) -> Decision {
+    if world.object.going {
+        return Decision { actions: vec![], status: world.status.clone(), events: vec![], wake: Wake::OnChange };
+    }
+    let facts = advance(world.status.clone(), world, now);
+    let recorded = facts != world.status;
+    let actions = if recorded { vec![] } else { actions::actions(&facts, world) };
+    let status = fold::fold(facts, world, now);
+    let events = notes::notes(&world.status, &status);
+    let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
+    Decision { actions, status, events, wake }
+}
+
+/// Records what happened, stage by stage.
+fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
+    requests::advance(&mut status, world, now);
+    if status.run.as_ref().map(|run| run.number) != world.status.run.as_ref().map(|run| run.number) {
+        // What was observed is another run's.
+        return status;
+    }
+    generation::advance(&mut status, world, now);
+    admission::advance(&mut status, world, now);
+    measuring::advance(&mut status, world, now);
+    completion::advance(&mut status, world, now);
+    status
+}

@@ -5,6 +5,7 @@
 pub mod agent_contract;
 pub mod agent_pod;
 pub mod configurations_map;
+pub mod demand;
 pub mod error;
 pub mod generate_job;
 pub mod labels;

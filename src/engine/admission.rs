@@ -1,0 +1,153 @@
+//! Stage two: the queue for GPUs, and the choice between Sequential and Parallel.
+
+use jiff::Timestamp;
+
+use super::capacity::{Demand, Free};
+use super::facts::{active_run, comparable, planned};
+use super::requests::end;
+use super::time::{after, stamp};
+use super::world::{Component, Rival, World};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Mode, Run, Until};
+use crate::manifests::demand;
+
+/// Admits the run when its turn has come, or ends it when there is nothing to compare or the wait is over.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = waiting(status, world) else { return };
+    if !comparable(status) {
+        let why = status
+            .variants
+            .iter()
+            .find_map(|v| v.failure.as_ref().map(|f| (f.reason.clone(), v.name.clone(), f.message.clone())));
+        let (reason, variant, message) = why.unwrap_or_default();
+        let message = format!("nothing to compare, no GPU was held: variant {variant}: {message}");
+        return end(status, EarlyEnd::Failed, reason, message, now);
+    }
+    match turn(run, world) {
+        Turn::Admit { mode, reason } => {
+            if let Some(run) = status.run.as_mut() {
+                run.start_time = Some(stamp(now));
+                run.mode = Some(mode);
+                run.mode_reason = Some(reason);
+            }
+        }
+        Turn::Wait(why) => {
+            if let Some(deadline) = deadline(run, world).filter(|deadline| now >= *deadline) {
+                let seconds = (deadline.as_second() - run.queued_time.0.as_second()).max(0);
+                let message =
+                    format!("its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}");
+                end(status, EarlyEnd::Failed, "QueueDeadline", message, now);
+            }
+        }
+    }
+}
+
+/// The run, if it is generated and waits for GPUs.
+pub fn waiting<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Option<&'a Run> {
+    active_run(status).filter(|run| {
+        run.start_time.is_none()
+            && run.ended.is_none()
+            && !world.spec.suspend
+            && world.spec.execution.until == Until::Verdict
+            && world.configurations.present().is_some()
+    })
+}
+
+/// When waiting for the turn ends, if ever.
+pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
+    let seconds = world.spec.execution.deadlines.queue_seconds;
+    (seconds > 0).then(|| after(run.queued_time.0, seconds))
+}
+
+/// Whether the turn of a run has come.
+pub enum Turn {
+    /// It has.
+    Admit {
+        /// Sequential or Parallel.
+        mode: Mode,
+        /// Why.
+        reason: String,
+    },
+    /// It has not; why, for people.
+    Wait(String),
+}
+
+/// Decides whether the turn of a run has come.
+pub fn turn(run: &Run, world: &World) -> Turn {
+    if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
+        return Turn::Wait(format!(
+            "{:?} {} of a deleted comparison of the same name is still there",
+            child.kind, child.name
+        ));
+    }
+    if world.pods.iter().any(|p| !p.ours && p.component == Component::Server && !p.over) {
+        return Turn::Wait("pods of a deleted comparison of the same name are still there".into());
+    }
+    let demands = demands(world);
+    let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();
+    if asked.is_empty() {
+        return Turn::Admit { mode: requested_mode(world), reason: "no GPU is asked for".into() };
+    }
+    let earlier = earlier(run, world);
+    let fits =
+        |demands: &[Demand]| world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &earlier, world, demands));
+    let (mode, reason) = choose_mode(world, fits(&asked));
+    let at_once: Vec<Demand> = if mode == Mode::Parallel { asked } else { largest(&demands) };
+    if earlier.is_empty() || fits(&at_once) {
+        return Turn::Admit { mode, reason };
+    }
+    let names: Vec<&str> = earlier.iter().take(3).map(|rival| rival.name.as_str()).collect();
+    let more = if earlier.len() > 3 { format!(" and {} more", earlier.len() - 3) } else { String::new() };
+    Turn::Wait(format!("waits for GPUs behind {}{more}", names.join(", ")))
+}
+
+fn requested_mode(world: &World) -> Mode {
+    match planned(world).execution.mode {
+        Mode::Auto => Mode::Sequential,
+        mode => mode,
+    }
+}
+
+fn choose_mode(world: &World, all_fit: bool) -> (Mode, String) {
+    match planned(world).execution.mode {
+        Mode::Sequential => (Mode::Sequential, "asked for".into()),
+        Mode::Parallel => (Mode::Parallel, "asked for".into()),
+        Mode::Auto if world.nodes.is_none() => (Mode::Sequential, "Auto: the operator may not see nodes".into()),
+        Mode::Auto if all_fit => (Mode::Parallel, "Auto: all variants fit at once".into()),
+        Mode::Auto => (Mode::Sequential, "Auto: not all variants fit at once".into()),
+    }
+}
+
+/// Pods of each variant that can be deployed.
+pub fn demands(world: &World) -> Vec<Vec<Demand>> {
+    let spec = planned(world);
+    let gpu = &spec.hardware.gpu_resource_name;
+    spec.variants
+        .iter()
+        .filter_map(|variant| world.ready(&variant.name))
+        .map(|ready| demand::of(&ready.objects, gpu))
+        .filter(|demands| !demands.is_empty())
+        .collect()
+}
+
+fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
+    let total = |demands: &Vec<Demand>| demands.iter().map(|d| d.pods * d.gpus).sum::<u32>();
+    demands.iter().max_by_key(|demands| total(demands)).cloned().unwrap_or_default()
+}
+
+fn earlier<'a>(run: &Run, world: &'a World) -> Vec<&'a Rival> {
+    let mine = (run.queued_time.0, world.object.uid.as_str());
+    let mut earlier: Vec<&Rival> = world.rivals.iter().filter(|r| (r.queued, r.uid.as_str()) < mine).collect();
+    earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
+    earlier
+}
+
+fn fits_beside(nodes: &[super::world::Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
+    let mut uids: Vec<&str> = earlier.iter().map(|rival| rival.uid.as_str()).collect();
+    uids.push(&world.object.uid);
+    let mut free = Free::beside(nodes, &uids);
+    let claims = earlier.iter().flat_map(|rival| &rival.claim);
+    let claims: Vec<Demand> =
+        claims.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect();
+    free.place(&claims);
+    free.place(asked)
+}

@@ -1,0 +1,90 @@
+//! Stage one: predictions and manifests, without a GPU.
+
+use jiff::Timestamp;
+
+use super::facts::active_run;
+use super::requests::end;
+use super::time::{after, stamp};
+use super::trouble::{self, Trouble};
+use super::world::{Component, JobState, Output, World};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure};
+use crate::prediction::configurations::GenerationOutcome;
+
+/// Records what generation refused, or that it failed.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = active_run(status).filter(|run| run.ended.is_none()) else { return };
+    match &world.configurations {
+        Output::Present(_) => record_refused(status, world, now),
+        Output::Unreadable(why) => {
+            let message = format!("the output of generation cannot be read: {why}");
+            end(status, EarlyEnd::Failed, "ResultsUnreadable", message, now);
+        }
+        Output::Absent | Output::Empty if run.start_time.is_some() => {
+            let message = "the configurations of the run were deleted; start another run";
+            end(status, EarlyEnd::Failed, "ResultsLost", message, now);
+        }
+        Output::Absent | Output::Empty => {
+            if let Some(trouble) = trouble(status, world, now).filter(|trouble| trouble.is_final(now)) {
+                end(status, EarlyEnd::Failed, trouble.reason, trouble.message, now);
+            }
+        }
+    }
+}
+
+fn record_refused(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    for variant in status.variants.iter_mut().filter(|v| v.failure.is_none()) {
+        let Some(configuration) = world.configuration(&variant.name) else { continue };
+        if let GenerationOutcome::Refused { reason, message } = &configuration.outcome {
+            variant.failure = Some(Failure { reason: reason.clone(), message: message.clone(), time: stamp(now) });
+        }
+    }
+}
+
+/// What keeps generation from ending, and when that is final.
+pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<Trouble> {
+    let run = active_run(status)?;
+    if world.spec.suspend || world.configurations.present().is_some() {
+        return None;
+    }
+    let limit = i64::from(world.spec.execution.deadlines.generate_seconds);
+    let job = world.generate_job(run.number);
+    let since = job.map_or(run.queued_time.0, |job| job.created);
+    let deadline = after(since, limit);
+    if matches!(world.plan, Output::Absent)
+        && let Some(message) = world.sources.values().find_map(|source| source.as_ref().err())
+    {
+        return Some(Trouble { reason: "ManifestsNotFound", message: message.clone(), fatal: deadline });
+    }
+    if let Output::Unreadable(why) = &world.plan {
+        let message = format!("the plan of the run cannot be read: {why}");
+        return Some(Trouble { reason: "PlanUnreadable", message, fatal: now });
+    }
+    let pods = || world.pods.iter().filter(|p| p.ours && p.run == run.number && p.component == Component::Generate);
+    job.and_then(|job| trouble::of_failed_job("GenerationFailed", job, pods(), now))
+        .or_else(|| job.and_then(|job| finished_without_output(job.job.as_ref(), job.created, now)))
+        .or_else(|| trouble::of_pods(pods(), deadline, now).map(|t| Trouble { fatal: t.fatal.min(deadline), ..t }))
+        .or_else(|| {
+            let refusals = world.refusals.iter().filter(|refusal| refusal.variant.is_none());
+            trouble::of_objects(job.into_iter(), refusals, since)
+        })
+        .or_else(|| overdue(deadline, limit, now))
+}
+
+/// A complete Job whose output is not there: the cache may lag, a minute later it is lost.
+fn finished_without_output(job: Option<&JobState>, created: Timestamp, now: Timestamp) -> Option<Trouble> {
+    (job == Some(&JobState::Complete)).then(|| Trouble {
+        reason: "GenerationFailed",
+        message: "the generate Job is complete but its output is missing".into(),
+        fatal: after(created, 60).max(now),
+    })
+}
+
+fn overdue(deadline: Timestamp, limit: i64, now: Timestamp) -> Option<Trouble> {
+    (now >= deadline).then(|| Trouble {
+        reason: "GenerationDeadline",
+        message: format!(
+            "predictions and manifests were not ready after {limit} s (execution.deadlines.generateSeconds)"
+        ),
+        fatal: deadline,
+    })
+}

@@ -1,0 +1,304 @@
+//! Stage three: each variant is deployed, loaded, and torn down again.
+
+use jiff::Timestamp;
+
+use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
+use super::time::{after, stamp};
+use super::trouble::{self, Trouble};
+use super::world::{Child, Component, JobState, Kind, Output, Pod, World};
+use crate::api::{BenchmarkComparisonStatus, DeploymentTimes, Failure, Mode, Role, Run, VariantStatus};
+use crate::manifests::demand;
+
+/// How long part of a parallel run may hold GPUs while the rest finds none.
+const HALF_HELD_SECONDS: i64 = 300;
+/// First wait before a parallel run tries again; it doubles up to 15 minutes.
+const RETRY_SECONDS: i64 = 60;
+
+/// Records what happened to deployments, and which ones come next.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = active_run(status).cloned() else { return };
+    if run.start_time.is_none() {
+        return;
+    }
+    for variant in &mut status.variants {
+        observe(variant, &run, world, now);
+    }
+    fall_back(status, world, now);
+    let run = active_run(status).cloned().unwrap_or(run);
+    if may_deploy(world, &run) && !stops(world, status) {
+        deploy_next(status, &run, world, now);
+    } else {
+        tear_down_all(status, &run, world, now);
+    }
+}
+
+/// One deployment as the world shows it.
+struct View<'a> {
+    world: &'a World,
+    run: &'a Run,
+    variant: &'a str,
+    deployment: &'a DeploymentTimes,
+}
+
+impl<'a> View<'a> {
+    fn servers(&self) -> impl Iterator<Item = &'a Pod> {
+        self.world.deployment_pods(self.run.number, self.variant, self.deployment.attempt, Component::Server)
+    }
+
+    fn loaders(&self) -> impl Iterator<Item = &'a Pod> {
+        self.world.deployment_pods(self.run.number, self.variant, self.deployment.attempt, Component::Load)
+    }
+
+    fn children(&self) -> impl Iterator<Item = &'a Child> {
+        self.world.deployment_children(self.run.number, self.variant, self.deployment.attempt)
+    }
+
+    fn load_job(&self) -> Option<&'a Child> {
+        self.world.load_job(self.run.number, self.variant, self.deployment.attempt)
+    }
+
+    fn all_bound(&self) -> bool {
+        if is_endpoint(self.world, self.variant) {
+            return true;
+        }
+        let asked = self.world.ready(self.variant).map_or(0, |ready| {
+            let gpu = &planned(self.world).hardware.gpu_resource_name;
+            demand::of(&ready.objects, gpu).iter().map(|d| d.pods as usize).sum()
+        });
+        let bound = || self.servers().filter(|p| !p.going && p.node.is_some());
+        let holding = bound().filter(|p| p.gpus > 0).count();
+        let enough = if asked == 0 { bound().next().is_some() } else { holding >= asked };
+        enough && self.servers().all(|p| p.going || p.node.is_some())
+    }
+
+    fn is_gone(&self) -> bool {
+        self.children().next().is_none() && self.servers().next().is_none() && self.loaders().next().is_none()
+    }
+
+    fn serves(&self) -> bool {
+        let results = self.world.results.get(self.variant).and_then(Output::present);
+        let attempt = u32::try_from(self.deployment.attempt).unwrap_or(0);
+        results.is_some_and(|results| results.ledger.serving.contains_key(&attempt))
+    }
+}
+
+fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp) {
+    let Some(index) = variant.deployments.iter().rposition(facts::is_live) else { return };
+    let mut seen = variant.deployments[index].clone();
+    let view = View { world, run, variant: &variant.name, deployment: &variant.deployments[index] };
+    if seen.teardown.is_some() {
+        if view.is_gone() {
+            seen.gone = Some(stamp(now));
+        }
+    } else {
+        if seen.scheduled.is_none() && view.all_bound() {
+            seen.scheduled = Some(stamp(now));
+        }
+        if seen.serving.is_none() && view.serves() {
+            seen.serving = Some(stamp(now));
+        }
+        note_restarts(&mut seen, &view);
+        let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
+        let readable = world.results.get(&variant.name).is_some_and(|results| results.present().is_some());
+        if complete && readable {
+            seen.measured = Some(stamp(now));
+            seen.teardown = Some(stamp(now));
+        } else if variant.failure.is_none()
+            && let Some(trouble) = trouble(&view, now).filter(|trouble| trouble.is_final(now))
+        {
+            variant.failure =
+                Some(Failure { reason: trouble.reason.into(), message: trouble.message, time: stamp(now) });
+        }
+        if let Some(failure) = &variant.failure
+            && now >= after(failure.time.0, world.spec.execution.keep_on_failure_seconds)
+        {
+            seen.teardown.get_or_insert(stamp(now));
+        }
+    }
+    variant.deployments[index] = seen;
+}
+
+fn note_restarts(seen: &mut DeploymentTimes, view: &View) {
+    let Some(serving) = &seen.serving else { return };
+    let restarts = view.servers().flat_map(|pod| &pod.containers).filter(|c| c.restarts > 0);
+    for finished in restarts.filter_map(|c| c.terminated.as_ref()?.finished).filter(|t| *t >= serving.0) {
+        let finished = stamp(finished);
+        if seen.restarts.len() < 8 && !seen.restarts.contains(&finished) {
+            seen.restarts.push(finished);
+        }
+    }
+}
+
+/// What keeps the live deployment of a variant from going on, and when that is final.
+pub fn trouble_of(variant: &VariantStatus, run: &Run, world: &World, now: Timestamp) -> Option<Trouble> {
+    let deployment = live(variant)?;
+    trouble(&View { world, run, variant: &variant.name, deployment }, now)
+}
+
+fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
+    let deployment = view.deployment;
+    if deployment.teardown.is_some() {
+        return None;
+    }
+    let limits = &view.world.spec.execution.deadlines;
+    if let Some(Output::Unreadable(why)) = view.world.results.get(view.variant) {
+        let message = format!("the results of variant {} cannot be read: {why}", view.variant);
+        return Some(Trouble { reason: "ResultsUnreadable", message, fatal: now });
+    }
+    let schedule_by = after(deployment.created.0, limits.schedule_seconds);
+    let refusals = view.world.refusals.iter().filter(|r| r.variant.as_deref() == Some(view.variant));
+    let found = [
+        vanished(view, now),
+        view.load_job().and_then(|job| trouble::of_failed_job("LoadFailed", job, view.loaders(), now)),
+        trouble::of_pods(view.servers(), schedule_by, now),
+        trouble::of_pods(view.loaders(), schedule_by, now),
+        trouble::of_objects(view.children(), refusals, deployment.created.0),
+        overdue(view, now),
+    ];
+    found.into_iter().flatten().min_by_key(|trouble| trouble.fatal)
+}
+
+/// Objects that somebody else deleted.
+fn vanished(view: &View, now: Timestamp) -> Option<Trouble> {
+    view.deployment.scheduled.as_ref()?;
+    let missing = |what: &str| {
+        let message = format!("{what} of variant {} was deleted by someone else; start another run", view.variant);
+        Some(Trouble { reason: "ObjectsDeleted", message, fatal: now })
+    };
+    let mut servers = view.children().filter(|c| c.component == Component::Server && c.kind != Kind::Job);
+    if !is_endpoint(view.world, view.variant) && servers.all(|c| c.going) {
+        return missing("the server");
+    }
+    match view.load_job() {
+        Some(job) if !job.going => None,
+        _ if view.deployment.serving.is_some() => missing("the load Job"),
+        _ => None,
+    }
+}
+
+fn overdue(view: &View, now: Timestamp) -> Option<Trouble> {
+    let limits = &view.world.spec.execution.deadlines;
+    let variant = view.variant;
+    match (&view.deployment.scheduled, &view.deployment.serving) {
+        (None, _) => {
+            let fatal = after(view.deployment.created.0, limits.schedule_seconds);
+            let message = format!(
+                "pods of variant {variant} had no node after {} s (execution.deadlines.scheduleSeconds)",
+                limits.schedule_seconds
+            );
+            (now >= fatal).then_some(Trouble { reason: "Unschedulable", message, fatal })
+        }
+        (Some(scheduled), None) => {
+            let fatal = after(scheduled.0, limits.ready_seconds);
+            let message = format!(
+                "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds)",
+                limits.ready_seconds
+            );
+            (now >= fatal).then_some(Trouble { reason: "NotServing", message, fatal })
+        }
+        _ => None,
+    }
+}
+
+/// Gives half-held GPUs back: Auto goes on one after the other, Parallel tries again later.
+fn fall_back(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = status.run.as_mut().filter(|run| mode(run) == Mode::Parallel) else { return };
+    let number = run.number;
+    let pods =
+        || world.pods.iter().filter(move |p| p.ours && p.run == number && p.component == Component::Server && !p.going);
+    let Some(first_bound) = pods().filter_map(|p| p.bound).min() else { return };
+    let starving = pods().any(|p| p.node.is_none() && now >= after(p.created.max(first_bound), HALF_HELD_SECONDS));
+    if !starving {
+        return;
+    }
+    if planned(world).execution.mode == Mode::Auto {
+        run.mode = Some(Mode::Sequential);
+        run.mode_reason = Some("Auto: side by side found GPUs for a part only".into());
+    }
+    for variant in &mut status.variants {
+        if let Some(deployment) = variant.deployments.iter_mut().rfind(|d| facts::is_live(d)) {
+            deployment.teardown.get_or_insert(stamp(now));
+        }
+    }
+}
+
+fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World, now: Timestamp) {
+    let rounds = planned(world).execution.rounds.max(1);
+    let parallel = mode(run) == Mode::Parallel;
+    for round in 1..=rounds {
+        for index in order(status, round) {
+            if round_over(&status.variants[index], round) || live(&status.variants[index]).is_some() {
+                continue;
+            }
+            if facts::anything_deployed(status) && !(parallel && only_round(status, round)) {
+                return;
+            }
+            if now < retry_at(status, round) {
+                return;
+            }
+            let variant = &mut status.variants[index];
+            let attempt = variant.deployments.last().map_or(0, |d| d.attempt) + 1;
+            variant.deployments.push(DeploymentTimes {
+                attempt,
+                round,
+                created: stamp(now),
+                scheduled: None,
+                serving: None,
+                measured: None,
+                restarts: vec![],
+                teardown: None,
+                gone: None,
+            });
+            if !parallel {
+                return;
+            }
+        }
+        if status.variants.iter().any(|v| !round_over(v, round)) || facts::anything_deployed(status) {
+            return;
+        }
+    }
+}
+
+/// ABBA: every second round goes backwards. Baselines come first within the spec's order.
+fn order(status: &BenchmarkComparisonStatus, round: i32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..status.variants.len()).collect();
+    order.sort_by_key(|&index| status.variants[index].role != Role::Baseline);
+    if round % 2 == 0 {
+        order.reverse();
+    }
+    order
+}
+
+fn only_round(status: &BenchmarkComparisonStatus, round: i32) -> bool {
+    status.variants.iter().filter_map(live).all(|d| d.round == round && d.teardown.is_none())
+}
+
+/// When a round that was given up may be tried again.
+pub fn retry_at(status: &BenchmarkComparisonStatus, round: i32) -> Timestamp {
+    let run = status.run.as_ref();
+    if run.is_none_or(|run| mode(run) != Mode::Parallel) {
+        return Timestamp::MIN;
+    }
+    let given_up = |variant: &VariantStatus| {
+        let mut given_up = variant.deployments.iter().filter(|d| d.round == round && d.scheduled.is_none());
+        let last = given_up.clone().filter_map(|d| d.gone.clone()).map(|t| t.0).max();
+        last.map(|last| {
+            after(last, (RETRY_SECONDS << given_up.by_ref().count().clamp(1, 5).saturating_sub(1)).min(900))
+        })
+    };
+    status.variants.iter().filter_map(given_up).max().unwrap_or(Timestamp::MIN)
+}
+
+fn tear_down_all(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World, now: Timestamp) {
+    let keep = world.spec.execution.keep_on_failure_seconds;
+    for variant in &mut status.variants {
+        let kept = run.ended.is_none()
+            && !world.spec.suspend
+            && variant.failure.as_ref().is_some_and(|failure| now < after(failure.time.0, keep));
+        if let Some(deployment) = variant.deployments.iter_mut().rfind(|d| facts::is_live(d))
+            && !kept
+        {
+            deployment.teardown.get_or_insert(stamp(now));
+        }
+    }
+}

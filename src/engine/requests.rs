@@ -1,0 +1,154 @@
+//! Which run is wanted: starting, superseding and cancelling.
+
+use jiff::Timestamp;
+
+use super::facts::{self, active_run, rests_predicted};
+use super::inputs;
+use super::time::stamp;
+use super::world::World;
+use crate::api::{
+    BenchmarkComparisonStatus, EarlyEnd, Ended, OnChange, PastRun, Role, Run, Start, VariantPhase, VariantStatus,
+};
+
+/// Records cancellation, supersession and the start of the next run.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    cancel(status, world, now);
+    let Some(wish) = wish(status, world) else { return };
+    if may_begin(status, world) {
+        begin(status, world, now);
+    } else if world.spec.execution.on_change == OnChange::Supersede {
+        end(status, EarlyEnd::Superseded, wish.reason, wish.message, now);
+    }
+}
+
+/// Ends the active run, unless it has ended already.
+pub fn end(
+    status: &mut BenchmarkComparisonStatus,
+    outcome: EarlyEnd,
+    reason: impl Into<String>,
+    message: impl Into<String>,
+    now: Timestamp,
+) {
+    if let Some(run) = status.run.as_mut().filter(|run| run.completion_time.is_none() && run.ended.is_none()) {
+        run.ended = Some(Ended { outcome, reason: reason.into(), message: message.into(), time: stamp(now) });
+    }
+}
+
+struct Wish {
+    reason: &'static str,
+    message: String,
+}
+
+/// Why a run other than the one in status is wanted, if so.
+fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
+    let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
+    if world.object.run_requested.is_some() && world.object.run_requested != status.last_handled_run_request {
+        return wish("RunRequested", "another run was requested by annotation");
+    }
+    let automatic = world.spec.execution.start == Start::Automatic;
+    let Some(run) = &status.run else {
+        return if automatic { wish("FirstRun", "the first run") } else { None };
+    };
+    let plan = world.plan.present();
+    if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
+        return wish("RunIdChanged", "spec.runId changed");
+    }
+    if automatic && inputs_changed(run, world) {
+        return wish("InputsChanged", "measured inputs changed");
+    }
+    let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
+    if superseded { wish("Superseded", "the run before was superseded") } else { None }
+}
+
+fn inputs_changed(run: &Run, world: &World) -> bool {
+    let today = inputs::hash(&world.spec);
+    if inputs::comparable(&today, &run.inputs_hash) {
+        return today != run.inputs_hash;
+    }
+    // A hash by other rules says nothing: hash the stored inputs by today's. Without a plan, nothing is known to differ.
+    world.plan.present().is_some_and(|plan| inputs::hash(&plan.spec) != today)
+}
+
+/// Whether an unfinished run's inputs differ from the spec, or a new run waits for it to end.
+pub fn waits_for_next(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    active_run(status).is_some() && wish(status, world).is_some()
+}
+
+fn may_begin(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    !world.spec.suspend && (active_run(status).is_none() || rests_predicted(world, status))
+}
+
+fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let number = 1 + status.run.as_ref().map_or(0, |run| run.number).max(world.highest_plan);
+    let mut history = std::mem::take(&mut status.history);
+    if let Some(past) = past_run(status) {
+        history.insert(0, past);
+    }
+    *status = BenchmarkComparisonStatus {
+        observed_generation: world.object.generation,
+        run: Some(Run {
+            number,
+            inputs_hash: inputs::hash(&world.spec),
+            queued_time: stamp(now),
+            start_time: None,
+            completion_time: None,
+            mode: None,
+            mode_reason: None,
+            ended: None,
+        }),
+        variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
+        history: retained(history, world.spec.history.runs),
+        last_handled_run_request: world.object.run_requested.clone().or(status.last_handled_run_request.take()),
+        ..BenchmarkComparisonStatus::default()
+    };
+}
+
+fn waiting(name: &str, role: Role) -> VariantStatus {
+    VariantStatus {
+        name: name.into(),
+        role,
+        phase: Some(VariantPhase::Waiting),
+        gpus: None,
+        deployed: None,
+        claimed_point: None,
+        findings: vec![],
+        levels: vec![],
+        at_sla: None,
+        sla_reason: None,
+        deployments: vec![],
+        failure: None,
+    }
+}
+
+fn past_run(status: &BenchmarkComparisonStatus) -> Option<PastRun> {
+    let run = status.run.as_ref()?;
+    Some(PastRun {
+        number: run.number,
+        outcome: facts::outcome(status),
+        verdict: status.verdict.as_ref().map(|v| v.result),
+        gain: status.verdict.as_ref().and_then(|v| v.gain.clone()),
+        completion_time: run.completion_time.clone(),
+        config_map_name: status.report.as_ref().map(|report| report.config_map_name.clone()),
+    })
+}
+
+/// The newest `keep` runs with a verdict, and the newest other one beside.
+pub fn retained(history: Vec<PastRun>, keep: i32) -> Vec<PastRun> {
+    let mut answered = 0;
+    let mut others = 0;
+    history
+        .into_iter()
+        .filter(|past| {
+            let (count, limit) = if past.verdict.is_some() { (&mut answered, keep) } else { (&mut others, 1) };
+            *count += 1;
+            *count <= limit
+        })
+        .collect()
+}
+
+fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(number) = active_run(status).map(|run| run.number) else { return };
+    if world.object.cancel_requested.as_deref() == Some(number.to_string().as_str()) {
+        end(status, EarlyEnd::Cancelled, "CancelRequested", format!("run {number} was cancelled by annotation"), now);
+    }
+}

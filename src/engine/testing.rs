@@ -1,0 +1,23 @@
+//! Objects for the engine's tests.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::api::BenchmarkComparisonSpec;
+
+/// The guide's experiment.
+pub fn spec() -> BenchmarkComparisonSpec {
+    serde_json::from_value(json!({
+        "model": {"name": "Qwen/Qwen3-32B"},
+        "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},
+        "workload": {"inputTokens": 4000, "outputTokens": 500},
+        "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 7},
+        "runtime": {"image": "nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:1.3.0"},
+    }))
+    .unwrap()
+}
+
+/// A time, in seconds since the tests' epoch.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}

@@ -1,0 +1,161 @@
+//! Facts → phase and the sentence that says what is happening.
+
+use jiff::Timestamp;
+
+use super::admission::{self, Turn};
+use super::facts::{active_run, all_measured, anything_deployed, live, rests_predicted};
+use super::judged::Judged;
+use super::world::{Output, World};
+use super::{generation, measuring, requests, teardown};
+use crate::api::{
+    BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start, VariantPhase, VariantStatus, Verdict, VerdictResult,
+};
+
+/// The phase, from facts.
+pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
+    let Some(run) = &status.run else {
+        return if world.spec.suspend { Phase::Suspended } else { Phase::Pending };
+    };
+    if run.completion_time.is_some() {
+        return match run.ended.as_ref().map(|ended| ended.outcome) {
+            Some(EarlyEnd::Failed) => Phase::Failed,
+            Some(EarlyEnd::Cancelled | EarlyEnd::Superseded) => Phase::Cancelled,
+            None => final_phase(status, world, judged),
+        };
+    }
+    if run.ended.is_some() || (run.start_time.is_some() && all_measured(world, status)) {
+        return Phase::TearingDown;
+    }
+    if world.spec.suspend {
+        return if anything_deployed(status) { Phase::TearingDown } else { Phase::Suspended };
+    }
+    if rests_predicted(world, status) {
+        return Phase::Predicted;
+    }
+    match (&world.plan, world.configurations.present(), &run.start_time) {
+        (Output::Absent, _, None) => Phase::Pending,
+        (_, None, _) => Phase::Generating,
+        (_, Some(_), None) => Phase::Queued,
+        (_, Some(_), Some(_)) => Phase::Measuring,
+    }
+}
+
+fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
+    if status.variants.iter().any(|v| v.failure.is_some()) {
+        return Phase::Failed;
+    }
+    // Records that are gone cannot be judged again: what was said of them stands.
+    let Some(judgement) = judged else {
+        let said = status.phase.filter(|phase| matches!(phase, Phase::Succeeded | Phase::Inconclusive));
+        return said.unwrap_or(Phase::Failed);
+    };
+    if judgement.verdict.result == VerdictResult::Inconclusive {
+        return Phase::Inconclusive;
+    }
+    if caught(&judgement.verdict, judgement, &world.spec.judgement.fail_on) { Phase::Failed } else { Phase::Succeeded }
+}
+
+fn caught(verdict: &Verdict, judgement: &Judged, fail_on: &[FailOn]) -> bool {
+    fail_on.iter().any(|outcome| match outcome {
+        FailOn::Inconclusive => verdict.result == VerdictResult::Inconclusive,
+        FailOn::Refuted => verdict.result == VerdictResult::Refuted,
+        FailOn::SlaMissed => judgement.misses_sla(),
+        FailOn::Inaccurate => judgement.is_inaccurate(),
+    })
+}
+
+/// The phase of a variant, from facts.
+pub fn variant_phase(variant: &VariantStatus, status: &BenchmarkComparisonStatus, world: &World) -> VariantPhase {
+    let deployment = live(variant);
+    match deployment {
+        Some(deployment) if deployment.teardown.is_some() => VariantPhase::TearingDown,
+        _ if variant.failure.is_some() => VariantPhase::Failed,
+        Some(deployment) if deployment.serving.is_some() => VariantPhase::Measuring,
+        Some(_) => VariantPhase::Deploying,
+        None if super::facts::all_rounds_over(world, variant) => VariantPhase::Done,
+        None if status.run.as_ref().is_some_and(|run| run.ended.is_some()) => VariantPhase::Failed,
+        None => VariantPhase::Waiting,
+    }
+}
+
+/// What is happening, for people. Stable text: no times, no counters that tick.
+pub fn message(
+    status: &BenchmarkComparisonStatus,
+    world: &World,
+    judged: Option<&Judged>,
+    phase: Phase,
+    now: Timestamp,
+) -> String {
+    if let Some(stuck) = teardown::overdue(status, world, now) {
+        return stuck;
+    }
+    let run = status.run.as_ref();
+    if let Some(ended) = run.and_then(|run| run.ended.as_ref()) {
+        return ended.message.clone();
+    }
+    match phase {
+        Phase::Pending => pending(world),
+        Phase::Suspended => "suspended; set spec.suspend to false to go on".into(),
+        Phase::Predicted => {
+            "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
+        }
+        Phase::Generating => match generation::trouble(status, world, now) {
+            Some(trouble) => trouble.message,
+            None => "predictions and manifests are being made".into(),
+        },
+        Phase::Queued => queued(status, world),
+        Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
+        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, judged),
+    }
+}
+
+fn pending(world: &World) -> String {
+    match world.spec.execution.start {
+        Start::OnRequest => "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into(),
+        Start::Automatic => "starts".into(),
+    }
+}
+
+fn queued(status: &BenchmarkComparisonStatus, world: &World) -> String {
+    match admission::waiting(status, world).map(|run| admission::turn(run, world)) {
+        Some(Turn::Wait(why)) => why,
+        _ => "its turn has come".into(),
+    }
+}
+
+fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    let Some(run) = active_run(status) else { return String::new() };
+    if let Some(name) = teardown::kept(status, world) {
+        return format!("variant {name} failed and is kept for debugging; it holds its GPUs");
+    }
+    let trouble = status.variants.iter().find_map(|v| measuring::trouble_of(v, run, world, now));
+    if let Some(trouble) = trouble {
+        return trouble.message;
+    }
+    let busy = status.variants.iter().filter_map(|v| Some((v, live(v)?)));
+    let doing = busy.map(|(variant, deployment)| {
+        let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
+            (Some(_), _, _) => "is torn down",
+            (None, Some(_), _) => "is measured",
+            (None, None, Some(_)) => "starts up",
+            (None, None, None) => "waits for nodes",
+        };
+        format!("{} {doing}", variant.name)
+    });
+    let doing: Vec<String> = doing.collect();
+    let next = if requests::waits_for_next(status, world) { "; the next run starts after this one" } else { "" };
+    match doing.is_empty() {
+        true if all_measured(world, status) => format!("the last objects are going{next}"),
+        true => format!("the next variant is prepared{next}"),
+        false => format!("{}{next}", doing.join(", ")),
+    }
+}
+
+fn over(status: &BenchmarkComparisonStatus, judged: Option<&Judged>) -> String {
+    let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
+    match (failure, judged) {
+        (Some((name, message)), _) => format!("variant {name} failed: {message}"),
+        (None, Some(judgement)) => judgement.verdict.summary.clone(),
+        (None, None) => status.message.clone().unwrap_or_default(),
+    }
+}
