@@ -94,7 +94,7 @@ impl JsonSchema for Limit {
         json_schema!({
             "x-kubernetes-int-or-string": true,
             "x-kubernetes-validations": [{
-                "rule": "type(self) == int ? int(self) > 0 : (string(self).matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && string(self).matches('[1-9]'))",
+                "rule": "string(self).matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && string(self).matches('[1-9]')",
                 "message": "must be a positive integer or a decimal string such as \"6.5\""
             }]
         })

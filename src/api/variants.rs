@@ -200,10 +200,8 @@ pub struct PatchTarget {
 /// One JSON Patch operation.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy need from"),
-    validation = Rule::new("!(self.op in ['add', 'replace', 'test']) || has(self.value)").message("the operations add, replace and test need value")
-)]
+// Rules cannot see `value`: it has no type. That `add`, `replace` and `test` have one is checked when a patch is read.
+#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy need from"))]
 pub struct PatchOperation {
     /// Operation.
     pub op: PatchOp,
