@@ -1,12 +1,12 @@
 //! The command line: one binary for the operator, its agent and people.
 
+mod agent;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-
-use crate::agent;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Compares how LLM serving configurations were predicted to perform with how they do perform.
 #[derive(Parser)]
@@ -22,39 +22,28 @@ enum Command {
     Crd,
     /// Runs inside the pods the operator creates; not for people
     #[command(subcommand)]
-    Agent(AgentCommand),
-}
-
-#[derive(Subcommand)]
-enum AgentCommand {
-    /// Copies this binary into a directory that other containers mount
-    Install(InstallArguments),
-}
-
-#[derive(Args)]
-struct InstallArguments {
-    /// Directory that receives the binary `bcmp`
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    Agent(agent::AgentCommand),
 }
 
 /// Parses the process's arguments and does what they say.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd => finish(print_crd()),
-        Command::Agent(command) => run_agent(command),
-    }
-}
-
-fn run_agent(command: AgentCommand) -> ExitCode {
-    match command {
-        AgentCommand::Install(arguments) => finish(agent::install::install(&arguments.directory).map(|_| ())),
+        Command::Agent(command) => agent::run(command),
     }
 }
 
 fn print_crd() -> Result<(), Box<dyn std::error::Error>> {
-    let yaml = serde_saphyr::to_string(&crate::api::crd::crd())?;
-    Ok(io::stdout().lock().write_all(yaml.as_bytes())?)
+    print(&serde_saphyr::to_string(&crate::api::crd::crd())?)?;
+    Ok(())
+}
+
+/// Writes to stdout. A reader that has seen enough is no failure.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Exit code 0, or 1 with the error on stderr.
@@ -66,6 +55,13 @@ fn finish<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Plain lines on stderr; `RUST_LOG` selects them, by default from level info on.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second call in one process changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).try_init();
 }
 
 #[cfg(test)]

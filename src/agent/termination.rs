@@ -1,0 +1,63 @@
+//! Leaves a container's last words where the kubelet picks them up.
+
+use std::path::Path;
+
+use crate::manifests::termination::{TerminationMessage, TerminationReason};
+
+/// What the kubelet keeps of a container's last words, in bytes, less what JSON adds.
+const LONGEST: usize = 3000;
+
+/// Writes the message; the container's log says the same. That it cannot be written is no further failure.
+pub fn leave(path: &Path, reason: TerminationReason, message: &str) {
+    tracing::error!("{message}");
+    let message = TerminationMessage { reason, message: shorten(message, LONGEST).to_owned() };
+    let written = serde_json::to_string(&message).map_err(std::io::Error::from).and_then(|text| {
+        // Not created: the kubelet mounts the file, and outside a pod nobody would read it.
+        std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
+        std::fs::write(path, text)
+    });
+    if let Err(error) = written {
+        tracing::debug!("{}: {error}", path.display());
+    }
+}
+
+/// At most `bytes` of a text, cut between characters.
+pub fn shorten(text: &str, bytes: usize) -> &str {
+    let fits = |end: &usize| text.is_char_boundary(*end);
+    &text[..(0..=bytes.min(text.len())).rev().find(fits).unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("abc", 5, "abc")]
+    #[case("abc", 2, "ab")]
+    #[case("aé", 2, "a")]
+    fn texts_are_cut_between_characters(#[case] text: &str, #[case] bytes: usize, #[case] expected: &str) {
+        assert_eq!(shorten(text, bytes), expected);
+    }
+
+    #[test]
+    fn the_message_replaces_an_older_one_and_fits() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "x".repeat(5000)).unwrap();
+        leave(file.path(), TerminationReason::NotServing, &"é".repeat(3000));
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.len() <= 4096);
+        assert_eq!(TerminationMessage::parse(&text).message, "é".repeat(LONGEST / 2));
+    }
+
+    #[test]
+    fn no_file_is_made_outside_a_pod() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        leave(&path, TerminationReason::NotServing, "m");
+        assert!(!path.exists());
+    }
+}
