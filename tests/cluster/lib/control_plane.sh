@@ -5,7 +5,7 @@ control_plane_daemons=(kube-scheduler kube-controller-manager kube-apiserver etc
 
 kubectl() { "$bin/kubectl" --kubeconfig "$state/kubeconfig" --cache-dir "$state/kubectl-cache" "$@"; }
 
-api_ready() { kubectl get --raw /readyz --request-timeout=2s; }
+api_ready() { kubectl get --raw /readyz --request-timeout=5s; }
 
 start_etcd() {
     local client=https://127.0.0.1:$etcd_port peer=https://127.0.0.1:$peer_port pki=$state/pki

@@ -45,10 +45,10 @@ remove_pod_groups() {
 
 # Files that the node's programs keep outside $state, at places compiled into them.
 remove_strewn_files() {
-    local address
-    # Each shim's socket is named in its bundle.
-    for address in "$state"/containerd/state/io.containerd.runtime.v2.task/k8s.io/*/address; do
-        [ ! -f "$address" ] || rm -f "$(sed 's,^unix://,,' "$address")"
+    local socket
+    # Shims' sockets, whichever containerd's, that have lost their process.
+    for socket in /run/containerd/s/*; do
+        grep -qF " $socket" /proc/net/unix || rm -f "$socket"
     done
     find /var/lib/cni/results -type f -exec grep -qF "$state/" {} \; -delete 2>/dev/null || true
     find /var/log/containers -lname "$state/*" -delete 2>/dev/null || true

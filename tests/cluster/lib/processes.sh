@@ -94,10 +94,12 @@ marked_processes() {
     grep -lzxF "BCMP_PROCESS_OF=$state" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3 || true
 }
 
+listed_processes() { cut -d ' ' -f 1 "$state"/run/*.pid 2>/dev/null || true; }
+
 # kill_unlisted_processes: of them, those without a pid file.
 kill_unlisted_processes() {
     local pids
-    pids=$(comm -23 <(marked_processes | sort) <(cut -d ' ' -f 1 "$state"/run/*.pid 2>/dev/null | sort))
+    pids=$(comm -23 <(marked_processes | sort) <(listed_processes | sort))
     # shellcheck disable=SC2086  # one word for each pid
     [ -z "$pids" ] || kill -s KILL $pids 2>/dev/null || true
 }
