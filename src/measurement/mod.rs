@@ -1,7 +1,10 @@
 //! The load tool's output → one `Measurement` a level and repetition, and what the audit says of it.
 
+pub mod across;
 pub mod aiperf;
+pub mod audit;
 pub mod error;
+pub mod genai_perf;
 mod json;
 pub mod ledger;
 mod metric;
@@ -134,4 +137,9 @@ fn shortened(text: &str, characters: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether a reckoned figure is above a limit, and not only by rounding.
+fn exceeds(value: f64, limit: f64) -> bool {
+    value > limit + 1e-9 * limit.abs().max(1.0)
 }

@@ -1,0 +1,90 @@
+//! The audit of what takes several measurements to see (METHOD §4): repetitions, drift, variants.
+
+use super::{Measurement, exceeds, shortened};
+use crate::api::{EvidenceCode, Finding};
+
+/// Coefficient of variation of repetitions at most, in percent.
+const VARIATION_PERCENT: f64 = 5.0;
+/// How far the first level may be off itself when it is repeated at the end, in percent.
+const DRIFT_PERCENT: f64 = 3.0;
+/// How far mean prompt lengths of variants may be apart, in percent.
+const INPUT_LENGTH_PERCENT: f64 = 1.0;
+
+/// A figure that is judged, and how to get at it.
+type Figure = (&'static str, fn(&Measurement) -> Option<f64>);
+
+/// TTFT is left out: it is not judged, and scatters by nature.
+const JUDGED: [Figure; 2] =
+    [("tokens/s", |m| Some(m.output_tokens_per_second?.get())), ("TPOT", |m| Some(m.tpot?.mean.get()))];
+
+/// Accepted repetitions of one level: `SingleRun` where there is one, `HighVariance` where they scatter.
+pub fn repetitions(runs: &[&Measurement]) -> Vec<Finding> {
+    match runs {
+        [] => vec![],
+        [_] => vec![Finding::new(EvidenceCode::SingleRun, "one repetition: its scatter is not known")],
+        runs => scatter(runs).into_iter().collect(),
+    }
+}
+
+fn scatter(runs: &[&Measurement]) -> Option<Finding> {
+    let variations = JUDGED.iter().filter_map(|(name, figure)| {
+        let values: Vec<f64> = runs.iter().filter_map(|run| figure(run)).collect();
+        Some((*name, variation_percent(&values)?)).filter(|(_, percent)| exceeds(*percent, VARIATION_PERCENT))
+    });
+    let texts: Vec<String> = variations.map(|(name, percent)| format!("{name} by {percent:.1} %")).collect();
+    (!texts.is_empty()).then(|| {
+        let message =
+            format!("{} repetitions scatter: {}; up to {VARIATION_PERCENT} % is usual", runs.len(), texts.join(", "));
+        Finding::new(EvidenceCode::HighVariance, message)
+    })
+}
+
+/// Standard deviation ÷ mean, in percent; `None` with fewer than two values or a mean of zero.
+fn variation_percent(values: &[f64]) -> Option<f64> {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (values.len() > 1 && mean > 0.0).then(|| 100.0 * (squares / (count - 1.0)).sqrt() / mean)
+}
+
+/// The first level and its repetition at the end of a sweep: `Drift` where they differ.
+pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
+    let changes = JUDGED.iter().filter_map(|(name, figure)| {
+        let before = figure(first).filter(|before| *before > 0.0)?;
+        Some((*name, 100.0 * (figure(last)? / before - 1.0)))
+            .filter(|(_, percent)| exceeds(percent.abs(), DRIFT_PERCENT))
+    });
+    let texts: Vec<String> = changes.map(|(name, percent)| format!("{name} by {percent:+.1} %")).collect();
+    (!texts.is_empty()).then(|| {
+        let level = first.concurrency;
+        let message = format!(
+            "the level of {level} users changed from first to last: {}; ±{DRIFT_PERCENT} % is usual",
+            texts.join(", ")
+        );
+        Finding::new(EvidenceCode::Drift, message)
+    })
+}
+
+/// Mean prompt lengths of variants at one level: `InputLengthMismatch` where two are more than 1 % apart, since the work is
+/// then not the same.
+pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
+    let shortest = variants.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let longest = variants.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let apart = 100.0 * (longest.1 / shortest.1 - 1.0);
+    exceeds(apart, INPUT_LENGTH_PERCENT).then(|| {
+        let message = format!(
+            "prompts have {:.1} tokens on average for {} and {:.1} for {}, {apart:.1} % apart; at most {INPUT_LENGTH_PERCENT} % is allowed",
+            longest.1, longest.0, shortest.1, shortest.0
+        );
+        Finding::new(EvidenceCode::InputLengthMismatch, shortened(&message, 300))
+    })
+}
+
+/// `SingleDeployment` where all repetitions come from one.
+pub fn deployments(count: usize) -> Option<Finding> {
+    (count == 1).then(|| {
+        let message =
+            "all repetitions come from one deployment: how much deployments differ is not known; see execution.rounds";
+        Finding::new(EvidenceCode::SingleDeployment, message)
+    })
+}
