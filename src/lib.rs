@@ -13,6 +13,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod engine;
+pub mod files;
 pub mod judgement;
 pub mod manifests;
 pub mod measurement;

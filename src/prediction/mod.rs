@@ -2,10 +2,15 @@
 //!
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
 
+pub mod aiconfigurator;
 pub mod configurations;
 pub mod curve;
+pub mod row;
+pub mod source;
 
 pub use curve::{Curve, CurveError, CurvePoint, PredictedLevel};
+pub use row::{Limits, Row};
+pub use source::{Files, Picked, SourceError, Wanted, pick};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,13 +58,22 @@ pub enum Serving {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workers {
-    /// GPUs that share each layer.
+    /// GPUs that share each attention layer.
     pub tensor_parallel: u32,
     /// Pipeline stages.
     pub pipeline_parallel: u32,
+    /// Groups of GPUs in an engine that each attend to their own requests (attention data parallelism); mostly 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub data_parallel: u32,
+    /// GPUs that share each expert, in models with experts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moe_tensor_parallel: Option<u32>,
+    /// Groups of GPUs that hold different experts, in models with experts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moe_expert_parallel: Option<u32>,
     /// Engines that share the load.
     pub replicas: u32,
-    /// Requests an engine works on at once.
+    /// Requests an engine works on at once, for each of `data_parallel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_batch_size: Option<u32>,
     /// Tokens an engine works on in one step.
@@ -71,6 +85,76 @@ pub struct Workers {
     /// Share of free GPU memory given to the KV cache, 0…1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_cache_fraction: Option<f64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+impl Workers {
+    /// Engines of a shape, without limits.
+    pub fn new(tensor_parallel: u32, pipeline_parallel: u32, replicas: u32) -> Self {
+        Self {
+            tensor_parallel,
+            pipeline_parallel,
+            data_parallel: 1,
+            moe_tensor_parallel: None,
+            moe_expert_parallel: None,
+            replicas,
+            max_batch_size: None,
+            max_num_tokens: None,
+            chunked_prefill: false,
+            kv_cache_fraction: None,
+        }
+    }
+
+    /// GPUs of one engine.
+    pub fn gpus_per_replica(&self) -> u32 {
+        self.tensor_parallel.saturating_mul(self.pipeline_parallel).saturating_mul(self.data_parallel)
+    }
+
+    /// Whether engines of both are cut up the same way, whatever their number and limits.
+    pub fn same_parallelism(&self, other: &Self) -> bool {
+        let cut = |w: &Self| (w.tensor_parallel, w.pipeline_parallel, w.data_parallel);
+        let both = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
+        cut(self) == cut(other)
+            && both(self.moe_tensor_parallel, other.moe_tensor_parallel)
+            && both(self.moe_expert_parallel, other.moe_expert_parallel)
+    }
+
+    /// The parallelism in a few characters, for example `TP8` or `TP1 PP2 DP4`.
+    pub fn describe(&self) -> String {
+        let more = [("PP", self.pipeline_parallel), ("DP", self.data_parallel)];
+        let more = more.iter().filter(|(_, n)| *n > 1).map(|(name, n)| format!(" {name}{n}")).collect::<String>();
+        format!("TP{}{more}", self.tensor_parallel)
+    }
+}
+
+impl Serving {
+    /// The workers in a few words, for example `8 × TP1` or `2 × TP2 prefill + 1 × TP4 decode`.
+    pub fn describe(&self) -> String {
+        let some = |w: &Workers| match w.replicas {
+            1 => w.describe(),
+            n => format!("{n} × {}", w.describe()),
+        };
+        match self {
+            Self::Aggregated { workers } => some(workers),
+            Self::Disaggregated { prefill, decode } => format!("{} prefill + {} decode", some(prefill), some(decode)),
+        }
+    }
+
+    /// GPUs of all workers.
+    pub fn gpus(&self) -> u32 {
+        let all = |w: &Workers| w.gpus_per_replica().saturating_mul(w.replicas);
+        match self {
+            Self::Aggregated { workers } => all(workers),
+            Self::Disaggregated { prefill, decode } => all(prefill).saturating_add(all(decode)),
+        }
+    }
 }
 
 /// Latency and throughput of a whole deployment at one concurrency.
@@ -98,8 +182,21 @@ impl Point {
 pub struct Claim {
     /// Requests in flight over the whole deployment.
     pub concurrency: u32,
-    /// What is advertised there.
+    /// What is advertised there; tokens per second count every output token of a request, as measurements do.
     pub point: Point,
+    /// Tokens per second and GPU as the tool prints them. AIConfigurator counts one token of each request less in
+    /// aggregated rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertised_tokens_per_second_per_gpu: Option<TokensPerSecond>,
+}
+
+impl Claim {
+    /// The point with the figures the tool prints, for showing beside the tool's own output. Compare measurements
+    /// with `point`.
+    pub fn advertised(&self) -> Point {
+        let printed = self.advertised_tokens_per_second_per_gpu.unwrap_or(self.point.tokens_per_second_per_gpu);
+        Point { tokens_per_second_per_gpu: printed, ..self.point }
+    }
 }
 
 /// What the predictor says of a variant.
