@@ -6,5 +6,11 @@
 mod children;
 #[path = "manifests/given.rs"]
 mod given;
+#[path = "manifests/properties.rs"]
+mod properties;
+#[path = "manifests/rendering.rs"]
+mod rendering;
 #[path = "manifests/restricted.rs"]
 mod restricted;
+#[path = "manifests/variants.rs"]
+mod variants;

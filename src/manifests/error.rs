@@ -53,7 +53,6 @@ pub enum ManifestError {
     NotJson(String),
 }
 
-#[allow(dead_code)]
 impl ManifestError {
     pub(crate) fn refused(
         object: impl Into<String>,

@@ -11,7 +11,7 @@ use super::agent_pod::{
     secret_environment, tool_container, variable,
 };
 use super::{Component, Names, Scope};
-use crate::api::{Deadlines, ModelCache, Results};
+use crate::api::{BenchmarkComparisonSpec, Deadlines, ModelCache, Results};
 use crate::engine::plan::Plan;
 
 const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
@@ -58,6 +58,16 @@ pub fn load_deadline_seconds(deadlines: &Deadlines, steps: u32) -> i64 {
     let waiting = i64::from(deadlines.schedule_seconds) + i64::from(deadlines.ready_seconds);
     let measuring = i64::from(deadlines.level_seconds).saturating_mul(i64::from(steps));
     waiting.saturating_add(measuring).min(LONGEST_SECONDS)
+}
+
+/// Runs of the load tool that a sweep may take at most: the ladder with claimed points, two doublings above it,
+/// refinements, repetitions of two deciding levels and the drift check, each tried twice.
+pub fn longest_sweep(spec: &BenchmarkComparisonSpec) -> u32 {
+    let ladder = spec.workload.concurrency.len() + spec.variants.len() + 2;
+    let decisions = 2 * i64::from(spec.load.decision_repetitions);
+    let steps =
+        i64::try_from(ladder).unwrap_or(i64::MAX).saturating_add(i64::from(spec.load.refinements) + decisions + 1);
+    u32::try_from(steps.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {

@@ -13,6 +13,7 @@ pub mod load_job;
 pub mod names;
 pub mod plan_map;
 pub mod publish_identity;
+pub mod render;
 pub mod report_map;
 pub mod results_map;
 pub mod termination;

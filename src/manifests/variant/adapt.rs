@@ -1,0 +1,234 @@
+//! What fields of the spec change in manifests: much in generated ones, scheduling and pull secrets in all.
+
+use serde_json::{Map, Value, json};
+
+use super::json::{add_element, put_element, remove, set, token};
+use super::object::Pods;
+use super::probes;
+use crate::api::{BenchmarkComparisonSpec, ModelCache, Probes};
+use crate::manifests::labels::KUEUE_QUEUE;
+
+/// Resource that the predictor asks for.
+const GENERATED_GPU: &str = "nvidia.com/gpu";
+/// Name of the volume with the weights.
+const CACHE_VOLUME: &str = "model-cache";
+
+/// Labels and annotations by which other tools track what they created: copies of them would be pruned or adopted.
+const TRACKING_PREFIXES: [&str; 8] = [
+    "argocd.argoproj.io/",
+    "helm.sh/",
+    "meta.helm.sh/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+    "kapp.k14s.io/",
+    "config.kubernetes.io/",
+    "config.k8s.io/",
+];
+const TRACKING_KEYS: [&str; 3] = [
+    "app.kubernetes.io/instance",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision",
+];
+
+/// Leaves of an object's metadata what belongs into a manifest, and nothing of its status.
+///
+/// AIConfigurator before 0.12 writes the namespace `None` when it was given none.
+pub(super) fn strip(object: &mut Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.remove("status");
+    }
+    let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) else { return };
+    let kept = ["name", "namespace", "labels", "annotations", "finalizers", "ownerReferences"];
+    metadata.retain(|key, value| kept.contains(&key.as_str()) && !value.is_null());
+    if metadata.get("namespace").is_some_and(|namespace| namespace == "None") {
+        metadata.remove("namespace");
+    }
+    for map in ["labels", "annotations"] {
+        if let Some(Value::Object(map)) = metadata.get_mut(map) {
+            map.retain(|key, _| !is_tracking(key));
+        }
+        if metadata.get(map) == Some(&Value::Object(Map::new())) {
+            metadata.remove(map);
+        }
+    }
+}
+
+fn is_tracking(key: &str) -> bool {
+    TRACKING_KEYS.contains(&key) || TRACKING_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Lets an object that the predictor wrote say what the spec says.
+pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
+    for pods in Pods::of(object) {
+        if let Some(image) = &spec.runtime.image {
+            set_image(object, &pods, image, spec.runtime.version.as_deref());
+        }
+        set_token_secret(object, &pods, spec.model.token_secret_name.as_deref());
+        if let Some(cache) = &spec.model.cache {
+            mount_cache(object, &pods, cache);
+        }
+        if !spec.hardware.node_selector.is_empty() {
+            set(object, &pods.spec(), "nodeSelector", json!(spec.hardware.node_selector));
+        }
+        for toleration in &spec.hardware.tolerations {
+            add_element(object, &format!("{}/tolerations", pods.spec()), json!(toleration));
+        }
+        if spec.hardware.gpu_resource_name != GENERATED_GPU {
+            set_gpu_resource(object, &pods, &spec.hardware.gpu_resource_name);
+        }
+        if spec.execution.probes == Probes::Prompt {
+            make_probes_prompt(object, &pods);
+        }
+    }
+}
+
+/// Lets any object use the spec's pull secrets and scheduling.
+pub(super) fn all(object: &mut Value, spec: &BenchmarkComparisonSpec) {
+    let pods = Pods::of(object);
+    for pods in &pods {
+        for secret in &spec.image_pull_secrets {
+            put_element(object, &format!("{}/imagePullSecrets", pods.spec()), "name", json!(secret));
+        }
+        let scheduling = &spec.scheduling;
+        let names =
+            [("priorityClassName", &scheduling.priority_class_name), ("schedulerName", &scheduling.scheduler_name)];
+        for (field, name) in names {
+            if let Some(name) = name {
+                set(object, &pods.spec(), field, name.as_str());
+            }
+        }
+        if let Some(queue) = &scheduling.queue_name {
+            set(object, &format!("{}/labels", pods.metadata()), KUEUE_QUEUE, queue.as_str());
+        }
+    }
+    if let Some(queue) = &spec.scheduling.queue_name
+        && !pods.is_empty()
+    {
+        set(object, "/metadata/labels", KUEUE_QUEUE, queue.as_str());
+    }
+}
+
+/// Dynamo's operator reads the runtime's version off the tag, and refuses other tags unless it is told.
+fn set_image(object: &mut Value, pods: &Pods, image: &str, version: Option<&str>) {
+    for container in pods.main_containers(object) {
+        set(object, &container, "image", image);
+    }
+    if let Some(version) = version
+        && pods.is_graph()
+        && !has_version_tag(image)
+    {
+        set(object, pods.component(), "runtimeVersionOverride", version);
+    }
+}
+
+/// Whether the image's tag is a semantic version.
+fn has_version_tag(image: &str) -> bool {
+    let without_digest = image.split('@').next().unwrap_or_default();
+    let last = without_digest.rsplit('/').next().unwrap_or_default();
+    let Some((_, tag)) = last.split_once(':') else { return false };
+    let core = tag.strip_prefix('v').unwrap_or(tag).split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<&str> = core.split('.').collect();
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.len() == 3 && numbers.iter().all(is_number)
+}
+
+/// Every server gets its environment from the Secret, or none from any.
+fn set_token_secret(object: &mut Value, pods: &Pods, secret: Option<&str>) {
+    if pods.is_alpha() {
+        let component = pods.component().to_owned();
+        match secret {
+            Some(secret) => set(object, &component, "envFromSecret", secret),
+            None => {
+                remove(object, &component, "envFromSecret");
+                remove(object, &format!("{component}/frontendSidecar"), "envFromSecret");
+            }
+        }
+        return;
+    }
+    for container in pods.main_containers(object) {
+        if let Some(sources) = object.pointer_mut(&format!("{container}/envFrom")).and_then(Value::as_array_mut) {
+            sources.retain(|source| source.get("secretRef").is_none());
+        }
+        if let Some(secret) = secret {
+            add_element(object, &format!("{container}/envFrom"), json!({"secretRef": {"name": secret}}));
+        }
+        if object.pointer(&format!("{container}/envFrom")) == Some(&Value::Array(vec![])) {
+            remove(object, &container, "envFrom");
+        }
+    }
+}
+
+/// The frontend needs the weights' directory as well: it reads the tokenizer there.
+fn mount_cache(object: &mut Value, pods: &Pods, cache: &ModelCache) {
+    let volume = json!({"name": CACHE_VOLUME, "persistentVolumeClaim": {"claimName": cache.claim_name}});
+    let mut mount = json!({"name": CACHE_VOLUME, "mountPath": cache.mount_path});
+    if let Some(directory) = cache.sub_path.as_deref().filter(|directory| !directory.is_empty()) {
+        mount["subPath"] = directory.into();
+    }
+    put_element(object, &format!("{}/volumes", pods.spec()), "name", volume);
+    for container in pods.main_containers(object) {
+        put_element(object, &format!("{container}/volumeMounts"), "mountPath", mount.clone());
+    }
+}
+
+fn set_gpu_resource(object: &mut Value, pods: &Pods, resource: &str) {
+    for list in ["limits", "requests"] {
+        let component = format!("{}/resources/{list}", pods.component());
+        if pods.is_alpha() && object.pointer(&format!("{component}/gpu")).is_some() {
+            set(object, &component, "gpuType", resource);
+        }
+        for container in pods.containers(object) {
+            let resources = format!("{container}/resources/{list}");
+            let Some(amount) = object.pointer(&format!("{resources}/{}", token(GENERATED_GPU))).cloned() else {
+                continue;
+            };
+            remove(object, &resources, GENERATED_GPU);
+            set(object, &resources, resource, amount);
+        }
+    }
+}
+
+fn make_probes_prompt(object: &mut Value, pods: &Pods) {
+    let holders = [pods.component().to_owned()].into_iter().filter(|_| pods.is_alpha()).chain(pods.containers(object));
+    for holder in holders.collect::<Vec<_>>() {
+        if let Some(holder) = object.pointer_mut(&holder).and_then(Value::as_object_mut) {
+            probes::make_prompt(holder);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("nvcr.io/nvidia/runtime:0.5.0", true)]
+    #[case("localhost:5000/runtime:v1.3.0-rc.1", true)]
+    #[case("runtime:1.3.0@sha256:abc", true)]
+    #[case("runtime:0.8.1.post1", false)]
+    #[case("runtime:1.0.0rc6", false)]
+    #[case("runtime:nightly", false)]
+    #[case("localhost:5000/runtime", false)]
+    #[case("runtime@sha256:abc", false)]
+    fn versions_are_read_off_tags(#[case] image: &str, #[case] expected: bool) {
+        assert_eq!(has_version_tag(image), expected);
+    }
+
+    #[test]
+    fn what_other_tools_track_by_is_stripped() {
+        let mut object = json!({
+            "metadata": {
+                "name": "a", "uid": "1", "resourceVersion": "2", "managedFields": [], "creationTimestamp": null, "generation": 3,
+                "namespace": "None",
+                "labels": {"app": "x", "app.kubernetes.io/instance": "y", "helm.sh/chart": "z"},
+                "annotations": {"argocd.argoproj.io/tracking-id": "t", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+            },
+            "status": {"state": "successful"},
+        });
+        strip(&mut object);
+        assert_eq!(object, json!({"metadata": {"name": "a", "labels": {"app": "x"}}}));
+    }
+}

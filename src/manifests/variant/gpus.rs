@@ -1,0 +1,132 @@
+//! GPUs that manifests ask for.
+
+use serde_json::Value;
+
+use super::json::{elements, path, text};
+use super::object::{Pods, describe};
+use crate::manifests::ManifestError;
+
+/// Resource that `limits.gpu` of a DynamoGraphDeployment v1alpha1 means unless `gpuType` names another.
+const DYNAMO_DEFAULT: &str = "nvidia.com/gpu";
+
+/// GPUs that all pods of the objects hold together, counted by the extended resource called `resource`.
+pub(super) fn gpus(objects: &[Value], resource: &str) -> Result<u32, ManifestError> {
+    let mut total = 0_u64;
+    for object in objects {
+        for pods in Pods::of(object) {
+            let held = pods.count(object)?.saturating_mul(per_pod(object, &pods, resource)?);
+            total = total.saturating_add(held);
+        }
+    }
+    Ok(u32::try_from(total).unwrap_or(u32::MAX))
+}
+
+/// What the scheduler sets aside for one pod: containers run together, those before them one after the other.
+fn per_pod(object: &Value, pods: &Pods, resource: &str) -> Result<u64, ManifestError> {
+    let spec = pods.spec();
+    let mut together = main_of_alpha(object, pods, resource)?;
+    let mut alone = 0;
+    for index in 0..elements(object, &format!("{spec}/containers")).len() {
+        together += of_container(object, &format!("{spec}/containers/{index}"), resource)?;
+    }
+    for index in 0..elements(object, &format!("{spec}/initContainers")).len() {
+        let container = format!("{spec}/initContainers/{index}");
+        let gpus = of_container(object, &container, resource)?;
+        match text(object, &format!("{container}/restartPolicy")) {
+            Some("Always") => together += gpus,
+            _ => alone = gpus.max(alone),
+        }
+    }
+    Ok(together.max(alone))
+}
+
+/// The main container of v1alpha1: the component's `resources`, else the container's own.
+fn main_of_alpha(object: &Value, pods: &Pods, resource: &str) -> Result<u64, ManifestError> {
+    if !pods.is_alpha() {
+        return Ok(0);
+    }
+    for list in ["limits", "requests"] {
+        let base = format!("{}/resources/{list}", pods.component());
+        let kind = text(object, &format!("{base}/gpuType")).filter(|kind| !kind.is_empty()).unwrap_or(DYNAMO_DEFAULT);
+        if kind == resource
+            && let Some(gpus) = whole(object, &format!("{base}/gpu"))?
+        {
+            return Ok(gpus);
+        }
+        if let Some(gpus) = whole(object, &format!("{base}/custom/{}", super::json::token(resource)))? {
+            return Ok(gpus);
+        }
+    }
+    of_container(object, &format!("{}/mainContainer", pods.spec()), resource)
+}
+
+fn of_container(object: &Value, container: &str, resource: &str) -> Result<u64, ManifestError> {
+    for list in ["limits", "requests"] {
+        let pointer = format!("{container}/resources/{list}/{}", super::json::token(resource));
+        if let Some(gpus) = whole(object, &pointer)? {
+            return Ok(gpus);
+        }
+    }
+    Ok(0)
+}
+
+fn whole(object: &Value, pointer: &str) -> Result<Option<u64>, ManifestError> {
+    let number = match object.pointer(pointer) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.trim().parse::<u32>().ok(),
+        Some(value) => value.as_u64().and_then(|number| u32::try_from(number).ok()),
+    };
+    number.map(|number| Some(u64::from(number))).ok_or_else(|| {
+        let found = object.pointer(pointer).map(Value::to_string).unwrap_or_default();
+        let problem = format!("{found} is not a whole number of GPUs");
+        ManifestError::refused(describe(object), path(pointer), problem, "write a whole number, for example \"8\"")
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn alpha(service: Value) -> Value {
+        json!({"apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "g"},
+               "spec": {"services": {"Worker": service}}})
+    }
+
+    fn beta(component: Value) -> Value {
+        json!({"apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "g"},
+               "spec": {"components": [component]}})
+    }
+
+    fn limits(gpus: u64) -> Value {
+        json!({"limits": {"nvidia.com/gpu": gpus}})
+    }
+
+    #[rstest]
+    #[case::text(alpha(json!({"replicas": 2, "resources": {"limits": {"gpu": "4"}}})), 8)]
+    #[case::number_and_default_replicas(alpha(json!({"resources": {"limits": {"gpu": 4}}})), 4)]
+    #[case::requests(alpha(json!({"resources": {"requests": {"gpu": "2"}}})), 2)]
+    #[case::custom(alpha(json!({"resources": {"limits": {"custom": {"nvidia.com/gpu": "3"}}}})), 3)]
+    #[case::another_kind(alpha(json!({"resources": {"limits": {"gpu": "4", "gpuType": "gpu.intel.com/xe"}}})), 0)]
+    #[case::own_container(alpha(json!({"extraPodSpec": {"mainContainer": {"resources": limits(5)}}})), 5)]
+    #[case::nodes(alpha(json!({"replicas": 2, "multinode": {"nodeCount": 3}, "resources": {"limits": {"gpu": "8"}}})), 48)]
+    #[case::sidecar(alpha(json!({"resources": {"limits": {"gpu": "1"}}, "extraPodSpec": {"containers": [{"resources": limits(1)}]}})), 2)]
+    #[case::none(alpha(json!({"replicas": 0, "resources": {"limits": {"gpu": "8"}}})), 0)]
+    #[case::beta(beta(json!({"name": "w", "replicas": 2, "podTemplate": {"spec": {"containers": [{"name": "main", "resources": limits(4)}]}}})), 8)]
+    #[case::init(beta(json!({"name": "w", "podTemplate": {"spec": {"containers": [{"resources": limits(1)}], "initContainers": [{"resources": limits(2)}]}}})), 2)]
+    fn gpus_are_counted(#[case] object: Value, #[case] expected: u32) {
+        assert_eq!(gpus(&[object], "nvidia.com/gpu").unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(alpha(json!({"resources": {"limits": {"gpu": "many"}}})), "spec.services.Worker.resources.limits.gpu")]
+    #[case(alpha(json!({"resources": {"limits": {"gpu": 1.5}}})), "spec.services.Worker.resources.limits.gpu")]
+    #[case(alpha(json!({"replicas": "2"})), "spec.services.Worker.replicas")]
+    fn what_is_no_number_is_named(#[case] object: Value, #[case] field: &str) {
+        let error = gpus(&[object], "nvidia.com/gpu").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("DynamoGraphDeployment g: {field}: ")), "{error}");
+    }
+}

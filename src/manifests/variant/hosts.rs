@@ -1,0 +1,163 @@
+//! Names of Services inside text: renamed where they are hosts, and nowhere else.
+
+use std::collections::BTreeMap;
+
+/// New names of Services, and the namespace they are in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hosts {
+    names: BTreeMap<String, String>,
+    namespace: String,
+}
+
+impl Hosts {
+    pub(super) fn new(namespace: &str) -> Self {
+        Self { names: BTreeMap::new(), namespace: namespace.to_owned() }
+    }
+
+    pub(super) fn insert(&mut self, old: impl Into<String>, new: impl Into<String>) {
+        self.names.insert(old.into(), new.into());
+    }
+
+    pub(super) fn get(&self, old: &str) -> Option<&str> {
+        self.names.get(old).map(String::as_str)
+    }
+
+    /// Renames every host in a text; `None` when there is none.
+    ///
+    /// A word is a host where `//` or `@` stands before it, or a port after it, or where its domain names our namespace
+    /// and `svc`. A word alone (`vllm serve`, `--model llama`) never is.
+    pub(super) fn rename(&self, text: &str) -> Option<String> {
+        let mut result = String::with_capacity(text.len());
+        let mut copied = 0;
+        for (start, end) in words(text) {
+            let word = &text[start..end];
+            let Some((new, rest)) = self.of_word(word) else { continue };
+            let (before, after) = (&text[..start], &text[end..]);
+            let is_host = before.ends_with("//")
+                || before.ends_with('@')
+                || is_service_domain(rest)
+                || (has_port(after) && !before.ends_with(['/', ':']));
+            if is_host {
+                result.push_str(&text[copied..start]);
+                result.push_str(new);
+                result.push_str(rest);
+                copied = end;
+            }
+        }
+        (copied > 0).then(|| {
+            result.push_str(&text[copied..]);
+            result
+        })
+    }
+
+    /// Renames a text that is known to be an address, where it is a Service's name, with or without domain and port.
+    pub(super) fn rename_whole(&self, text: &str) -> Option<String> {
+        let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let (new, rest) = self.of_word(host)?;
+        Some(format!("{new}{rest}{port}"))
+    }
+
+    /// The new name for a word's first label, and the domain behind it, if that is none or our namespace's.
+    fn of_word<'a>(&self, word: &'a str) -> Option<(&str, &'a str)> {
+        let (label, rest) = word.split_at(word.find('.').unwrap_or(word.len()));
+        let domain = rest.trim_end_matches('.');
+        let own = format!(".{}", self.namespace);
+        let fits = domain.is_empty() || domain == own || domain.strip_prefix(&own).is_some_and(is_service_domain);
+        self.names.get(label).filter(|_| fits).map(|new| (new.as_str(), rest))
+    }
+}
+
+/// Runs of characters that hosts are written with, and those that would make a word another word.
+fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        let start = position + text[position..].find(is_part)?;
+        let end = text[start..].find(|c| !is_part(c)).map_or(text.len(), |length| start + length);
+        position = end;
+        Some((start, end))
+    })
+}
+
+/// `.svc`, `.svc.cluster.local` or the like, also behind a namespace.
+fn is_service_domain(rest: &str) -> bool {
+    rest.trim_end_matches('.').split('.').any(|label| label == "svc")
+}
+
+/// A colon and a port number that ends where digits end.
+fn has_port(after: &str) -> bool {
+    let Some(rest) = after.strip_prefix(':') else { return false };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = !rest[digits..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    (1..=5).contains(&digits) && ends
+}
+
+/// Whether a variable or flag of that name holds an address: `ROUTER_HOST`, `--server-address`.
+pub(super) fn is_address_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["host", "hostname", "addr", "address", "endpoint", "server", "service", "url"]
+        .iter()
+        .any(|end| name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with(['_', '-'])))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn hosts() -> Hosts {
+        let mut hosts = Hosts::new("llm");
+        hosts.insert("vllm", "x-r1-a-a1");
+        hosts
+    }
+
+    #[rstest]
+    #[case("http://vllm:8000/v1", "http://x-r1-a-a1:8000/v1")]
+    #[case(
+        "curl http://vllm/health && curl http://vllm.llm.svc/v1",
+        "curl http://x-r1-a-a1/health && curl http://x-r1-a-a1.llm.svc/v1"
+    )]
+    #[case("vllm.llm.svc.cluster.local", "x-r1-a-a1.llm.svc.cluster.local")]
+    #[case("--backends=vllm:8000,vllm:8001", "--backends=x-r1-a-a1:8000,x-r1-a-a1:8001")]
+    #[case("http://user@vllm.llm/", "http://user@x-r1-a-a1.llm/")]
+    #[case("ünïcode http://vllm:80 — end", "ünïcode http://x-r1-a-a1:80 — end")]
+    fn hosts_are_renamed(#[case] before: &str, #[case] after: &str) {
+        assert_eq!(hosts().rename(before).as_deref(), Some(after));
+    }
+
+    #[rstest]
+    #[case("vllm serve Qwen/Qwen3-32B")]
+    #[case("python3 -m vllm.entrypoints.openai.api_server")]
+    #[case("http://vllm.other.svc:8000")]
+    #[case("http://my-vllm:8000")]
+    #[case("http://vllm-2:8000")]
+    #[case("registry/vllm:8")]
+    #[case("vllm:8b")]
+    #[case("vllm:0.9.1")]
+    #[case("/opt/vllm/bin")]
+    #[case("")]
+    fn what_is_no_host_stays(#[case] text: &str) {
+        assert_eq!(hosts().rename(text), None);
+    }
+
+    #[rstest]
+    #[case("vllm", Some("x-r1-a-a1"))]
+    #[case("vllm:8000", Some("x-r1-a-a1:8000"))]
+    #[case("vllm.llm", Some("x-r1-a-a1.llm"))]
+    #[case("0.0.0.0", None)]
+    #[case("vllm.other", None)]
+    fn addresses_are_renamed_whole(#[case] before: &str, #[case] after: Option<&str>) {
+        assert_eq!(hosts().rename_whole(before).as_deref(), after);
+    }
+
+    #[rstest]
+    #[case("ROUTER_HOST", true)]
+    #[case("--host", true)]
+    #[case("--server-address", true)]
+    #[case("MODEL_NAME", false)]
+    #[case("GHOST", false)]
+    fn names_tell_addresses(#[case] name: &str, #[case] expected: bool) {
+        assert_eq!(is_address_name(name), expected);
+    }
+}

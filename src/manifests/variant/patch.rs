@@ -1,0 +1,139 @@
+//! The changes people ask for: JSON Patch, and removing lines from a string.
+
+use serde_json::{Value, json};
+
+use super::json::path;
+use super::object::{describe, name};
+use crate::api::{Patch, PatchOp, PatchOperation, PatchTarget, RemoveLines};
+use crate::manifests::ManifestError;
+
+/// Applies a variant's patches, in order.
+pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Result<(), ManifestError> {
+    patches.iter().enumerate().try_for_each(|(index, patch)| {
+        let fail = |(problem, cure): (String, String)| ManifestError::Patch { index, problem, cure };
+        let target = target(objects, &patch.target).map_err(fail)?;
+        if let Some(lines) = &patch.remove_lines {
+            remove_lines(target, lines).map_err(fail)?;
+        }
+        if let Some(operations) = &patch.operations {
+            operate(target, operations).map_err(fail)?;
+        }
+        Ok(())
+    })
+}
+
+type Failure = (String, String);
+
+/// The one object a patch is for.
+fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut Value, Failure> {
+    let matches = |object: &Value| {
+        super::json::text(object, "/kind") == Some(&target.kind)
+            && target.name.as_deref().is_none_or(|wanted| wanted == name(object))
+    };
+    let wanted = match &target.name {
+        Some(name) => format!("{} {name}", target.kind),
+        None => target.kind.clone(),
+    };
+    let there = objects.iter().map(describe).collect::<Vec<_>>().join(", ");
+    let mut indices = (0..objects.len()).filter(|index| matches(&objects[*index]));
+    match (indices.next(), indices.next()) {
+        (Some(index), None) => Ok(&mut objects[index]),
+        (None, _) => Err((format!("no object is {wanted}"), format!("the manifests have: {there}"))),
+        (Some(_), Some(_)) => {
+            Err((format!("several objects are {wanted}"), format!("set target.name; the manifests have: {there}")))
+        }
+    }
+}
+
+fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), Failure> {
+    let described = describe(object);
+    let field = path(&lines.pointer);
+    let cure = "give the JSON pointer of a string, as `bcmp render` shows the object";
+    let value =
+        object.pointer_mut(&lines.pointer).ok_or_else(|| (format!("{described} has no {field}"), cure.to_owned()))?;
+    let Value::String(text) = value else {
+        return Err((format!("{field} of {described} is no string"), cure.to_owned()));
+    };
+    let kept: Vec<&str> = text.split('\n').filter(|line| !line.contains(&lines.matching)).collect();
+    if kept.len() == text.split('\n').count() {
+        let problem = format!("no line of {field} of {described} contains {:?}", lines.matching);
+        return Err((problem, "remove the patch if it is no longer needed, or correct matching".into()));
+    }
+    *text = kept.join("\n");
+    Ok(())
+}
+
+fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), Failure> {
+    let described = describe(object);
+    let cure = || "compare with the object as `bcmp render` shows it".to_owned();
+    let operations: Vec<Value> = operations.iter().map(operation).collect();
+    let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations))
+        .map_err(|error| (format!("no JSON Patch: {error}"), cure()))?;
+    json_patch::patch(object, &patch).map_err(|error| (format!("{described}: {error}"), cure()))
+}
+
+/// An absent value is null: that is what the API server leaves of `value: null`.
+fn operation(operation: &PatchOperation) -> Value {
+    let PatchOperation { op, path, from, value } = operation;
+    match op {
+        PatchOp::Remove => json!({"op": "remove", "path": path}),
+        PatchOp::Move => json!({"op": "move", "path": path, "from": from}),
+        PatchOp::Copy => json!({"op": "copy", "path": path, "from": from}),
+        PatchOp::Add => json!({"op": "add", "path": path, "value": value}),
+        PatchOp::Replace => json!({"op": "replace", "path": path, "value": value}),
+        PatchOp::Test => json!({"op": "test", "path": path, "value": value}),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn objects() -> Vec<Value> {
+        vec![
+            json!({"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"run.sh": "one\npip install nixl\ntwo\n"}}),
+            json!({"kind": "ConfigMap", "metadata": {"name": "b"}, "data": {"x": "1"}}),
+            json!({"kind": "Service", "metadata": {"name": "s"}}),
+        ]
+    }
+
+    fn patches(patches: Value) -> Vec<Patch> {
+        serde_json::from_value(patches).unwrap()
+    }
+
+    #[test]
+    fn lines_go_and_the_rest_stays() {
+        let mut objects = objects();
+        let patch = json!([{"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/run.sh", "matching": "nixl"}}]);
+        apply(&mut objects, &patches(patch)).unwrap();
+        assert_eq!(objects[0]["data"]["run.sh"], "one\ntwo\n");
+    }
+
+    #[test]
+    fn operations_work_on_what_earlier_patches_left() {
+        let mut objects = objects();
+        let target = json!({"kind": "Service"});
+        let patch = json!([
+            {"target": target, "operations": [{"op": "add", "path": "/spec", "value": {"ports": []}}]},
+            {"target": target, "operations": [{"op": "test", "path": "/spec/ports", "value": []}, {"op": "add", "path": "/spec/ports/-", "value": {"port": 80}}]},
+        ]);
+        apply(&mut objects, &patches(patch)).unwrap();
+        assert_eq!(objects[2]["spec"]["ports"][0]["port"], 80);
+    }
+
+    #[rstest]
+    #[case(json!({"target": {"kind": "Deployment"}, "operations": []}), "no object is Deployment; the manifests have: ConfigMap a, ConfigMap b, Service s")]
+    #[case(json!({"target": {"kind": "ConfigMap"}, "operations": []}), "several objects are ConfigMap; set target.name")]
+    #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/run.sh", "matching": "ucx"}}), "no line of data.run.sh of ConfigMap a contains \"ucx\"")]
+    #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/other", "matching": "ucx"}}), "ConfigMap a has no data.other")]
+    #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data", "matching": "ucx"}}), "data of ConfigMap a is no string")]
+    #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "remove", "path": "/spec"}]}), "Service s: ")]
+    fn failures_say_which_patch_and_why(#[case] patch: Value, #[case] expected: &str) {
+        let first = json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/x", "value": null}]});
+        let error = apply(&mut objects(), &patches(json!([first, patch]))).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("patches[1]: {expected}")), "{error}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Probes that look at once and often, with the budget of those that look late and seldom.
+
+use serde_json::{Map, Value};
+
+/// Seconds between two looks.
+const PERIOD: u64 = 5;
+/// What Kubernetes takes for a period and a failure threshold that are not given.
+const DEFAULT_PERIOD: u64 = 10;
+const DEFAULT_FAILURES: u64 = 3;
+
+/// Rewrites the startup and readiness probes of `holder`. Generated ones wait minutes before they look for the first
+/// time, with all GPUs held. The liveness probe stays: a restart is no faster for being looked for more often.
+pub(super) fn make_prompt(holder: &mut Map<String, Value>) {
+    for name in ["startupProbe", "readinessProbe"] {
+        if let Some(Value::Object(probe)) = holder.get_mut(name) {
+            rewrite(probe);
+        }
+    }
+}
+
+fn rewrite(probe: &mut Map<String, Value>) {
+    let number = |key: &str, default: u64| probe.get(key).and_then(Value::as_u64).unwrap_or(default);
+    let failing = number("periodSeconds", DEFAULT_PERIOD).saturating_mul(number("failureThreshold", DEFAULT_FAILURES));
+    let budget = number("initialDelaySeconds", 0).saturating_add(failing);
+    probe.remove("initialDelaySeconds");
+    probe.insert("periodSeconds".into(), PERIOD.into());
+    probe.insert("failureThreshold".into(), budget.div_ceil(PERIOD).clamp(1, i32::MAX as u64).into());
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::generated(json!({"initialDelaySeconds": 120, "periodSeconds": 30, "failureThreshold": 40, "timeoutSeconds": 10}),
+                      json!({"periodSeconds": 5, "failureThreshold": 264, "timeoutSeconds": 10}))]
+    #[case::rounded_up(json!({"initialDelaySeconds": 1, "periodSeconds": 5, "failureThreshold": 1}), json!({"periodSeconds": 5, "failureThreshold": 2}))]
+    #[case::defaults(json!({}), json!({"periodSeconds": 5, "failureThreshold": 6}))]
+    #[case::done_before(json!({"periodSeconds": 5, "failureThreshold": 264}), json!({"periodSeconds": 5, "failureThreshold": 264}))]
+    #[case::nonsense(json!({"initialDelaySeconds": "x", "periodSeconds": u64::MAX, "failureThreshold": u64::MAX}), json!({"periodSeconds": 5, "failureThreshold": i32::MAX}))]
+    fn the_budget_stays(#[case] before: Value, #[case] after: Value) {
+        let Value::Object(mut holder) = json!({"startupProbe": before, "livenessProbe": before}) else { return };
+        make_prompt(&mut holder);
+        assert_eq!(holder["startupProbe"], after);
+        assert_eq!(holder["livenessProbe"], before);
+    }
+}

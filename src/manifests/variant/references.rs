@@ -1,0 +1,245 @@
+//! References among a variant's objects, and to what must be there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::hosts::{Hosts, is_address_name};
+use super::object::{Kind, name};
+use crate::api::labels::DYNAMO_GRAPH;
+
+/// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
+const DYNAMO_NAMESPACE_LABEL: &str = "nvidia.com/dynamo-namespace";
+/// Variables by which Dynamo's processes find each other where the operator does not derive it.
+const DYNAMO_NAMESPACE_VARIABLES: [&str; 2] = ["DYN_NAMESPACE", "DYNAMO_NAMESPACE"];
+
+/// Something in the namespace that a variant needs and does not bring along.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    /// `ConfigMap`, `Secret`, `PersistentVolumeClaim` or `ServiceAccount`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+/// What prepared objects need and do not bring along; what is marked optional is left out.
+pub fn references(objects: &[Value]) -> BTreeSet<Reference> {
+    let brought: BTreeSet<&str> =
+        objects.iter().filter(|object| Kind::of(object) == Some(Kind::ConfigMap)).map(name).collect();
+    let mut found = BTreeSet::new();
+    for object in objects.iter().filter(|object| Kind::of(object) != Some(Kind::ConfigMap)) {
+        collect(object.get("spec").unwrap_or(&Value::Null), &mut found);
+    }
+    found.into_iter().filter(|found| found.kind != "ConfigMap" || !brought.contains(found.name.as_str())).collect()
+}
+
+fn collect(value: &Value, found: &mut BTreeSet<Reference>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, child)| {
+            found.extend(reference(key, child));
+            collect(child, found);
+        }),
+        Value::Array(list) => list.iter().for_each(|child| collect(child, found)),
+        _ => {}
+    }
+}
+
+fn reference(key: &str, value: &Value) -> Option<Reference> {
+    let (kind, field) = match key {
+        "configMap" | "configMapRef" | "configMapKeyRef" => ("ConfigMap", "name"),
+        // A volume calls it secretName, everything else name.
+        "secret" if value.get("secretName").is_some() => ("Secret", "secretName"),
+        "secret" | "secretRef" | "secretKeyRef" => ("Secret", "name"),
+        "persistentVolumeClaim" => ("PersistentVolumeClaim", "claimName"),
+        "compilationCache" => ("PersistentVolumeClaim", "pvcName"),
+        "envFromSecret" => return Some(Reference { kind: "Secret", name: value.as_str()?.to_owned() }),
+        "serviceAccountName" => return Some(Reference { kind: "ServiceAccount", name: value.as_str()?.to_owned() }),
+        _ => return None,
+    };
+    let optional = value.get("optional") == Some(&Value::Bool(true));
+    let name = value.get(field).and_then(Value::as_str).filter(|name| !name.is_empty() && !optional)?;
+    Some(Reference { kind, name: name.to_owned() })
+}
+
+/// New names for what objects refer to.
+#[derive(Debug, Default)]
+pub(super) struct Renames {
+    /// ConfigMaps.
+    pub config_maps: BTreeMap<String, String>,
+    /// Services, those that Dynamo's operator makes included.
+    pub hosts: Hosts,
+    /// The DynamoGraphDeployment.
+    pub graph: Option<GraphRename>,
+}
+
+/// New name of a DynamoGraphDeployment, and of the Dynamo namespaces that go with it.
+#[derive(Debug)]
+pub(super) struct GraphRename {
+    pub old: String,
+    pub new: String,
+    pub namespace: String,
+    /// Values of the deprecated field `dynamoNamespace`.
+    pub dynamo_namespaces: BTreeSet<String>,
+}
+
+impl Renames {
+    /// Renames what an object refers to, in its spec or data.
+    pub(super) fn apply(&self, object: &mut Value) {
+        if Kind::of(object) == Some(Kind::ConfigMap) {
+            if let Some(Value::Object(data)) = object.get_mut("data") {
+                data.values_mut().for_each(|text| self.rename_hosts(text));
+            }
+        } else if let Some(spec) = object.get_mut("spec") {
+            self.walk(spec);
+        }
+    }
+
+    fn walk(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                self.variable(map);
+                for (key, child) in map.iter_mut() {
+                    self.field(key, child);
+                    self.walk(child);
+                }
+            }
+            Value::Array(list) => list.iter_mut().for_each(|child| self.walk(child)),
+            _ => {}
+        }
+    }
+
+    fn field(&self, key: &str, value: &mut Value) {
+        match key {
+            "configMap" | "configMapRef" | "configMapKeyRef" => {
+                if let Some(Value::String(name)) = value.get_mut("name")
+                    && let Some(new) = self.config_maps.get(name)
+                {
+                    name.clone_from(new);
+                }
+            }
+            "args" | "command" => self.arguments(value),
+            "dynamoNamespace" => {
+                if let (Some(graph), Value::String(name)) = (&self.graph, value) {
+                    name.clone_from(&graph.new);
+                }
+            }
+            DYNAMO_GRAPH | DYNAMO_NAMESPACE_LABEL => {
+                if let (Some(graph), Value::String(text)) = (&self.graph, value) {
+                    graph.rename_label(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn arguments(&self, value: &mut Value) {
+        match value {
+            Value::Array(list) => {
+                let mut after_address_flag = false;
+                for argument in list {
+                    if after_address_flag {
+                        self.rename_address(argument);
+                    }
+                    after_address_flag =
+                        argument.as_str().is_some_and(|flag| flag.starts_with('-') && is_address_name(flag));
+                    self.rename_hosts(argument);
+                }
+            }
+            other => self.rename_hosts(other),
+        }
+    }
+
+    /// A variable of an environment: `{name, value}`.
+    fn variable(&self, map: &mut Map<String, Value>) {
+        let Some(Value::String(name)) = map.get("name") else { return };
+        let (is_address, is_namespace) = (is_address_name(name), DYNAMO_NAMESPACE_VARIABLES.contains(&name.as_str()));
+        let Some(value) = map.get_mut("value") else { return };
+        if is_address {
+            self.rename_address(value);
+        }
+        if let (true, Some(graph), Value::String(text)) = (is_namespace, &self.graph, &mut *value)
+            && graph.dynamo_namespaces.contains(text)
+        {
+            text.clone_from(&graph.new);
+        }
+        self.rename_hosts(value);
+    }
+
+    fn rename_hosts(&self, value: &mut Value) {
+        let Value::String(text) = value else { return };
+        if let Some(renamed) = self.hosts.rename(text) {
+            *text = renamed;
+        }
+        if let Some(graph) = &self.graph {
+            graph.rename_endpoints(text);
+        }
+    }
+
+    fn rename_address(&self, value: &mut Value) {
+        if let Value::String(text) = value
+            && let Some(renamed) = self.hosts.rename_whole(text)
+        {
+            *text = renamed;
+        }
+    }
+}
+
+impl GraphRename {
+    fn rename_label(&self, text: &mut String) {
+        if *text == self.old {
+            text.clone_from(&self.new);
+        } else if *text == format!("{}-{}", self.namespace, self.old) {
+            *text = format!("{}-{}", self.namespace, self.new);
+        }
+    }
+
+    /// `dyn://<namespace>.<component>.<endpoint>`, as processes of old releases are told where to register.
+    fn rename_endpoints(&self, text: &mut String) {
+        for old in &self.dynamo_namespaces {
+            let address = format!("dyn://{old}.");
+            if text.contains(&address) {
+                *text = text.replace(&address, &format!("dyn://{}.", self.new));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_brought_along_is_listed() {
+        let objects = [
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"configMap": "x"}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": {
+                "serviceAccountName": "runner",
+                "containers": [{
+                    "envFrom": [{"secretRef": {"name": "token"}}, {"secretRef": {"name": "maybe", "optional": true}}, {"configMapRef": {"name": "own"}}],
+                    "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "theirs", "key": "k"}}}],
+                }],
+                "volumes": [
+                    {"name": "a", "secret": {"secretName": "tls"}},
+                    {"name": "b", "persistentVolumeClaim": {"claimName": "weights"}},
+                    {"name": "c", "projected": {"sources": [{"secret": {"name": "part"}}]}},
+                ],
+            }}}}),
+            json!({"apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "g"},
+                   "spec": {"services": {"W": {"envFromSecret": "hf"}}}}),
+        ];
+        let listed: Vec<String> = references(&objects).into_iter().map(|r| format!("{} {}", r.kind, r.name)).collect();
+        let expected = [
+            "ConfigMap theirs",
+            "PersistentVolumeClaim weights",
+            "Secret hf",
+            "Secret part",
+            "Secret tls",
+            "Secret token",
+            "ServiceAccount runner",
+        ];
+        assert_eq!(listed, expected);
+    }
+}

@@ -1,0 +1,190 @@
+//! Variants from real manifests: as they are deployed, and what no variant may break.
+
+use bcmp::engine::plan::Plan;
+use bcmp::manifests::ManifestError;
+use bcmp::manifests::variant::{Instance, Origin, Preparation, Prepared, instantiate, parse, prepare, references};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::given;
+
+/// What the fixture `name` says.
+pub fn fixture(name: &str) -> Vec<Value> {
+    let path = format!("{}/tests/fixtures/manifests/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Prepares objects as those of the plan's candidate.
+pub fn prepared(objects: &[Value], plan: &Plan, origin: Origin) -> Result<Prepared, ManifestError> {
+    let variant = &plan.spec.variants[1];
+    let namespace = &plan.comparison.namespace;
+    prepare(objects, &Preparation { origin, namespace, spec: &plan.spec, patches: &variant.patches })
+}
+
+fn instance(name: &str, plan: &Plan, origin: Origin) -> Instance {
+    let prepared = prepared(&fixture(name), plan, origin).unwrap();
+    instantiate(&prepared.objects, plan, "optimized", 1).unwrap()
+}
+
+fn main_name(instance: &Instance) -> &str {
+    &instance.main.as_ref().unwrap().name
+}
+
+#[rstest]
+#[case::aggregated("aiconfigurator-0.12.0-agg")]
+#[case::disaggregated("aiconfigurator-0.12.0-disagg")]
+#[case::older_runtime("aiconfigurator-0.12.0-dynamo-0.6.0")]
+#[case::baseline("aiconfigurator-0.12.0-naive")]
+#[case::older_tool("aiconfigurator-0.8.0-agg")]
+fn generated_manifests_are_deployed_on_all_gpus(#[case] name: &str) {
+    let plan = given::plan(given::smallest_spec());
+    let instance = instance(name, &plan, Origin::Generated);
+    let main = main_name(&instance);
+    assert_eq!(instance.gpus, 8);
+    assert_eq!(instance.endpoint_url, format!("http://{main}-frontend.llm.svc:8000"));
+    assert!(references(&instance.objects).is_empty(), "no Secret is named in the spec, so none may be needed");
+    insta::assert_yaml_snapshot!(format!("{name}-smallest"), instance.objects);
+}
+
+#[rstest]
+#[case("aiconfigurator-0.12.0-disagg")]
+#[case("aiconfigurator-0.8.0-agg")]
+#[case("graph-v1beta1")]
+fn every_field_of_the_spec_reaches_generated_manifests(#[case] name: &str) {
+    let plan = given::plan(given::fullest_spec());
+    let instance = instance(name, &plan, Origin::Generated);
+    insta::assert_yaml_snapshot!(format!("{name}-fullest"), instance.objects);
+}
+
+#[rstest]
+#[case("config-map-mode")]
+#[case("graph-v1beta1")]
+#[case("deployments")]
+fn given_manifests_stay_as_they_are_but_for_names_and_labels(#[case] name: &str) {
+    let plan = given::plan(given::smallest_spec());
+    insta::assert_yaml_snapshot!(format!("{name}-given"), instance(name, &plan, Origin::Given));
+}
+
+#[test]
+fn the_guides_own_manifest_needs_another_namespace_and_a_config_map() {
+    let plan = given::plan(given::smallest_spec());
+    let mut objects = fixture("guide-snapshot-agg");
+    let error = prepared(&objects, &plan, Origin::Given).unwrap_err().to_string();
+    assert!(error.starts_with("DynamoGraphDeployment trtllm-agg: metadata.namespace: is \"hannahz-2\""), "{error}");
+
+    objects[0]["metadata"]["namespace"] = json!("llm");
+    let prepared = prepared(&objects, &plan, Origin::Given).unwrap();
+    assert_eq!(prepared.gpus, 4);
+    assert_eq!(prepared.findings, ["its pods ask for 4 of 8 nvidia.com/gpu: 4 stay unused"]);
+    let needed: Vec<String> =
+        references(&prepared.objects).into_iter().map(|r| format!("{} {}", r.kind, r.name)).collect();
+    assert_eq!(needed, ["ConfigMap engine-configs", "Secret hf-token-secret"]);
+}
+
+#[test]
+fn patches_have_the_last_word() {
+    let mut spec = given::smallest_spec();
+    spec["variants"] = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "optimized", "role": "Candidate", "source": {"type": "Recommended"}, "patches": [
+            {"target": {"kind": "DynamoGraphDeployment"}, "removeLines":
+                {"pointer": "/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/args/0", "matching": "enable_block_reuse"}},
+            {"target": {"kind": "DynamoGraphDeployment", "name": "dynamo-agg"}, "operations": [
+                {"op": "replace", "path": "/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/image", "value": "own:1.0.0"},
+                {"op": "replace", "path": "/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/readinessProbe/periodSeconds", "value": 7},
+            ]},
+        ]},
+    ]);
+    let plan = given::plan(spec);
+    let prepared = prepared(&fixture("aiconfigurator-0.12.0-agg"), &plan, Origin::Generated).unwrap();
+    let main = &prepared.objects[0]["spec"]["services"]["TRTLLMWorker"]["extraPodSpec"]["mainContainer"];
+    assert_eq!(main["image"], "own:1.0.0");
+    assert_eq!(main["readinessProbe"]["periodSeconds"], 7);
+    let script = main["args"][0].as_str().unwrap();
+    assert!(!script.contains("enable_block_reuse") && script.contains("tokens_per_block: 32\n"), "{script}");
+}
+
+#[test]
+fn a_patch_cannot_bring_in_what_manifests_may_not_contain() {
+    let mut spec = given::smallest_spec();
+    spec["variants"] = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "optimized", "role": "Candidate", "source": {"type": "Recommended"}, "patches": [
+            {"target": {"kind": "DynamoGraphDeployment"}, "operations": [
+                {"op": "add", "path": "/spec/services/TRTLLMWorker/extraPodSpec/hostNetwork", "value": true}]},
+        ]},
+    ]);
+    let error = prepared(&fixture("aiconfigurator-0.12.0-agg"), &given::plan(spec), Origin::Generated).unwrap_err();
+    assert!(error.to_string().contains("spec.services.TRTLLMWorker.extraPodSpec.hostNetwork"), "{error}");
+}
+
+#[test]
+fn probes_stay_as_written_when_asked() {
+    let mut spec = given::smallest_spec();
+    spec["execution"] = json!({"probes": "AsWritten"});
+    let raw = fixture("aiconfigurator-0.12.0-agg");
+    let prepared = prepared(&raw, &given::plan(spec), Origin::Generated).unwrap();
+    let probe = |objects: &[Value]| {
+        objects[0].pointer("/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/startupProbe").cloned().unwrap()
+    };
+    assert_eq!(probe(&prepared.objects), probe(&raw));
+}
+
+#[test]
+fn another_gpu_resource_is_asked_for_and_counted() {
+    let mut spec = given::smallest_spec();
+    spec["hardware"]["gpuResourceName"] = json!("nvidia.com/mig-3g.40gb");
+    let plan = given::plan(spec);
+    let alpha = prepared(&fixture("aiconfigurator-0.12.0-agg"), &plan, Origin::Generated).unwrap();
+    assert_eq!(alpha.gpus, 8);
+    assert_eq!(
+        alpha.objects[0]["spec"]["services"]["TRTLLMWorker"]["resources"]["limits"],
+        json!({"gpu": "8", "gpuType": "nvidia.com/mig-3g.40gb"})
+    );
+    let beta = prepared(&fixture("graph-v1beta1"), &plan, Origin::Generated).unwrap();
+    assert_eq!(beta.gpus, 8);
+    let error = prepared(&fixture("graph-v1beta1"), &plan, Origin::Given).unwrap_err().to_string();
+    assert!(error.contains("no container asks for nvidia.com/mig-3g.40gb"), "{error}");
+}
+
+#[rstest]
+#[case::too_many_gpus("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["TRTLLMWorker"]["replicas"] = json!(2), "ask for 16 nvidia.com/gpu, more than hardware.gpusPerVariant allows, which is 8")]
+#[case::no_frontend("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["Frontend"]["componentType"] = json!("worker"), "has no component of type frontend")]
+#[case::twice("deployments", |o: &mut Vec<Value>| { let again = o[0].clone(); o.push(again) }, "ConfigMap router is there twice")]
+#[case::mixed("deployments", |o: &mut Vec<Value>| o.extend(fixture("graph-v1beta1")), "there are 1 DynamoGraphDeployments and 2 Deployments")]
+#[case::nothing_to_run("deployments", |o: &mut Vec<Value>| o.retain(|object| object["kind"] == "ConfigMap"), "there is no DynamoGraphDeployment and no Deployment")]
+#[case::no_service("deployments", |o: &mut Vec<Value>| o.retain(|object| object["kind"] != "Service"), "there is no Service")]
+#[case::which_service("deployments", |o: &mut Vec<Value>| { o[4]["metadata"]["annotations"] = json!({}); }, "there are 2 Services; mark the one")]
+#[case::which_port("deployments", |o: &mut Vec<Value>| { o[4]["spec"]["ports"][1]["name"] = json!("api"); }, "Service router: spec.ports: does not say which port")]
+fn incomplete_manifests_say_what_to_do(
+    #[case] name: &str,
+    #[case] change: fn(&mut Vec<Value>),
+    #[case] expected: &str,
+) {
+    let mut objects = fixture(name);
+    change(&mut objects);
+    let error = prepared(&objects, &given::plan(given::smallest_spec()), Origin::Given).unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn names_that_dynamo_has_no_room_for_are_refused() {
+    let mut objects = fixture("graph-v1beta1");
+    objects[0]["spec"]["components"][1]["name"] = json!("AVeryLongNameOfAComponentThatLeavesNothing");
+    let plan = given::plan(given::smallest_spec());
+    let prepared = prepared(&objects, &plan, Origin::Given).unwrap();
+    let error = instantiate(&prepared.objects, &plan, "optimized", 1).unwrap_err().to_string();
+    assert!(error.contains("Dynamo's limits leave 3 characters"), "{error}");
+}
+
+#[test]
+fn an_endpoint_is_measured_and_nothing_is_created() {
+    let mut spec = given::smallest_spec();
+    spec["variants"] = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "running", "role": "Candidate", "source": {"type": "Endpoint", "endpoint": {"url": "http://f.models.svc:8000", "gpus": 16}}},
+    ]);
+    let instance = instantiate(&[], &given::plan(spec), "running", 1).unwrap();
+    assert_eq!(instance.endpoint_url, "http://f.models.svc:8000");
+    assert_eq!((instance.gpus, instance.objects.len(), instance.main), (16, 0, None));
+}
