@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
+use bcmp::measurement::find::{self, FindError};
 use bcmp::measurement::{Limits, Measurement};
 use bcmp::units::Milliseconds;
 use rstest::rstest;
@@ -121,4 +122,107 @@ fn failed_requests_are_counted_and_the_commonest_error_named() {
     assert_eq!(level.good_requests_percent, Some(100.0 * 6.0 / 36.0));
     let cancelled = with_records("failures/cancel-INT", None);
     assert_eq!((cancelled.facts.complete, cancelled.facts.cancelled), (Some(false), Some(true)));
+}
+
+/// Path and concurrency of each run below a fixture, or `None` where it cannot be read.
+fn found(directory: &str) -> Vec<(String, Option<u32>)> {
+    let runs = find::read_all(&fixture(directory), None).unwrap();
+    runs.into_iter()
+        .map(|run| (run.path.display().to_string(), run.outcome.ok().map(|level| level.concurrency)))
+        .collect()
+}
+
+#[rstest]
+#[case::single("aiperf/clean", &[("profile_export_aiperf.json", Some(4))])]
+#[case::levels("aiperf/sweeps/sw2", &[
+    ("concurrency_1/profile_export_aiperf.json", Some(1)),
+    ("concurrency_2/profile_export_aiperf.json", Some(2)),
+    ("concurrency_4/profile_export_aiperf.json", Some(4)),
+])]
+#[case::runs("aiperf/sweeps/sw3", &[
+    ("profile_runs/run_0001/profile_export_aiperf.json", Some(2)),
+    ("profile_runs/run_0002/profile_export_aiperf.json", Some(2)),
+])]
+#[case::runs_of_levels("aiperf/sweeps/sw1", &[
+    ("profile_runs/trial_0001/concurrency_1/profile_export_aiperf.json", Some(1)),
+    ("profile_runs/trial_0001/concurrency_2/profile_export_aiperf.json", Some(2)),
+    ("profile_runs/trial_0002/concurrency_1/profile_export_aiperf.json", Some(1)),
+    ("profile_runs/trial_0002/concurrency_2/profile_export_aiperf.json", Some(2)),
+])]
+#[case::failures("aiperf/failures", &[
+    ("cancel-INT/profile_export_aiperf.json", Some(2)),
+    ("cancel-TERM/profile_export.jsonl", None),
+    ("down/profile_export.jsonl", None),
+    ("partial/profile_export_aiperf.json", Some(4)),
+    ("thresh/profile_export_aiperf.json", Some(4)),
+    ("tmo/profile_export.jsonl", None),
+])]
+#[case::a_file_of_any_name("genai-perf/aic-agg-c250.json", &[("aic-agg-c250.json", Some(250))])]
+fn results_are_found(#[case] directory: &str, #[case] expected: &[(&str, Option<u32>)]) {
+    let expected: Vec<_> = expected.iter().map(|(path, level)| (path.to_string(), *level)).collect();
+    assert_eq!(found(directory), expected);
+}
+
+#[test]
+fn a_summary_that_is_named_takes_its_records_along() {
+    let runs = find::read_all(&fixture("aiperf/clean/profile_export_aiperf.json"), None).unwrap();
+    assert!(runs[0].outcome.as_ref().unwrap().facts.windowed);
+}
+
+/// Writes files into a new directory.
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+#[rstest]
+#[case::empty(&[("c1/profile_export_aiperf.json", "")], "c1/profile_export_aiperf.json: is empty; expected a JSON object")]
+#[case::cut_off(&[("c1/profile_export_aiperf.json", "{")], "c1/profile_export_aiperf.json: line 1: is cut off (EOF while parsing an object)")]
+#[case::foreign(&[("x_genai_perf.json", "{}")],
+    "x_genai_perf.json: field `input_config.perf_analyzer`: is missing; expected the summary of a genai-perf run")]
+#[case::killed(&[("profile_export.jsonl", "{}")],
+    "profile_export.jsonl: has no profile_export_aiperf.json beside it: the load tool was killed, or all requests failed")]
+#[case::bad_records(
+    &[("profile_export_aiperf.json", r#"{"aiperf_version":"1","input_config":{"phases":[{"concurrency":1}]}}"#),
+      ("profile_export.jsonl", "\nnone")],
+    "profile_export.jsonl: line 2: expected ident")]
+fn broken_files_are_named(#[case] files: &[(&str, &str)], #[case] expected: &str) {
+    let directory = tree(files);
+    let runs = find::read_all(directory.path(), None).unwrap();
+    let error = runs[0].outcome.as_ref().unwrap_err().to_string();
+    assert_eq!(error, format!("{}/{expected}", directory.path().display()));
+    assert_eq!(find::read_one(directory.path(), None).unwrap_err().to_string(), error);
+}
+
+#[test]
+fn nothing_to_read_says_what_was_looked_for() {
+    let directory = tree(&[("notes.txt", "see below")]);
+    let error = find::read_all(directory.path(), None).unwrap_err();
+    assert!(matches!(error, FindError::Nothing { .. }), "{error}");
+    assert!(error.to_string().contains("expected profile_export_aiperf.json (AIPerf)"), "{error}");
+    assert!(matches!(find::read_all(&directory.path().join("absent"), None), Err(FindError::Unreadable { .. })));
+    let error = find::read_one(directory.path(), None).unwrap_err().to_string();
+    assert!(error.ends_with(": the load tool left no profile_export_aiperf.json"), "{error}");
+}
+
+#[test]
+fn one_run_is_not_several() {
+    let error = find::read_one(&fixture("aiperf/sweeps/sw2"), None).unwrap_err().to_string();
+    assert!(error.ends_with("sw2: holds several runs; expected one"), "{error}");
+    assert!(find::read_one(&fixture("aiperf/clean"), None).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed() {
+    let directory = tree(&[]);
+    std::os::unix::fs::symlink(fixture("aiperf/clean"), directory.path().join("level")).unwrap();
+    let summary = fixture("aiperf/clean/profile_export_aiperf.json");
+    std::os::unix::fs::symlink(summary, directory.path().join("profile_export_aiperf.json")).unwrap();
+    assert!(matches!(find::read_all(directory.path(), None), Err(FindError::Nothing { .. })));
 }

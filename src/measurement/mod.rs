@@ -4,6 +4,8 @@ pub mod across;
 pub mod aiperf;
 pub mod audit;
 pub mod error;
+pub mod explain;
+pub mod find;
 pub mod genai_perf;
 mod json;
 pub mod ledger;
