@@ -138,7 +138,7 @@ pub fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(object, |value, part| match part.split_at(2) {
         ("f:", name) => value.get(name),
         ("k:", key) => value.as_array()?.iter().find(|item| has_key(item, key)),
-        (_, text) => value.as_array()?.iter().find(|item| item.to_string() == text),
+        (_, text) => value.as_array()?.iter().find(|item| is_written(item, text)),
     })
 }
 

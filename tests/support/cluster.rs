@@ -1,5 +1,6 @@
 //! The in-memory cluster: a handle for tests, and the clients it hands out.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub struct State {
     pub(super) forbidden: Option<ForbidRule>,
     pub(super) dropped: Option<DropRule>,
     pub(super) hold: Hold,
+    pub(super) no_conversion: bool,
     pub(super) closed_watches: u64,
     pub(super) clients: usize,
     pub(super) dead_clients: usize,
@@ -108,6 +110,7 @@ impl Cluster {
             forbidden: None,
             dropped: None,
             hold: Hold::None,
+            no_conversion: false,
             closed_watches: 0,
             clients: 0,
             dead_clients: 0,
@@ -314,6 +317,21 @@ impl Cluster {
     /// Objects of a resource (`pods`, `jobs.batch`) in all namespaces.
     pub fn objects(&self, resource: &str) -> Vec<Value> {
         self.0.lock().store.list(resource, None).iter().map(|object| (**object).clone()).collect()
+    }
+
+    /// Objects of a resource in all namespaces, shared instead of copied.
+    pub fn list(&self, resource: &str) -> Vec<Arc<Value>> {
+        self.0.lock().store.list(resource, None)
+    }
+
+    /// UIDs of everything there is.
+    pub fn uids(&self) -> BTreeSet<String> {
+        self.0.lock().store.uids()
+    }
+
+    /// All live objects with their keys.
+    pub fn everything(&self) -> Vec<(Key, Arc<Value>)> {
+        self.0.lock().store.objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
     /// One object.

@@ -25,6 +25,9 @@ pub fn crd(versions: &[&str]) -> Value {
     })
 }
 
+/// Finalizer of Dynamo's operator on what it controls.
+pub const FINALIZER: &str = "nvidia.com/finalizer";
+
 /// The object in another version of its API. Only DynamoGraphDeployments differ between versions.
 pub fn convert(kind: &Kind, mut object: Value, api_version: &str) -> Value {
     if kind.kind != "DynamoGraphDeployment" || object["apiVersion"] == api_version {
@@ -138,4 +141,159 @@ fn service(component: &Value) -> Value {
         }
     }
     service
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object[field].as_str().unwrap_or_default()
+}
+
+/// The Deployments and Services a graph (in v1beta1) becomes, one of each for each component.
+pub fn children(graph: &Value) -> Vec<Value> {
+    let components = graph["spec"]["components"].as_array().cloned().unwrap_or_default();
+    components.iter().flat_map(|component| [deployment(graph, component), service_object(graph, component)]).collect()
+}
+
+/// Name of what a component becomes: frontend `<graph>-frontend`, workers with a hash of their spec behind.
+pub fn child_name(graph: &Value, component: &Value) -> String {
+    let name = format!("{}-{}", text(&graph["metadata"], "name"), text(component, "name").to_lowercase());
+    if ["frontend", "planner", "epp"].contains(&text(component, "type")) {
+        return name;
+    }
+    format!("{name}-{}", hash(component))
+}
+
+fn hash(component: &Value) -> String {
+    let number =
+        component.to_string().bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    format!("{number:08x}")
+}
+
+fn labels(graph: &Value, component: &Value) -> Value {
+    let (namespace, name) = (text(&graph["metadata"], "namespace"), text(&graph["metadata"], "name"));
+    let mut labels = json!({
+        "nvidia.com/dynamo-graph-deployment-name": name,
+        "nvidia.com/dynamo-component": component["name"],
+        "nvidia.com/dynamo-component-type": component["type"],
+        "nvidia.com/dynamo-namespace": format!("{namespace}-{name}"),
+    });
+    if text(component, "type") != "frontend" {
+        labels["nvidia.com/dynamo-worker-hash"] = json!(hash(component));
+    }
+    labels
+}
+
+fn owned(graph: &Value, name: &str, labels: &Value) -> Value {
+    json!({
+        "name": name, "namespace": graph["metadata"]["namespace"], "labels": labels,
+        "ownerReferences": [{
+            "apiVersion": graph["apiVersion"], "kind": graph["kind"], "name": graph["metadata"]["name"],
+            "uid": graph["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+        }],
+    })
+}
+
+/// Labels and annotations of the graph's own metadata do not reach pods; those of `spec` and of the template do.
+fn pod_metadata(graph: &Value, component: &Value, labels: &Value) -> Value {
+    let mut metadata = json!({"labels": {}, "annotations": {}});
+    for field in ["labels", "annotations"] {
+        for source in [&graph["spec"][field], &component["podTemplate"]["metadata"][field]] {
+            for (key, value) in source.as_object().into_iter().flatten() {
+                metadata[field][key] = value.clone();
+            }
+        }
+    }
+    for (key, value) in labels.as_object().into_iter().flatten() {
+        metadata["labels"][key] = value.clone();
+    }
+    metadata
+}
+
+fn deployment(graph: &Value, component: &Value) -> Value {
+    let labels = labels(graph, component);
+    let mut pod = component["podTemplate"]["spec"].clone();
+    let graph_env = graph["spec"]["env"].as_array().cloned().unwrap_or_default();
+    for container in pod["containers"].as_array_mut().into_iter().flatten().filter(|c| c["name"] == "main") {
+        let own = container["env"].as_array().cloned().unwrap_or_default();
+        let all = [graph_env.clone(), own].concat();
+        if !all.is_empty() {
+            container["env"] = Value::Array(all);
+        }
+    }
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": owned(graph, &child_name(graph, component), &labels),
+        "spec": {
+            "replicas": component["replicas"].as_u64().unwrap_or(1),
+            "selector": {"matchLabels": {
+                "nvidia.com/dynamo-graph-deployment-name": graph["metadata"]["name"],
+                "nvidia.com/dynamo-component": component["name"],
+            }},
+            "template": {"metadata": pod_metadata(graph, component, &labels), "spec": pod},
+        },
+    })
+}
+
+fn service_object(graph: &Value, component: &Value) -> Value {
+    let labels = labels(graph, component);
+    let (port, name) = if text(component, "type") == "frontend" { (8000, "http") } else { (9090, "system") };
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": owned(graph, &child_name(graph, component), &labels),
+        "spec": {
+            "selector": {
+                "nvidia.com/dynamo-graph-deployment-name": graph["metadata"]["name"],
+                "nvidia.com/dynamo-component": component["name"],
+            },
+            "ports": [{"name": name, "port": port, "targetPort": port, "protocol": "TCP"}],
+        },
+    })
+}
+
+/// What a graph's status says.
+pub struct GraphStatus {
+    /// `initializing`, `pending`, `successful` or `failed`.
+    pub state: &'static str,
+    /// Status of the condition `Ready`.
+    pub ready: &'static str,
+    /// Its reason.
+    pub reason: &'static str,
+    /// Its message.
+    pub message: String,
+    /// Replica counts by component.
+    pub components: Value,
+}
+
+/// The status of a graph whose Deployments are as given. Crash loops and unschedulable pods stay `pending` for ever,
+/// and a worker with no replicas is as good as ready.
+pub fn status(graph: &Value, deployments: &[Value], failure: Option<&str>) -> GraphStatus {
+    let mut components = Map::new();
+    let mut lacking = vec![];
+    for component in graph["spec"]["components"].as_array().into_iter().flatten() {
+        let name = child_name(graph, component);
+        let wanted = component["replicas"].as_u64().unwrap_or(1);
+        let found = deployments.iter().find(|d| d["metadata"]["name"] == *name);
+        let count = |field: &str| found.and_then(|d| d["status"][field].as_u64()).unwrap_or(0);
+        if found.is_none() || count("readyReplicas") < wanted {
+            lacking.push(format!("{}: ready replicas {}/{wanted}", text(component, "name"), count("readyReplicas")));
+        }
+        components.insert(
+            text(component, "name").to_owned(),
+            json!({
+                "componentKind": "Deployment", "componentNames": [name], "replicas": count("replicas"),
+                "updatedReplicas": count("updatedReplicas"), "readyReplicas": count("readyReplicas"),
+                "availableReplicas": count("availableReplicas"),
+            }),
+        );
+    }
+    let (state, ready, reason, message) = match failure {
+        Some(words) => ("failed", "False", "failed_to_reconcile_the_resources", words.to_owned()),
+        None if lacking.is_empty() => {
+            ("successful", "True", "all_resources_are_ready", "All resources are ready".into())
+        }
+        None => {
+            let message = format!("Resources not ready: {}", lacking.join("; "));
+            ("pending", "False", "some_resources_are_not_ready", message)
+        }
+    };
+    GraphStatus { state, ready, reason, message, components: Value::Object(components) }
 }

@@ -143,6 +143,11 @@ impl Cluster {
         self.0.announce();
     }
 
+    /// Whether objects can be converted between the versions of their API (Dynamo's operator serves the webhook).
+    pub fn conversion(&self, works: bool) {
+        self.0.lock().no_conversion = !works;
+    }
+
     /// Requests of product clients so far.
     pub fn requests(&self) -> Vec<Logged> {
         self.0.lock().log.clone()

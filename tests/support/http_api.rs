@@ -115,6 +115,14 @@ fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Ans
         state.store.kind(&request.group, &request.version, &request.plural).cloned()
     };
     let Some(kind) = kind else { return refusal(&Failure::no_such_resource()) };
+    if shared.lock().no_conversion && request.version != kind.versions[0] {
+        let words = format!(
+            "conversion webhook for {}, Kind={} failed: connection refused",
+            kind.api_version(&kind.versions[0]),
+            kind.kind
+        );
+        return refusal(&Failure::internal(&words));
+    }
     if request.verb == Some(Verb::Watch) {
         return match watches::start(shared.clone(), request, &kind, client) {
             Ok(answer) => answer,

@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod actors;
 mod apply;
 mod cluster;
 mod discovery;

@@ -1,9 +1,5 @@
 //! The in-memory server under the real `kube::runtime::Controller`, on virtual time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +11,8 @@ use kube::runtime::controller::{Action, Controller};
 use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt};
 use serde_json::{Value, json};
-use support::{Cluster, Fault, Request, Verb};
+
+use crate::support::{self, Cluster, Fault, Request, Verb};
 
 fn comparison(name: &str) -> Value {
     json!({
