@@ -6,10 +6,12 @@ pub mod aiconfigurator;
 pub mod configurations;
 pub mod curve;
 pub mod row;
+pub mod shape;
 pub mod source;
 
 pub use curve::{Curve, CurveError, CurvePoint, PredictedLevel};
 pub use row::{Limits, Row};
+pub use shape::{ShapeError, hinted_shape, read_shape};
 pub use source::{Files, Picked, SourceError, Wanted, pick};
 
 use serde::{Deserialize, Serialize};

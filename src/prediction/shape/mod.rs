@@ -1,0 +1,187 @@
+//! What manifests deploy: how the engines are cut up, how many there are, and their limits.
+
+mod component;
+mod engine;
+mod script;
+
+use serde_json::Value;
+
+use self::component::{Component, Role};
+use self::engine::{Engine, Readings, Setting};
+use super::{Serving, Shape, Workers};
+use crate::api::ShapeHint;
+
+/// Why the shape cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// A field cannot be read as what it should be.
+    #[error("{object}: {field}: {problem}")]
+    Field {
+        /// Kind and name of the object.
+        object: String,
+        /// Where in it.
+        field: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// No container starts a known engine.
+    #[error(
+        "no container starts TensorRT-LLM, vLLM or SGLang in a way that can be read: \
+         give the variant's shape.tensorParallel and shape.replicas"
+    )]
+    NoEngine,
+    /// The workers make up no known way of serving.
+    #[error("{0}")]
+    NotOneServer(String),
+}
+
+/// What the objects deploy. `gpus` is the sum of their pods' GPU limits. The hint fills what cannot be read, and
+/// never replaces what was read.
+pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Result<Shape, ShapeError> {
+    let hint = Hint::new(hint);
+    let mut engines = vec![];
+    for component in component::components(objects)? {
+        if let Some(engine) = Engine::of(&component)? {
+            engines.push((component, engine));
+        }
+    }
+    if engines.is_empty() {
+        return hinted(gpus, &hint).ok_or(ShapeError::NoEngine);
+    }
+    let mut pools = Pools::default();
+    for (component, engine) in &engines {
+        let workers = workers(component, &engine.readings, &hint)?;
+        let place = match engine.role.unwrap_or(component.role) {
+            Role::Prefill => &mut pools.prefill,
+            Role::Decode => &mut pools.decode,
+            Role::Worker => &mut pools.both,
+        };
+        match place {
+            None => *place = Some(workers),
+            Some(other) if Workers { replicas: workers.replicas, ..other.clone() } == workers => {
+                other.replicas = other.replicas.saturating_add(workers.replicas);
+            }
+            Some(_) => {
+                let field = &component.field;
+                let problem =
+                    format!("{}: {field} starts workers that differ from another component's", component.object);
+                return Err(ShapeError::NotOneServer(format!("{problem}; such a mixture cannot be predicted")));
+            }
+        }
+    }
+    let first = |read: fn(&Readings) -> &Setting<String>, hinted: &Option<String>| {
+        engines.iter().find_map(|(_, engine)| read(&engine.readings).value().cloned()).or_else(|| hinted.clone())
+    };
+    Ok(Shape {
+        serving: pools.serving()?,
+        gpus,
+        weights: first(|readings| &readings.weights, &hint.weights),
+        kv_cache: first(|readings| &readings.kv_cache, &hint.kv_cache),
+        image: engines.iter().find_map(|(component, _)| component.image.clone()),
+    })
+}
+
+/// The shape of something that is only known by a hint, such as an endpoint: needs its tensor parallelism.
+pub fn hinted_shape(gpus: u32, hint: Option<&ShapeHint>) -> Option<Shape> {
+    hinted(gpus, &Hint::new(hint))
+}
+
+fn hinted(gpus: u32, hint: &Hint) -> Option<Shape> {
+    let (tensor, pipeline) = (hint.tensor_parallel?, hint.pipeline_parallel.unwrap_or(1));
+    let replicas = hint.replicas.unwrap_or(gpus / tensor.saturating_mul(pipeline).max(1)).max(1);
+    let workers = Workers {
+        max_batch_size: hint.max_batch_size,
+        max_num_tokens: hint.max_num_tokens,
+        ..Workers::new(tensor, pipeline, replicas)
+    };
+    Some(Shape {
+        serving: Serving::Aggregated { workers },
+        gpus,
+        weights: hint.weights.clone(),
+        kv_cache: hint.kv_cache.clone(),
+        image: None,
+    })
+}
+
+/// Workers by what they do.
+#[derive(Default)]
+struct Pools {
+    both: Option<Workers>,
+    prefill: Option<Workers>,
+    decode: Option<Workers>,
+}
+
+impl Pools {
+    fn serving(self) -> Result<Serving, ShapeError> {
+        let missing = |what: &str| Err(ShapeError::NotOneServer(what.to_owned()));
+        match (self.both, self.prefill, self.decode) {
+            (Some(workers), None, None) => Ok(Serving::Aggregated { workers }),
+            (None, Some(prefill), Some(decode)) => Ok(Serving::Disaggregated { prefill, decode }),
+            (None, Some(_), None) => missing("there are prefill workers, but no decode workers"),
+            (None, None, Some(_)) => missing("there are decode workers, but no prefill workers"),
+            _ => missing("there are workers that do both prefill and decode beside workers that do one of them"),
+        }
+    }
+}
+
+/// A hint in the units of shapes.
+#[derive(Default)]
+struct Hint {
+    tensor_parallel: Option<u32>,
+    pipeline_parallel: Option<u32>,
+    replicas: Option<u32>,
+    max_batch_size: Option<u32>,
+    max_num_tokens: Option<u32>,
+    weights: Option<String>,
+    kv_cache: Option<String>,
+}
+
+impl Hint {
+    fn new(hint: Option<&ShapeHint>) -> Self {
+        let Some(hint) = hint else { return Self::default() };
+        let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).filter(|n| *n > 0);
+        Self {
+            tensor_parallel: count(hint.tensor_parallel),
+            pipeline_parallel: count(hint.pipeline_parallel),
+            replicas: count(hint.replicas),
+            max_batch_size: count(hint.max_batch_size),
+            max_num_tokens: count(hint.max_num_tokens),
+            weights: hint.weights.clone(),
+            kv_cache: hint.kv_cache.clone(),
+        }
+    }
+}
+
+fn workers(component: &Component, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
+    let known = |setting: &Setting<u32>, hinted: Option<u32>, name: &str| -> Result<Option<u32>, ShapeError> {
+        match setting {
+            Setting::Read(number) => Ok(Some(*number)),
+            Setting::Absent => Ok(hinted),
+            Setting::Unreadable(problem) => hinted.map(Some).ok_or_else(|| ShapeError::Field {
+                object: component.object.clone(),
+                field: component.field.clone(),
+                problem: format!("{problem}; write it there, or give the variant's shape.{name}"),
+            }),
+        }
+    };
+    let one = |number: Option<u32>| number.unwrap_or(1).max(1);
+    let tensor = one(known(&readings.tensor_parallel, hint.tensor_parallel, "tensorParallel")?);
+    let pipeline = one(known(&readings.pipeline_parallel, hint.pipeline_parallel, "pipelineParallel")?);
+    // There is no hint for what follows: unreadable is a gap, and gaps have the engine's default of one.
+    let (groups, copies) = (one(readings.data_parallel.value().copied()), one(readings.copies.value().copied()));
+    let replicas = component.replicas.saturating_mul(copies);
+    Ok(Workers {
+        tensor_parallel: if readings.groups_share_tensor_parallel { (tensor / groups).max(1) } else { tensor },
+        data_parallel: groups,
+        moe_tensor_parallel: readings.moe_tensor_parallel.value().copied(),
+        moe_expert_parallel: readings.moe_expert_parallel.value().copied(),
+        max_batch_size: known(&readings.max_batch_size, hint.max_batch_size, "maxBatchSize")?,
+        max_num_tokens: known(&readings.max_num_tokens, hint.max_num_tokens, "maxNumTokens")?,
+        chunked_prefill: readings.chunked_prefill,
+        kv_cache_fraction: readings.kv_cache_fraction,
+        ..Workers::new(tensor, pipeline, replicas)
+    })
+}
+
+#[cfg(test)]
+mod tests;
