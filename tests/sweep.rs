@@ -338,6 +338,7 @@ load: {seed: 7}
                         tpot: ms(6.5),
                         tokens_per_second_per_gpu: TokensPerSecond::new(199.6).unwrap(),
                     },
+                    advertised_tokens_per_second_per_gpu: None,
                 }),
                 curve: (variant == "optimized").then(curve),
                 ..Prediction::default()
