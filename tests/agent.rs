@@ -4,6 +4,10 @@
 
 #[path = "agent/api_server.rs"]
 mod api_server;
+#[path = "agent/load.rs"]
+mod load;
+#[path = "agent/model_server.rs"]
+mod model_server;
 #[path = "agent/publish.rs"]
 mod publish;
 

@@ -68,8 +68,22 @@ impl Directory {
     /// Content of a plain file of at most `limit` bytes, or `None` when there is no such name.
     ///
     /// # Errors
-    /// A link, a directory, a pipe or another special file, a file with a second name, or one that is too large.
+    /// As [`Self::file`], and for a file that is too large.
     pub fn read(&self, name: &str, limit: usize) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = self.file(name)? else { return Ok(None) };
+        let mut content = vec![];
+        file.take(limit as u64 + 1).read_to_end(&mut content)?;
+        if content.len() > limit {
+            return Err(self.refused(name, &format!("is larger than {limit} bytes")));
+        }
+        Ok(Some(content))
+    }
+
+    /// Opens a plain file for reading, or `None` when there is no such name.
+    ///
+    /// # Errors
+    /// A link, a directory, a pipe or another special file, or a file with a second name.
+    pub fn file(&self, name: &str) -> io::Result<Option<File>> {
         // Not blocking: a pipe without a writer would hold us for ever.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = match openat(&self.fd, plain(name)?, flags, Mode::empty()) {
@@ -85,12 +99,7 @@ impl Directory {
         if status.st_nlink > 1 {
             return Err(self.refused(name, "has a second name"));
         }
-        let mut content = vec![];
-        File::from(fd).take(limit as u64 + 1).read_to_end(&mut content)?;
-        if content.len() > limit {
-            return Err(self.refused(name, &format!("is larger than {limit} bytes")));
-        }
-        Ok(Some(content))
+        Ok(Some(File::from(fd)))
     }
 
     /// Whether a name is there, whatever it is.

@@ -1,8 +1,17 @@
 //! What runs inside the pods: hands itself to other images, drives the tools, publishes what came of it.
 
+pub mod aiperf;
+pub mod artifacts;
+mod causes;
 pub mod directory;
 pub mod install;
+pub mod interruption;
+pub mod load;
 pub mod outbox;
+pub mod process;
+pub mod progress;
 pub mod publish;
+pub mod readiness;
+pub mod record;
 pub mod store;
 pub mod termination;

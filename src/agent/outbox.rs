@@ -145,6 +145,18 @@ impl Outbox {
         }
     }
 
+    /// Asks for a raw file to be published, and does not wait: it is left out where there is no room.
+    ///
+    /// # Errors
+    /// When the outbox cannot be written.
+    pub fn offer(&self, key: &str, content: &str) -> Result<(), OutboxError> {
+        let key = Key::new(key).ok_or_else(|| OutboxError::NotAKey(key.to_owned()))?;
+        if content.len() <= limit(&key) {
+            self.outbox.write(key.as_str(), content.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// All that is published, raw files excepted.
     ///
     /// # Errors

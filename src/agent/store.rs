@@ -9,6 +9,7 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::causes::with_causes;
 use super::directory::Key;
 use super::outbox::is_raw;
 
@@ -182,20 +183,6 @@ impl From<kube::Error> for Trouble {
             other => Self::Passing(with_causes(&other)),
         }
     }
-}
-
-/// An error and what caused it; client errors keep the reason for a lost connection at the end of the chain.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 async fn timed<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Trouble> {

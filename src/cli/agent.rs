@@ -2,21 +2,31 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::agent::interruption::Interruption;
+use crate::agent::load::{self, Load, LoadError};
+use crate::agent::outbox::{self, Outbox};
 use crate::agent::publish::{self, Publisher};
 use crate::agent::store::Store;
 use crate::agent::{install, termination};
 use crate::manifests::agent_contract as contract;
 use crate::manifests::termination::TerminationReason;
 
+/// What a shell says of a process that SIGTERM ended.
+const EXIT_INTERRUPTED: u8 = 128 + 15;
+
 /// Commands of the agent.
 #[derive(Subcommand)]
 pub enum AgentCommand {
     /// Copies this binary into a directory that other containers mount
     Install(InstallArguments),
+    /// Measures one deployment of a variant with the load tool of this image
+    Load(LoadArguments),
+    /// Notes which load tool this image holds; fails if there is none
+    ProbeLoadTool(ProbeArguments),
     /// Publishes what lies in the outbox into the output ConfigMap, until it is told to end
     Publish(PublishArguments),
 }
@@ -27,6 +37,49 @@ pub struct InstallArguments {
     /// Directory that receives the binary `bcmp`
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+}
+
+/// Arguments of `agent load`.
+#[derive(Args)]
+pub struct LoadArguments {
+    /// Variant that is measured, as named in the plan
+    #[arg(long)]
+    variant: String,
+    /// Number of its deployment in the run, from 1
+    #[arg(long)]
+    attempt: u32,
+    /// Round of deployment, from 1
+    #[arg(long)]
+    round: u32,
+    /// Base URL of the OpenAI-compatible API under test
+    #[arg(long)]
+    url: String,
+    /// File with the plan
+    #[arg(long, hide = true, default_value = contract::PLAN_FILE)]
+    plan: PathBuf,
+    /// File with the configurations
+    #[arg(long, hide = true, default_value = contract::CONFIGURATIONS_FILE)]
+    configurations: PathBuf,
+    /// How long publishing one record may take, in seconds
+    #[arg(long, hide = true, default_value_t = outbox::PATIENCE.as_secs())]
+    patience_seconds: u64,
+    #[command(flatten)]
+    work: WorkPath,
+    #[command(flatten)]
+    paths: ExchangePaths,
+}
+
+/// Arguments of `agent probe-load-tool`.
+#[derive(Args)]
+pub struct ProbeArguments {
+    /// File that receives name and version
+    #[arg(long, hide = true, default_value = contract::LOAD_TOOL_FILE)]
+    output: PathBuf,
+    /// File for the container's last words
+    #[arg(long, hide = true, default_value = contract::TERMINATION_LOG)]
+    termination_log: PathBuf,
+    #[command(flatten)]
+    work: WorkPath,
 }
 
 /// Arguments of `agent publish`.
@@ -43,6 +96,14 @@ pub struct PublishArguments {
     check: bool,
     #[command(flatten)]
     paths: ExchangePaths,
+}
+
+/// Where the tool works. Pods use the default.
+#[derive(Args)]
+struct WorkPath {
+    /// Working directory of the tool
+    #[arg(long, hide = true, default_value = contract::WORK_DIR)]
+    work: PathBuf,
 }
 
 /// Where containers of a pod meet. Pods use the defaults.
@@ -63,6 +124,11 @@ struct ExchangePaths {
 pub fn run(command: AgentCommand) -> ExitCode {
     match command {
         AgentCommand::Install(arguments) => super::finish(install::install(&arguments.directory).map(|_| ())),
+        AgentCommand::Load(arguments) => {
+            let log = arguments.paths.termination_log.clone();
+            in_container(load(arguments), &log)
+        }
+        AgentCommand::ProbeLoadTool(arguments) => in_container(probe(&arguments), &arguments.termination_log),
         AgentCommand::Publish(PublishArguments { check: true, paths, .. }) => check(&paths.published),
         AgentCommand::Publish(arguments) => in_container(publish(&arguments), &arguments.paths.termination_log),
     }
@@ -84,6 +150,27 @@ impl Failure {
     fn passing(reason: TerminationReason, error: impl std::fmt::Display) -> Self {
         Self { reason, message: error.to_string(), exit_code: 1 }
     }
+
+    /// One that every pod would meet.
+    fn permanent(reason: TerminationReason, error: impl std::fmt::Display) -> Self {
+        let exit_code = u8::try_from(contract::EXIT_PERMANENT).unwrap_or(1);
+        Self { exit_code, ..Self::passing(reason, error) }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match &error {
+            LoadError::Input(_) => Self::permanent(TerminationReason::InvalidInput, error),
+            LoadError::NotServing(_) => Self::permanent(TerminationReason::NotServing, error),
+            LoadError::Tool(_) => Self::permanent(TerminationReason::ToolFailed, error),
+            LoadError::Outbox(_) => Self::passing(TerminationReason::NotPublished, error),
+            LoadError::AnotherPod { .. } => Self::passing(TerminationReason::AnotherPod, error),
+            LoadError::Interrupted => {
+                Self { exit_code: EXIT_INTERRUPTED, ..Self::passing(TerminationReason::Interrupted, error) }
+            }
+        }
+    }
 }
 
 /// Runs a command of a container to its end.
@@ -103,12 +190,43 @@ fn in_container(command: impl Future<Output = Result<(), Failure>>, termination_
     }
 }
 
+async fn load(arguments: LoadArguments) -> Result<(), Failure> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let Some(pod_uid) = variable(contract::POD_UID_ENV) else {
+        let problem = format!("the environment holds no {}", contract::POD_UID_ENV);
+        return Err(Failure::permanent(TerminationReason::InvalidInput, problem));
+    };
+    let ExchangePaths { outbox, published, .. } = arguments.paths;
+    let outbox = Outbox::open(&outbox, &published, Duration::from_secs(arguments.patience_seconds))
+        .map_err(|error| Failure::permanent(TerminationReason::InvalidInput, error))?;
+    let load = Load {
+        variant: arguments.variant,
+        deployment: arguments.attempt,
+        round: arguments.round,
+        url: arguments.url,
+        pod_uid,
+        artifacts: variable(contract::ARTIFACTS_ENV).map(PathBuf::from),
+        plan: arguments.plan,
+        configurations: arguments.configurations,
+        work: arguments.work.work,
+    };
+    Ok(load::run(&load, outbox, interruption()?).await?)
+}
+
+async fn probe(arguments: &ProbeArguments) -> Result<(), Failure> {
+    let tool = load::probe(&arguments.work.work).await?;
+    std::fs::write(&arguments.output, tool + "\n").map_err(|error| {
+        let problem = format!("{}: {error}", arguments.output.display());
+        Failure::permanent(TerminationReason::InvalidInput, problem)
+    })
+}
+
 async fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
     let unpublished = |error: String| Failure::passing(TerminationReason::NotPublished, error);
     let (Some(namespace), Some(name)) = (&arguments.namespace, &arguments.config_map) else {
         return Err(unpublished("--namespace and --config-map are needed".into()));
     };
-    let end = termination_signal()?;
+    let interruption = interruption()?;
     let mut config = kube::Config::infer().await.map_err(|error| unpublished(error.to_string()))?;
     // The store repeats calls itself, and knows for how long.
     config.default_retry = false;
@@ -116,13 +234,9 @@ async fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
     let store = Store::new(client, namespace, name, publish::PATIENCE);
     let publisher = Publisher::open(store, &arguments.paths.outbox, &arguments.paths.published)
         .map_err(|error| Failure::passing(TerminationReason::InvalidInput, error))?;
-    publisher.run(wait_for(end)).await.map_err(|error| unpublished(error.to_string()))
+    publisher.run(interruption.requested()).await.map_err(|error| unpublished(error.to_string()))
 }
 
-fn termination_signal() -> Result<Signal, Failure> {
-    signal(SignalKind::terminate()).map_err(|error| Failure::passing(TerminationReason::Unknown, error))
-}
-
-async fn wait_for(mut signal: Signal) {
-    signal.recv().await;
+fn interruption() -> Result<Interruption, Failure> {
+    Interruption::listen().map_err(|error| Failure::passing(TerminationReason::Unknown, error))
 }

@@ -22,14 +22,14 @@ enum Command {
     Crd,
     /// Runs inside the pods the operator creates; not for people
     #[command(subcommand)]
-    Agent(agent::AgentCommand),
+    Agent(Box<agent::AgentCommand>),
 }
 
 /// Parses the process's arguments and does what they say.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd => finish(print_crd()),
-        Command::Agent(command) => agent::run(command),
+        Command::Agent(command) => agent::run(*command),
     }
 }
 

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 /// What happens to the next write instead of success.
 pub enum Fault {
+    /// Success after all.
+    None,
     /// The server answers with this status.
     Status(u16),
     /// Somebody else writes this key a moment earlier.
@@ -102,7 +104,7 @@ async fn handle(State(server): State<ApiServer>, method: Method, body: String) -
             false
         }
         Some(Fault::LostAnswer) => true,
-        None => false,
+        Some(Fault::None) | None => false,
     };
     if config_map["immutable"] == json!(true) || !apply(config_map, &body) {
         return status(422);

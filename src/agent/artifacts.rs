@@ -1,0 +1,202 @@
+//! What a run of AIPerf left: read, kept, copied. What came out counts, not the exit code.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Deserialize;
+
+use super::directory::Directory;
+use crate::measurement::aiperf::{self, RECORDS_FILE, SUMMARY_FILE};
+use crate::measurement::{Limits, Measurement};
+
+/// Directories below a run's own that are copied.
+const DEEPEST: usize = 4;
+/// A summary that is kept, in bytes before compression.
+const LARGEST_RAW: usize = 1 << 20;
+/// A line of the records, in bytes; longer ones are cut.
+const LONGEST_LINE: u64 = 32 << 20;
+
+/// What a run left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Left {
+    /// No result at all.
+    Nothing,
+    /// No summary, and records of nothing but failures.
+    OnlyFailures {
+        /// How many.
+        requests: u32,
+        /// The first one.
+        first: String,
+    },
+    /// A result that cannot be used.
+    Unreadable(String),
+    /// A result.
+    Read(Box<Measurement>),
+}
+
+/// Reads the directory of one run.
+pub fn read(directory: &Path, limits: Option<Limits>) -> Left {
+    match try_read(directory, limits) {
+        Ok(left) => left,
+        Err(error) => Left::Unreadable(error.to_string()),
+    }
+}
+
+fn try_read(path: &Path, limits: Option<Limits>) -> io::Result<Left> {
+    let directory = Directory::open(path)?;
+    let records = directory.file(RECORDS_FILE)?.map(BufReader::new);
+    let Some(summary) = directory.file(SUMMARY_FILE)? else {
+        return Ok(records.map_or(Left::Nothing, only_failures));
+    };
+    let measurement = aiperf::read(BufReader::new(summary), records, limits);
+    Ok(measurement.map_or_else(|error| Left::Unreadable(error.to_string()), |read| Left::Read(Box::new(read))))
+}
+
+/// The tool writes no summary when every request failed; its records tell why.
+fn only_failures(mut records: impl BufRead) -> Left {
+    #[derive(Deserialize)]
+    struct Line {
+        error: Option<Failure>,
+    }
+    #[derive(Deserialize)]
+    struct Failure {
+        #[serde(rename = "type", default)]
+        kind: Option<String>,
+        #[serde(default)]
+        message: Option<String>,
+    }
+    let (mut requests, mut first) = (0, None);
+    let mut line = vec![];
+    loop {
+        line.clear();
+        match records.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => break,
+        }
+        // A line that was cut off by a kill, or an answer: then it is not failures alone.
+        let Ok(Line { error: Some(failure) }) = serde_json::from_slice(&line) else { return Left::Nothing };
+        requests += 1;
+        first.get_or_insert_with(|| failure.message.or(failure.kind).unwrap_or_else(|| "no reason given".into()));
+    }
+    first.map_or(Left::Nothing, |first| Left::OnlyFailures { requests, first })
+}
+
+/// The summary, compressed, as text; `None` if there is none of reasonable size.
+pub fn raw_summary(directory: &Path) -> Option<String> {
+    let summary = Directory::open(directory).ok()?.read(SUMMARY_FILE, LARGEST_RAW).ok()??;
+    let mut encoder = GzEncoder::new(vec![], Compression::best());
+    encoder.write_all(&summary).ok()?;
+    Some(STANDARD.encode(encoder.finish().ok()?))
+}
+
+/// Copies a run's files to where people keep them, in place of those of an earlier start of the same run. They appear
+/// there only when all are copied. Links and special files are left out.
+///
+/// # Errors
+/// When the target cannot be written.
+pub fn keep(directory: &Path, target: &Path) -> io::Result<()> {
+    let mut partial = target.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    remove(partial)?;
+    fs::create_dir_all(partial)?;
+    copy_tree(directory, partial, DEEPEST)?;
+    remove(target)?;
+    fs::rename(partial, target)
+}
+
+fn copy_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_file() {
+            fs::copy(entry.path(), &target)?;
+        } else if kind.is_dir() && depth > 0 {
+            fs::create_dir_all(&target)?;
+            copy_tree(&entry.path(), &target, depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// An empty directory in place of whatever is there.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn fresh(directory: &Path) -> io::Result<()> {
+    remove(directory)?;
+    fs::create_dir_all(directory)
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::symlink;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/aiperf").join(name)
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_told_from_a_tool_that_fails() {
+        let Left::OnlyFailures { requests, first } = read(&fixture("failures/down"), None) else { unreachable!() };
+        assert!(requests > 0 && first.contains("Connect call failed"), "{requests} {first}");
+    }
+
+    #[test]
+    fn a_killed_tool_leaves_nothing_to_use() {
+        assert_eq!(read(&fixture("failures/cancel-TERM"), None), Left::Nothing);
+        assert_eq!(read(tempfile::tempdir().unwrap().path(), None), Left::Nothing);
+    }
+
+    #[test]
+    fn a_summary_that_was_cut_off_is_unreadable() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap();
+        fs::write(directory.path().join(SUMMARY_FILE), &text[..text.len() / 2]).unwrap();
+        assert!(matches!(read(directory.path(), None), Left::Unreadable(_)));
+        assert!(matches!(read(&fixture("failures/partial"), None), Left::Read(_)));
+    }
+
+    #[test]
+    fn the_summary_can_be_unpacked_again() {
+        let packed = STANDARD.decode(raw_summary(&fixture("failures/partial")).unwrap()).unwrap();
+        let mut text = String::new();
+        GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap());
+    }
+
+    #[test]
+    fn files_are_kept_as_a_whole_without_links() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(from.path().join("logs")).unwrap();
+        fs::write(from.path().join("logs/aiperf.log"), "log").unwrap();
+        fs::write(from.path().join("a"), "new").unwrap();
+        symlink("/etc/hostname", from.path().join("link")).unwrap();
+        let target = to.path().join("concurrency_5/run_1");
+        fs::create_dir_all(&target).unwrap();
+        fs::write(target.join("stale"), "").unwrap();
+        keep(from.path(), &target).unwrap();
+        assert_eq!(fs::read_to_string(target.join("logs/aiperf.log")).unwrap(), "log");
+        assert_eq!(fs::read_to_string(target.join("a")).unwrap(), "new");
+        assert!(!target.join("link").exists() && !target.join("stale").exists());
+        assert_eq!(fs::read_dir(to.path().join("concurrency_5")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,42 @@
+//! SIGTERM, as something that can be asked about and waited for in several places.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Whether the pod is to end.
+#[derive(Clone)]
+pub struct Interruption(watch::Receiver<bool>);
+
+impl Interruption {
+    /// Listens for SIGTERM from now on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> io::Result<Self> {
+        let (sender, receiver) = watch::channel(false);
+        let mut signal = signal(SignalKind::terminate())?;
+        tokio::spawn(async move {
+            signal.recv().await;
+            // Nobody listening any more is no failure.
+            let _ = sender.send(true);
+            sender.closed().await;
+        });
+        Ok(Self(receiver))
+    }
+
+    /// Whether it is asked for.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Completes when it is asked for.
+    pub async fn requested(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|requested| *requested).await.is_err() {
+            // The listener is gone: it will never be asked for.
+            std::future::pending().await
+        }
+    }
+}

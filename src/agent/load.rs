@@ -1,0 +1,352 @@
+//! `bcmp agent load`: measures one deployment of a variant, level after level. What comes next follows from what is
+//! published alone ([`progress`]), so it does not matter which pod does it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::aiperf;
+use super::artifacts::{self, Left};
+use super::interruption::Interruption;
+use super::outbox::{Outbox, OutboxError};
+use super::process::{self, Ended, Invocation, Stopped};
+use super::progress::{self, Move};
+use super::readiness::{NotServing, Server};
+use super::record;
+use crate::engine::plan::{self, Plan};
+use crate::engine::sweep::{self, SweepPlan};
+use crate::judgement::sla::SlaLimits;
+use crate::measurement::Limits;
+use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
+use crate::measurement::record::{LevelRecord, SCHEMA_VERSION, Step};
+use crate::prediction::configurations::{self, Configurations};
+
+/// How long the tool may take to write what it has, once it is told to stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What the pod's manifest says beside the plan.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// The variant that is measured.
+    pub variant: String,
+    /// Number of its deployment in the run, from 1.
+    pub deployment: u32,
+    /// Round of deployment, from 1.
+    pub round: u32,
+    /// Base URL of the server.
+    pub url: String,
+    /// UID of this pod.
+    pub pod_uid: String,
+    /// Directory for this variant's raw artifacts, if they are kept.
+    pub artifacts: Option<PathBuf>,
+    /// File with the plan.
+    pub plan: PathBuf,
+    /// File with the configurations.
+    pub configurations: PathBuf,
+    /// Working directory of the tool.
+    pub work: PathBuf,
+}
+
+/// Why measuring ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Plan, configurations or directories cannot be used.
+    #[error("{0}")]
+    Input(String),
+    /// The server does not answer.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
+    /// The tool fails again and again.
+    #[error("the load tool failed several times in a row; the last time: {0}")]
+    Tool(String),
+    /// Something could not be published.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Two pods load one server: what both measure is worthless.
+    #[error("pod {other} began {what} as well: this pod ends, so that two do not load one server")]
+    AnotherPod {
+        /// Its UID.
+        other: String,
+        /// What both began.
+        what: String,
+    },
+    /// The pod was asked to end.
+    #[error("asked to end while measuring: what is published stays, the current level is run again")]
+    Interrupted,
+}
+
+/// Measures until the sweep is over and everything is acknowledged.
+///
+/// # Errors
+/// See [`LoadError`]; a level that fails is no error but a record.
+pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Result<(), LoadError> {
+    let session = Session::open(load, outbox, interruption)?;
+    session.unless_interrupted(session.outbox.ready()).await??;
+    if session.next_move()? == Move::Finish {
+        tracing::info!("everything is measured already");
+        return Ok(());
+    }
+    session.wait_until_serving().await?;
+    session.mark(&serving_key(load.deployment)).await?;
+    loop {
+        if session.interruption.is_requested() {
+            return Err(LoadError::Interrupted);
+        }
+        match session.next_move()? {
+            Move::Finish => return Ok(()),
+            Move::GiveUp(message) => return Err(LoadError::Tool(message)),
+            Move::RecordLost { step, last_start } => session.record_lost(step, &last_start).await?,
+            Move::Run { step, start, run } => session.level(&step, start, run).await?,
+            Move::Contradiction(step) => {
+                let problem = format!("the sweep asks for {}, which is published already", step.key());
+                return Err(LoadError::Input(problem));
+            }
+        }
+    }
+}
+
+struct Session<'a> {
+    load: &'a Load,
+    plan: Plan,
+    sweep: SweepPlan,
+    limits: Limits,
+    server: Server,
+    outbox: Outbox,
+    interruption: Interruption,
+}
+
+impl<'a> Session<'a> {
+    fn open(load: &'a Load, outbox: Outbox, interruption: Interruption) -> Result<Self, LoadError> {
+        let plan: Plan = read_document(&load.plan, plan::SCHEMA_VERSION)?;
+        let configurations: Configurations = read_document(&load.configurations, configurations::SCHEMA_VERSION)?;
+        let spec = &plan.spec;
+        if let Some(argument) = aiperf::contradiction(&spec.load.extra_arguments) {
+            let problem = format!("load.extraArguments holds {argument}, which is set from other fields: remove it");
+            return Err(LoadError::Input(problem));
+        }
+        let input = |error: &dyn std::fmt::Display| LoadError::Input(error.to_string());
+        let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
+        let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| input(&error))?;
+        let server = Server::new(&load.url, &spec.model.name).map_err(|error| input(&error))?;
+        for directory in ["home", "tmp"] {
+            let directory = load.work.join(directory);
+            fs::create_dir_all(&directory).map_err(|error| input(&format!("{}: {error}", directory.display())))?;
+        }
+        let limits = Limits { ttft: limits.ttft, tpot: limits.tpot };
+        Ok(Self { load, plan, sweep, limits, server, outbox, interruption })
+    }
+
+    fn next_move(&self) -> Result<Move, LoadError> {
+        let published = self.outbox.published()?;
+        let entries = published.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+        let ledger = Ledger::parse(entries).map_err(|error| LoadError::Input(error.to_string()))?;
+        let next = sweep::next(&self.sweep, &ledger.records);
+        Ok(progress::next_move(next, &ledger, self.load.deployment))
+    }
+
+    async fn wait_until_serving(&self) -> Result<(), LoadError> {
+        let deadlines = &self.plan.spec.execution.deadlines;
+        let deadline = seconds(deadlines.schedule_seconds) + seconds(deadlines.ready_seconds);
+        tracing::info!("waiting for {} to complete a request", self.load.url);
+        Ok(self.unless_interrupted(self.server.wait(deadline)).await??)
+    }
+
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, LoadError> {
+        tokio::select! {
+            result = work => Ok(result),
+            () = self.interruption.requested() => Err(LoadError::Interrupted),
+        }
+    }
+
+    /// Publishes a mark and returns the one that stands.
+    async fn mark(&self, key: &str) -> Result<Mark, LoadError> {
+        let pod_uid = self.load.pod_uid.clone();
+        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid, time: Timestamp::now() };
+        let held = self.outbox.publish(key, &to_json(&mark)?).await?;
+        serde_json::from_str(&held)
+            .map_err(|error| LoadError::Input(format!("the entry {key} of the results: {error}")))
+    }
+
+    async fn record_lost(&self, step: Step, last_start: &Mark) -> Result<(), LoadError> {
+        tracing::warn!("{} was begun too often without a result", step.key());
+        let mut record = self.record(&step, last_start.time);
+        record.findings = vec![record::lost(last_start)];
+        self.publish(record).await
+    }
+
+    /// Runs one level, and publishes its record.
+    async fn level(&self, step: &Step, start: usize, run: usize) -> Result<(), LoadError> {
+        if step.attempt > 1 || start > 1 {
+            // Something went wrong here before: the server may not be back yet.
+            self.wait_until_serving().await?;
+        }
+        let started = self.mark(&started_key(step, start)).await?;
+        if started.pod_uid != self.load.pod_uid {
+            return Err(LoadError::AnotherPod { other: started.pod_uid, what: step.key() });
+        }
+        let (c, n, w) = (step.concurrency, step.requests, step.warmup);
+        tracing::info!("{}: {n} requests with {c} in flight, after {w} of warm-up", step.key());
+
+        let directory = self.load.work.join("level");
+        artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))?;
+        let start_time = Timestamp::now();
+        let ended = self.run_tool(step, &directory).await;
+        if ended.stopped == Some(Stopped::Interrupted) {
+            return Err(LoadError::Interrupted);
+        }
+        let mut record = self.record(step, start_time);
+        let left = self.read(&directory).await;
+        record.findings = record::findings(&ended, &left, self.level_deadline().as_secs());
+        log(step, &ended, &left, &record);
+        record.measurement = match left {
+            Left::Read(measurement) => Some(*measurement),
+            _ => None,
+        };
+        self.keep(step, run, &directory).await;
+        self.publish(record).await?;
+        artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
+    }
+
+    async fn run_tool(&self, step: &Step, directory: &Path) -> Ended {
+        let Some((program, first)) = find_tool() else {
+            let problem = "neither aiperf nor python3 is in PATH: is it the right image (spec.load.image)?";
+            return Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() };
+        };
+        let arguments = aiperf::arguments(&self.plan.spec, step, &self.load.url, directory);
+        let invocation = Invocation {
+            label: "aiperf",
+            program,
+            arguments: first.iter().map(OsString::from).chain(arguments.into_iter().map(OsString::from)).collect(),
+            directory: self.load.work.clone(),
+            remove: aiperf::variables_to_remove(&self.plan.spec).to_vec(),
+            deadline: self.level_deadline(),
+            grace: GRACE,
+        };
+        process::run(&invocation, self.interruption.requested()).await
+    }
+
+    fn level_deadline(&self) -> Duration {
+        seconds(self.plan.spec.execution.deadlines.level_seconds)
+    }
+
+    async fn read(&self, directory: &Path) -> Left {
+        let (directory, limits) = (directory.to_owned(), self.limits);
+        let read = tokio::task::spawn_blocking(move || artifacts::read(&directory, Some(limits)));
+        read.await.unwrap_or_else(|error| Left::Unreadable(error.to_string()))
+    }
+
+    /// Raw files are a help for people: that they cannot be kept spoils no measurement.
+    async fn keep(&self, step: &Step, run: usize, directory: &Path) {
+        if let Some(raw) = artifacts::raw_summary(directory)
+            && let Err(error) = self.outbox.offer(&raw_key(step), &raw)
+        {
+            tracing::warn!("the summary of {} is not kept: {error}", step.key());
+        }
+        let Some(kept) = &self.load.artifacts else { return };
+        let target = kept.join(format!("concurrency_{}", step.concurrency)).join(format!("run_{run}"));
+        let (from, to) = (directory.to_owned(), target.clone());
+        let copied = tokio::task::spawn_blocking(move || artifacts::keep(&from, &to)).await;
+        if let Err(error) = copied.unwrap_or_else(|error| Err(error.into())) {
+            tracing::error!("raw artifacts are not kept in {}: {error}", target.display());
+        }
+    }
+
+    fn record(&self, step: &Step, start_time: Timestamp) -> LevelRecord {
+        LevelRecord {
+            schema_version: SCHEMA_VERSION,
+            step: step.clone(),
+            deployment: self.load.deployment,
+            pod_uid: self.load.pod_uid.clone(),
+            start_time,
+            completion_time: Timestamp::now(),
+            measurement: None,
+            findings: vec![],
+        }
+    }
+
+    async fn publish(&self, record: LevelRecord) -> Result<(), LoadError> {
+        let key = record.step.key();
+        let text = record::to_json(record).map_err(|error| LoadError::Input(error.to_string()))?;
+        self.outbox.publish(&key, &text).await?;
+        Ok(())
+    }
+}
+
+fn log(step: &Step, ended: &Ended, left: &Left, record: &LevelRecord) {
+    let how = ended.exit.as_ref().map_or_else(Clone::clone, ToString::to_string);
+    for finding in &record.findings {
+        tracing::warn!("{}: {}: {}", step.key(), finding.code, finding.message);
+    }
+    if let Left::Read(measurement) = left {
+        let (requests, errors) = (measurement.requests, measurement.errors);
+        tracing::info!("{}: the tool {how}; {requests} requests completed, {errors} failed", step.key());
+    }
+}
+
+/// AIPerf's command in this container.
+fn find_tool() -> Option<(PathBuf, &'static [&'static str])> {
+    let is_program = |file: &Path| {
+        fs::metadata(file).is_ok_and(|status| status.is_file() && status.permissions().mode() & 0o111 != 0)
+    };
+    aiperf::program(&env::var_os("PATH")?, is_program)
+}
+
+fn read_document<T: serde::de::DeserializeOwned>(path: &Path, version: u32) -> Result<T, LoadError> {
+    let text = fs::read_to_string(path).map_err(|error| unusable(path, &error))?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| unusable(path, &error))?;
+    let found = value["schemaVersion"].as_u64().unwrap_or(0);
+    if found != u64::from(version) && found + 1 != u64::from(version) {
+        let problem = format!("schemaVersion is {found}; this agent reads {} and {version}", version - 1);
+        return Err(unusable(path, &problem));
+    }
+    serde_json::from_value(value).map_err(|error| unusable(path, &error))
+}
+
+fn unusable(path: &Path, problem: &dyn std::fmt::Display) -> LoadError {
+    LoadError::Input(format!("{}: {problem}", path.display()))
+}
+
+fn to_json(mark: &Mark) -> Result<String, LoadError> {
+    serde_json::to_string(mark).map_err(|error| LoadError::Input(error.to_string()))
+}
+
+fn seconds(count: i32) -> Duration {
+    Duration::from_secs(u64::try_from(count).unwrap_or(0))
+}
+
+/// `bcmp agent probe-load-tool`: name and version of the load tool in this container, for example `aiperf 0.13.0`.
+///
+/// # Errors
+/// When there is none, or it does not say its version within a minute.
+pub async fn probe(work: &Path) -> Result<String, LoadError> {
+    let (program, first) =
+        find_tool().ok_or_else(|| LoadError::Tool("neither aiperf nor python3 is in PATH of the load image".into()))?;
+    for directory in [work.join("home"), work.join("tmp")] {
+        fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
+    }
+    let invocation = Invocation {
+        label: "aiperf",
+        program: program.clone(),
+        arguments: first.iter().chain(&["--version"]).map(OsString::from).collect(),
+        directory: work.to_owned(),
+        remove: vec![],
+        deadline: Duration::from_secs(120),
+        grace: Duration::from_secs(1),
+    };
+    let ended = process::run(&invocation, std::future::pending()).await;
+    let version = ended.last_words.split_whitespace().last().unwrap_or_default();
+    match ended.exit {
+        Ok(process::Exit::Code(0)) if version.starts_with(|first: char| first.is_ascii_digit()) => {
+            Ok(format!("aiperf {version}"))
+        }
+        Ok(exit) => {
+            Err(LoadError::Tool(format!("{} --version {exit} and said: {}", program.display(), ended.last_words)))
+        }
+        Err(problem) => Err(LoadError::Tool(problem)),
+    }
+}

@@ -1,0 +1,360 @@
+//! Runs a tool: its own process group, its output into our log, an end by deadline or on request.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::termination::shorten;
+
+/// What is shown of a run's output, in bytes.
+const LONGEST_OUTPUT: usize = 1 << 20;
+/// What is shown of a line, in bytes.
+const LONGEST_LINE: usize = 2048;
+/// Lines kept to say how a tool ended.
+const LAST_LINES: usize = 5;
+/// What is kept of each, in bytes.
+const LAST_LINE: usize = 400;
+/// How long output is still read after the tool is gone: a process that left its group may hold the pipe open.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A command line with its surroundings; no shell is involved.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Prefix of its lines in the log.
+    pub label: &'static str,
+    /// Executable file.
+    pub program: PathBuf,
+    /// Arguments.
+    pub arguments: Vec<OsString>,
+    /// Working directory.
+    pub directory: PathBuf,
+    /// Variables it must not inherit.
+    pub remove: Vec<&'static str>,
+    /// How long it may run.
+    pub deadline: Duration,
+    /// How long it may take to end after SIGINT, before SIGKILL.
+    pub grace: Duration,
+}
+
+/// Why a tool was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It ran too long.
+    Deadline,
+    /// The pod is to end.
+    Interrupted,
+}
+
+/// How a tool ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What ended it, if it did not end by itself.
+    pub stopped: Option<Stopped>,
+    /// Exit code or signal; the system's words if it could not be started.
+    pub exit: Result<Exit, String>,
+    /// Its last lines, for people.
+    pub last_words: String,
+}
+
+/// How a process left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(137) | Self::Signal(9) => f.write_str("was killed (SIGKILL; out of memory, perhaps)"),
+            Self::Code(code) => write!(f, "ended with exit code {code}"),
+            Self::Signal(number) => write!(f, "was ended by signal {number}"),
+        }
+    }
+}
+
+/// Runs a tool to its end, which comes when it ends, at the deadline, or when `interrupt` completes.
+///
+/// To stop it, its process group gets SIGINT, then SIGKILL. Nothing of the group is left when this returns.
+pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> Ended {
+    let output = Output::new(invocation.label);
+    let mut child = match start(invocation) {
+        Ok(child) => child,
+        Err(error) => {
+            let problem = format!("{}: {error}", invocation.program.display());
+            return Ended { stopped: None, exit: Err(problem), last_words: String::new() };
+        }
+    };
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let readers = [
+        child.stdout.take().map(|pipe| tokio::spawn(output.clone().read(pipe))),
+        child.stderr.take().map(|pipe| tokio::spawn(output.clone().read(pipe))),
+    ];
+
+    let stopped = tokio::select! {
+        status = child.wait() => Err(status),
+        () = tokio::time::sleep(invocation.deadline) => Ok(Stopped::Deadline),
+        () = interrupt => Ok(Stopped::Interrupted),
+    };
+    let (stopped, status) = match stopped {
+        Err(status) => (None, status),
+        Ok(why) => {
+            send(group, Signal::INT);
+            let status = match timeout(invocation.grace, child.wait()).await {
+                Ok(status) => status,
+                Err(_) => kill(&mut child, group).await,
+            };
+            (Some(why), status)
+        }
+    };
+    // Whatever the tool started and left behind would go on loading the server.
+    send(group, Signal::KILL);
+    for reader in readers.into_iter().flatten() {
+        let abort = reader.abort_handle();
+        if timeout(DRAIN, reader).await.is_err() {
+            abort.abort();
+        }
+    }
+    reap_orphans();
+    let exit = status.map(exit).map_err(|error| error.to_string());
+    Ended { stopped, exit, last_words: output.last_words() }
+}
+
+fn start(invocation: &Invocation) -> std::io::Result<Child> {
+    let mut command = Command::new(&invocation.program);
+    command.args(&invocation.arguments).current_dir(&invocation.directory).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    for name in &invocation.remove {
+        command.env_remove(name);
+    }
+    command.spawn()
+}
+
+async fn kill(child: &mut Child, group: Option<Pid>) -> std::io::Result<ExitStatus> {
+    send(group, Signal::KILL);
+    child.wait().await
+}
+
+/// That nobody is left in the group is no failure.
+fn send(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        let _ = kill_process_group(group, signal);
+    }
+}
+
+/// As the first process of a container we inherit what the tool leaves behind.
+fn reap_orphans() {
+    if std::process::id() == 1 {
+        while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+    }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+    }
+}
+
+/// The lines a tool writes.
+#[derive(Clone)]
+struct Output {
+    label: &'static str,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    shown: usize,
+    last: VecDeque<String>,
+}
+
+impl Output {
+    fn new(label: &'static str) -> Self {
+        Self { label, state: Arc::default() }
+    }
+
+    async fn read(self, mut pipe: impl AsyncRead + Unpin) {
+        let mut lines = Lines::default();
+        let mut buffer = [0; 8192];
+        while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+            lines.feed(&buffer[..length], |line| self.show(line));
+        }
+        lines.finish(|line| self.show(line));
+    }
+
+    fn show(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
+        if line.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.len() == LAST_LINES {
+            state.last.pop_front();
+        }
+        state.last.push_back(shorten(line, LAST_LINE).to_owned());
+        if state.shown < LONGEST_OUTPUT {
+            state.shown += line.len();
+            println!("{} | {line}", self.label);
+            if state.shown >= LONGEST_OUTPUT {
+                println!("{} | … more is not shown", self.label);
+            }
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last.iter().map(String::as_str).collect::<Vec<_>>().join(" / ")
+    }
+}
+
+/// Cuts a stream into lines, and lines that do not end.
+#[derive(Default)]
+struct Lines {
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    fn feed(&mut self, mut bytes: &[u8], mut line: impl FnMut(&[u8])) {
+        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.add(&bytes[..end]);
+            line(&self.partial);
+            self.partial.clear();
+            bytes = &bytes[end + 1..];
+        }
+        self.add(bytes);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let room = LONGEST_LINE - self.partial.len();
+        self.partial.extend(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn finish(&self, mut line: impl FnMut(&[u8])) {
+        line(&self.partial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::future::pending;
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn shell(script: &str) -> Invocation {
+        Invocation {
+            label: "test",
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            directory: "/".into(),
+            remove: vec![],
+            deadline: Duration::from_secs(60),
+            grace: Duration::from_secs(30),
+        }
+    }
+
+    #[rstest]
+    #[case("exit 0", Exit::Code(0))]
+    #[case("exit 3", Exit::Code(3))]
+    #[case("kill -KILL $$", Exit::Signal(9))]
+    #[tokio::test]
+    async fn the_exit_is_told(#[case] script: &str, #[case] expected: Exit) {
+        let ended = run(&shell(script), pending()).await;
+        assert_eq!((ended.stopped, ended.exit), (None, Ok(expected)));
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_of_both_streams_are_kept() {
+        let ended =
+            run(&shell("for i in 1 2 3 4 5 6; do echo line $i; done; echo broken >&2; sleep 0.2"), pending()).await;
+        assert!(ended.last_words.contains("broken") && ended.last_words.contains("line 6"), "{}", ended.last_words);
+        assert!(!ended.last_words.contains("line 1"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named() {
+        let missing = Invocation { program: "/nonexistent/tool".into(), ..shell("") };
+        assert!(run(&missing, pending()).await.exit.unwrap_err().contains("/nonexistent/tool"));
+    }
+
+    #[tokio::test]
+    async fn at_the_deadline_the_tool_may_end_well() {
+        let script = "trap 'echo saved; exit 0' INT; while :; do sleep 0.05; done";
+        let ended = run(&Invocation { deadline: Duration::from_millis(300), ..shell(script) }, pending()).await;
+        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Deadline), Ok(Exit::Code(0))));
+        assert_eq!(ended.last_words, "saved");
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_does_not_listen_is_killed() {
+        let invocation = Invocation {
+            deadline: Duration::from_millis(200),
+            grace: Duration::from_millis(200),
+            ..shell("trap '' INT; while :; do sleep 0.05; done")
+        };
+        let ended = run(&invocation, pending()).await;
+        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Deadline), Ok(Exit::Signal(9))));
+    }
+
+    #[tokio::test]
+    async fn on_request_the_tool_is_stopped() {
+        let ended = run(&shell("exec sleep 60"), tokio::time::sleep(Duration::from_millis(100))).await;
+        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Interrupted), Ok(Exit::Signal(2))));
+    }
+
+    #[tokio::test]
+    async fn what_the_tool_leaves_behind_is_ended_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let script = format!("sleep 60 & echo $! > {}", file.path().display());
+        run(&shell(&script), pending()).await;
+        let left = std::fs::read_to_string(file.path()).unwrap();
+        let stat = Path::new("/proc").join(left.trim()).join("stat");
+        let is_running = || std::fs::read_to_string(&stat).is_ok_and(|status| !status.contains(") Z "));
+        for _ in 0..500 {
+            if !is_running() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it still runs after 5 s");
+    }
+
+    #[rstest]
+    #[case(&[], "there")]
+    #[case(&["CARGO_MANIFEST_DIR"], "gone")]
+    #[tokio::test]
+    async fn variables_are_removed(#[case] remove: &[&'static str], #[case] expected: &str) {
+        let script = "if [ -n \"$CARGO_MANIFEST_DIR\" ]; then echo there; else echo gone; fi";
+        let ended = run(&Invocation { remove: remove.to_vec(), ..shell(script) }, pending()).await;
+        assert_eq!(ended.last_words, expected);
+    }
+
+    #[test]
+    fn lines_are_cut_and_never_grow() {
+        let (mut lines, mut seen) = (Lines::default(), vec![]);
+        let long = vec![b'x'; 3 * LONGEST_LINE];
+        for chunk in [b"a\nb".as_slice(), b"c\rd\n", &long, &long, b"\nend"] {
+            lines.feed(chunk, |line| seen.push(line.to_vec()));
+        }
+        lines.finish(|line| seen.push(line.to_vec()));
+        let expected: [&[u8]; 5] = [b"a", b"bc", b"d", &long[..LONGEST_LINE], b"end"];
+        assert_eq!(seen, expected);
+    }
+}

@@ -1,0 +1,178 @@
+//! What the load agent does next, from what is published alone: a pod that takes over does what the lost one would have
+//! done. Pure.
+
+use crate::api::EvidenceCode;
+use crate::engine::sweep::NextStep;
+use crate::measurement::ledger::{Ledger, Mark};
+use crate::measurement::record::{LevelRecord, Step};
+
+/// Starts without a result after which a level is given up: whatever ended the pods may be the level itself.
+const MOST_STARTS: usize = 2;
+/// Failures of the tool in a row after which it is not started any more.
+const MOST_FAILURES: usize = 3;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Move {
+    /// Everything is measured.
+    Finish,
+    /// The tool fails again and again; its latest failure.
+    GiveUp(String),
+    /// The level was begun too often: it gets a record that says so.
+    RecordLost {
+        /// The level.
+        step: Step,
+        /// Its last start.
+        last_start: Mark,
+    },
+    /// Run the tool.
+    Run {
+        /// The level.
+        step: Step,
+        /// Which start of this step it is, from 1.
+        start: usize,
+        /// Which run at this concurrency it is, from 1: names its directory.
+        run: usize,
+    },
+    /// The sweep asks for a level that is over: its rules and the records contradict each other.
+    Contradiction(Step),
+}
+
+/// Decides it for one deployment.
+pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
+    let NextStep::Run(step) = next else { return Move::Finish };
+    if let Some(message) = failing(&ledger.records, deployment) {
+        return Move::GiveUp(message);
+    }
+    let key = step.key();
+    if ledger.records.iter().any(|record| record.step.key() == key) {
+        return Move::Contradiction(step);
+    }
+    let starts = ledger.starts.get(&key).map_or(&[][..], Vec::as_slice);
+    if let Some(last_start) = starts.last().filter(|_| starts.len() >= MOST_STARTS) {
+        return Move::RecordLost { step, last_start: last_start.clone() };
+    }
+    let earlier = ledger.records.iter().filter(|record| record.step.concurrency == step.concurrency).count();
+    Move::Run { step, start: starts.len() + 1, run: earlier + 1 }
+}
+
+/// The latest failure of the tool, if it failed with the last levels of this deployment one after the other.
+fn failing(records: &[LevelRecord], deployment: u32) -> Option<String> {
+    let mut records: Vec<_> = records.iter().filter(|record| record.deployment == deployment).collect();
+    records.sort_by_key(|record| record.completion_time);
+    let failure = |record: &&LevelRecord| {
+        let failed = |finding: &&crate::api::Finding| finding.code == EvidenceCode::LoadToolFailed;
+        record.findings.iter().find(failed).map(|finding| finding.message.clone())
+    };
+    let last: Vec<String> = records.iter().rev().map_while(failure).take(MOST_FAILURES).collect();
+    (last.len() == MOST_FAILURES).then(|| last.into_iter().next()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::api::Finding;
+    use crate::measurement::record::{Purpose, SCHEMA_VERSION};
+
+    fn step(concurrency: u32, attempt: u32) -> Step {
+        Step {
+            round: 1,
+            concurrency,
+            purpose: Purpose::Ladder,
+            repetition: 1,
+            attempt,
+            requests: 30,
+            warmup: 2,
+            seed: 1,
+            request_timeout_seconds: 600,
+        }
+    }
+
+    fn record(step: Step, deployment: u32, second: i64, code: Option<EvidenceCode>) -> LevelRecord {
+        let time = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+        LevelRecord {
+            schema_version: SCHEMA_VERSION,
+            step,
+            deployment,
+            pod_uid: "u".into(),
+            start_time: time,
+            completion_time: time,
+            measurement: None,
+            findings: code.map(|code| Finding::new(code, format!("at {second}"))).into_iter().collect(),
+        }
+    }
+
+    fn mark(pod: &str) -> Mark {
+        Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.into(), time: Timestamp::UNIX_EPOCH }
+    }
+
+    fn started(step: &Step, pods: &[&str]) -> Ledger {
+        let marks = pods.iter().map(|pod| mark(pod)).collect();
+        Ledger { starts: BTreeMap::from([(step.key(), marks)]), ..Ledger::default() }
+    }
+
+    fn failures(deployment: u32, codes: &[Option<EvidenceCode>]) -> Ledger {
+        let records = codes.iter().enumerate().map(|(place, code)| {
+            let number = u32::try_from(place).unwrap_or(0) + 1;
+            record(step(number, 1), deployment, i64::from(number), *code)
+        });
+        Ledger { records: records.rev().collect(), ..Ledger::default() }
+    }
+
+    fn run(step: Step, start: usize, run: usize) -> Move {
+        Move::Run { step, start, run }
+    }
+
+    #[test]
+    fn a_level_nobody_began_is_begun() {
+        assert_eq!(next_move(NextStep::Run(step(5, 1)), &Ledger::default(), 1), run(step(5, 1), 1, 1));
+    }
+
+    #[test]
+    fn the_end_is_the_end_even_after_failures() {
+        let ledger = failures(1, &[Some(EvidenceCode::LoadToolFailed); 3]);
+        assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::Finish);
+    }
+
+    #[test]
+    fn a_level_whose_pod_was_lost_is_begun_once_more_and_then_given_up() {
+        let step = step(5, 1);
+        let next = |pods: &[&str]| next_move(NextStep::Run(step.clone()), &started(&step, pods), 1);
+        assert_eq!(next(&["a"]), run(step.clone(), 2, 1));
+        assert_eq!(next(&["a", "b"]), Move::RecordLost { step: step.clone(), last_start: mark("b") });
+    }
+
+    #[test]
+    fn starts_of_another_attempt_do_not_count() {
+        let ledger = started(&step(5, 1), &["a", "b"]);
+        assert_eq!(next_move(NextStep::Run(step(5, 2)), &ledger, 1), run(step(5, 2), 1, 1));
+    }
+
+    #[test]
+    fn runs_are_numbered_by_concurrency() {
+        let records = vec![record(step(5, 1), 1, 1, None), record(step(6, 1), 1, 2, None)];
+        let ledger = Ledger { records, ..Ledger::default() };
+        assert_eq!(next_move(NextStep::Run(step(5, 2)), &ledger, 1), run(step(5, 2), 1, 2));
+    }
+
+    #[test]
+    fn three_failures_of_the_tool_in_a_row_end_it() {
+        let (failed, other) = (Some(EvidenceCode::LoadToolFailed), Some(EvidenceCode::ErrorRate));
+        let next = |ledger: &Ledger, deployment| next_move(NextStep::Run(step(50, 1)), ledger, deployment);
+        assert_eq!(next(&failures(1, &[None, failed, failed, failed]), 1), Move::GiveUp("at 4".into()));
+        for codes in [&[failed, failed][..], &[failed, failed, None, failed], &[failed, failed, failed, other]] {
+            assert!(matches!(next(&failures(1, codes), 1), Move::Run { .. }), "{codes:?}");
+        }
+        assert!(matches!(next(&failures(1, &[failed; 3]), 2), Move::Run { .. }), "a new deployment is tried anew");
+    }
+
+    #[test]
+    fn nothing_published_is_run_again() {
+        let ledger = Ledger { records: vec![record(step(5, 1), 1, 1, None)], ..Ledger::default() };
+        assert_eq!(next_move(NextStep::Run(step(5, 1)), &ledger, 1), Move::Contradiction(step(5, 1)));
+    }
+}

@@ -1,0 +1,215 @@
+//! What is published of a run: what the tool showed, and what only the agent could see. Pure.
+
+use super::artifacts::Left;
+use super::outbox::LARGEST_RECORD;
+use super::process::{Ended, Stopped};
+use super::termination::shorten;
+use crate::api::{EvidenceCode, Finding};
+use crate::measurement::ledger::Mark;
+use crate::measurement::record::LevelRecord;
+
+/// Longest message of a finding, in bytes.
+const LONGEST_MESSAGE: usize = 300;
+
+/// What the agent has to say of a run beside its measurement. The exit code alone says nothing: the tool also exits
+/// with 0 on failure.
+pub fn findings(ended: &Ended, left: &Left, level_seconds: u64) -> Vec<Finding> {
+    let mut findings = vec![];
+    let mut say = |code, message: String| findings.push(Finding::new(code, shorten(&message, LONGEST_MESSAGE)));
+    if ended.stopped == Some(Stopped::Deadline) {
+        let message = format!("not done after {level_seconds} s (execution.deadlines.levelSeconds): stopped");
+        say(EvidenceCode::Cancelled, message);
+    }
+    match left {
+        Left::Read(_) => {}
+        Left::OnlyFailures { requests, first } => {
+            say(EvidenceCode::ErrorRate, format!("all {requests} requests failed; the first: {first}"));
+        }
+        Left::Unreadable(problem) => {
+            say(EvidenceCode::LoadToolFailed, format!("the load tool's result cannot be used: {problem}"));
+        }
+        Left::Nothing if ended.stopped.is_some() => {}
+        Left::Nothing => say(EvidenceCode::LoadToolFailed, no_result(ended)),
+    }
+    findings
+}
+
+fn no_result(ended: &Ended) -> String {
+    match &ended.exit {
+        Err(problem) => format!("the load tool cannot be started: {problem}"),
+        Ok(exit) if ended.last_words.is_empty() => format!("the load tool {exit} and left no result"),
+        // The end of a traceback says most.
+        Ok(exit) => format!("the load tool {exit} and left no result; last words: {}", end_of(&ended.last_words, 220)),
+    }
+}
+
+fn end_of(text: &str, bytes: usize) -> &str {
+    let start = text.len().saturating_sub(bytes);
+    &text[(start..=text.len()).find(|start| text.is_char_boundary(*start)).unwrap_or(text.len())..]
+}
+
+/// What is said of a level that was begun again and again.
+pub fn lost(last_start: &Mark) -> Finding {
+    let message = format!(
+        "the load pod was lost each time it ran this level; the last one, {}, began it at {:.0}",
+        last_start.pod_uid, last_start.time
+    );
+    Finding::new(EvidenceCode::LoadPodLost, message)
+}
+
+/// The record as it is published, of at most [`LARGEST_RECORD`] bytes: texts are cut as far as it takes, numbers never.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn to_json(mut record: LevelRecord) -> serde_json::Result<String> {
+    for longest in [LONGEST_MESSAGE, 150, 60, 0] {
+        let text = serde_json::to_string(&record)?;
+        if text.len() <= LARGEST_RECORD {
+            return Ok(text);
+        }
+        for finding in &mut record.findings {
+            finding.message = shorten(&finding.message, longest).to_owned();
+        }
+        if let Some(measurement) = &mut record.measurement {
+            measurement.first_error = measurement.first_error.take().map(|error| shorten(&error, longest).to_owned());
+            measurement.facts.not_finite.truncate(longest / 20);
+        }
+    }
+    serde_json::to_string(&record)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use jiff::Timestamp;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::agent::process::Exit;
+    use crate::measurement::record::{Purpose, SCHEMA_VERSION, Step};
+    use crate::measurement::{Distribution, Facts, Measurement};
+    use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+
+    fn ended(stopped: Option<Stopped>, exit: Result<Exit, String>) -> Ended {
+        Ended { stopped, exit, last_words: "Traceback / ValueError: bad flag".into() }
+    }
+
+    fn failures() -> Left {
+        Left::OnlyFailures { requests: 30, first: "connection refused".into() }
+    }
+
+    #[rstest]
+    #[case::killed(None, Ok(Exit::Code(137)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "was killed")]
+    #[case::exit(None, Ok(Exit::Code(1)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "ValueError: bad flag")]
+    #[case::claims_success(None, Ok(Exit::Code(0)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "left no result")]
+    #[case::missing(None, Err("aiperf: not found".into()), Left::Nothing, &[EvidenceCode::LoadToolFailed], "aiperf: not found")]
+    #[case::cut_off(None, Ok(Exit::Code(0)), Left::Unreadable("EOF".into()), &[EvidenceCode::LoadToolFailed], "EOF")]
+    #[case::server_down(None, Ok(Exit::Code(1)), failures(), &[EvidenceCode::ErrorRate], "all 30 requests failed")]
+    #[case::overdue(Some(Stopped::Deadline), Ok(Exit::Signal(9)), Left::Nothing, &[EvidenceCode::Cancelled], "not done after 60 s")]
+    #[case::overdue_down(Some(Stopped::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "not done")]
+    fn what_came_out_decides(
+        #[case] stopped: Option<Stopped>,
+        #[case] exit: Result<Exit, String>,
+        #[case] left: Left,
+        #[case] codes: &[EvidenceCode],
+        #[case] said: &str,
+    ) {
+        let findings = findings(&ended(stopped, exit), &left, 60);
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes);
+        assert!(findings[0].message.contains(said), "{}", findings[0].message);
+    }
+
+    #[test]
+    fn a_result_counts_whatever_the_exit_code() {
+        let left = Left::Read(Box::new(measurement("")));
+        assert_eq!(findings(&ended(None, Ok(Exit::Code(1))), &left, 60), []);
+    }
+
+    #[test]
+    fn of_a_long_traceback_the_end_is_kept() {
+        let ended = Ended { last_words: "é".repeat(300) + " the cause", ..ended(None, Ok(Exit::Code(1))) };
+        let finding = &findings(&ended, &Left::Nothing, 60)[0];
+        assert!(finding.message.ends_with("the cause") && finding.message.len() <= LONGEST_MESSAGE);
+    }
+
+    /// Numbers as long as they get.
+    fn measurement(error: &str) -> Measurement {
+        let number = 12345.678901234567;
+        let ms = Milliseconds::new(number).unwrap();
+        let distribution = Some(Distribution { mean: ms, p50: ms, p90: ms, p95: ms, p99: ms });
+        Measurement {
+            tool: "aiperf 0.13.0".into(),
+            concurrency: 100_000,
+            requests: 1_000_000,
+            errors: 1_000_000,
+            first_error: Some(error.into()),
+            ttft: distribution,
+            tpot: distribution,
+            request_latency: distribution,
+            output_tokens_per_second: Some(TokensPerSecond::new(number).unwrap()),
+            requests_per_second: Some(RequestsPerSecond::new(number).unwrap()),
+            good_requests_percent: Some(number),
+            facts: Facts {
+                model: Some("m".repeat(128)),
+                complete: Some(false),
+                cancelled: Some(false),
+                streaming: Some(true),
+                input_tokens: Some(number),
+                output_tokens: Some(number),
+                effective_concurrency: Some(number),
+                client_wait_percent: Some(number),
+                cached_prompt_percent: Some(number),
+                cached_prompt_tokens: Some(number),
+                warmup_requests: Some(100_000),
+                windowed: true,
+                window_drift_percent: Some(-number),
+                not_finite: vec!["output_token_throughput_per_user".into(); 20],
+            },
+        }
+    }
+
+    fn record(message: &str) -> LevelRecord {
+        LevelRecord {
+            schema_version: SCHEMA_VERSION,
+            step: Step {
+                round: 10,
+                concurrency: 100_000,
+                purpose: Purpose::Refinement,
+                repetition: 20,
+                attempt: 2,
+                requests: 2_000_000,
+                warmup: 1_000_000,
+                seed: u64::MAX,
+                request_timeout_seconds: 86_400,
+            },
+            deployment: 30,
+            pod_uid: "01234567-89ab-cdef-0123-456789abcdef".into(),
+            start_time: Timestamp::MAX,
+            completion_time: Timestamp::MAX,
+            measurement: Some(measurement(message)),
+            findings: vec![
+                Finding::new(EvidenceCode::LoadToolFailed, message),
+                Finding::new(EvidenceCode::Cancelled, message),
+            ],
+        }
+    }
+
+    #[rstest]
+    #[case("short")]
+    #[case(&"\"é\n".repeat(500))]
+    fn the_largest_record_fits_and_keeps_its_numbers(#[case] message: &str) {
+        let text = to_json(record(message)).unwrap();
+        assert!(text.len() <= LARGEST_RECORD, "{} bytes", text.len());
+        let read: LevelRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.measurement.unwrap().ttft, record("").measurement.unwrap().ttft);
+        assert_eq!(read.findings.len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_fits_is_not_cut() {
+        let mut record = record("the reason");
+        record.measurement = None;
+        assert_eq!(serde_json::from_str::<LevelRecord>(&to_json(record.clone()).unwrap()).unwrap(), record);
+    }
+}
