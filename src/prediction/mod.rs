@@ -3,6 +3,7 @@
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
 
 pub mod aiconfigurator;
+pub mod checks;
 pub mod configurations;
 pub mod curve;
 pub mod row;

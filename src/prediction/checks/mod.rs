@@ -1,0 +1,247 @@
+//! What is doubtful about a prediction (METHOD §2 and §4). All of these warn: they are shown beside the figures.
+
+use super::{Curve, Row, Serving, Shape, Workers};
+use crate::api::{EvidenceCode, Finding};
+
+/// Tolerated distance between a predicted throughput and the one its own latencies amount to.
+const CONSISTENCY: f64 = 0.15;
+/// The same where a step holds less than one prompt: the tool's model of such steps is coarser.
+const CONSISTENCY_OF_PARTIAL_PROMPTS: f64 = 0.20;
+
+/// Prompt tokens the engine works on in its fullest step with `in_flight` requests of `input_tokens` each.
+///
+/// Whole prompts only, as many as fit and at least one; with chunked prefill any part of them. Where the engine's
+/// limit is not known, one prompt.
+pub fn context_tokens(input_tokens: u32, max_num_tokens: Option<u32>, chunked_prefill: bool, in_flight: u32) -> u32 {
+    let Some(limit) = max_num_tokens else { return input_tokens };
+    if chunked_prefill {
+        return limit.min(input_tokens.saturating_mul(in_flight)).max(1);
+    }
+    let prompts = (limit / input_tokens.max(1)).clamp(1, in_flight.max(1));
+    input_tokens.saturating_mul(prompts)
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checked<'a> {
+    /// The advertised row, where there is one.
+    pub row: Option<&'a Row>,
+    /// What is deployed, where it is known.
+    pub shape: Option<&'a Shape>,
+    /// The estimate for what is deployed, where there is one.
+    pub curve: Option<&'a Curve>,
+    /// Tokens of each prompt.
+    pub input_tokens: u32,
+    /// Types and versions.
+    pub versions: Versions<'a>,
+}
+
+/// What the estimate assumes and what is deployed, where it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Versions<'a> {
+    /// Type of the weights the prediction assumes.
+    pub predicted_weights: Option<&'a str>,
+    /// Type of the KV cache the prediction assumes.
+    pub predicted_kv_cache: Option<&'a str>,
+    /// Engine version the performance database was measured with.
+    pub database: Option<&'a str>,
+    /// Engine version in the image.
+    pub engine: Option<&'a str>,
+}
+
+/// Everything that is doubtful.
+pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
+    let mut findings = vec![];
+    if let (Some(row), Some(shape)) = (checked.row, checked.shape) {
+        findings.extend(row_not_deployable(row, shape));
+        findings.extend(not_the_deployed_shape(row, shape));
+    }
+    if let Some(shape) = checked.shape {
+        findings.extend(prompts_do_not_fit(shape, checked.input_tokens));
+        findings.extend(quantization_mismatch(shape, &checked.versions));
+    }
+    findings.extend(checked.row.and_then(row_inconsistent));
+    if let Some(curve) = checked.curve {
+        findings.extend(curve_inconsistent(curve, checked));
+    }
+    findings.extend(database_version_mismatch(&checked.versions));
+    findings
+}
+
+/// The engine that does the row's fullest step.
+fn stepping(serving: &Serving) -> &Workers {
+    match serving {
+        Serving::Aggregated { workers } => workers,
+        Serving::Disaggregated { prefill, .. } => prefill,
+    }
+}
+
+fn row_not_deployable(row: &Row, shape: &Shape) -> Option<Finding> {
+    let workers = stepping(&shape.serving);
+    let (needs, allows) = (row.num_tokens?, workers.max_num_tokens?);
+    if needs <= allows {
+        return None;
+    }
+    let message = format!(
+        "the advertised point ({}) needs {needs} tokens in a step, the deployed engine allows max_num_tokens {allows}: \
+         the deployment will not behave as advertised; the predicted figures are for the deployed limit",
+        row.describe()
+    );
+    Some(Finding::new(EvidenceCode::RowNotDeployable, message))
+}
+
+fn prompts_do_not_fit(shape: &Shape, input_tokens: u32) -> Option<Finding> {
+    let workers = stepping(&shape.serving);
+    let allows = workers.max_num_tokens?;
+    if workers.chunked_prefill || input_tokens <= allows {
+        return None;
+    }
+    let message = format!(
+        "prompts of {input_tokens} tokens do not fit into a step of max_num_tokens {allows}, and the engine does not \
+         split them: it will refuse them; raise max_num_tokens or enable chunked prefill"
+    );
+    Some(Finding::new(EvidenceCode::RowNotDeployable, message))
+}
+
+fn not_the_deployed_shape(row: &Row, shape: &Shape) -> Option<Finding> {
+    let message = match replicas_deployed(&row.serving, &shape.serving) {
+        None => {
+            format!("the advertised point is for {}, deployed is {}", row.serving.describe(), shape.serving.describe())
+        }
+        Some(_) => {
+            let (advertised, deployed) = (batch(&row.serving)?, batch(&shape.serving)?);
+            if advertised <= deployed {
+                return None;
+            }
+            format!("the advertised point has a batch of {advertised}, the deployed engine allows {deployed}")
+        }
+    };
+    Some(Finding::new(EvidenceCode::NotTheDeployedShape, message))
+}
+
+/// How many replicas of the row's workers are deployed; none when they are not the row's.
+pub fn replicas_deployed(row: &Serving, deployed: &Serving) -> Option<u32> {
+    let times = |row: &Workers, deployed: &Workers| {
+        let whole = deployed.replicas % row.replicas.max(1) == 0;
+        (row.same_parallelism(deployed) && whole).then(|| deployed.replicas / row.replicas.max(1))
+    };
+    match (row, deployed) {
+        (Serving::Aggregated { workers: row }, Serving::Aggregated { workers }) => times(row, workers),
+        (
+            Serving::Disaggregated { prefill: row_prefill, decode: row_decode },
+            Serving::Disaggregated { prefill, decode },
+        ) => times(row_prefill, prefill).filter(|count| times(row_decode, decode) == Some(*count)),
+        _ => None,
+    }
+    .filter(|count| *count > 0)
+}
+
+fn batch(serving: &Serving) -> Option<u32> {
+    match serving {
+        Serving::Aggregated { workers } => workers.max_batch_size,
+        Serving::Disaggregated { decode, .. } => decode.max_batch_size,
+    }
+}
+
+fn quantization_mismatch(shape: &Shape, versions: &Versions<'_>) -> Option<Finding> {
+    let pairs = [
+        ("weights", versions.predicted_weights, shape.weights.as_deref()),
+        ("the KV cache", versions.predicted_kv_cache, shape.kv_cache.as_deref()),
+    ];
+    let differ = pairs.into_iter().filter_map(|(what, predicted, deployed)| {
+        let (predicted, deployed) = (predicted?, deployed?);
+        (family(predicted) != family(deployed)).then(|| format!("{what} of type {predicted}, deployed is {deployed}"))
+    });
+    let differ: Vec<_> = differ.collect();
+    (!differ.is_empty()).then(|| {
+        let message = format!("the prediction assumes {}", differ.join(", and "));
+        Finding::new(EvidenceCode::QuantizationMismatch, message)
+    })
+}
+
+/// Types that are the same for speed and size: names differ between tools and versions.
+fn family(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    if ["bfloat16", "bf16", "float16", "fp16", "half"].contains(&name.as_str()) {
+        return "16 bit".into();
+    }
+    if name.starts_with("fp8") || name.starts_with("float8") {
+        return "fp8".into();
+    }
+    if name.contains("fp4") {
+        return "fp4".into();
+    }
+    name
+}
+
+/// A throughput that its own latencies do not amount to (Little's law).
+fn inconsistent(in_flight: f64, latency_ms: f64, rate: f64, tolerance: f64) -> Option<f64> {
+    let expected = in_flight / (latency_ms / 1000.0);
+    let off = rate / expected - 1.0;
+    (off.abs() > tolerance && off.is_finite()).then_some(off * 100.0)
+}
+
+fn tolerance(context_tokens: Option<u32>, input_tokens: u32) -> f64 {
+    let partial = context_tokens.is_some_and(|tokens| tokens < input_tokens);
+    if partial { CONSISTENCY_OF_PARTIAL_PROMPTS } else { CONSISTENCY }
+}
+
+fn row_inconsistent(row: &Row) -> Option<Finding> {
+    let tolerance = tolerance(row.context_tokens, row.input_tokens);
+    let in_flight = f64::from(row.in_flight);
+    let off = inconsistent(in_flight, row.request_latency.get(), row.request_rate.get(), tolerance)?;
+    let message = format!(
+        "the advertised throughput is {off:+.0} % off what its own latencies amount to ({}, request latency {:.0} ms)",
+        row.describe(),
+        row.request_latency.get()
+    );
+    Some(Finding::new(EvidenceCode::PredictionInconsistent, message))
+}
+
+fn curve_inconsistent(curve: &Curve, checked: &Checked<'_>) -> Option<Finding> {
+    let workers = checked.shape.map(|shape| stepping(&shape.serving));
+    let later = f64::from(curve.output_tokens().saturating_sub(1));
+    let off = |point: &super::CurvePoint| {
+        let tokens = workers.map(|workers| {
+            let (limit, chunked) = (workers.max_num_tokens, workers.chunked_prefill);
+            context_tokens(checked.input_tokens, limit, chunked, point.in_flight)
+        });
+        let latency = point.ttft.get() + point.tpot.get() * later;
+        let tolerance = tolerance(tokens, checked.input_tokens);
+        inconsistent(f64::from(point.in_flight), latency, point.request_rate.get(), tolerance)
+    };
+    let doubtful: Vec<_> =
+        curve.points().iter().filter_map(|point| off(point).map(|off| (point.in_flight, off))).collect();
+    let (in_flight, worst) = doubtful.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
+    let message = format!(
+        "{} of {} estimates have a throughput that their own latencies do not amount to; the worst, {in_flight} in \
+         flight in a replica, is {worst:+.0} % off",
+        doubtful.len(),
+        curve.points().len(),
+    );
+    Some(Finding::new(EvidenceCode::PredictionInconsistent, message))
+}
+
+fn database_version_mismatch(versions: &Versions<'_>) -> Option<Finding> {
+    let (database, engine) = (versions.database?, versions.engine?);
+    if release(database)? == release(engine)? {
+        return None;
+    }
+    let message = format!(
+        "the performance database was measured with engine version {database}, the image carries {engine}: \
+         set predictor.databaseVersion to a version nearer to it where there is one"
+    );
+    Some(Finding::new(EvidenceCode::DatabaseVersionMismatch, message))
+}
+
+/// Major and minor number: candidates and patches of a release share its kernels.
+fn release(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim_start_matches('v').split('.').map(|part| {
+        let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u32>().ok()
+    });
+    Some((parts.next()??, parts.next()??))
+}
+
+#[cfg(test)]
+mod tests;
