@@ -120,12 +120,15 @@ fn results_volume(plan: &Plan) -> Option<Volume> {
 }
 
 fn results_mount(plan: &Plan) -> Option<VolumeMount> {
-    plan.spec.results.as_ref().map(|results| mount(VOLUME_RESULTS, &first_directory(&results.path)))
+    plan.spec.results.as_ref().map(|results| mount(VOLUME_RESULTS, &results_mount_path(&results.path)))
 }
 
-/// `/data` of `/data/results`: the claim is mounted there, and its own root stays untouched.
-fn first_directory(path: &str) -> String {
-    format!("/{}", path.trim_start_matches('/').split('/').next().unwrap_or_default())
+/// `/data` of `/data/results`: the path within the claim is then the one people know from the guide.
+/// Where the first directory is one of ours, the claim goes to the path itself, below it.
+fn results_mount_path(path: &str) -> String {
+    let first = format!("/{}", path.trim_start_matches('/').split('/').next().unwrap_or_default());
+    let is_ours = first == contract::TEMPORARY_DIR || first.starts_with(contract::BINARY_DIR);
+    if is_ours { path.to_owned() } else { first }
 }
 
 /// Where the raw artifacts of a variant go. Eight characters of the UID tell a re-created comparison from its predecessor.
@@ -165,8 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn the_results_claim_is_mounted_at_the_first_directory() {
-        assert_eq!(first_directory("/data/results"), "/data");
-        assert_eq!(first_directory("/data"), "/data");
+    fn the_results_claim_is_mounted_beside_our_own_directories() {
+        assert_eq!(results_mount_path("/data/results"), "/data");
+        assert_eq!(results_mount_path("/data"), "/data");
+        assert_eq!(results_mount_path("/tmp/results"), "/tmp/results");
     }
 }

@@ -1,9 +1,12 @@
 //! GPUs that manifests ask for.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::json::{elements, path, text};
 use super::object::{Pods, describe};
+use crate::engine::capacity::Demand;
 use crate::manifests::ManifestError;
 
 /// Resource that `limits.gpu` of a DynamoGraphDeployment v1alpha1 means unless `gpuType` names another.
@@ -11,14 +14,35 @@ const DYNAMO_DEFAULT: &str = "nvidia.com/gpu";
 
 /// GPUs that all pods of the objects hold together, counted by the extended resource called `resource`.
 pub(super) fn gpus(objects: &[Value], resource: &str) -> Result<u32, ManifestError> {
-    let mut total = 0_u64;
-    for object in objects {
-        for pods in Pods::of(object) {
-            let held = pods.count(object)?.saturating_mul(per_pod(object, &pods, resource)?);
-            total = total.saturating_add(held);
-        }
-    }
-    Ok(u32::try_from(total).unwrap_or(u32::MAX))
+    gpu_pods(objects, resource).try_fold(0_u32, |total, demand| {
+        let Demand { pods, gpus, .. } = demand?;
+        Ok(total.saturating_add(pods.saturating_mul(gpus)))
+    })
+}
+
+/// The pods of each component, with the GPUs of each pod; an error for a component whose numbers cannot be read.
+pub fn gpu_pods<'a>(
+    objects: &'a [Value],
+    resource: &'a str,
+) -> impl Iterator<Item = Result<Demand, ManifestError>> + 'a {
+    let components = objects.iter().flat_map(|object| Pods::of(object).into_iter().map(move |pods| (object, pods)));
+    components.map(move |(object, pods)| {
+        Ok(Demand {
+            pods: clamp(pods.count(object)?),
+            gpus: clamp(per_pod(object, &pods, resource)?),
+            node_selector: node_selector(object, &pods),
+        })
+    })
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn node_selector(object: &Value, pods: &Pods) -> BTreeMap<String, String> {
+    let selector = object.pointer(&format!("{}/nodeSelector", pods.spec())).and_then(Value::as_object);
+    let pairs = selector.into_iter().flatten();
+    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// What the scheduler sets aside for one pod: containers run together, those before them one after the other.

@@ -15,6 +15,7 @@ mod probes;
 mod references;
 
 pub use endpoint::ENDPOINT_ANNOTATION;
+pub use gpus::gpu_pods;
 pub use instance::{Instance, MainObject, instantiate};
 pub use parse::parse;
 pub use prepare::{Origin, Preparation, Prepared, prepare};
