@@ -4,6 +4,8 @@
 
 #[path = "manifests/children.rs"]
 mod children;
+#[path = "manifests/command_lines.rs"]
+mod command_lines;
 #[path = "manifests/given.rs"]
 mod given;
 #[path = "manifests/properties.rs"]
