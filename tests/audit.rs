@@ -73,6 +73,8 @@ const QWEN: &str = "mock-qwen";
 
 #[rstest]
 #[case::clean("clean", expectation("mock/tiny", 400, 60, 4), &[], &[])]
+#[case::aiperf_0_10("versions/0.10.0", expectation("mock/tiny", 400, 60, 4), &[], &[PrefixCacheHits])]
+#[case::aiperf_0_4("versions/0.4.0", expectation("mock/tiny", 400, 60, 4), &[], &[PrefixCacheHits])]
 #[case::drained("warmup/drained", expectation("m", 174, 60, 12), &[], &[PrefixCacheHits])]
 #[case::ramp("warmup/ramp", expectation("m", 174, 60, 12), &[], &[PrefixCacheHits])]
 #[case::seamless("warmup/seamless", expectation("m", 174, 60, 12), &[], &[PrefixCacheHits])]

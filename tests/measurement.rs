@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
 use bcmp::measurement::find::{self, FindError};
+use bcmp::measurement::record::{LevelRecord, Purpose, SCHEMA_VERSION, Step};
 use bcmp::measurement::{Limits, Measurement};
 use bcmp::units::Milliseconds;
 use rstest::rstest;
@@ -122,6 +123,56 @@ fn failed_requests_are_counted_and_the_commonest_error_named() {
     assert_eq!(level.good_requests_percent, Some(100.0 * 6.0 / 36.0));
     let cancelled = with_records("failures/cancel-INT", None);
     assert_eq!((cancelled.facts.complete, cancelled.facts.cancelled), (Some(false), Some(true)));
+}
+
+fn step() -> Step {
+    Step {
+        round: 10,
+        concurrency: 100_000,
+        purpose: Purpose::Refinement,
+        repetition: 20,
+        attempt: 2,
+        requests: 2_000_000,
+        warmup: 200_000,
+        seed: u64::MAX,
+        request_timeout_seconds: 86_400,
+    }
+}
+
+fn record_bytes(measurement: Measurement) -> usize {
+    let record = LevelRecord {
+        schema_version: SCHEMA_VERSION,
+        step: step(),
+        deployment: 10,
+        pod_uid: "0d6e0c1e-5d3c-4a4c-9d0b-0b1c5f3a2e11".into(),
+        start_time: "2026-11-24T11:51:13.604540123Z".parse().unwrap(),
+        completion_time: "2026-11-24T11:51:13.604540123Z".parse().unwrap(),
+        measurement: Some(measurement),
+        findings: vec![],
+    };
+    serde_json::to_string(&record).unwrap().len()
+}
+
+/// Records of a run lie together in one ConfigMap.
+#[test]
+fn a_record_has_at_most_two_kibibytes_however_bad_the_file() {
+    let mut level = with_records("warmup/drained", Some(limits(200.0, 25.0)));
+    let usual = record_bytes(level.clone());
+    assert!(usual < 1400, "{usual}");
+    let hostile: serde_json::Value = serde_json::json!({
+        "aiperf_version": "9".repeat(5000),
+        "input_config": {"models": {"items": [{"name": "\"\\".repeat(5000)}]}, "phases": [{"concurrency": 1}]},
+        "error_summary": [{"error_details": {"message": "\"\n\u{1f600}".repeat(5000)}, "count": 4_000_000_000_u32}],
+        "time_to_first_token": {"avg": null}, "inter_token_latency": {"avg": null}, "request_latency": {"avg": null},
+        "request_throughput": {"avg": null}, "request_count": {"avg": null}, "effective_concurrency": {"avg": null},
+        "output_token_throughput": {"avg": null}, "usage_prompt_tokens": {"avg": null}, "usage_completion_tokens": {"avg": null},
+        "usage_prompt_cache_read_tokens": {"avg": null}, "overall_usage_prompt_cache_read_pct": {"avg": null},
+    });
+    let bad = aiperf::read(hostile.to_string().as_bytes(), NO_RECORDS, None).unwrap();
+    (level.tool, level.first_error, level.facts.model) = (bad.tool, bad.first_error, bad.facts.model);
+    level.facts.not_finite = bad.facts.not_finite;
+    let worst = record_bytes(level);
+    assert!((1500..=2048).contains(&worst), "{worst}");
 }
 
 /// Path and concurrency of each run below a fixture, or `None` where it cannot be read.

@@ -254,7 +254,7 @@ impl Summary {
         let ErrorDetails { code, r#type, message } = &worst.error_details;
         let code = code.map(|code| format!("{code} ")).unwrap_or_default();
         let kind = r#type.as_deref().unwrap_or("error");
-        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 160))
+        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 120))
     }
 }
 
@@ -288,6 +288,19 @@ struct InputConfig {
     endpoint: Endpoint,
     #[serde(default)]
     phases: Vec<Phase>,
+    /// Up to version 0.9 or so, in place of phases.
+    #[serde(default)]
+    loadgen: Option<LoadGenerator>,
+}
+
+#[derive(Deserialize)]
+struct LoadGenerator {
+    #[serde(default)]
+    concurrency: Option<u32>,
+    #[serde(default)]
+    request_rate: Option<IgnoredAny>,
+    #[serde(default)]
+    warmup_request_count: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -305,6 +318,9 @@ struct Model {
 struct Endpoint {
     #[serde(default)]
     streaming: Option<bool>,
+    /// Up to version 0.9 or so, in place of models.
+    #[serde(default)]
+    model_names: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -330,42 +346,55 @@ impl Phase {
     fn is_warmup(&self) -> bool {
         self.exclude_from_results || self.kind.as_deref().unwrap_or(&self.name) == "warmup"
     }
+
+    fn concurrency(&self) -> Result<u32, ParseError> {
+        let kind = self.r#type.as_deref().unwrap_or("concurrency");
+        match self.concurrency {
+            Some(users) if users > 0 && self.rate.is_none() && kind == "concurrency" => Ok(users),
+            _ => Err(not_concurrent("phases", &format!("load of the type `{}` without users", shortened(kind, 40)))),
+        }
+    }
 }
 
 impl InputConfig {
     /// All models the requests named.
     fn model(&self) -> Option<String> {
-        let names: Vec<&str> = self.models.items.iter().map(|model| model.name.as_str()).collect();
-        (!names.is_empty()).then(|| shortened(&names.join(", "), 200))
+        let items = self.models.items.iter().map(|model| model.name.as_str());
+        let names: Vec<&str> = items.chain(self.endpoint.model_names.iter().map(String::as_str)).collect();
+        (!names.is_empty()).then(|| shortened(&names.join(", "), 128))
     }
 
-    /// The concurrency of the one measured phase.
+    /// The number of users, where requests are sent by users and not at a pace.
     fn concurrency(&self) -> Result<u32, ParseError> {
-        let problem = |text: String| ParseError::new(SUMMARY_FILE, Place::field("input_config.phases"), text);
-        let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
-        let phase = match (measured.next(), measured.next()) {
-            (Some(phase), None) => phase,
-            (None, _) => return Err(problem("found no measured phase; expected one with a concurrency".into())),
-            (Some(_), Some(_)) => {
-                return Err(problem("found several measured phases; expected one with a concurrency".into()));
-            }
-        };
-        let paced = phase.rate.is_some() || phase.r#type.as_deref().is_some_and(|kind| kind != "concurrency");
-        match phase.concurrency {
-            Some(concurrency) if concurrency > 0 && !paced => Ok(concurrency),
-            _ => {
-                let kind = phase.r#type.as_deref().unwrap_or("unknown");
-                let text = format!("found load of the type `{}`; expected a fixed concurrency", shortened(kind, 40));
-                Err(problem(text))
-            }
+        match &self.loadgen {
+            Some(LoadGenerator { concurrency: Some(users), request_rate: None, .. }) if *users > 0 => Ok(*users),
+            Some(_) => Err(not_concurrent("loadgen", "load without a concurrency, or at a pace")),
+            None => self.measured_phase()?.concurrency(),
         }
     }
 
-    /// Warm-up requests that were asked for; absent when the file does not list phases, or gives one no number.
+    fn measured_phase(&self) -> Result<&Phase, ParseError> {
+        let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
+        match (measured.next(), measured.next()) {
+            (Some(phase), None) => Ok(phase),
+            (None, _) => Err(not_concurrent("phases", "no measured phase")),
+            (Some(_), Some(_)) => Err(not_concurrent("phases", "several measured phases")),
+        }
+    }
+
+    /// Warm-up requests that were asked for; absent when the file lists no phases, or gives one no number.
     fn warmup(&self) -> Option<u32> {
+        if let Some(loadgen) = &self.loadgen {
+            return Some(loadgen.warmup_request_count.unwrap_or(0));
+        }
         let asked = || self.phases.iter().filter(|phase| phase.is_warmup()).map(|phase| phase.requests);
         (!self.phases.is_empty()).then(|| asked().try_fold(0_u32, |sum, n| Some(sum.saturating_add(n?)))).flatten()
     }
+}
+
+fn not_concurrent(field: &str, found: &str) -> ParseError {
+    let place = Place::field(format!("input_config.{field}"));
+    ParseError::new(SUMMARY_FILE, place, format!("found {found}; expected one phase with a fixed concurrency"))
 }
 
 #[cfg(test)]
@@ -430,7 +459,7 @@ mod tests {
     )]
     #[case::no_phase(
         r#"{"aiperf_version": "1"}"#,
-        "field `input_config.phases`: found no measured phase; expected one with"
+        "field `input_config.phases`: found no measured phase; expected one phase with a fixed concurrency"
     )]
     fn errors_name_what_was_found_and_expected(#[case] summary: &str, #[case] expected: &str) {
         let error = parse(summary).unwrap_err().to_string();
@@ -443,7 +472,7 @@ mod tests {
     #[case::excluded(json!([{"name": "x", "exclude_from_results": true, "concurrency": 2}, {"name": "p", "concurrency": 8}]), Ok(8))]
     #[case::only_warmup(json!([{"name": "warmup", "concurrency": 8}]), Err("found no measured phase"))]
     #[case::two(json!([{"name": "a", "concurrency": 8}, {"name": "b", "concurrency": 9}]), Err("found several measured phases"))]
-    #[case::zero(json!([{"name": "a", "concurrency": 0}]), Err("found load of the type `unknown`"))]
+    #[case::zero(json!([{"name": "a", "concurrency": 0}]), Err("found load of the type `concurrency` without users"))]
     #[case::paced(json!([{"name": "a", "type": "poisson", "rate": 3.0, "concurrency": 8}]), Err("found load of the type `poisson`"))]
     fn concurrency_is_that_of_the_one_measured_phase(#[case] phases: Value, #[case] expected: Result<u32, &str>) {
         let mut summary = smallest();
@@ -452,6 +481,24 @@ mod tests {
             (Ok(level), Ok(concurrency)) => assert_eq!(level.concurrency, concurrency),
             (Err(error), Err(text)) => assert!(error.problem.starts_with(text), "{error}"),
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case::users(json!({"concurrency": 8, "warmup_request_count": 3}), Some((8, Some(3))))]
+    #[case::no_warmup(json!({"concurrency": 8}), Some((8, Some(0))))]
+    #[case::paced(json!({"concurrency": 8, "request_rate": 2.5}), None)]
+    #[case::no_users(json!({"request_count": 10}), None)]
+    fn older_versions_name_the_load_generator(
+        #[case] loadgen: Value,
+        #[case] users_and_warmup: Option<(u32, Option<u32>)>,
+    ) {
+        let mut summary = smallest();
+        summary["input_config"] = json!({"loadgen": loadgen, "endpoint": {"model_names": ["m"]}});
+        let level = parse(&summary.to_string());
+        assert_eq!(level.clone().ok().map(|level| (level.concurrency, level.facts.warmup_requests)), users_and_warmup);
+        if let Err(error) = level {
+            assert_eq!(error.place, Place::field("input_config.loadgen"));
         }
     }
 
@@ -490,6 +537,6 @@ mod tests {
         let level = parse(&summary.to_string()).unwrap();
         let error = level.first_error.unwrap();
         assert!(error.starts_with("503 HTTP: busy é") && error.ends_with('…'), "{error}");
-        assert_eq!((level.errors, error.chars().count()), (10, 160));
+        assert_eq!((level.errors, error.len()), (10, 120));
     }
 }

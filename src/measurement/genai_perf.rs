@@ -87,7 +87,7 @@ struct InputConfig {
 
 impl InputConfig {
     fn model(&self) -> Option<String> {
-        (!self.model_names.is_empty()).then(|| shortened(&self.model_names.join(", "), 200))
+        (!self.model_names.is_empty()).then(|| shortened(&self.model_names.join(", "), 128))
     }
 }
 

@@ -104,9 +104,12 @@ impl Reader {
     }
 }
 
+/// Names that are kept: a record has little room, and the first ones say enough.
+const MOST_NAMES: usize = 8;
+
 /// Adds a name once.
 pub(super) fn note(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
+    if names.len() < MOST_NAMES && !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
     }
 }

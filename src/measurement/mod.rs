@@ -130,12 +130,12 @@ pub struct Facts {
     pub not_finite: Vec<String>,
 }
 
-/// Text from a file as it may appear in a record: one line of at most so many characters.
-fn shortened(text: &str, characters: usize) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(characters + 1).collect();
-    if let Some((end, _)) = line.char_indices().nth(characters) {
-        let cut = line[..end].char_indices().next_back().map_or(0, |(last, _)| last);
-        line.truncate(cut);
+/// Text from a file as it may appear in a record: one line of at most so many bytes (three at least).
+fn shortened(text: &str, bytes: usize) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(bytes + 1).collect();
+    if line.len() > bytes {
+        let end = bytes.saturating_sub('…'.len_utf8());
+        line.truncate((0..=end).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0));
         line.push('…');
     }
     line
