@@ -11,7 +11,6 @@ mod json;
 pub mod ledger;
 mod metric;
 pub mod record;
-mod records;
 pub mod window;
 
 use serde::{Deserialize, Serialize};

@@ -6,9 +6,10 @@ use std::io::{BufRead, Read};
 use serde::de::{self, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::error::{ParseError, Place};
-use super::json::{self, Number};
-use super::window::{Answer, Request};
+use crate::measurement::error::{ParseError, Place};
+use crate::measurement::json::{self, Number};
+use crate::measurement::metric::note;
+use crate::measurement::window::{Answer, Request};
 
 /// Name the tool gives the file.
 pub const FILE: &str = "profile_export.jsonl";
@@ -123,7 +124,7 @@ impl Collector {
                 Err(ParseError::new(FILE, place, format!("found {value}; expected a number from 0 up")))
             }
             Some(Number::NotFinite) => {
-                super::metric::note(&mut self.records.not_finite, name);
+                note(&mut self.records.not_finite, name);
                 Ok(None)
             }
         }

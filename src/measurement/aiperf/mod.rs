@@ -1,19 +1,20 @@
 //! AIPerf's summary (`profile_export_aiperf.json`) and, where there are, its per-request records → one measurement.
 
+mod records;
+mod summary;
+
 use std::io::{BufRead, Empty};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
+use self::records::Records;
+use self::summary::Summary;
 use super::error::{ParseError, Place};
-use super::metric::{Metric, Reader, note};
-use super::records::{self, Records};
+use super::metric::{Reader, note};
 use super::window::Window;
 use super::{Distribution, Facts, Limits, Measurement, json, shortened};
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Name the tool gives the summary.
-pub const SUMMARY_FILE: &str = "profile_export_aiperf.json";
+pub const SUMMARY_FILE: &str = summary::FILE;
 /// Name the tool gives the records.
 pub const RECORDS_FILE: &str = records::FILE;
 /// For a run whose records were not kept.
@@ -200,201 +201,6 @@ fn warmup(reader: &mut Reader, summary: &Summary) -> Result<Option<u32>, ParseEr
     let done = summary.warmup_metrics.as_ref().map(|metrics| &metrics.request_count);
     let done = done.map(|count| reader.count("warmup_metrics.request_count", count)).transpose()?.flatten();
     Ok(done.or_else(|| summary.input_config.warmup()))
-}
-
-#[derive(Deserialize)]
-struct Summary {
-    #[serde(default)]
-    aiperf_version: Option<String>,
-    #[serde(default)]
-    input_config: InputConfig,
-    #[serde(default)]
-    is_complete: Option<bool>,
-    #[serde(default)]
-    was_cancelled: Option<bool>,
-    #[serde(default)]
-    error_summary: Vec<ErrorCount>,
-    #[serde(default)]
-    warmup_metrics: Option<WarmupMetrics>,
-    #[serde(default)]
-    request_count: Option<Metric>,
-    #[serde(default)]
-    error_request_count: Option<Metric>,
-    #[serde(default)]
-    request_throughput: Option<Metric>,
-    #[serde(default)]
-    request_latency: Option<Metric>,
-    #[serde(default)]
-    time_to_first_token: Option<Metric>,
-    #[serde(default)]
-    inter_token_latency: Option<Metric>,
-    #[serde(default)]
-    output_token_throughput: Option<Metric>,
-    #[serde(default)]
-    output_sequence_length: Option<Metric>,
-    #[serde(default)]
-    input_sequence_length: Option<Metric>,
-    #[serde(default)]
-    usage_completion_tokens: Option<Metric>,
-    #[serde(default)]
-    usage_prompt_tokens: Option<Metric>,
-    #[serde(default)]
-    usage_prompt_cache_read_tokens: Option<Metric>,
-    #[serde(default)]
-    overall_usage_prompt_cache_read_pct: Option<Metric>,
-    #[serde(default)]
-    effective_concurrency: Option<Metric>,
-    #[serde(default)]
-    credit_to_start_latency: Option<Metric>,
-}
-
-impl Summary {
-    fn most_frequent_error(&self) -> Option<String> {
-        let worst = self.error_summary.iter().max_by_key(|error| error.count)?;
-        let ErrorDetails { code, r#type, message } = &worst.error_details;
-        let code = code.map(|code| format!("{code} ")).unwrap_or_default();
-        let kind = r#type.as_deref().unwrap_or("error");
-        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 120))
-    }
-}
-
-#[derive(Deserialize)]
-struct ErrorCount {
-    error_details: ErrorDetails,
-    count: u32,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetails {
-    #[serde(default)]
-    code: Option<i64>,
-    #[serde(default)]
-    r#type: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WarmupMetrics {
-    #[serde(default)]
-    request_count: Option<Metric>,
-}
-
-#[derive(Default, Deserialize)]
-struct InputConfig {
-    #[serde(default)]
-    models: Models,
-    #[serde(default)]
-    endpoint: Endpoint,
-    #[serde(default)]
-    phases: Vec<Phase>,
-    /// Up to version 0.9 or so, in place of phases.
-    #[serde(default)]
-    loadgen: Option<LoadGenerator>,
-}
-
-#[derive(Deserialize)]
-struct LoadGenerator {
-    #[serde(default)]
-    concurrency: Option<u32>,
-    #[serde(default)]
-    request_rate: Option<IgnoredAny>,
-    #[serde(default)]
-    warmup_request_count: Option<u32>,
-}
-
-#[derive(Default, Deserialize)]
-struct Models {
-    #[serde(default)]
-    items: Vec<Model>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-struct Endpoint {
-    #[serde(default)]
-    streaming: Option<bool>,
-    /// Up to version 0.9 or so, in place of models.
-    #[serde(default)]
-    model_names: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Phase {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    kind: Option<String>,
-    #[serde(default)]
-    exclude_from_results: bool,
-    #[serde(default)]
-    r#type: Option<String>,
-    #[serde(default)]
-    concurrency: Option<u32>,
-    #[serde(default)]
-    requests: Option<u32>,
-    /// Set where requests are sent at a pace instead of one after the other by each user.
-    #[serde(default)]
-    rate: Option<IgnoredAny>,
-}
-
-impl Phase {
-    fn is_warmup(&self) -> bool {
-        self.exclude_from_results || self.kind.as_deref().unwrap_or(&self.name) == "warmup"
-    }
-
-    fn concurrency(&self) -> Result<u32, ParseError> {
-        let kind = self.r#type.as_deref().unwrap_or("concurrency");
-        match self.concurrency {
-            Some(users) if users > 0 && self.rate.is_none() && kind == "concurrency" => Ok(users),
-            _ => Err(not_concurrent("phases", &format!("load of the type `{}` without users", shortened(kind, 40)))),
-        }
-    }
-}
-
-impl InputConfig {
-    /// All models the requests named.
-    fn model(&self) -> Option<String> {
-        let items = self.models.items.iter().map(|model| model.name.as_str());
-        let names: Vec<&str> = items.chain(self.endpoint.model_names.iter().map(String::as_str)).collect();
-        (!names.is_empty()).then(|| shortened(&names.join(", "), 128))
-    }
-
-    /// The number of users, where requests are sent by users and not at a pace.
-    fn concurrency(&self) -> Result<u32, ParseError> {
-        match &self.loadgen {
-            Some(LoadGenerator { concurrency: Some(users), request_rate: None, .. }) if *users > 0 => Ok(*users),
-            Some(_) => Err(not_concurrent("loadgen", "load without a concurrency, or at a pace")),
-            None => self.measured_phase()?.concurrency(),
-        }
-    }
-
-    fn measured_phase(&self) -> Result<&Phase, ParseError> {
-        let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
-        match (measured.next(), measured.next()) {
-            (Some(phase), None) => Ok(phase),
-            (None, _) => Err(not_concurrent("phases", "no measured phase")),
-            (Some(_), Some(_)) => Err(not_concurrent("phases", "several measured phases")),
-        }
-    }
-
-    /// Warm-up requests that were asked for; absent when the file lists no phases, or gives one no number.
-    fn warmup(&self) -> Option<u32> {
-        if let Some(loadgen) = &self.loadgen {
-            return Some(loadgen.warmup_request_count.unwrap_or(0));
-        }
-        let asked = || self.phases.iter().filter(|phase| phase.is_warmup()).map(|phase| phase.requests);
-        (!self.phases.is_empty()).then(|| asked().try_fold(0_u32, |sum, n| Some(sum.saturating_add(n?)))).flatten()
-    }
-}
-
-fn not_concurrent(field: &str, found: &str) -> ParseError {
-    let place = Place::field(format!("input_config.{field}"));
-    ParseError::new(SUMMARY_FILE, place, format!("found {found}; expected one phase with a fixed concurrency"))
 }
 
 #[cfg(test)]

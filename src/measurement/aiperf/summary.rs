@@ -1,0 +1,206 @@
+//! The layout of AIPerf's summary, as far as it is used, through its versions.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::measurement::error::{ParseError, Place};
+use crate::measurement::metric::Metric;
+use crate::measurement::shortened;
+
+/// Name the tool gives the file.
+pub const FILE: &str = "profile_export_aiperf.json";
+
+#[derive(Deserialize)]
+pub(super) struct Summary {
+    #[serde(default)]
+    pub aiperf_version: Option<String>,
+    #[serde(default)]
+    pub input_config: InputConfig,
+    #[serde(default)]
+    pub is_complete: Option<bool>,
+    #[serde(default)]
+    pub was_cancelled: Option<bool>,
+    #[serde(default)]
+    pub error_summary: Vec<ErrorCount>,
+    #[serde(default)]
+    pub warmup_metrics: Option<WarmupMetrics>,
+    #[serde(default)]
+    pub request_count: Option<Metric>,
+    #[serde(default)]
+    pub error_request_count: Option<Metric>,
+    #[serde(default)]
+    pub request_throughput: Option<Metric>,
+    #[serde(default)]
+    pub request_latency: Option<Metric>,
+    #[serde(default)]
+    pub time_to_first_token: Option<Metric>,
+    #[serde(default)]
+    pub inter_token_latency: Option<Metric>,
+    #[serde(default)]
+    pub output_token_throughput: Option<Metric>,
+    #[serde(default)]
+    pub output_sequence_length: Option<Metric>,
+    #[serde(default)]
+    pub input_sequence_length: Option<Metric>,
+    #[serde(default)]
+    pub usage_completion_tokens: Option<Metric>,
+    #[serde(default)]
+    pub usage_prompt_tokens: Option<Metric>,
+    #[serde(default)]
+    pub usage_prompt_cache_read_tokens: Option<Metric>,
+    #[serde(default)]
+    pub overall_usage_prompt_cache_read_pct: Option<Metric>,
+    #[serde(default)]
+    pub effective_concurrency: Option<Metric>,
+    #[serde(default)]
+    pub credit_to_start_latency: Option<Metric>,
+}
+
+impl Summary {
+    pub fn most_frequent_error(&self) -> Option<String> {
+        let worst = self.error_summary.iter().max_by_key(|error| error.count)?;
+        let ErrorDetails { code, r#type, message } = &worst.error_details;
+        let code = code.map(|code| format!("{code} ")).unwrap_or_default();
+        let kind = r#type.as_deref().unwrap_or("error");
+        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 120))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ErrorCount {
+    pub error_details: ErrorDetails,
+    pub count: u32,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ErrorDetails {
+    #[serde(default)]
+    pub code: Option<i64>,
+    #[serde(default)]
+    pub r#type: Option<String>,
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WarmupMetrics {
+    #[serde(default)]
+    pub request_count: Option<Metric>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct InputConfig {
+    #[serde(default)]
+    pub models: Models,
+    #[serde(default)]
+    pub endpoint: Endpoint,
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+    /// Up to version 0.9 or so, in place of phases.
+    #[serde(default)]
+    pub loadgen: Option<LoadGenerator>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LoadGenerator {
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    #[serde(default)]
+    pub request_rate: Option<IgnoredAny>,
+    #[serde(default)]
+    pub warmup_request_count: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Models {
+    #[serde(default)]
+    pub items: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Model {
+    pub name: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Endpoint {
+    #[serde(default)]
+    pub streaming: Option<bool>,
+    /// Up to version 0.9 or so, in place of models.
+    #[serde(default)]
+    pub model_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Phase {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub kind: Option<String>,
+    #[serde(default)]
+    pub exclude_from_results: bool,
+    #[serde(default)]
+    pub r#type: Option<String>,
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    #[serde(default)]
+    pub requests: Option<u32>,
+    /// Set where requests are sent at a pace instead of one after the other by each user.
+    #[serde(default)]
+    pub rate: Option<IgnoredAny>,
+}
+
+impl Phase {
+    fn is_warmup(&self) -> bool {
+        self.exclude_from_results || self.kind.as_deref().unwrap_or(&self.name) == "warmup"
+    }
+
+    pub fn concurrency(&self) -> Result<u32, ParseError> {
+        let kind = self.r#type.as_deref().unwrap_or("concurrency");
+        match self.concurrency {
+            Some(users) if users > 0 && self.rate.is_none() && kind == "concurrency" => Ok(users),
+            _ => Err(not_concurrent("phases", &format!("load of the type `{}` without users", shortened(kind, 40)))),
+        }
+    }
+}
+
+impl InputConfig {
+    /// All models the requests named.
+    pub fn model(&self) -> Option<String> {
+        let items = self.models.items.iter().map(|model| model.name.as_str());
+        let names: Vec<&str> = items.chain(self.endpoint.model_names.iter().map(String::as_str)).collect();
+        (!names.is_empty()).then(|| shortened(&names.join(", "), 128))
+    }
+
+    /// The number of users, where requests are sent by users and not at a pace.
+    pub fn concurrency(&self) -> Result<u32, ParseError> {
+        match &self.loadgen {
+            Some(LoadGenerator { concurrency: Some(users), request_rate: None, .. }) if *users > 0 => Ok(*users),
+            Some(_) => Err(not_concurrent("loadgen", "load without a concurrency, or at a pace")),
+            None => self.measured_phase()?.concurrency(),
+        }
+    }
+
+    fn measured_phase(&self) -> Result<&Phase, ParseError> {
+        let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
+        match (measured.next(), measured.next()) {
+            (Some(phase), None) => Ok(phase),
+            (None, _) => Err(not_concurrent("phases", "no measured phase")),
+            (Some(_), Some(_)) => Err(not_concurrent("phases", "several measured phases")),
+        }
+    }
+
+    /// Warm-up requests that were asked for; absent when the file lists no phases, or gives one no number.
+    pub fn warmup(&self) -> Option<u32> {
+        if let Some(loadgen) = &self.loadgen {
+            return Some(loadgen.warmup_request_count.unwrap_or(0));
+        }
+        let asked = || self.phases.iter().filter(|phase| phase.is_warmup()).map(|phase| phase.requests);
+        (!self.phases.is_empty()).then(|| asked().try_fold(0_u32, |sum, n| Some(sum.saturating_add(n?)))).flatten()
+    }
+}
+
+fn not_concurrent(field: &str, found: &str) -> ParseError {
+    let place = Place::field(format!("input_config.{field}"));
+    ParseError::new(FILE, place, format!("found {found}; expected one phase with a fixed concurrency"))
+}
