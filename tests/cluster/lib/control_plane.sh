@@ -18,6 +18,8 @@ start_etcd() {
         --peer-cert-file "$pki/etcd.crt" --peer-key-file "$pki/etcd.key"
 }
 
+etcd_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$etcd_port") 2>/dev/null; }
+
 # start_apiserver FLAG…: the flags in which the two sizes differ.
 start_apiserver() {
     local pki=$state/pki
@@ -56,12 +58,12 @@ start_control_plane() {
     make_authority
     make_control_plane_certificates
     start_etcd
+    await etcd 30 etcd_listens
     start_apiserver "$@"
-    await kube-apiserver 60 api_ready
-    await etcd 1 true
+    await kube-apiserver 120 api_ready
     unlock_ports
     start_controller_manager
     start_scheduler
-    await kube-controller-manager 30 service_accounts_made
+    await kube-controller-manager 60 service_accounts_made
     await kube-scheduler 1 true
 }

@@ -134,9 +134,8 @@ ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol
 YAML
 }
 
-# start_gpus COUNT: see go/kubernetes/gpu-plugin.
+# See go/kubernetes/gpu-plugin.
 start_gpus() {
-    set_gpus "$1"
     wait_for 30 test -d "$state/kubelet/plugins_registry" || part_failed kubelet "made no plugins_registry within 30 s"
     start gpu-plugin "$bin/gpu-plugin" "$state/kubelet/plugins_registry/bcmp-gpu.sock" "$state/gpus"
 }
@@ -167,6 +166,7 @@ dns_ready() { (exec 3<>/dev/tcp/127.0.0.1/8181 && printf 'GET /ready HTTP/1.0\r\
 
 start_node_size() {
     api_address=$bridge_address
+    set_gpus "${BCMP_GPUS:-16}"
     remove_lost_node
     remember_settings
     make_bridge
@@ -178,7 +178,7 @@ start_node_size() {
     start_kubelet
     start_kube_proxy
     start_coredns
-    start_gpus "${BCMP_GPUS:-16}"
+    start_gpus
     await kubelet 60 node_ready
     await kube-proxy 60 kube_proxy_ready
     await coredns 60 dns_ready
