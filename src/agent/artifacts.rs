@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 
 use super::directory::Directory;
-use crate::measurement::aiperf::{self, RECORDS_FILE, SUMMARY_FILE};
+use crate::measurement::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
 use crate::measurement::{Limits, Measurement};
 
 /// Directories below a run's own that are copied.
@@ -53,8 +53,16 @@ fn try_read(path: &Path, limits: Option<Limits>) -> io::Result<Left> {
     let Some(summary) = directory.file(SUMMARY_FILE)? else {
         return Ok(records.map_or(Left::Nothing, only_failures));
     };
-    let measurement = aiperf::read(BufReader::new(summary), records, limits);
-    Ok(measurement.map_or_else(|error| Left::Unreadable(error.to_string()), |read| Left::Read(Box::new(read))))
+    let problem = match aiperf::read(BufReader::new(summary), records, limits) {
+        Ok(measurement) => return Ok(Left::Read(Box::new(measurement))),
+        Err(error) => Left::Unreadable(error.to_string()),
+    };
+    // A run that is cancelled ends before the tool has counted all its records.
+    let Some(summary) = directory.file(SUMMARY_FILE)? else { return Ok(problem) };
+    Ok(match aiperf::read(BufReader::new(summary), NO_RECORDS, limits) {
+        Ok(measurement) if measurement.facts.cancelled == Some(true) => Left::Read(Box::new(measurement)),
+        _ => problem,
+    })
 }
 
 /// The tool writes no summary when every request failed; its records tell why.
@@ -124,6 +132,17 @@ fn copy_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Empties a directory, which itself stays: it may be a mount point. What cannot be removed is left.
+pub fn empty(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed = if is_directory { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        if let Err(error) = removed {
+            tracing::debug!("{}: {error}", entry.path().display());
+        }
+    }
+}
+
 /// An empty directory in place of whatever is there.
 ///
 /// # Errors
@@ -175,12 +194,43 @@ mod tests {
         assert!(matches!(read(&fixture("failures/partial"), None), Left::Read(_)));
     }
 
+    /// A copy of a fixture with one more record of a completed request than its summary counts.
+    fn with_one_record_more(name: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        fs::copy(fixture(name).join(SUMMARY_FILE), directory.path().join(SUMMARY_FILE)).unwrap();
+        let records = fs::read_to_string(fixture(name).join(RECORDS_FILE)).unwrap();
+        let completed = records.lines().find(|line| line.contains("\"profiling\"") && !line.contains("\"error\":{"));
+        fs::write(directory.path().join(RECORDS_FILE), records.clone() + completed.unwrap() + "\n").unwrap();
+        directory
+    }
+
+    #[test]
+    fn only_a_cancelled_run_may_count_fewer_requests_than_it_recorded() {
+        let Left::Read(measurement) = read(with_one_record_more("failures/cancel-INT").path(), None) else {
+            unreachable!()
+        };
+        assert_eq!((measurement.facts.cancelled, measurement.facts.windowed), (Some(true), false));
+        assert!(matches!(read(with_one_record_more("clean").path(), None), Left::Unreadable(_)));
+    }
+
     #[test]
     fn the_summary_can_be_unpacked_again() {
         let packed = STANDARD.decode(raw_summary(&fixture("failures/partial")).unwrap()).unwrap();
         let mut text = String::new();
         GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
         assert_eq!(text, fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap());
+    }
+
+    #[test]
+    fn emptying_keeps_the_directory_and_what_links_point_at() {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(other.path().join("kept"), "").unwrap();
+        fs::create_dir_all(directory.path().join("mmap/deep")).unwrap();
+        fs::write(directory.path().join("mmap/deep/file"), "").unwrap();
+        symlink(other.path(), directory.path().join("link")).unwrap();
+        empty(directory.path());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(other.path().join("kept").exists());
     }
 
     #[test]

@@ -209,6 +209,8 @@ impl<'a> Session<'a> {
         };
         self.keep(step, run, &directory).await;
         self.publish(record).await?;
+        // The tool leaves its prompts there when it is killed.
+        artifacts::empty(&self.load.work.join("tmp"));
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
     }
 

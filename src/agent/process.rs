@@ -23,6 +23,8 @@ const LONGEST_LINE: usize = 2048;
 const LAST_LINES: usize = 5;
 /// What is kept of each, in bytes.
 const LAST_LINE: usize = 400;
+/// How long a tool may take to end when the pod is to end: nothing of what it has is used.
+const INTERRUPTED_GRACE: Duration = Duration::from_secs(5);
 /// How long output is still read after the tool is gone: a process that left its group may hold the pipe open.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -41,7 +43,7 @@ pub struct Invocation {
     pub remove: Vec<&'static str>,
     /// How long it may run.
     pub deadline: Duration,
-    /// How long it may take to end after SIGINT, before SIGKILL.
+    /// How long it may take to end after SIGINT at the deadline, before SIGKILL: what it has may still be of use.
     pub grace: Duration,
 }
 
@@ -111,7 +113,11 @@ pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -
         Err(status) => (None, status),
         Ok(why) => {
             send(group, Signal::INT);
-            let status = match timeout(invocation.grace, child.wait()).await {
+            let grace = match why {
+                Stopped::Deadline => invocation.grace,
+                Stopped::Interrupted => invocation.grace.min(INTERRUPTED_GRACE),
+            };
+            let status = match timeout(grace, child.wait()).await {
                 Ok(status) => status,
                 Err(_) => kill(&mut child, group).await,
             };

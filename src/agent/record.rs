@@ -25,10 +25,11 @@ pub fn findings(ended: &Ended, left: &Left, level_seconds: u64) -> Vec<Finding> 
         Left::OnlyFailures { requests, first } => {
             say(EvidenceCode::ErrorRate, format!("all {requests} requests failed; the first: {first}"));
         }
+        // Cut short by us.
+        Left::Nothing | Left::Unreadable(_) if ended.stopped.is_some() => {}
         Left::Unreadable(problem) => {
             say(EvidenceCode::LoadToolFailed, format!("the load tool's result cannot be used: {problem}"));
         }
-        Left::Nothing if ended.stopped.is_some() => {}
         Left::Nothing => say(EvidenceCode::LoadToolFailed, no_result(ended)),
     }
     findings
@@ -107,6 +108,7 @@ mod tests {
     #[case::cut_off(None, Ok(Exit::Code(0)), Left::Unreadable("EOF".into()), &[EvidenceCode::LoadToolFailed], "EOF")]
     #[case::server_down(None, Ok(Exit::Code(1)), failures(), &[EvidenceCode::ErrorRate], "all 30 requests failed")]
     #[case::overdue(Some(Stopped::Deadline), Ok(Exit::Signal(9)), Left::Nothing, &[EvidenceCode::Cancelled], "not done after 60 s")]
+    #[case::overdue_cut_off(Some(Stopped::Deadline), Ok(Exit::Signal(9)), Left::Unreadable("EOF".into()), &[EvidenceCode::Cancelled], "not done")]
     #[case::overdue_down(Some(Stopped::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "not done")]
     fn what_came_out_decides(
         #[case] stopped: Option<Stopped>,
