@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bcmp::agent::publish::Publisher;
 use bcmp::agent::store::Store;
-use bcmp::api::EvidenceCode;
+use bcmp::api::{Evidence, EvidenceCode};
 use bcmp::manifests::termination::{TerminationMessage, TerminationReason};
+use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit, rejected};
 use bcmp::measurement::ledger::Ledger;
-use bcmp::measurement::record::Purpose;
+use bcmp::measurement::record::{LevelRecord, Purpose};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ impl Job {
             "comparison": {"namespace": "ns", "name": "c", "uid": "u"},
             "images": {"agent": "a", "predictor": "p", "load": "l"},
             "spec": {
-                "model": {"name": "mock/model"},
+                "model": {"name": "mock/tiny"},
                 "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},
                 "workload": {"inputTokens": 400, "outputTokens": 60, "concurrency": [1, 2]},
                 "sla": {"ttftMilliseconds": 150, "tpotMilliseconds": 1000},
@@ -179,6 +180,7 @@ fn summary(clean: &str, concurrency: u32) -> Value {
         phase["concurrency"] = json!(concurrency);
     }
     summary["request_count"]["avg"] = json!("REQUESTS");
+    summary["effective_concurrency"]["avg"] = json!(concurrency);
     for (name, value) in summary["time_to_first_token"].as_object_mut().unwrap() {
         if name != "unit" {
             *value = json!(100 * concurrency);
@@ -209,6 +211,13 @@ async fn a_variant_is_measured_level_by_level() {
     ];
     assert_eq!(steps, expected);
     assert!(job.findings().is_empty(), "{:?}", job.findings());
+    let limits = EvidenceLimits::parse(&Evidence::default()).unwrap();
+    for LevelRecord { step, measurement, .. } in &ledger.records {
+        let model = "mock/tiny".to_owned();
+        let expected = Expectation { model, input_tokens: 400, output_tokens: 60, concurrency: step.concurrency };
+        let findings = audit(measurement.as_ref().unwrap(), &expected, &limits);
+        assert!(!rejected(&findings), "{findings:?}");
+    }
     let ttft = |concurrency| {
         let record = ledger.records.iter().find(|r| r.step.concurrency == concurrency).unwrap();
         let measurement = record.measurement.as_ref().unwrap();

@@ -32,7 +32,7 @@ pub async fn start(script: &[Chat]) -> String {
     let behaviour = Behaviour { asked: Arc::default(), script: Arc::new(script.to_vec()) };
     let app = Router::new()
         .route("/health", get(|| async { r#"{"status":"healthy"}"# }))
-        .route("/v1/models", get(|| async { r#"{"data":[{"id":"mock/model"}]}"# }))
+        .route("/v1/models", get(|| async { r#"{"data":[{"id":"mock/tiny"}]}"# }))
         .route("/v1/chat/completions", post(chat))
         .with_state(behaviour);
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
