@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
-use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SlaLimits, requests_needed};
+use crate::judgement::rules::AuditRules;
+use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SlaLimits, requests_needed};
+use crate::measurement::audit::LimitError;
 use crate::measurement::record::{LevelRecord, Purpose, Step};
 use crate::prediction::Curve;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
@@ -53,6 +55,8 @@ pub struct SweepPlan {
     pub ladder: Vec<u32>,
     /// When a level counts as a miss.
     pub limits: SlaLimits,
+    /// When a run is rejected.
+    pub audit: AuditRules,
     /// Sizes and numbers of repetitions.
     pub load: LoadRules,
     /// What is predicted for the variant, where something is: sizes timeouts and levels beyond capacity.
@@ -104,9 +108,12 @@ fn count(value: i32) -> u32 {
 /// Why there is no sweep.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SweepError {
-    /// A limit of the spec is no number.
+    /// A limit of the SLA is no number.
     #[error(transparent)]
-    InvalidNumber(#[from] InvalidNumber),
+    Number(#[from] InvalidNumber),
+    /// A limit of the evidence is no number.
+    #[error(transparent)]
+    Evidence(#[from] LimitError),
     /// The ladder is empty.
     #[error("workload.concurrency has no level of at least 1: give one")]
     NoLevel,
@@ -145,6 +152,7 @@ impl SweepPlan {
             rounds: count(spec.execution.rounds).max(1),
             ladder: ladder.into_iter().take(MAXIMUM_LEVELS).collect(),
             limits: SlaLimits::from_spec(&spec.sla)?,
+            audit: AuditRules::from_spec(spec)?,
             load: LoadRules::from(&spec.load),
             curve: own.and_then(ready).and_then(|ready| ready.prediction.curve.clone()),
         })
@@ -163,7 +171,7 @@ fn ready(configuration: &Configuration) -> Option<&Ready> {
 /// What selects the deciding levels (ladder and refinements) is run once in all rounds together; a later round runs
 /// what an earlier one left open, and then the deciding levels anew.
 pub fn next(plan: &SweepPlan, published: &[LevelRecord]) -> NextStep {
-    let sweep = Sweep { plan, published };
+    let sweep = Sweep::new(plan, published);
     let step = match sweep.select() {
         Selection { open: Some(step), .. } => Some(step),
         Selection { levels, .. } => sweep.decisions(&levels, plan.round).into_iter().next().or_else(|| sweep.drift()),
@@ -174,7 +182,7 @@ pub fn next(plan: &SweepPlan, published: &[LevelRecord]) -> NextStep {
 /// Records the variant will have in the end, over all rounds, as far as can be told: those published and those still
 /// expected. Once every round is over it is the number of records.
 pub fn planned_total(plan: &SweepPlan, published: &[LevelRecord]) -> usize {
-    let sweep = Sweep { plan, published };
+    let sweep = Sweep::new(plan, published);
     let selection = sweep.select();
     let expected = if selection.open.is_some() {
         let climb = plan.ladder.iter().filter(|level| sweep.selecting(**level, Purpose::Ladder).is_open());
@@ -231,12 +239,33 @@ struct Size {
     warmup: u32,
 }
 
+/// A record and what the audit makes of it.
+struct Audited<'a> {
+    record: &'a LevelRecord,
+    accepted: bool,
+    /// Rejected for something that may not happen again.
+    spoilt: bool,
+}
+
 struct Sweep<'a> {
     plan: &'a SweepPlan,
-    published: &'a [LevelRecord],
+    published: Vec<Audited<'a>>,
 }
 
 impl<'a> Sweep<'a> {
+    fn new(plan: &'a SweepPlan, published: &'a [LevelRecord]) -> Self {
+        let audited = |record: &'a LevelRecord| {
+            let rejecting: Vec<Finding> = plan.audit.findings(record).into_iter().filter(Finding::rejects).collect();
+            let rated = record.measurement.as_ref().and_then(|measurement| plan.limits.measured_ratio(measurement));
+            Audited {
+                record,
+                accepted: rejecting.is_empty() && rated.is_some(),
+                spoilt: rejecting.iter().any(|finding| SPOILT.contains(&finding.code)),
+            }
+        };
+        Self { plan, published: published.iter().map(audited).collect() }
+    }
+
     /// Climbs the ladder, then goes past its top or narrows the bracket.
     fn select(&self) -> Selection {
         let mut selection = Selection { levels: vec![], open: None, refinements_left: self.plan.load.refinements };
@@ -343,39 +372,23 @@ impl<'a> Sweep<'a> {
     }
 
     fn fate(&self, slot: Slot) -> Fate<'a> {
-        let runs = || self.published.iter().filter(|record| slot.holds(&record.step));
-        let first = |record: &&LevelRecord| (record.step.attempt, record.step.round);
-        if let Some(accepted) = runs().filter(|record| self.accepts(record)).min_by_key(first) {
-            return Fate::Closed(Some(accepted));
+        let runs = || self.published.iter().filter(|run| slot.holds(&run.record.step));
+        let order = |run: &&Audited| (run.record.step.attempt, run.record.step.round);
+        if let Some(accepted) = runs().filter(|run| run.accepted).min_by_key(order) {
+            return Fate::Closed(Some(accepted.record));
         }
-        match runs().max_by_key(first) {
+        match runs().max_by_key(order) {
             None => Fate::Open { attempt: 1 },
-            Some(last) if last.step.attempt < MAXIMUM_ATTEMPTS && self.spoilt(last) => {
-                Fate::Open { attempt: last.step.attempt + 1 }
+            Some(last) if last.spoilt && last.record.step.attempt < MAXIMUM_ATTEMPTS => {
+                Fate::Open { attempt: last.record.step.attempt + 1 }
             }
             Some(_) => Fate::Closed(None),
         }
     }
 
-    fn findings<'r>(&self, record: &'r LevelRecord) -> &'r [Finding] {
-        &record.findings
-    }
-
-    fn accepts(&self, record: &LevelRecord) -> bool {
-        !self.findings(record).iter().any(Finding::rejects) && self.ratio(record).is_some()
-    }
-
-    /// Whether the run was rejected for something that may not happen again.
-    fn spoilt(&self, record: &LevelRecord) -> bool {
-        self.findings(record).iter().any(|finding| finding.rejects() && SPOILT.contains(&finding.code))
-    }
-
-    fn ratio(&self, record: &LevelRecord) -> Option<f64> {
-        self.plan.limits.measured_ratio(record.measurement.as_ref()?)
-    }
-
     fn rated(&self, concurrency: u32, run: Option<&LevelRecord>) -> Rated {
-        Rated { concurrency, ratio: run.and_then(|record| self.ratio(record)) }
+        let measurement = run.and_then(|record| record.measurement.as_ref());
+        Rated { concurrency, ratio: measurement.and_then(|measurement| self.plan.limits.measured_ratio(measurement)) }
     }
 
     /// Size of a level that does not decide; `only_shown`: two levels below it missed the SLA.
@@ -438,9 +451,6 @@ impl Slot {
             && (self.concurrency, self.purpose, self.repetition) == (step.concurrency, step.purpose, step.repetition)
     }
 }
-
-/// Purposes whose runs select the deciding levels, and are not used again to decide.
-pub const SELECTING: [Purpose; 2] = [Purpose::Ladder, Purpose::Refinement];
 
 /// Whether a level of which so many of its planned repetitions were rejected still decides: more than half must count.
 pub fn usable(planned: u32, rejected: usize) -> bool {

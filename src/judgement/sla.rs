@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Sla, Statistic};
+use crate::measurement::record::Purpose;
 use crate::measurement::{Distribution, Measurement};
 use crate::units::Milliseconds;
 
@@ -89,6 +90,9 @@ pub const fn requests_needed(statistic: Statistic) -> u32 {
         Statistic::P99 => 1000,
     }
 }
+
+/// Purposes whose runs select the deciding levels, and are not used again to decide.
+pub const SELECTING: [Purpose; 2] = [Purpose::Ladder, Purpose::Refinement];
 
 /// One level as the bracket sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,6 +3,8 @@
 //! The limits are here where they are the same for everyone, and in `spec.evidence` where people may set them.
 
 use super::{Measurement, exceeds};
+use serde::{Deserialize, Serialize};
+
 use crate::api::{Decimal, Evidence, EvidenceCode, Finding, Severity};
 
 /// Effective concurrency at least, as share of what a run with its start and its end can reach.
@@ -27,7 +29,8 @@ const REQUESTS_PER_USER: u32 = 5;
 const REQUESTS_PER_USER_WINDOWED: u32 = 3;
 
 /// What a level must show to be used: `spec.evidence`, parsed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct EvidenceLimits {
     /// Failed requests of all, in percent.
     pub maximum_error_percent: f64,

@@ -130,7 +130,7 @@ pub struct Facts {
 }
 
 /// Text from a file as it may appear in a record: one line of at most so many bytes (three at least).
-fn shortened(text: &str, bytes: usize) -> String {
+pub(crate) fn shortened(text: &str, bytes: usize) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(bytes + 1).collect();
     if line.len() > bytes {
         let end = bytes.saturating_sub('…'.len_utf8());
@@ -141,6 +141,6 @@ fn shortened(text: &str, bytes: usize) -> String {
 }
 
 /// Whether a reckoned figure is above a limit, and not only by rounding.
-fn exceeds(value: f64, limit: f64) -> bool {
+pub(crate) fn exceeds(value: f64, limit: f64) -> bool {
     value > limit + 1e-9 * limit.abs().max(1.0)
 }

@@ -10,7 +10,6 @@
 
 pub mod actors;
 mod apply;
-pub mod bed;
 mod cluster;
 mod discovery;
 pub mod dynamo;

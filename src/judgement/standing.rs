@@ -1,0 +1,185 @@
+//! How a variant stands against the SLA: its throughput where r = 1, or why there is none (METHOD §5, §6).
+
+use std::collections::BTreeSet;
+
+use super::at_limit::{Pair, Sample, at_limit};
+use super::level::{CONFIDENCE, Level, Run, Values};
+use super::rules::Rules;
+use super::sla::{Bracket, Rated, SlaLimits};
+use super::statistics::{Estimate, geometric_mean};
+use crate::api::{EvidenceCode, SlaState};
+use crate::prediction::{Point, Prediction};
+
+/// How a variant stands against the SLA.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// It keeps the SLA up to a throughput.
+    Reaches {
+        /// Logarithm of tokens/s/GPU at r = 1, one for each independent replication.
+        logs: Vec<f64>,
+        /// Whether some level keeps the SLA beyond doubt.
+        certain: bool,
+    },
+    /// No level keeps it.
+    Misses {
+        /// Beyond doubt: the lowest level's interval does not contain the limit.
+        certain: bool,
+        /// The lowest level.
+        lowest: u32,
+    },
+    /// Every level keeps it, up to the highest that was tried: how much more it could do is not known.
+    Ceiling {
+        /// The highest level.
+        top: u32,
+        /// Whether some level keeps it beyond doubt.
+        certain: bool,
+    },
+    /// The SLA ends near two levels, but repeated, r is too much alike on both to tell where.
+    Blurred {
+        /// The last level that kept it when the levels were chosen.
+        met: u32,
+        /// The next.
+        missed: u32,
+        /// Whether some level keeps it beyond doubt.
+        certain: bool,
+    },
+    /// A level that decides was rejected or not measured.
+    Insufficient {
+        /// Which one and why, for people.
+        reason: String,
+    },
+}
+
+impl Standing {
+    /// What the runs of a variant say. `failure`: why its sweep did not come to its end, if it did not.
+    pub fn measured(rules: &Rules, levels: &[Level], failure: Option<&str>) -> Self {
+        let rated: Vec<Rated> = levels.iter().filter_map(Level::rated).collect();
+        let bracket = Bracket::of(&rated);
+        let deciding: Vec<&Level> = bracket
+            .deciding_levels()
+            .into_iter()
+            .filter_map(|deciding| levels.iter().find(|level| level.concurrency == deciding))
+            .collect();
+        if let Some(lost) = deciding.iter().find(|level| !level.decides(rules, failure.is_none())) {
+            return Self::Insufficient { reason: why_lost(lost, failure) };
+        }
+        match (bracket, deciding.as_slice()) {
+            (Bracket::NoMiss { top }, _) if failure.is_none() => {
+                Self::Ceiling { top, certain: keeps_up_to(levels, top) }
+            }
+            (Bracket::Between { .. }, [met, missed]) => reaches(levels, met, missed),
+            (Bracket::NoneMeets { lowest }, [level]) => {
+                Self::Misses { certain: level.state() == Some(SlaState::Missed), lowest }
+            }
+            _ => Self::Insufficient { reason: why_nothing(levels, failure) },
+        }
+    }
+
+    /// What the prediction says: its curve where r = 1, or the advertised point where there is no curve. Beyond capacity
+    /// nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there.
+    pub fn predicted(limits: &SlaLimits, prediction: &Prediction) -> Option<Self> {
+        let ratio = |point: &Point| limits.ratio(point.ttft, point.tpot);
+        let Some(curve) = &prediction.curve else {
+            let claim = prediction.claim.as_ref().filter(|claim| ratio(&claim.point) <= 1.0)?;
+            let tokens = claim.point.tokens_per_second_per_gpu.get();
+            return Some(Self::Reaches { logs: vec![tokens.ln()], certain: true });
+        };
+        let at = |concurrency: u32| curve.at(concurrency).point;
+        let Some(met) = (1..=curve.capacity()).rev().find(|concurrency| ratio(&at(*concurrency)) <= 1.0) else {
+            return Some(Self::Misses { certain: true, lowest: 1 });
+        };
+        let sample = |concurrency: u32| {
+            let point = at(concurrency);
+            Sample::new(ratio(&point), point.tokens_per_second_per_gpu.get())
+        };
+        let last = || vec![at(met).tokens_per_second_per_gpu.get().ln()];
+        let logs = if met < curve.capacity() {
+            at_limit(&[Pair { round: 1, below: sample(met)?, above: sample(met.saturating_add(1))? }])
+        } else {
+            None
+        };
+        Some(Self::Reaches { logs: logs.unwrap_or_else(last), certain: true })
+    }
+
+    /// tokens/s/GPU at r = 1.
+    pub fn throughput(&self) -> Option<Estimate> {
+        match self {
+            Self::Reaches { logs, .. } => geometric_mean(logs, CONFIDENCE),
+            _ => None,
+        }
+    }
+
+    /// Why there is no throughput at the SLA, for people.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Reaches { .. } => None,
+            Self::Misses { certain: true, lowest } => {
+                Some(format!("No level keeps the SLA: already {lowest} in flight misses it."))
+            }
+            Self::Misses { certain: false, lowest } => {
+                Some(format!("Marginal: with {lowest} in flight, the lowest level, it cannot be told."))
+            }
+            Self::Ceiling { top, .. } => {
+                Some(format!("CeilingReached: up to {top} in flight no level misses the SLA; more were not tried."))
+            }
+            Self::Blurred { met, missed, .. } => {
+                Some(format!("Marginal: repeated, {met} and {missed} in flight do not tell where the SLA ends."))
+            }
+            Self::Insufficient { reason } => Some(reason.clone()),
+        }
+    }
+}
+
+fn reaches(levels: &[Level], met: &Level, missed: &Level) -> Standing {
+    let is_lowest = levels.first().is_some_and(|level| level.concurrency == met.concurrency);
+    if is_lowest && met.state() == Some(SlaState::Missed) {
+        return Standing::Misses { certain: true, lowest: met.concurrency };
+    }
+    let certain = keeps_up_to(levels, met.concurrency);
+    match at_limit(&pairs(met, missed)) {
+        Some(logs) => Standing::Reaches { logs, certain },
+        None => Standing::Blurred { met: met.concurrency, missed: missed.concurrency, certain },
+    }
+}
+
+/// The repetitions of both levels that count, in order within each round.
+fn pairs(met: &Level, missed: &Level) -> Vec<Pair> {
+    let (below, above) = (met.deciding(), missed.deciding());
+    let rounds: BTreeSet<u32> = below.iter().map(|(run, _)| run.record.step.round).collect();
+    let samples = |runs: &[(&Run, Values)], round: u32| {
+        let of_round = runs.iter().filter(|(run, _)| run.record.step.round == round);
+        of_round.filter_map(|(_, values)| Sample::new(values.ratio, values.tokens)).collect::<Vec<_>>()
+    };
+    let of_round = |round: u32| {
+        let both = samples(&below, round).into_iter().zip(samples(&above, round));
+        both.map(move |(below, above)| Pair { round, below, above }).collect::<Vec<_>>()
+    };
+    rounds.into_iter().flat_map(of_round).collect()
+}
+
+/// Whether some level up to this one keeps the SLA beyond doubt.
+fn keeps_up_to(levels: &[Level], top: u32) -> bool {
+    levels.iter().any(|level| level.concurrency <= top && level.state() == Some(SlaState::Met))
+}
+
+fn why_lost(level: &Level, failure: Option<&str>) -> String {
+    let mut codes: Vec<EvidenceCode> =
+        level.runs.iter().flat_map(|run| &run.findings).filter(|f| f.rejects()).map(|f| f.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
+    let level = format!("the deciding level of {} in flight", level.concurrency);
+    match (codes.as_str(), failure) {
+        ("", Some(failure)) => format!("{level} was not measured to its end: {failure}"),
+        ("", None) => format!("{level} was not measured to its end"),
+        (codes, _) => format!("{level} was rejected ({codes})"),
+    }
+}
+
+fn why_nothing(levels: &[Level], failure: Option<&str>) -> String {
+    match failure {
+        Some(failure) => failure.to_owned(),
+        None if levels.is_empty() => "no level was measured".into(),
+        None => "no level was accepted".into(),
+    }
+}
