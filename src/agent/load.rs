@@ -91,7 +91,9 @@ pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Res
         tracing::info!("everything is measured already");
         return Ok(());
     }
-    session.wait_until_serving().await?;
+    let deadlines = &session.plan.spec.execution.deadlines;
+    // The Job is created together with the server.
+    session.wait_until_serving(seconds(deadlines.schedule_seconds) + seconds(deadlines.ready_seconds)).await?;
     session.mark(&serving_key(load.deployment)).await?;
     loop {
         if session.interruption.is_requested() {
@@ -149,9 +151,7 @@ impl<'a> Session<'a> {
         Ok(progress::next_move(next, &ledger, self.load.deployment))
     }
 
-    async fn wait_until_serving(&self) -> Result<(), LoadError> {
-        let deadlines = &self.plan.spec.execution.deadlines;
-        let deadline = seconds(deadlines.schedule_seconds) + seconds(deadlines.ready_seconds);
+    async fn wait_until_serving(&self, deadline: Duration) -> Result<(), LoadError> {
         tracing::info!("waiting for {} to complete a request", self.load.url);
         Ok(self.unless_interrupted(self.server.wait(deadline)).await??)
     }
@@ -183,7 +183,7 @@ impl<'a> Session<'a> {
     async fn level(&self, step: &Step, start: usize, run: usize) -> Result<(), LoadError> {
         if step.attempt > 1 || start > 1 {
             // Something went wrong here before: the server may not be back yet.
-            self.wait_until_serving().await?;
+            self.wait_until_serving(seconds(self.plan.spec.execution.deadlines.ready_seconds)).await?;
         }
         let started = self.mark(&started_key(step, start)).await?;
         if started.pod_uid != self.load.pod_uid {

@@ -8,6 +8,7 @@ pub mod install;
 pub mod interruption;
 pub mod load;
 pub mod outbox;
+mod output;
 pub mod process;
 pub mod progress;
 pub mod publish;

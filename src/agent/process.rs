@@ -1,28 +1,17 @@
 //! Runs a tool: its own process group, its output into our log, an end by deadline or on request.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::termination::shorten;
+pub(super) use super::output::Output;
 
-/// What is shown of a run's output, in bytes.
-const LONGEST_OUTPUT: usize = 1 << 20;
-/// What is shown of a line, in bytes.
-const LONGEST_LINE: usize = 2048;
-/// Lines kept to say how a tool ended.
-const LAST_LINES: usize = 5;
-/// What is kept of each, in bytes.
-const LAST_LINE: usize = 400;
 /// How long a tool may take to end when the pod is to end: nothing of what it has is used.
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(5);
 /// How long output is still read after the tool is gone: a process that left its group may hold the pipe open.
@@ -63,7 +52,7 @@ pub struct Ended {
     pub stopped: Option<Stopped>,
     /// Exit code or signal; the system's words if it could not be started.
     pub exit: Result<Exit, String>,
-    /// Its last lines, for people.
+    /// What it said of its end, for people.
     pub last_words: String,
 }
 
@@ -153,7 +142,7 @@ async fn kill(child: &mut Child, group: Option<Pid>) -> std::io::Result<ExitStat
 }
 
 /// That nobody is left in the group is no failure.
-fn send(group: Option<Pid>, signal: Signal) {
+pub(super) fn send(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         let _ = kill_process_group(group, signal);
     }
@@ -166,90 +155,10 @@ fn reap_orphans() {
     }
 }
 
-fn exit(status: ExitStatus) -> Exit {
+pub(super) fn exit(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-    }
-}
-
-/// The lines a tool writes.
-#[derive(Clone)]
-struct Output {
-    label: &'static str,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    shown: usize,
-    last: VecDeque<String>,
-}
-
-impl Output {
-    fn new(label: &'static str) -> Self {
-        Self { label, state: Arc::default() }
-    }
-
-    async fn read(self, mut pipe: impl AsyncRead + Unpin) {
-        let mut lines = Lines::default();
-        let mut buffer = [0; 8192];
-        while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
-            lines.feed(&buffer[..length], |line| self.show(line));
-        }
-        lines.finish(|line| self.show(line));
-    }
-
-    fn show(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end();
-        if line.is_empty() {
-            return;
-        }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.len() == LAST_LINES {
-            state.last.pop_front();
-        }
-        state.last.push_back(shorten(line, LAST_LINE).to_owned());
-        if state.shown < LONGEST_OUTPUT {
-            state.shown += line.len();
-            println!("{} | {line}", self.label);
-            if state.shown >= LONGEST_OUTPUT {
-                println!("{} | … more is not shown", self.label);
-            }
-        }
-    }
-
-    fn last_words(&self) -> String {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.last.iter().map(String::as_str).collect::<Vec<_>>().join(" / ")
-    }
-}
-
-/// Cuts a stream into lines, and lines that do not end.
-#[derive(Default)]
-struct Lines {
-    partial: Vec<u8>,
-}
-
-impl Lines {
-    fn feed(&mut self, mut bytes: &[u8], mut line: impl FnMut(&[u8])) {
-        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            self.add(&bytes[..end]);
-            line(&self.partial);
-            self.partial.clear();
-            bytes = &bytes[end + 1..];
-        }
-        self.add(bytes);
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let room = LONGEST_LINE - self.partial.len();
-        self.partial.extend(&bytes[..bytes.len().min(room)]);
-    }
-
-    fn finish(&self, mut line: impl FnMut(&[u8])) {
-        line(&self.partial);
     }
 }
 
@@ -291,7 +200,6 @@ mod tests {
         let ended =
             run(&shell("for i in 1 2 3 4 5 6; do echo line $i; done; echo broken >&2; sleep 0.2"), pending()).await;
         assert!(ended.last_words.contains("broken") && ended.last_words.contains("line 6"), "{}", ended.last_words);
-        assert!(!ended.last_words.contains("line 1"));
     }
 
     #[tokio::test]
@@ -350,17 +258,5 @@ mod tests {
         let script = "if [ -n \"$CARGO_MANIFEST_DIR\" ]; then echo there; else echo gone; fi";
         let ended = run(&Invocation { remove: remove.to_vec(), ..shell(script) }, pending()).await;
         assert_eq!(ended.last_words, expected);
-    }
-
-    #[test]
-    fn lines_are_cut_and_never_grow() {
-        let (mut lines, mut seen) = (Lines::default(), vec![]);
-        let long = vec![b'x'; 3 * LONGEST_LINE];
-        for chunk in [b"a\nb".as_slice(), b"c\rd\n", &long, &long, b"\nend"] {
-            lines.feed(chunk, |line| seen.push(line.to_vec()));
-        }
-        lines.finish(|line| seen.push(line.to_vec()));
-        let expected: [&[u8]; 5] = [b"a", b"bc", b"d", &long[..LONGEST_LINE], b"end"];
-        assert_eq!(seen, expected);
     }
 }

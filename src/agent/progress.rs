@@ -40,8 +40,13 @@ pub enum Move {
 
 /// Decides it for one deployment.
 pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
-    let NextStep::Run(step) = next else { return Move::Finish };
-    if let Some(message) = failing(&ledger.records, deployment) {
+    let failing = failing(&ledger.records, deployment);
+    let NextStep::Run(step) = next else {
+        // A sweep that is over has its records; only if none of them measured anything, the failure is all there is.
+        let measured = ledger.records.iter().any(|record| record.measurement.is_some());
+        return failing.filter(|_| !measured).map_or(Move::Finish, Move::GiveUp);
+    };
+    if let Some(message) = failing {
         return Move::GiveUp(message);
     }
     let key = step.key();
@@ -77,6 +82,7 @@ mod tests {
     use super::*;
     use crate::api::Finding;
     use crate::measurement::record::{Purpose, SCHEMA_VERSION};
+    use crate::measurement::{Facts, Measurement};
 
     fn step(concurrency: u32, attempt: u32) -> Step {
         Step {
@@ -103,6 +109,23 @@ mod tests {
             completion_time: time,
             measurement: None,
             findings: code.map(|code| Finding::new(code, format!("at {second}"))).into_iter().collect(),
+        }
+    }
+
+    fn measurement() -> Measurement {
+        Measurement {
+            tool: "aiperf 0.13.0".into(),
+            concurrency: 9,
+            requests: 30,
+            errors: 0,
+            first_error: None,
+            ttft: None,
+            tpot: None,
+            request_latency: None,
+            output_tokens_per_second: None,
+            requests_per_second: None,
+            good_requests_percent: None,
+            facts: Facts::default(),
         }
     }
 
@@ -133,9 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_the_end_even_after_failures() {
-        let ledger = failures(1, &[Some(EvidenceCode::LoadToolFailed); 3]);
+    fn the_end_is_the_end_unless_nothing_was_measured() {
+        let mut ledger = failures(1, &[Some(EvidenceCode::LoadToolFailed); 3]);
+        assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::GiveUp("at 3".into()));
+        ledger.records.push(LevelRecord { measurement: Some(measurement()), ..record(step(9, 1), 1, 0, None) });
         assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::Finish);
+        assert_eq!(next_move(NextStep::Done, &Ledger::default(), 1), Move::Finish);
     }
 
     #[test]
