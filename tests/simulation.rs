@@ -14,15 +14,18 @@ fn setting(run: f64, repetitions: u32, gain: f64, end: End) -> Setting {
     Setting { noise: Noise { run, deployment: 0.0 }, repetitions, rounds: 1, gain, end }
 }
 
+/// One in twenty is allowed. Of 250 that may be up to 8 % by chance; of all six kinds together it may not.
 #[rstest]
-fn the_same_variant_twice_is_hardly_ever_called_different(
-    #[values(0.01, 0.03)] noise: f64,
-    #[values(3, 5)] repetitions: u32,
-    #[values(End::Random, End::OnALevel, End::Flat)] end: End,
-) {
-    let tally = Tally::of(&setting(noise, repetitions, 1.0, end), COMPARISONS, SEED);
-    // The seed is fixed, so chance cannot fail this; a change of the rules can.
-    assert!(tally.different() <= 0.05, "{tally:?}");
+fn the_same_variant_twice_is_hardly_ever_called_different(#[values(0.01, 0.03)] noise: f64) {
+    let kinds = [3, 5].into_iter().flat_map(|n| [End::Random, End::OnALevel, End::Flat].map(|end| (n, end)));
+    let different = kinds.map(|(repetitions, end)| {
+        let share = Tally::of(&setting(noise, repetitions, 1.0, end), COMPARISONS, SEED).different();
+        assert!(share <= 0.08, "{end:?}, n = {repetitions}: {share}");
+        share
+    });
+    let shares: Vec<f64> = different.collect();
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    assert!(mean <= 0.05, "{shares:?}");
 }
 
 #[test]
