@@ -122,7 +122,7 @@ fn not_the_deployed_shape(row: &Row, shape: &Shape) -> Option<Finding> {
 /// How many replicas of the row's workers are deployed; none when they are not the row's.
 pub fn replicas_deployed(row: &Serving, deployed: &Serving) -> Option<u32> {
     let times = |row: &Workers, deployed: &Workers| {
-        let whole = deployed.replicas % row.replicas.max(1) == 0;
+        let whole = deployed.replicas.is_multiple_of(row.replicas.max(1));
         (row.same_parallelism(deployed) && whole).then(|| deployed.replicas / row.replicas.max(1))
     };
     match (row, deployed) {
