@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use bcmp::api::EvidenceCode;
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
 use bcmp::files::{TreeLimits, read_text_tree};
-use bcmp::prediction::{Files, Limits, Picked, SourceError, Wanted, pick};
+use bcmp::prediction::{Files, Limits, Picked, Shape, SourceError, Wanted, pick, predict_from_output, read_shape};
 use rstest::rstest;
 
 fn fixture(sample: &str) -> PathBuf {
@@ -341,4 +342,58 @@ fn an_unreadable_cell_is_named(#[case] from: &str, #[case] to: &str, #[case] exp
     let broken = Files::from([(path.to_owned(), text.replacen(from, to, 1))]);
     let error = pick(&broken, &wanted(Aggregated, 1)).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
+}
+
+fn deployed(picked: &Picked, gpus: u32) -> Shape {
+    let objects: Vec<serde_json::Value> = serde_saphyr::from_multiple(picked.manifests.as_deref().unwrap()).unwrap();
+    read_shape(&objects, gpus, None).unwrap()
+}
+
+/// Everything pinned to the baseline's shape: the rows beside the best are the baseline's curve.
+#[test]
+fn the_rows_of_a_pinned_experiment_are_its_curve() {
+    let limits = Limits { ttft: 1e5, tpot: 1e3 };
+    let picked = pick(&files("0.12.0-exp-baseline-tp1x8"), &Wanted { limits, ..wanted(Aggregated, 1) }).unwrap();
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    let curve = prediction.curve.unwrap();
+    assert_eq!(curve.capacity(), 448);
+    // Rows that work on two prompts a step are left out: the engine's limit does not allow it.
+    let points: Vec<u32> = curve.points().iter().map(|point| point.in_flight).collect();
+    assert_eq!(points, [1, 3, 4, 5, 16, 20, 24, 28, 32, 40, 48, 56]);
+    let level = curve.at(24).point;
+    assert_eq!((level.ttft.get(), level.tpot.get()), (759.882, 20.693));
+    assert_eq!(prediction.findings, []);
+}
+
+#[test]
+fn the_guide_s_row_is_claimed_but_not_deployed() {
+    let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    assert_eq!(prediction.claim.as_ref().unwrap().concurrency, 12);
+    let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [EvidenceCode::RowNotDeployable]);
+    let origin = prediction.origin.unwrap();
+    assert_eq!(origin.database_version.as_deref(), Some("1.3.0rc20"));
+}
+
+/// Up to 0.4 manifests hold one replica of the row, whatever the GPUs: the claim is for what is deployed.
+#[rstest]
+#[case("0.4.0", 1, 10)]
+#[case("0.12.0-default", 2, 2)]
+fn a_claim_is_for_the_replicas_that_are_deployed(#[case] sample: &str, #[case] rank: usize, #[case] concurrency: u32) {
+    let picked = pick(&files(sample), &wanted(Aggregated, rank)).unwrap();
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    assert_eq!(prediction.claim.unwrap().concurrency, concurrency);
+    let without_manifests = predict_from_output(&picked, None, 8).claim.unwrap();
+    assert_eq!(without_manifests.concurrency, picked.row.in_flight * 2);
+}
+
+/// The oldest versions assume FP8 for the model's name, whatever checkpoint is deployed.
+#[test]
+fn a_type_that_is_known_to_differ_is_told() {
+    let picked = pick(&files("0.4.0"), &wanted(Aggregated, 1)).unwrap();
+    let shape = Shape { weights: Some("bfloat16".into()), ..deployed(&picked, 4) };
+    let prediction = predict_from_output(&picked, Some(&shape), 8);
+    let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [EvidenceCode::RowNotDeployable, EvidenceCode::QuantizationMismatch]);
 }

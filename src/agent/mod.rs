@@ -4,6 +4,7 @@ pub mod aiperf;
 pub mod artifacts;
 mod causes;
 pub mod directory;
+pub mod generate;
 pub mod install;
 pub mod interruption;
 pub mod load;

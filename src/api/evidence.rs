@@ -106,6 +106,8 @@ codes! {
     ClaimedPointNotMeasured => Warn,
     /// The predictor has no template for the runtime version; the nearest was used.
     RuntimeVersionUnsupported => Warn,
+    /// Nothing is predicted for what is deployed.
+    NotPredicted => Warn,
 }
 
 impl std::fmt::Display for EvidenceCode {

@@ -196,6 +196,11 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
             "Flags and engine files change between versions: the server may refuse or ignore a setting the prediction relies on.",
             "Compare the generated engine file with the runtime's documentation, or set runtime.version to a supported one.",
         ),
+        EvidenceCode::NotPredicted => (
+            "Nothing is predicted for what is deployed.",
+            "Its settings cannot be read from the manifests, or the predictor knows no such model, GPU or engine. It is measured all the same.",
+            "Give the variant's shape what the manifests do not tell, or use a model and system the predictor knows.",
+        ),
     }
 }
 

@@ -124,6 +124,23 @@ impl Curve {
         self.points.last().map_or(0, |last| last.in_flight.saturating_mul(self.replicas))
     }
 
+    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none.
+    pub fn clipped(self, in_flight: u32) -> Option<Self> {
+        let held = self.points.last().is_some_and(|last| last.in_flight <= in_flight);
+        if held {
+            return Some(self);
+        }
+        let end = self.replica(in_flight);
+        let last = CurvePoint {
+            in_flight,
+            ttft: Milliseconds::new(end.ttft).ok()?,
+            tpot: Milliseconds::new(end.tpot).ok()?,
+            request_rate: RequestsPerSecond::new(end.request_rate).ok()?,
+        };
+        let below = self.points.into_iter().filter(|point| point.in_flight < in_flight);
+        Self::new(below.chain([last]).collect(), self.replicas, self.gpus, self.output_tokens).ok()
+    }
+
     /// The prediction with `concurrency` requests in flight over the whole deployment; 0 is read as 1.
     ///
     /// Requests are spread as evenly as whole numbers allow: of c = qR + r, r replicas hold q + 1 and the others q.
@@ -323,6 +340,24 @@ mod tests {
         let rate = 8.0 * 623.9 / 499.0;
         assert!(close(beyond.point.ttft.get() - full.point.ttft.get(), 44.0 / rate * 1000.0));
         assert!(beyond.beyond_operating_point && !full.beyond_operating_point);
+    }
+
+    #[rstest]
+    #[case(5, 40)]
+    #[case(7, 56)]
+    #[case(1, 8)]
+    #[case(99, 256)]
+    fn a_smaller_engine_ends_the_curve(#[case] in_flight: u32, #[case] capacity: u32) {
+        let clipped = baseline().clipped(in_flight).unwrap();
+        assert_eq!(clipped.capacity(), capacity);
+        let (clipped, whole) = (clipped.at(capacity), baseline().at(capacity));
+        assert!(close(clipped.point.tpot.get(), whole.point.tpot.get()));
+        assert!(close(clipped.point.ttft.get(), whole.point.ttft.get()));
+    }
+
+    #[test]
+    fn an_engine_that_holds_nothing_has_no_curve() {
+        assert_eq!(baseline().clipped(0), None);
     }
 
     #[test]

@@ -6,13 +6,15 @@ pub mod aiconfigurator;
 pub mod checks;
 pub mod configurations;
 pub mod curve;
+pub mod offline;
 pub mod row;
 pub mod shape;
 pub mod source;
 
 pub use curve::{Curve, CurveError, CurvePoint, PredictedLevel};
+pub use offline::predict_from_output;
 pub use row::{Limits, Row};
-pub use shape::{ShapeError, hinted_shape, read_shape};
+pub use shape::{ShapeError, hinted_shape, read_backend, read_shape};
 pub use source::{Files, Picked, SourceError, Wanted, pick};
 
 use serde::{Deserialize, Serialize};

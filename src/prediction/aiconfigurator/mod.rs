@@ -12,7 +12,7 @@ mod layout;
 mod table;
 
 use layout::{Experiment, Run};
-pub use table::{RankedRow, read_table};
+pub use table::{RankedRow, read_estimate, read_table};
 
 use super::source::{NoFeasibleConfiguration, mode_word};
 use super::source::{Picked, Source, SourceError, Wanted};

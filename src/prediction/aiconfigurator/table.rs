@@ -1,6 +1,7 @@
 //! AIConfigurator's CSV files. Columns come and go between versions: they are looked up by name, never by place.
 
 use csv::StringRecord;
+use serde_json::{Map, Value};
 
 use super::super::source::SourceError;
 use super::super::{Row, Serving, Workers};
@@ -32,6 +33,19 @@ pub fn read_table(file: &str, text: &str) -> Result<Vec<RankedRow>, SourceError>
         rows.push(line.ranked_row().map_err(unreadable)?);
     }
     Ok(rows)
+}
+
+/// The row of an estimate of the tool's Python API, which has the columns of its tables.
+pub fn read_estimate(columns: &Map<String, Value>) -> Result<Row, SourceError> {
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let header: StringRecord = columns.keys().map(String::as_str).collect();
+    let record: StringRecord = columns.values().map(cell).collect();
+    let row = Line { header: &header, record: &record }.ranked_row();
+    row.map(|ranked| ranked.row).map_err(|problem| SourceError::Unreadable { file: "an estimate".into(), problem })
 }
 
 struct Line<'a> {

@@ -228,7 +228,7 @@ fn database_version_mismatch(versions: &Versions<'_>) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "the performance database was measured with engine version {database}, the image carries {engine}: \
+        "the performance database was measured with engine version {database}, the runtime's is {engine}: \
          set predictor.databaseVersion to a version nearer to it where there is one"
     );
     Some(Finding::new(EvidenceCode::DatabaseVersionMismatch, message))

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::ShapeError;
 use super::component::{Component, Role};
 use super::script::Script;
+use crate::api::Backend;
 
 /// Key of TensorRT-LLM's settings that must be known.
 const TENSOR_PARALLEL: &str = "/tensor_parallel_size";
@@ -59,6 +60,7 @@ pub(super) struct Readings {
 /// An engine, and what its own flags say it does.
 #[derive(Debug)]
 pub(super) struct Engine {
+    pub backend: Backend,
     pub role: Option<Role>,
     pub readings: Readings,
 }
@@ -72,16 +74,16 @@ impl Engine {
             let program = |word: &String| word.rsplit('/').next() == Some(tool);
             script.words.iter().zip(script.words.iter().skip(1)).any(|(a, b)| program(a) && b == verb)
         };
-        let readings = if starts(&["dynamo.trtllm", "trtllm-serve"]) {
-            tensorrt_llm(component, &script)?
+        let (backend, readings) = if starts(&["dynamo.trtllm", "trtllm-serve"]) {
+            (Backend::Trtllm, tensorrt_llm(component, &script)?)
         } else if starts(&["dynamo.vllm", "vllm.entrypoints.openai.api_server"]) || after("vllm", "serve") {
-            vllm(&script)
+            (Backend::Vllm, vllm(&script))
         } else if starts(&["dynamo.sglang", "sglang.launch_server"]) || after("sglang", "serve") {
-            sglang(&script)
+            (Backend::Sglang, sglang(&script))
         } else {
             return Ok(None);
         };
-        Ok(Some(Self { role: role(&script), readings }))
+        Ok(Some(Self { backend, role: role(&script), readings }))
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use self::component::{Component, Role};
 use self::engine::{Engine, Readings, Setting};
 use super::{Serving, Shape, Workers};
-use crate::api::ShapeHint;
+use crate::api::{Backend, ShapeHint};
 
 /// Why the shape cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +79,12 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
         kv_cache: first(|readings| &readings.kv_cache, &hint.kv_cache),
         image: engines.iter().find_map(|(component, _)| component.image.clone()),
     })
+}
+
+/// The inference engine the objects start, where it is one we know.
+pub fn read_backend(objects: &[Value]) -> Option<Backend> {
+    let components = component::components(objects).ok()?;
+    components.iter().find_map(|component| Engine::of(component).ok()?.map(|engine| engine.backend))
 }
 
 /// The shape of something that is only known by a hint, such as an endpoint: needs its tensor parallelism.

@@ -125,6 +125,15 @@ fn engines_tell_their_settings(#[case] command: Value, #[case] expected: Workers
     assert_eq!(shape.image.as_deref(), Some("registry.example/vllm:1"));
 }
 
+#[rstest]
+#[case(json!(["python3", "-m", "dynamo.trtllm", "--extra-engine-args", "/not/there.yaml"]), Some(Backend::Trtllm))]
+#[case(json!(["/usr/bin/vllm", "serve", "m"]), Some(Backend::Vllm))]
+#[case(json!(["bash", "-c", "exec python3 -m dynamo.sglang \"${args[@]}\""]), Some(Backend::Sglang))]
+#[case(json!(["python3", "-m", "dynamo.frontend"]), None)]
+fn the_engine_is_told_by_its_command(#[case] command: Value, #[case] expected: Option<Backend>) {
+    assert_eq!(read_backend(&beta(json!([worker("worker", command)]))), expected);
+}
+
 #[test]
 fn a_deployment_is_read_and_its_helpers_are_not() {
     let objects = [json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {

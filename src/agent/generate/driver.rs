@@ -1,0 +1,212 @@
+//! The predictor's driver as a process: started once, asked one question after the other.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, timeout_at};
+
+use super::protocol::Request;
+use crate::agent::output::Output;
+use crate::agent::process::{exit, send};
+
+/// The driver's source; it is handed to the interpreter and lies nowhere.
+const SOURCE: &str = include_str!("driver.py");
+/// Longest answer, in bytes.
+const LONGEST_ANSWER: u64 = 64 << 20;
+/// How long the driver may take to end once nothing more is asked.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How to start the predictor.
+#[derive(Clone, Debug)]
+pub struct DriverCommand {
+    /// Python interpreter that finds the tool.
+    pub python: PathBuf,
+    /// Directory for all that the tool writes; the tool accepts only some places, such as below its home or `/tmp`.
+    pub work: PathBuf,
+    /// How long everything may take together.
+    pub deadline: Duration,
+}
+
+/// Why a question got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// The interpreter cannot be started.
+    #[error("the predictor cannot be started: {0}")]
+    NotStarted(String),
+    /// The tool does not do what it is asked: its own words.
+    #[error("the predictor says: {0}")]
+    Said(String),
+    /// The process ended.
+    #[error("the predictor {how}; its last words: {last_words}")]
+    Ended {
+        /// Exit code or signal.
+        how: String,
+        /// Its last lines.
+        last_words: String,
+    },
+    /// It takes too long.
+    #[error("the predictor did not answer within {} s; its last words: {last_words}", .limit.as_secs())]
+    Deadline {
+        /// The limit.
+        limit: Duration,
+        /// Its last lines.
+        last_words: String,
+    },
+    /// What came is no answer.
+    #[error("the predictor's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl DriverError {
+    /// Whether the tool said so itself: asking again would give the same answer.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Said(_))
+    }
+}
+
+/// Somebody who answers questions about predictions.
+pub(super) trait Predictor {
+    /// The `result` of an answer.
+    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError>;
+}
+
+/// Asks, and reads the answer as what it should be.
+pub(super) async fn ask<T: DeserializeOwned>(
+    predictor: &mut impl Predictor,
+    request: &Request,
+) -> Result<T, DriverError> {
+    let answer = predictor.ask(request).await?;
+    serde_json::from_value(answer).map_err(|error| DriverError::Unreadable(error.to_string()))
+}
+
+/// The running driver.
+pub(super) struct Driver {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    output: Output,
+    limit: Duration,
+    until: Instant,
+    asked: u64,
+}
+
+impl Driver {
+    /// Starts the driver in its own process group.
+    pub(super) fn start(command: &DriverCommand) -> Result<Self, DriverError> {
+        Self::start_source(command, SOURCE)
+    }
+
+    fn start_source(command: &DriverCommand, source: &str) -> Result<Self, DriverError> {
+        let failed =
+            |path: &Path, error: &std::io::Error| DriverError::NotStarted(format!("{}: {error}", path.display()));
+        let mut child = Command::new(&command.python)
+            .args(["-c", source])
+            .arg(&command.work)
+            .current_dir(&command.work)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(&command.python, &error))?;
+        let output = Output::new("predictor");
+        if let Some(pipe) = child.stderr.take() {
+            tokio::spawn(output.clone().read(pipe));
+        }
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (questions, answers) = pipes.ok_or_else(|| DriverError::NotStarted("it has no pipes".into()))?;
+        let answers = BufReader::new(answers);
+        let until = Instant::now() + command.deadline;
+        Ok(Self { child, questions, answers, output, limit: command.deadline, until, asked: 0 })
+    }
+
+    /// Lets the driver end; what it started goes with it.
+    pub(super) async fn end(self) {
+        let Self { mut child, questions, answers, .. } = self;
+        drop((questions, answers));
+        let group = group(&child);
+        if timeout_at(Instant::now() + GRACE, child.wait()).await.is_err() {
+            send(group, Signal::KILL);
+            let _ = child.wait().await;
+        }
+        send(group, Signal::KILL);
+    }
+
+    async fn exchange(&mut self, line: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.questions.write_all(line).await?;
+        self.questions.flush().await?;
+        let mut answer = vec![];
+        (&mut self.answers).take(LONGEST_ANSWER).read_until(b'\n', &mut answer).await?;
+        Ok(answer)
+    }
+
+    /// What there is to say when no answer came.
+    async fn without_answer(&mut self) -> DriverError {
+        let left = timeout_at(Instant::now() + GRACE, self.child.wait()).await;
+        let how = match left {
+            Ok(Ok(status)) => exit(status).to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "closed its output".to_owned(),
+        };
+        DriverError::Ended { how, last_words: self.output.last_words() }
+    }
+}
+
+fn group(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    id: Value,
+    #[serde(default)]
+    result: Option<Value>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+impl Predictor for Driver {
+    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError> {
+        self.asked += 1;
+        let id = self.asked;
+        let mut question = json!(request);
+        if let Some(fields) = question.as_object_mut() {
+            fields.insert("id".into(), json!(id));
+        }
+        let line = format!("{question}\n");
+        let until = self.until;
+        let Ok(answered) = timeout_at(until, self.exchange(line.as_bytes())).await else {
+            send(group(&self.child), Signal::KILL);
+            return Err(DriverError::Deadline { limit: self.limit, last_words: self.output.last_words() });
+        };
+        let answer = match answered {
+            Ok(answer) if answer.ends_with(b"\n") => answer,
+            Ok(answer) if answer.len() as u64 == LONGEST_ANSWER => {
+                return Err(DriverError::Unreadable(format!("it has more than {LONGEST_ANSWER} bytes")));
+            }
+            _ => return Err(self.without_answer().await),
+        };
+        let answer: Answer =
+            serde_json::from_slice(&answer).map_err(|error| DriverError::Unreadable(error.to_string()))?;
+        match answer {
+            Answer { id: answered, .. } if answered != json!(id) => {
+                Err(DriverError::Unreadable(format!("it is to question {answered}, asked was {id}")))
+            }
+            Answer { error: Some(words), .. } => Err(DriverError::Said(words)),
+            Answer { result: Some(result), .. } => Ok(result),
+            _ => Err(DriverError::Unreadable("it has neither result nor error".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

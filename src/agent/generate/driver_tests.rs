@@ -1,0 +1,107 @@
+//! The process behind the conversation, with a shell in the place of the interpreter.
+
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::PermissionsExt;
+
+use rstest::rstest;
+use tempfile::TempDir;
+
+use super::*;
+use crate::agent::generate::protocol::About;
+
+/// An "interpreter" that runs a shell script instead of the driver.
+struct Fake {
+    directory: TempDir,
+    deadline: Duration,
+}
+
+impl Fake {
+    fn new(script: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("python");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { directory, deadline: Duration::from_secs(60) }
+    }
+
+    fn command(&self) -> DriverCommand {
+        let path = self.directory.path();
+        DriverCommand { python: path.join("python"), work: path.into(), deadline: self.deadline }
+    }
+}
+
+fn question() -> Request {
+    Request::Versions(About { system: "s".into(), backend: "trtllm" })
+}
+
+async fn answer(fake: &Fake) -> Result<Value, DriverError> {
+    let mut driver = Driver::start(&fake.command()).unwrap();
+    let answer = driver.ask(&question()).await;
+    driver.end().await;
+    answer
+}
+
+#[tokio::test]
+async fn a_conversation() {
+    let script = r#"echo chatter >&2
+while read -r line; do
+  id=$(echo "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+  case "$line" in *'"operation":"versions"'*'"system":"s"'*) echo "{\"id\":$id,\"result\":{\"n\":$id}}";; esac
+done"#;
+    let fake = Fake::new(script);
+    let mut driver = Driver::start(&fake.command()).unwrap();
+    assert_eq!(driver.ask(&question()).await, Ok(json!({"n": 1})));
+    assert_eq!(driver.ask(&question()).await, Ok(json!({"n": 2})));
+    driver.end().await;
+}
+
+#[tokio::test]
+async fn the_interpreter_gets_the_source_and_the_directory() {
+    let fake = Fake::new(r#"read -r _; printf '{"id":1,"result":["%s","%s","%s"]}\n' "$1" "$3" "$(pwd)""#);
+    let path = fake.directory.path().display().to_string();
+    assert_eq!(answer(&fake).await, Ok(json!(["-c", path, path])));
+}
+
+#[rstest]
+#[case::said(r#"read -r _; echo '{"id":1,"error":"no such system"}'"#, "the predictor says: no such system")]
+#[case::crash(
+    "read -r _; echo Traceback >&2; echo 'MemoryError: all gone' >&2; exit 1",
+    "the predictor ended with exit code 1; its last words: MemoryError: all gone"
+)]
+#[case::killed("read -r _; kill -KILL $$", "was killed (SIGKILL; out of memory, perhaps)")]
+#[case::ended_at_once("exit 0", "the predictor ended with exit code 0")]
+#[case::no_json("read -r _; echo hello", "the predictor's answer cannot be read: expected value")]
+#[case::other_question(r#"read -r _; echo '{"id":7,"result":1}'"#, "it is to question 7, asked was 1")]
+#[case::nothing(r#"read -r _; echo '{"id":1}'"#, "it has neither result nor error")]
+#[tokio::test]
+async fn what_goes_wrong_is_told(#[case] script: &str, #[case] expected: &str) {
+    let error = answer(&Fake::new(script)).await.unwrap_err();
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(error.is_answer(), expected.starts_with("the predictor says"));
+}
+
+#[tokio::test]
+async fn at_the_deadline_the_whole_group_is_ended() {
+    let script = "echo thinking >&2; sleep 60 & echo $! > child; wait";
+    let fake = Fake { deadline: Duration::from_millis(500), ..Fake::new(script) };
+    let error = answer(&fake).await.unwrap_err();
+    assert!(matches!(&error, DriverError::Deadline { last_words, .. } if last_words == "thinking"), "{error:?}");
+    let child = std::fs::read_to_string(fake.directory.path().join("child")).unwrap();
+    let stat = Path::new("/proc").join(child.trim()).join("stat");
+    for _ in 0..500 {
+        if !std::fs::read_to_string(&stat).is_ok_and(|status| !status.contains(") Z ")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!stat.exists(), "it still runs after 5 s");
+}
+
+#[tokio::test]
+async fn a_missing_interpreter_is_named() {
+    let fake = Fake::new("");
+    let command = DriverCommand { python: "/nowhere/python3".into(), ..fake.command() };
+    let error = Driver::start(&command).err().unwrap();
+    assert!(error.to_string().starts_with("the predictor cannot be started: /nowhere/python3: "), "{error}");
+}

@@ -1,0 +1,440 @@
+//! Generation against recorded answers of the real driver; the same cases run against the real tool where it is given.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
+use crate::engine::plan::{Identity, Images};
+use crate::prediction::configurations::Ready;
+use crate::prediction::{PredictedLevel, Serving};
+
+/// Python that has the tool; without it the test of the real tool only says that it did not run.
+const PYTHON: &str = "BCMP_TEST_AIC_PYTHON";
+/// Set: the real tool's answers become the recorded ones.
+const RECORD: &str = "BCMP_TEST_AIC_RECORD";
+
+const GUIDE: &str = "
+model: {name: Qwen/Qwen3-32B, path: /workspace/model_hub/qwen3-32b, cache: {claimName: model-cache, mountPath: /workspace/model_hub}}
+hardware: {system: h200_sxm, gpusPerVariant: 8}
+workload: {inputTokens: 4000, outputTokens: 500}
+sla: {ttftMilliseconds: 500, tpotMilliseconds: 7}
+runtime: {image: 'nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:0.5.0'}
+";
+
+/// The comparisons that are recorded.
+fn spec(case: &str) -> BenchmarkComparisonSpec {
+    let mut spec: Value = serde_saphyr::from_str(GUIDE).unwrap();
+    let mut set = |pointer: &str, value: Value| {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        spec.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(key.into(), value);
+    };
+    let two = |baseline: Value, candidate: Value| {
+        json!([{"name": "baseline", "role": "Baseline", "source": baseline},
+               {"name": "optimized", "role": "Candidate", "source": candidate}])
+    };
+    let recommended =
+        |mode: &str, rank: i32| json!({"type": "Recommended", "recommended": {"servingMode": mode, "rank": rank}});
+    match case {
+        "guide" => {}
+        "current" => set("/runtime/image", json!("nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:1.3.0")),
+        "tpot" => set("/sla/tpotMilliseconds", json!(4)),
+        "ttft" => set("/sla/ttftMilliseconds", json!("1.5")),
+        "system" => set("/hardware/system", json!("h999")),
+        "model" => set("/model/name", json!("nobody/nothing")),
+        "rank" => set("/variants", two(json!({"type": "Naive"}), recommended("Aggregated", 3))),
+        "disaggregated" => {
+            set("/sla/tpotMilliseconds", json!("20"));
+            set("/runtime/version", json!("1.3.0"));
+            set("/variants", two(recommended("Aggregated", 1), recommended("Disaggregated", 1)));
+        }
+        "manifests" => {
+            let manifests = |source: &str| json!({"type": "Manifests", "manifests": {"inline": source}});
+            set("/variants", two(manifests(VLLM), manifests(UNREADABLE)));
+        }
+        "small" => {
+            set("/model/name", json!("deepseek-ai/DeepSeek-V3"));
+            set("/hardware/gpusPerVariant", json!(2));
+        }
+        other => panic!("no case {other}"),
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+const VLLM: &str = r#"
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata: {name: mine}
+spec:
+  components:
+  - {name: Frontend, type: frontend, podTemplate: {spec: {containers: [{name: main, image: 'nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0'}]}}}
+  - name: Worker
+    type: worker
+    replicas: 2
+    podTemplate:
+      spec:
+        containers:
+        - name: main
+          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+          command: [python3, -m, dynamo.vllm]
+          args: [--model, Qwen/Qwen3-32B, --tensor-parallel-size, '4', --max-num-seqs, '256', --max-num-batched-tokens, '8192']
+          resources: {limits: {nvidia.com/gpu: 4}}
+"#;
+
+const UNREADABLE: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: mine}
+spec:
+  selector: {matchLabels: {app: mine}}
+  template:
+    metadata: {labels: {app: mine}}
+    spec:
+      containers:
+      - {name: server, image: 'registry.example/server:1', command: [/start.sh], ports: [{containerPort: 8000}], resources: {limits: {nvidia.com/gpu: 8}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: mine}
+spec: {selector: {app: mine}, ports: [{port: 8000}]}
+"#;
+
+fn plan(case: &str) -> Plan {
+    Plan {
+        schema_version: 1,
+        comparison: Identity { namespace: "team".into(), name: "qwen3".into(), uid: "u".into() },
+        run: 1,
+        inputs_hash: "h".into(),
+        spec: spec(case),
+        images: Images { agent: "a".into(), predictor: "p".into(), load: "l".into() },
+        manifests: Default::default(),
+    }
+}
+
+fn recording(case: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/aiconfigurator/driver");
+    directory.join(format!("{case}.jsonl"))
+}
+
+/// Gives the answers the driver gave to the same questions.
+struct Recorded {
+    case: String,
+    answers: Vec<Value>,
+}
+
+impl Recorded {
+    fn new(case: &str) -> Self {
+        let text = std::fs::read_to_string(recording(case)).unwrap();
+        let answers = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Self { case: case.into(), answers }
+    }
+}
+
+impl Predictor for Recorded {
+    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError> {
+        let question = json!(request);
+        let known = self.answers.iter().find(|answer| answer["question"] == question);
+        let answer = known.unwrap_or_else(|| panic!("{} has no answer to {question}", self.case));
+        match answer["error"].as_str() {
+            Some(words) => Err(DriverError::Said(words.into())),
+            None => Ok(answer["result"].clone()),
+        }
+    }
+}
+
+async fn outcomes(case: &str) -> Vec<GenerationOutcome> {
+    let configurations = generate(&plan(case), &mut Recorded::new(case), Some("aiperf 0.13.0".into())).await.unwrap();
+    assert_eq!(configurations.load_tool.as_deref(), Some("aiperf 0.13.0"));
+    let names: Vec<_> = configurations.variants.iter().map(|variant| variant.variant.as_str()).collect();
+    assert_eq!(names, ["baseline", "optimized"]);
+    configurations.variants.into_iter().map(|variant| variant.outcome).collect()
+}
+
+async fn ready(case: &str) -> [Ready; 2] {
+    let outcomes = outcomes(case).await.into_iter();
+    let ready = outcomes.map(|outcome| match outcome {
+        GenerationOutcome::Ready(ready) => *ready,
+        refused @ GenerationOutcome::Refused { .. } => panic!("{refused:?}"),
+    });
+    ready.collect::<Vec<_>>().try_into().unwrap()
+}
+
+async fn refused(case: &str, variant: usize) -> (String, String) {
+    match outcomes(case).await.swap_remove(variant) {
+        GenerationOutcome::Refused { reason, message } => (reason, message),
+        ready @ GenerationOutcome::Ready(_) => panic!("{ready:?}"),
+    }
+}
+
+fn codes(ready: &Ready) -> Vec<EvidenceCode> {
+    ready.prediction.findings.iter().map(|finding| finding.code).collect()
+}
+
+fn at(ready: &Ready, concurrency: u32) -> PredictedLevel {
+    ready.prediction.curve.as_ref().unwrap().at(concurrency)
+}
+
+fn rounded(level: PredictedLevel) -> (f64, f64) {
+    let round = |number: f64| (number * 1000.0).round() / 1000.0;
+    (round(level.point.ttft.get()), round(level.point.tpot.get()))
+}
+
+#[rstest]
+#[case("guide")]
+#[case("current")]
+#[tokio::test]
+async fn the_guide_s_claim_and_the_estimate_of_what_is_deployed(#[case] case: &str) {
+    let [_, optimized] = ready(case).await;
+    let claim = optimized.prediction.claim.as_ref().unwrap();
+    let advertised = claim.advertised();
+    assert_eq!(claim.concurrency, 12);
+    assert_eq!(advertised.tokens_per_second_per_gpu.get(), 199.644);
+    assert_eq!((advertised.ttft.get(), advertised.tpot.get()), (347.435, 6.568));
+    let shape = optimized.shape.as_ref().unwrap();
+    assert_eq!(shape.serving.describe(), "TP8");
+    assert_eq!((shape.weights.as_deref(), shape.kv_cache.as_deref()), (Some("bfloat16"), Some("bfloat16")));
+
+    let deployed = at(&optimized, 12);
+    assert_eq!(rounded(deployed), (216.178, 7.123));
+    assert!(!deployed.beyond_operating_point && at(&optimized, 13).beyond_operating_point);
+    let row = optimized.prediction.findings.iter().find(|f| f.code == EvidenceCode::RowNotDeployable).unwrap();
+    assert!(row.message.contains("needs 8010 tokens in a step, the deployed engine allows max_num_tokens 4512"));
+}
+
+#[rstest]
+#[case("guide")]
+#[case("current")]
+#[tokio::test]
+async fn the_naive_baseline_is_eight_small_engines(#[case] case: &str) {
+    let [baseline, _] = ready(case).await;
+    let shape = baseline.shape.as_ref().unwrap();
+    let Serving::Aggregated { workers } = &shape.serving else { panic!("{shape:?}") };
+    assert_eq!((shape.serving.describe().as_str(), shape.gpus), ("8 × TP1", 8));
+    assert_eq!(workers.max_batch_size, Some(128));
+    assert_eq!(baseline.prediction.claim, None);
+
+    let curve = baseline.prediction.curve.as_ref().unwrap();
+    assert_eq!(curve.capacity(), 8 * 52, "the KV cache of one GPU holds 52 requests, not 128");
+    assert_eq!(rounded(at(&baseline, 1)), (718.855, 18.769));
+    let tokens = at(&baseline, 10).point.tokens_per_second_per_gpu.get() * 8.0;
+    assert_eq!(tokens.round(), 501.0);
+}
+
+/// Between the estimates of the grid a power law is as good as an estimate: the tool's own figures for all the levels
+/// of the guide's ladder that fit are met within one percent.
+#[rstest]
+#[case(7, 840.982, 24.936)]
+#[case(13, 960.505, 30.595)]
+#[case(32, 1344.542, 49.141)]
+#[case(40, 1510.841, 57.453)]
+#[case(48, 1580.687, 65.665)]
+#[tokio::test]
+async fn the_curve_meets_the_tool_s_own_estimates(#[case] in_flight: u32, #[case] ttft: f64, #[case] tpot: f64) {
+    let [baseline, _] = ready("guide").await;
+    let point = at(&baseline, 8 * in_flight).point;
+    assert!((point.ttft.get() / ttft - 1.0).abs() < 0.01, "{} for {ttft}", point.ttft.get());
+    assert!((point.tpot.get() / tpot - 1.0).abs() < 0.01, "{} for {tpot}", point.tpot.get());
+}
+
+#[tokio::test]
+async fn an_old_runtime_gets_the_nearest_templates_and_it_is_said() {
+    let [baseline, optimized] = ready("guide").await;
+    for ready in [&baseline, &optimized] {
+        let finding = ready.prediction.findings.first().unwrap();
+        assert_eq!(finding.code, EvidenceCode::RuntimeVersionUnsupported);
+        assert!(finding.message.contains("0.6.0") && finding.message.contains("0.5.0"), "{}", finding.message);
+        assert!(codes(ready).contains(&EvidenceCode::DatabaseVersionMismatch));
+        let text = serde_json::to_string(&ready.objects).unwrap();
+        assert!(text.contains("build_config:") && text.contains("tensorrtllm-runtime:0.5.0"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_current_runtime_is_predicted_without_reserve_but_for_the_row() {
+    let [baseline, optimized] = ready("current").await;
+    assert_eq!(codes(&baseline), []);
+    assert_eq!(codes(&optimized), [EvidenceCode::RowNotDeployable]);
+    let text = serde_json::to_string(&optimized.objects).unwrap();
+    assert!(!text.contains("build_config:") && text.contains("tensorrtllm-runtime:1.3.0"), "{text}");
+}
+
+#[tokio::test]
+async fn the_server_loads_the_weights_from_their_path_and_answers_to_the_name() {
+    for ready in ready("current").await {
+        let text = serde_json::to_string(&ready.objects).unwrap();
+        assert!(text.contains(r#"--model-path \"/workspace/model_hub/qwen3-32b\""#), "{text}");
+        assert!(text.contains(r#"--served-model-name \"Qwen/Qwen3-32B\""#), "{text}");
+        assert!(text.contains("model-cache") && !text.contains("hf-token-secret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_predicted_says_where_it_comes_from() {
+    let [_, optimized] = ready("current").await;
+    let origin = optimized.prediction.origin.unwrap();
+    assert_eq!(origin.tool, "aiconfigurator 0.12.0");
+    assert_eq!(origin.database_version.as_deref(), Some("1.3.0rc20"));
+    assert_eq!((origin.weights.as_deref(), origin.kv_cache.as_deref()), (Some("bfloat16"), Some("bfloat16")));
+}
+
+/// Strict TTFT leaves nothing, strict TPOT an empty file: either way the nearest is told.
+#[rstest]
+#[case(
+    "tpot",
+    "keeps TTFT ≤ 500 ms and TPOT ≤ 4 ms; the nearest, TP8, 3 in flight: TTFT 175.7 ms, TPOT 5.20 ms, misses TPOT by 30 %: relax spec.sla"
+)]
+#[case(
+    "ttft",
+    "keeps TTFT ≤ 1.5 ms and TPOT ≤ 7 ms; the nearest, TP8, 3 in flight: TTFT 175.7 ms, TPOT 5.20 ms, misses TTFT by 11612 %: relax spec.sla"
+)]
+#[tokio::test]
+async fn no_feasible_configuration_is_a_result(#[case] case: &str, #[case] expected: &str) {
+    let (reason, message) = refused(case, 1).await;
+    assert_eq!(reason, "NoFeasibleConfiguration");
+    assert!(message.contains(expected), "{message}");
+    assert!(matches!(outcomes(case).await[0], GenerationOutcome::Ready(_)), "the baseline needs no SLA");
+}
+
+#[rstest]
+#[case::system("system", 0, "SystemUnknown", "knows no system h999: hardware.system must be one of a100_pcie")]
+#[case::system("system", 1, "SystemUnknown", "knows no system h999: hardware.system must be one of a100_pcie")]
+#[case::model("model", 0, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
+#[case::model("model", 1, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
+#[case::rank("rank", 1, "RankNotAvailable", "rank 3 is asked for, but only 2 aggregated configurations keep the SLA")]
+#[case::memory("small", 0, "ModelDoesNotFit", "does not hold the model and one request")]
+#[case::memory("small", 1, "PredictorRefused", "the predictor generates no configuration")]
+#[tokio::test]
+async fn what_the_tool_will_not_do_is_told_in_its_words(
+    #[case] case: &str,
+    #[case] variant: usize,
+    #[case] reason: &str,
+    #[case] expected: &str,
+) {
+    let (found, message) = refused(case, variant).await;
+    assert_eq!(found, reason, "{message}");
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn disaggregated_rows_are_claimed_for_what_they_carry() {
+    let [aggregated, disaggregated] = ready("disaggregated").await;
+    assert_eq!(aggregated.shape.as_ref().unwrap().serving.describe(), "2 × TP4");
+    let shape = disaggregated.shape.as_ref().unwrap();
+    assert_eq!(shape.serving.describe(), "2 × TP2 prefill + 2 × TP2 decode");
+    let claim = disaggregated.prediction.claim.as_ref().unwrap();
+    // Two replicas of 40 decode places each, which carry 3.708 requests/s × 9.71 s.
+    assert_eq!(claim.concurrency, 72);
+    // The row is the estimate at its own batch.
+    assert_eq!(rounded(at(&disaggregated, 72)), (claim.point.ttft.get(), claim.point.tpot.get()));
+    assert_eq!(codes(&disaggregated), []);
+}
+
+#[tokio::test]
+async fn manifests_of_ones_own_are_predicted_when_they_can_be_read() {
+    let [readable, unreadable] = ready("manifests").await;
+    assert_eq!(readable.shape.as_ref().unwrap().serving.describe(), "2 × TP4");
+    assert_eq!(readable.prediction.claim, None);
+    assert!(at(&readable, 2).point.tpot.get() > 0.0);
+    assert_eq!(codes(&readable), []);
+
+    assert_eq!((unreadable.shape, &unreadable.prediction.curve), (None, &None));
+    let finding = &unreadable.prediction.findings[0];
+    assert_eq!(finding.code, EvidenceCode::NotPredicted);
+    assert!(finding.message.contains("shape.tensorParallel"), "{}", finding.message);
+    assert_eq!(unreadable.objects.len(), 2, "it is measured all the same");
+}
+
+/// An endpoint is known by its hint alone, and may be of an engine the others are not.
+#[tokio::test]
+async fn an_endpoint_without_a_hint_is_not_predicted() {
+    let mut plan = plan("guide");
+    let endpoint = json!({"name": "baseline", "role": "Baseline", "source": {"type": "Endpoint", "endpoint": {"url": "http://there:8000", "gpus": 8}}});
+    plan.spec.variants[0] = serde_json::from_value(endpoint).unwrap();
+    let configurations = generate(&plan, &mut Recorded::new("guide"), None).await.unwrap();
+    let GenerationOutcome::Ready(ready) = &configurations.variants[0].outcome else { panic!() };
+    assert_eq!((ready.objects.len(), &ready.shape), (0, &None));
+    assert_eq!(codes(ready), [EvidenceCode::NotPredicted]);
+}
+
+/// Patches change what is deployed, so they change what is estimated.
+#[tokio::test]
+async fn the_estimate_is_of_the_patched_manifests() {
+    let mut plan = plan("guide");
+    let patch = json!([{"target": {"kind": "DynamoGraphDeployment"}, "operations": [
+        {"op": "replace", "path": "/spec/services/TRTLLMWorker/replicas", "value": 4}]}]);
+    plan.spec.variants[0].patches = serde_json::from_value(patch).unwrap();
+    let configurations = generate(&plan, &mut Recorded::new("guide"), None).await.unwrap();
+    let GenerationOutcome::Ready(ready) = &configurations.variants[0].outcome else { panic!() };
+    let curve = ready.prediction.curve.as_ref().unwrap();
+    assert_eq!((curve.replicas(), curve.gpus()), (4, 4));
+}
+
+#[tokio::test]
+async fn findings_fit_into_status() {
+    for case in ["guide", "current", "disaggregated", "manifests"] {
+        for ready in ready(case).await {
+            assert!(ready.prediction.findings.iter().all(|finding| finding.message.chars().count() <= 300), "{case}");
+        }
+    }
+}
+
+/// Passes questions on to the real driver and writes down what it says.
+struct Recording {
+    driver: Driver,
+    lines: Vec<Value>,
+}
+
+impl Predictor for Recording {
+    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError> {
+        let answer = self.driver.ask(request).await;
+        let question = json!(request);
+        if !self.lines.iter().any(|line| line["question"] == question) {
+            self.lines.push(match &answer {
+                Ok(result) => json!({"question": question, "result": result}),
+                Err(error) => {
+                    json!({"question": question, "error": error.to_string().trim_start_matches("the predictor says: ")})
+                }
+            });
+        }
+        answer
+    }
+}
+
+/// The recorded answers are the real tool's: with it at hand, everything comes out the same.
+#[tokio::test]
+async fn the_real_tool_gives_what_was_recorded() {
+    let Some(python) = std::env::var_os(PYTHON) else {
+        let line = format!("\nNOT RUN: the real predictor is not tried; set {PYTHON} to a python that has it\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return;
+    };
+    let record = std::env::var_os(RECORD).is_some();
+    for case in ["guide", "current", "tpot", "ttft", "system", "model", "rank", "disaggregated", "manifests", "small"] {
+        let work = tempfile::tempdir().unwrap();
+        let command = DriverCommand {
+            python: python.clone().into(),
+            work: work.path().into(),
+            deadline: Duration::from_secs(900),
+        };
+        let mut recording_of_it = Recording { driver: Driver::start(&command).unwrap(), lines: vec![] };
+        let started = std::time::Instant::now();
+        let real = generate(&plan(case), &mut recording_of_it, None).await.unwrap();
+        let line =
+            format!("{case}: {:.1} s, {} questions\n", started.elapsed().as_secs_f64(), recording_of_it.lines.len());
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        recording_of_it.driver.end().await;
+        if record {
+            let text: String = recording_of_it.lines.iter().map(|line| format!("{line}\n")).collect();
+            std::fs::create_dir_all(recording(case).parent().unwrap()).unwrap();
+            std::fs::write(recording(case), text).unwrap();
+        }
+        let recorded = generate(&plan(case), &mut Recorded::new(case), None).await.unwrap();
+        assert_eq!(real, recorded, "{case}");
+    }
+}

@@ -1,0 +1,58 @@
+//! What a predictor's output alone says of a deployment, without asking the predictor anything.
+
+use super::checks::{Checked, Versions, check, context_tokens, replicas_deployed};
+use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
+
+/// The prediction that a picked row and the rows beside it make for what is deployed.
+///
+/// `shape` is what the deployed manifests say; `gpus` is what a variant may use, for rows that come without manifests.
+/// A curve comes of the rows that do in a step just what the deployed engines do; where none does, there is none, and
+/// the claim stands alone.
+pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
+    let row = &picked.row;
+    let replicas = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
+    let replicas = replicas.unwrap_or_else(|| row.replicas_on(gpus).max(1));
+    let curve = shape.and_then(|shape| curve(picked, shape));
+    let origin = Origin {
+        tool: picked.tool.clone(),
+        database_version: row.database_version.clone(),
+        weights: row.weights.clone(),
+        kv_cache: row.kv_cache.clone(),
+    };
+    let findings = check(&Checked {
+        row: Some(row),
+        shape,
+        curve: curve.as_ref(),
+        input_tokens: row.input_tokens,
+        versions: Versions {
+            predicted_weights: origin.weights.as_deref(),
+            predicted_kv_cache: origin.kv_cache.as_deref(),
+            database: origin.database_version.as_deref(),
+            engine: None,
+        },
+    });
+    Prediction { claim: Some(row.claim(replicas)), curve, findings, origin: Some(origin) }
+}
+
+/// The rows of the deployed shape, up to what its engines hold.
+fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
+    let Serving::Aggregated { workers } = &shape.serving else { return None };
+    let does_the_same = |row: &&Row| {
+        let Serving::Aggregated { workers: own } = &row.serving else { return false };
+        let batch = own.max_batch_size.unwrap_or(row.in_flight);
+        let tokens = context_tokens(row.input_tokens, workers.max_num_tokens, workers.chunked_prefill, batch);
+        own.same_parallelism(workers) && workers.max_num_tokens.is_some() && row.context_tokens == Some(tokens)
+    };
+    let mut rows: Vec<&Row> = std::iter::once(&picked.row).chain(&picked.others).filter(does_the_same).collect();
+    rows.sort_by_key(|row| row.in_flight);
+    rows.dedup_by_key(|row| row.in_flight);
+    let points = rows.iter().map(|row| CurvePoint {
+        in_flight: row.in_flight,
+        ttft: row.ttft,
+        tpot: row.tpot,
+        request_rate: row.request_rate,
+    });
+    let curve = Curve::new(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens).ok()?;
+    let limit = workers.max_batch_size.map(|batch| batch.saturating_mul(workers.data_parallel));
+    limit.map_or(Some(curve.clone()), |limit| curve.clipped(limit))
+}
