@@ -298,7 +298,7 @@ fn find_tool() -> Option<(PathBuf, &'static [&'static str])> {
     aiperf::program(&env::var_os("PATH")?, is_program)
 }
 
-fn read_document<T: serde::de::DeserializeOwned>(path: &Path, version: u32) -> Result<T, LoadError> {
+pub(super) fn read_document<T: serde::de::DeserializeOwned>(path: &Path, version: u32) -> Result<T, LoadError> {
     let text = fs::read_to_string(path).map_err(|error| unusable(path, &error))?;
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| unusable(path, &error))?;
     let found = value["schemaVersion"].as_u64().unwrap_or(0);

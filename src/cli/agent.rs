@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand};
 
+use crate::agent::generate::{self, DriverError, Generate, GenerateError};
 use crate::agent::interruption::Interruption;
 use crate::agent::load::{self, Load, LoadError};
 use crate::agent::outbox::{self, Outbox};
@@ -21,6 +22,8 @@ const EXIT_INTERRUPTED: u8 = 128 + 15;
 /// Commands of the agent.
 #[derive(Subcommand)]
 pub enum AgentCommand {
+    /// Generates and predicts the configurations of all variants with the predictor of this image
+    Generate(GenerateArguments),
     /// Copies this binary into a directory that other containers mount
     Install(InstallArguments),
     /// Measures one deployment of a variant with the load tool of this image
@@ -37,6 +40,24 @@ pub struct InstallArguments {
     /// Directory that receives the binary `bcmp`
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+}
+
+/// Arguments of `agent generate`.
+#[derive(Args)]
+pub struct GenerateArguments {
+    /// File with the plan
+    #[arg(long, hide = true, default_value = contract::PLAN_FILE)]
+    plan: PathBuf,
+    /// File with name and version of the load tool
+    #[arg(long, hide = true, default_value = contract::LOAD_TOOL_FILE)]
+    load_tool: PathBuf,
+    /// Python interpreter that finds the predictor
+    #[arg(long, hide = true, default_value = "python3")]
+    python: PathBuf,
+    #[command(flatten)]
+    work: WorkPath,
+    #[command(flatten)]
+    paths: ExchangePaths,
 }
 
 /// Arguments of `agent load`.
@@ -124,6 +145,10 @@ struct ExchangePaths {
 pub fn run(command: AgentCommand) -> ExitCode {
     match command {
         AgentCommand::Install(arguments) => super::finish(install::install(&arguments.directory).map(|_| ())),
+        AgentCommand::Generate(arguments) => {
+            let log = arguments.paths.termination_log.clone();
+            in_container(generate(arguments), &log)
+        }
         AgentCommand::Load(arguments) => {
             let log = arguments.paths.termination_log.clone();
             in_container(load(arguments), &log)
@@ -173,6 +198,21 @@ impl From<LoadError> for Failure {
     }
 }
 
+impl From<GenerateError> for Failure {
+    fn from(error: GenerateError) -> Self {
+        match &error {
+            GenerateError::Plan(_) => Self::permanent(TerminationReason::InvalidInput, error),
+            // Memory and network may be there for the next pod; an interpreter that is not, never.
+            GenerateError::Driver(DriverError::NotStarted(_)) => Self::permanent(TerminationReason::ToolFailed, error),
+            GenerateError::Driver(_) => Self::passing(TerminationReason::ToolFailed, error),
+            GenerateError::Outbox(_) => Self::passing(TerminationReason::NotPublished, error),
+            GenerateError::Interrupted => {
+                Self { exit_code: EXIT_INTERRUPTED, ..Self::passing(TerminationReason::Interrupted, error) }
+            }
+        }
+    }
+}
+
 /// Runs a command of a container to its end.
 fn in_container(command: impl Future<Output = Result<(), Failure>>, termination_log: &Path) -> ExitCode {
     super::log_to_stderr();
@@ -188,6 +228,19 @@ fn in_container(command: impl Future<Output = Result<(), Failure>>, termination_
             ExitCode::from(failure.exit_code)
         }
     }
+}
+
+async fn generate(arguments: GenerateArguments) -> Result<(), Failure> {
+    let ExchangePaths { outbox, published, .. } = arguments.paths;
+    let outbox = Outbox::open(&outbox, &published, outbox::PATIENCE)
+        .map_err(|error| Failure::permanent(TerminationReason::InvalidInput, error))?;
+    let generate = Generate {
+        plan: arguments.plan,
+        load_tool: arguments.load_tool,
+        python: arguments.python,
+        work: arguments.work.work,
+    };
+    Ok(generate::run_in_pod(&generate, &outbox, &interruption()?).await?)
 }
 
 async fn load(arguments: LoadArguments) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod driver;
 mod estimates;
+mod pod;
 mod protocol;
 mod runtime;
 mod variant;
@@ -10,9 +11,11 @@ use std::fmt::Display;
 
 use driver::{Driver, Predictor, ask};
 pub use driver::{DriverCommand, DriverError};
+pub use pod::{Generate, run_in_pod};
 use protocol::{About, Left, Request, Search, Subject, Versions};
 use runtime::{Templates, templates};
 
+use super::outbox::OutboxError;
 use crate::api::{ServingMode, SourceKind};
 use crate::engine::plan::Plan;
 use crate::prediction::aiconfigurator::{Aiconfigurator, no_feasible_configuration};
@@ -34,6 +37,12 @@ pub enum GenerateError {
     /// The predictor failed.
     #[error(transparent)]
     Driver(#[from] DriverError),
+    /// The configurations could not be published.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The pod was asked to end.
+    #[error("asked to end while generating: the next pod starts over")]
+    Interrupted,
 }
 
 /// Generates and predicts everything a plan asks for. `load_tool` is what the load image said of itself.

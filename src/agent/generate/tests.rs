@@ -10,9 +10,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::agent::interruption::Interruption;
+use crate::agent::outbox::Outbox;
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
 use crate::engine::plan::{Identity, Images};
-use crate::prediction::configurations::Ready;
+use crate::prediction::configurations::{self, Ready};
 use crate::prediction::{PredictedLevel, Serving};
 
 /// Python that has the tool; without it the test of the real tool only says that it did not run.
@@ -382,6 +384,92 @@ async fn findings_fit_into_status() {
             assert!(ready.prediction.findings.iter().all(|finding| finding.message.chars().count() <= 300), "{case}");
         }
     }
+}
+
+/// An interpreter in name only: it gives the recorded answers in their order.
+fn replaying(case: &str, directory: &Path) -> PathBuf {
+    let answers = Recorded::new(case).answers.into_iter().enumerate().map(|(index, mut answer)| {
+        answer.as_object_mut().unwrap().remove("question");
+        answer["id"] = json!(index + 1);
+        format!("{answer}\n")
+    });
+    std::fs::write(directory.join("answers"), answers.collect::<String>()).unwrap();
+    let python = directory.join("python");
+    let script = "#!/bin/sh\nn=0\nwhile read -r _; do n=$((n + 1)); sed -n \"${n}p\" answers; done\n";
+    std::fs::write(&python, script).unwrap();
+    std::fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    python
+}
+
+/// A generate pod's directories, with a publisher that acknowledges everything.
+struct Pod {
+    directory: tempfile::TempDir,
+    generate: Generate,
+}
+
+impl Pod {
+    fn new(case: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["work", "outbox", "published"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        std::fs::write(path("published/.ready"), "").unwrap();
+        std::fs::write(path("plan.json"), serde_json::to_string(&plan(case)).unwrap()).unwrap();
+        std::fs::write(path("load-tool"), "aiperf 0.13.0\n").unwrap();
+        let python = replaying(case, &path("work"));
+        let generate = Generate { plan: path("plan.json"), load_tool: path("load-tool"), python, work: path("work") };
+        Self { directory, generate }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    async fn run(&self) -> Result<(), GenerateError> {
+        let outbox = Outbox::open(&self.path("outbox"), &self.path("published"), Duration::from_secs(60)).unwrap();
+        let (key, out) = (configurations::KEY, self.path("outbox"));
+        let published = self.path("published");
+        let publisher = tokio::spawn(async move {
+            while std::fs::copy(out.join(key), published.join(key)).is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let result = run_in_pod(&self.generate, &outbox, &Interruption::listen().unwrap()).await;
+        publisher.abort();
+        result
+    }
+
+    fn published(&self) -> String {
+        std::fs::read_to_string(self.path("published").join(configurations::KEY)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_pod_publishes_what_the_driver_said() {
+    let pod = Pod::new("guide");
+    pod.run().await.unwrap();
+    let published: Configurations = serde_json::from_str(&pod.published()).unwrap();
+    let recorded = generate(&plan("guide"), &mut Recorded::new("guide"), Some("aiperf 0.13.0".into())).await.unwrap();
+    assert_eq!(published, recorded);
+    assert!(pod.published().len() < 64 * 1024, "{} bytes", pod.published().len());
+}
+
+#[tokio::test]
+async fn what_another_pod_published_stands() {
+    let pod = Pod::new("guide");
+    std::fs::write(pod.path("published").join(configurations::KEY), "first").unwrap();
+    std::fs::remove_file(&pod.generate.python).unwrap();
+    pod.run().await.unwrap();
+    assert_eq!(pod.published(), "first");
+}
+
+#[tokio::test]
+async fn a_plan_of_another_version_is_refused() {
+    let pod = Pod::new("guide");
+    std::fs::write(&pod.generate.plan, r#"{"schemaVersion": 99}"#).unwrap();
+    let error = pod.run().await.unwrap_err();
+    assert!(matches!(error, GenerateError::Plan(_)) && error.to_string().contains("schemaVersion is 99"), "{error}");
 }
 
 /// Passes questions on to the real driver and writes down what it says.
