@@ -48,7 +48,7 @@ fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>)
 /// The point the predictor advertises.
 pub fn claimed_point(prediction: &Prediction) -> Option<ClaimedPoint> {
     let claim = prediction.claim.as_ref()?;
-    Some(ClaimedPoint { concurrency: whole(claim.concurrency), figures: of_point(&claim.point) })
+    Some(ClaimedPoint { concurrency: whole(claim.concurrency), figures: of_point(&claim.advertised()) })
 }
 
 fn of_point(point: &Point) -> Figures {

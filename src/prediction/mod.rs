@@ -163,7 +163,7 @@ impl Serving {
 }
 
 /// Latency and throughput of a whole deployment at one concurrency.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {
     /// Mean time to first token.
@@ -237,4 +237,19 @@ pub struct Origin {
     /// Type of the KV cache the prediction assumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_cache: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_shown_as_printed_and_compared_as_measured() {
+        let tokens = |number| TokensPerSecond::new(number).unwrap();
+        let point = Point { tokens_per_second_per_gpu: tokens(200.044), ..Point::default() };
+        let claim = Claim { concurrency: 12, point, advertised_tokens_per_second_per_gpu: Some(tokens(199.644)) };
+        assert_eq!(claim.advertised().tokens_per_second_per_gpu, tokens(199.644));
+        let unprinted = Claim { advertised_tokens_per_second_per_gpu: None, ..claim };
+        assert_eq!(unprinted.advertised().tokens_per_second_per_gpu, tokens(200.044));
+    }
 }
