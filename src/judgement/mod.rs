@@ -163,6 +163,16 @@ impl<'a> Assessed<'a> {
         self.levels.iter().find(|level| level.concurrency == concurrency)
     }
 
+    /// Whether what decides how it stands was measured once.
+    pub fn single_run(&self) -> bool {
+        match &self.standing {
+            Standing::Reaches { logs, .. } => logs.len() == 1,
+            Standing::Misses { lowest, .. } => self.level(*lowest).is_some_and(|level| level.deciding().len() == 1),
+            Standing::Ceiling { top, .. } => self.level(*top).is_some_and(|level| level.deciding().len() == 1),
+            Standing::Blurred { .. } | Standing::Insufficient { .. } => false,
+        }
+    }
+
     /// Rounds with an accepted run.
     pub fn rounds(&self) -> usize {
         self.accepted_steps(|run| run.step.round)
@@ -241,7 +251,7 @@ fn judged(case: &Case, assessed: &Assessed) -> JudgedVariant {
             tokens_per_second_per_gpu: text::fixed(throughput.value),
             interval: text::interval(&throughput),
         }),
-        sla_reason: assessed.standing.reason().map(|reason| shortened(&reason, 256)),
+        sla_reason: assessed.standing.reason().map(|why| shortened(&format!("{}: {}.", why.code, why.text), 256)),
     }
 }
 
@@ -256,7 +266,7 @@ fn findings(assessed: &Assessed) -> Vec<Finding> {
     findings.extend(unmeasured_claim(assessed));
     findings.extend(drift(assessed));
     findings.extend(across::deployments(assessed.rounds()));
-    if matches!(&assessed.standing, Standing::Reaches { logs, .. } if logs.len() == 1) {
+    if assessed.single_run() {
         findings.push(Finding::new(EvidenceCode::SingleRun, "one repetition decides: its scatter is not known"));
     }
     if assessed.accepted_steps(|run| run.deployment) > assessed.rounds() {
@@ -392,8 +402,8 @@ fn sla_met(assessed: &[Assessed]) -> Statement {
     let open = |candidate: &Assessed| !matches!(candidate.standing, Standing::Misses { certain: true, .. });
     match candidates().find(|candidate| open(candidate)) {
         Some(candidate) => {
-            let why = candidate.standing.reason().unwrap_or_else(|| "Marginal: no level keeps it beyond doubt.".into());
-            statement(kind, ConditionStatus::Unknown, "NotKnown", format!("{}: {why}", candidate.name()))
+            let why = candidate.standing.reason().map_or("no level keeps it beyond the scatter".into(), |why| why.text);
+            statement(kind, ConditionStatus::Unknown, "NotKnown", format!("{}: {why}.", candidate.name()))
         }
         None => statement(kind, ConditionStatus::False, "SlaMissed", "No candidate keeps the SLA at any level.".into()),
     }

@@ -109,25 +109,36 @@ impl Standing {
         }
     }
 
-    /// Why there is no throughput at the SLA, for people.
-    pub fn reason(&self) -> Option<String> {
-        match self {
-            Self::Reaches { .. } => None,
+    /// Why there is no throughput at the SLA.
+    pub fn reason(&self) -> Option<Reason> {
+        let (code, text) = match self {
+            Self::Reaches { .. } => return None,
             Self::Misses { certain: true, lowest } => {
-                Some(format!("No level keeps the SLA: already {lowest} in flight misses it."))
+                ("SlaMissed", format!("no level keeps the SLA, already {lowest} in flight misses it"))
             }
-            Self::Misses { certain: false, lowest } => {
-                Some(format!("Marginal: with {lowest} in flight, the lowest level, it cannot be told."))
-            }
+            Self::Misses { certain: false, lowest } => (
+                "Marginal",
+                format!("whether {lowest} in flight, the lowest level, keeps the SLA is within the scatter"),
+            ),
             Self::Ceiling { top, .. } => {
-                Some(format!("CeilingReached: up to {top} in flight no level misses the SLA; more were not tried."))
+                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and more were not tried"))
             }
             Self::Blurred { met, missed, .. } => {
-                Some(format!("Marginal: repeated, {met} and {missed} in flight do not tell where the SLA ends."))
+                ("Marginal", format!("the runs with {met} and {missed} in flight do not tell where the SLA ends"))
             }
-            Self::Insufficient { reason } => Some(reason.clone()),
-        }
+            Self::Insufficient { reason } => ("EvidenceInsufficient", reason.clone()),
+        };
+        Some(Reason { code, text })
     }
+}
+
+/// Why there is no throughput at the SLA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// One CamelCase word.
+    pub code: &'static str,
+    /// For people, without a full stop.
+    pub text: String,
 }
 
 fn reaches(levels: &[Level], met: &Level, missed: &Level) -> Standing {
@@ -163,23 +174,27 @@ fn keeps_up_to(levels: &[Level], top: u32) -> bool {
 }
 
 fn why_lost(level: &Level, failure: Option<&str>) -> String {
-    let mut codes: Vec<EvidenceCode> =
-        level.runs.iter().flat_map(|run| &run.findings).filter(|f| f.rejects()).map(|f| f.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
-    let level = format!("the deciding level of {} in flight", level.concurrency);
-    match (codes.as_str(), failure) {
-        ("", Some(failure)) => format!("{level} was not measured to its end: {failure}"),
-        ("", None) => format!("{level} was not measured to its end"),
-        (codes, _) => format!("{level} was rejected ({codes})"),
+    let name = format!("the deciding level of {} in flight", level.concurrency);
+    match (rejections(std::slice::from_ref(level)), failure) {
+        (Some(codes), _) => format!("{name} was rejected ({codes})"),
+        (None, Some(failure)) => format!("{name} was not measured to its end: {failure}"),
+        (None, None) => format!("{name} was not measured to its end"),
     }
 }
 
 fn why_nothing(levels: &[Level], failure: Option<&str>) -> String {
-    match failure {
-        Some(failure) => failure.to_owned(),
-        None if levels.is_empty() => "no level was measured".into(),
-        None => "no level was accepted".into(),
+    match (failure, rejections(levels)) {
+        (Some(failure), _) => failure.to_owned(),
+        (None, Some(codes)) => format!("no level was accepted ({codes})"),
+        (None, None) => "no level was measured".into(),
     }
+}
+
+/// The codes for which runs were rejected.
+fn rejections(levels: &[Level]) -> Option<String> {
+    let findings = levels.iter().flat_map(|level| &level.runs).flat_map(|run| &run.findings);
+    let codes: BTreeSet<EvidenceCode> =
+        findings.filter(|finding| finding.rejects()).map(|finding| finding.code).collect();
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    (!codes.is_empty()).then(|| codes.join(", "))
 }

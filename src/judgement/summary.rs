@@ -2,7 +2,6 @@
 
 use super::gain::{confidence, percent};
 use super::rules::Rules;
-use super::statistics::Estimate;
 use super::text::{gain_interval, signed_ratio};
 use super::verdict::{Compared, Side};
 use crate::api::{Outcome, VerdictResult};
@@ -11,10 +10,9 @@ use crate::measurement::shortened;
 /// The sentence about one candidate of several; `winner` is named when there are more.
 pub fn sentence(rules: &Rules, compared: &Compared, candidates: usize, winner: Option<&str>) -> String {
     let names = Names { candidate: compared.candidate.name(), baseline: compared.baseline.name() };
-    let mut sentence = names.measured(rules, &compared.measured, candidates);
-    let decided = compared.measured.outcome != Outcome::Undetermined;
-    if decided {
-        sentence.push_str(scope(compared));
+    let mut sentence = names.measured(rules, &compared.measured);
+    if compared.measured.outcome != Outcome::Undetermined {
+        sentence.push_str(&limits(compared, candidates));
     }
     sentence.push_str(&names.prediction(compared));
     if candidates > 1 {
@@ -27,12 +25,18 @@ pub fn sentence(rules: &Rules, compared: &Compared, candidates: usize, winner: O
     shortened(&sentence, 512)
 }
 
-fn scope(compared: &Compared) -> &'static str {
-    match (compared.single_run(), compared.single_deployment()) {
-        (true, _) => " (single run)",
-        (false, true) => " (within one deployment)",
-        (false, false) => "",
-    }
+/// What limits the statement, in brackets.
+fn limits(compared: &Compared, candidates: usize) -> String {
+    let level = (1000.0 * confidence(candidates)).round() / 10.0;
+    let interval = compared.measured.gain.as_ref().and_then(gain_interval);
+    let interval = interval.map(|interval| format!("{level} % interval {interval} %"));
+    let scope = match (compared.single_run(), compared.single_deployment()) {
+        (true, _) => Some("single run".to_owned()),
+        (false, true) => Some("within one deployment".to_owned()),
+        (false, false) => None,
+    };
+    let limits: Vec<String> = interval.into_iter().chain(scope).collect();
+    if limits.is_empty() { String::new() } else { format!(" ({})", limits.join(", ")) }
 }
 
 struct Names<'a> {
@@ -41,26 +45,25 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn measured(&self, rules: &Rules, side: &Side, candidates: usize) -> String {
+    fn measured(&self, rules: &Rules, side: &Side) -> String {
         let Self { candidate, baseline } = self;
-        let interval = side.gain.as_ref().map(|gain| interval(gain, candidates)).unwrap_or_default();
         let amount = side.gain.map_or(0.0, |gain| percent(gain.value).abs());
         match side.outcome {
             Outcome::CandidateBetter => {
-                format!("{candidate} delivers {amount:.1} % more tokens/s/GPU than {baseline} at the SLA{interval}")
+                format!("{candidate} delivers {amount:.1} % more tokens/s/GPU than {baseline} at the SLA")
             }
             Outcome::BaselineBetter => {
-                format!("{candidate} delivers {amount:.1} % fewer tokens/s/GPU than {baseline} at the SLA{interval}")
+                format!("{candidate} delivers {amount:.1} % fewer tokens/s/GPU than {baseline} at the SLA")
             }
             Outcome::NoDifference => format!(
-                "{candidate} and {baseline} deliver the same tokens/s/GPU at the SLA to within {} %{interval}",
+                "{candidate} and {baseline} deliver the same tokens/s/GPU at the SLA to within {} %",
                 rules.margin_percent
             ),
             Outcome::OnlyCandidateMeetsSla => {
-                format!("{candidate} keeps the SLA and {baseline} does not, at any measured concurrency")
+                format!("{candidate} keeps the SLA, {baseline} at no measured concurrency")
             }
             Outcome::OnlyBaselineMeetsSla => {
-                format!("{baseline} keeps the SLA and {candidate} does not, at any measured concurrency")
+                format!("{baseline} keeps the SLA, {candidate} at no measured concurrency")
             }
             Outcome::NeitherMeetsSla => {
                 format!("Neither {candidate} nor {baseline} keeps the SLA at any measured concurrency")
@@ -108,13 +111,5 @@ impl Names<'_> {
             Outcome::NeitherMeetsSla => "that neither would keep the SLA".into(),
             Outcome::Undetermined => "which said nothing".into(),
         }
-    }
-}
-
-fn interval(gain: &Estimate, candidates: usize) -> String {
-    let level = 100.0 * confidence(candidates);
-    match gain_interval(gain) {
-        Some(interval) => format!(" ({} % interval {interval} %)", (level * 10.0).round() / 10.0),
-        None => String::new(),
     }
 }

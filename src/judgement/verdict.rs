@@ -11,6 +11,8 @@ use super::text::{gain_interval, signed, signed_ratio};
 use crate::api::{AtSameConcurrency, CandidateComparison, Outcome, OutcomeStatus, SlaState, VerdictResult};
 use crate::measurement::{exceeds, shortened};
 
+const MARGINAL: &str = "no level keeps the SLA beyond the scatter";
+
 /// Which side is better, and by how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Side {
@@ -68,7 +70,7 @@ pub fn compare<'a>(rules: &Rules, baseline: &'a Assessed, candidate: &'a Assesse
 /// What the measurements say of any two variants.
 pub fn measured(rules: &Rules, baseline: &Assessed, candidate: &Assessed, candidates: usize) -> Side {
     let names = [baseline.name(), candidate.name()];
-    outcome([&baseline.standing, &candidate.standing], names, |base, over| {
+    outcome([&baseline.standing, &candidate.standing], names, rules.margin_percent, |base, over| {
         let gain = ratio(over, base, confidence(candidates))?;
         Some((gain, call(&gain, rules.margin_percent)))
     })
@@ -76,7 +78,7 @@ pub fn measured(rules: &Rules, baseline: &Assessed, candidate: &Assessed, candid
 
 fn predicted(rules: &Rules, baseline: &Assessed, candidate: &Assessed) -> Option<Side> {
     let standings = [baseline.predicted.as_ref()?, candidate.predicted.as_ref()?];
-    Some(outcome(standings, [baseline.name(), candidate.name()], |base, over| {
+    Some(outcome(standings, [baseline.name(), candidate.name()], rules.margin_percent, |base, over| {
         let gain = ratio(over, base, confidence(1))?;
         Some((gain, call_predicted(gain.value, rules.margin_percent)))
     }))
@@ -85,12 +87,15 @@ fn predicted(rules: &Rules, baseline: &Assessed, candidate: &Assessed) -> Option
 fn outcome(
     [baseline, candidate]: [&Standing; 2],
     [base_name, name]: [&str; 2],
+    margin_percent: f64,
     gain: impl Fn(&[f64], &[f64]) -> Option<(Estimate, Call)>,
 ) -> Side {
     use Standing::{Blurred, Ceiling, Insufficient, Misses, Reaches};
     let unclear = |name: &str, standing: &Standing| {
-        Side::undetermined(format!("{name}: {}", standing.reason().unwrap_or_else(|| "it is marginal".into())))
+        let why = standing.reason().map_or_else(|| MARGINAL.to_owned(), |reason| reason.text);
+        Side::undetermined(format!("{name}: {why}"))
     };
+    let marginal = |name: &str| Side::undetermined(format!("{name}: {MARGINAL}"));
     match (baseline, candidate) {
         (Insufficient { .. }, _) => unclear(base_name, baseline),
         (_, Insufficient { .. }) => unclear(name, candidate),
@@ -114,31 +119,32 @@ fn outcome(
         (Ceiling { .. } | Blurred { .. }, _) => unclear(base_name, baseline),
         (_, Ceiling { .. } | Blurred { .. }) => unclear(name, candidate),
         (Reaches { logs: base, .. }, Reaches { logs: over, .. }) => match gain(base, over) {
-            Some((gain, call)) => called(gain, call),
+            Some((gain, call)) => called(gain, call, margin_percent),
             None => Side::undetermined("no repetition counts on both sides".into()),
         },
     }
 }
 
-fn marginal(name: &str) -> Side {
-    Side::undetermined(format!("{name}: Marginal: no level keeps the SLA beyond doubt"))
-}
-
-fn called(gain: Estimate, call: Call) -> Side {
+fn called(gain: Estimate, call: Call, margin_percent: f64) -> Side {
     let (outcome, why) = match call {
         Call::Better => (Outcome::CandidateBetter, None),
         Call::Worse => (Outcome::BaselineBetter, None),
         Call::NoDifference => (Outcome::NoDifference, None),
-        Call::Undetermined => {
-            let measured = signed_ratio(gain.value);
-            let why = match gain_interval(&gain) {
-                Some(interval) => format!("the measured {measured} % may be anything in {interval} %"),
-                None => format!("from a single run {measured} % is no evidence"),
-            };
-            (Outcome::Undetermined, Some(why))
-        }
+        Call::Undetermined => (Outcome::Undetermined, Some(why_open(&gain, margin_percent))),
     };
     Side { outcome, gain: Some(gain), why }
+}
+
+fn why_open(gain: &Estimate, margin_percent: f64) -> String {
+    let measured = signed_ratio(gain.value);
+    match gain.interval {
+        Some((low, high)) => format!(
+            "{measured} % was measured, from {} to {} % all fit, and up to ±{margin_percent} % counts as no difference",
+            signed_ratio(low),
+            signed_ratio(high)
+        ),
+        None => format!("{measured} % was measured in a single run, which tells only of large differences"),
+    }
 }
 
 /// What an outcome has to agree in for a prediction to hold.
@@ -231,10 +237,9 @@ impl Compared<'_> {
         self.baseline.rounds() < 2 || self.candidate.rounds() < 2
     }
 
-    /// Whether a side's throughput at the SLA was measured once.
+    /// Whether what decides on a side was measured once.
     pub fn single_run(&self) -> bool {
-        let once = |side: &Assessed| matches!(&side.standing, Standing::Reaches { logs, .. } if logs.len() == 1);
-        once(self.baseline) || once(self.candidate)
+        self.baseline.single_run() || self.candidate.single_run()
     }
 
     /// tokens/s/GPU of the candidate over the baseline at each level both sides measured, in signed percent.
