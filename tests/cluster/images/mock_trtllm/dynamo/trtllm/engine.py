@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import os
-import signal
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -218,4 +217,5 @@ def _died_before() -> bool:
 
 def _die() -> None:
     _marker().touch()
-    os.kill(os.getpid(), signal.SIGKILL)
+    # A container's first process cannot kill itself by a signal: end at once, with the code of a segmentation fault.
+    os._exit(139)
