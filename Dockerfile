@@ -1,0 +1,31 @@
+# Two images:  docker build --target operator -t bcmp .        controller and agent: one static binary, nothing else
+#              docker build --target tools -t bcmp-tools .     AIConfigurator and AIPerf, for the predictor's and the load's pods
+
+# Any image of Debian with Rust 1.89 or newer, and any with Python 3.11.
+ARG RUST_IMAGE=docker.io/library/rust:1-slim-bookworm
+ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+# Static, so that the agent runs in any image: pods copy it into the tools' containers.
+RUN target="$(uname -m)-unknown-linux-gnu" \
+    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin bcmp \
+    && cp "target/$target/release/bcmp" /usr/local/bin/bcmp
+
+FROM scratch AS operator
+COPY --from=build /usr/local/bin/bcmp /usr/local/bin/bcmp
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/bcmp"]
+
+FROM ${PYTHON_IMAGE} AS tools
+COPY tools/requirements-*.txt /usr/local/share/bcmp/
+# Two trees: what the tools need clashes. Bytecode that is never compared with its source: the file system is read-only.
+RUN for tool in aic:aiconfigurator aiperf:aiperf; do \
+        pip install --no-cache-dir --no-deps --no-compile --only-binary :all: --root-user-action ignore \
+            --target "/opt/${tool%%:*}" -r "/usr/local/share/bcmp/requirements-${tool#*:}.txt" || exit 1; \
+        python3 -m compileall -q --invalidation-mode unchecked-hash "/opt/${tool%%:*}" || true; \
+    done
+COPY tools/bin/ /usr/local/bin/
+USER 65532:65532
