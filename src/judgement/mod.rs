@@ -5,6 +5,7 @@
 
 pub mod accuracy;
 pub mod at_limit;
+pub mod figures;
 pub mod gain;
 pub mod level;
 pub mod rows;

@@ -1,0 +1,137 @@
+//! What the report shows beside the status (METHOD §8): percentiles, request latency, good requests, cost, and how well
+//! the predictor ordered the candidates.
+
+use serde::Serialize;
+
+use super::level::Level;
+use super::standing::Standing;
+use super::statistics::mean;
+use super::{Assessed, Case, assess};
+use crate::api::Role;
+use crate::measurement::{Distribution, Measurement};
+use crate::units::{Milliseconds, RequestsPerSecond};
+
+const SECONDS_PER_HOUR: f64 = 3600.0;
+const TOKENS_OF_COST: f64 = 1e6;
+/// Candidates from which on their order says something.
+const ORDERED_CANDIDATES: usize = 3;
+
+/// What the report shows beside the status.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figures {
+    /// In the order of the spec.
+    pub variants: Vec<VariantFigures>,
+    /// How well the predictor ordered the candidates; from three on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<Ordering>,
+}
+
+/// Figures of one variant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariantFigures {
+    /// Name in the spec.
+    pub name: String,
+    /// Levels with accepted runs, ascending.
+    pub levels: Vec<LevelFigures>,
+}
+
+/// Figures of one level. Each is the mean over the accepted runs: a percentile here is the mean of their percentiles.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelFigures {
+    /// Requests in flight over the whole deployment.
+    pub concurrency: u32,
+    /// Accepted runs.
+    pub runs: usize,
+    /// Time to first token, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttft: Option<Distribution>,
+    /// Time per output token after the first, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpot: Option<Distribution>,
+    /// Request latency, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_latency: Option<Distribution>,
+    /// Completed requests per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<RequestsPerSecond>,
+    /// Requests that keep both limits, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_requests_percent: Option<f64>,
+    /// Cost of a million output tokens, in the currency of `hardware.gpuHourlyCost`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_per_million_output_tokens: Option<f64>,
+}
+
+/// How many pairs of candidates stand in the predicted order, by throughput at the SLA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ordering {
+    /// Pairs in the predicted order.
+    pub agreeing: usize,
+    /// Pairs with a throughput on both sides, predicted and measured.
+    pub pairs: usize,
+}
+
+/// The figures of a case.
+pub fn figures(case: &Case) -> Figures {
+    let assessed = assess(case);
+    let cost = case.rules.gpu_hourly_cost;
+    let variants = assessed.iter().map(|variant| VariantFigures {
+        name: variant.name().into(),
+        levels: variant.levels.iter().filter_map(|level| level_figures(level, cost)).collect(),
+    });
+    Figures { variants: variants.collect(), ordering: ordering(&assessed) }
+}
+
+fn level_figures(level: &Level, gpu_hourly_cost: Option<f64>) -> Option<LevelFigures> {
+    let runs = level.measurements();
+    let tokens = level.mean(|values| values.tokens)?;
+    let of =
+        |figure: fn(&Measurement) -> Option<f64>| mean(&runs.iter().filter_map(|run| figure(run)).collect::<Vec<_>>());
+    Some(LevelFigures {
+        concurrency: level.concurrency,
+        runs: runs.len(),
+        ttft: distribution(&runs, |run| run.ttft),
+        tpot: distribution(&runs, |run| run.tpot),
+        request_latency: distribution(&runs, |run| run.request_latency),
+        requests_per_second: of(|run| run.requests_per_second.map(RequestsPerSecond::get))
+            .and_then(|rate| RequestsPerSecond::new(rate).ok()),
+        good_requests_percent: of(|run| run.good_requests_percent),
+        cost_per_million_output_tokens: gpu_hourly_cost
+            .filter(|_| tokens > 0.0)
+            .map(|cost| cost / (tokens * SECONDS_PER_HOUR) * TOKENS_OF_COST),
+    })
+}
+
+fn distribution(runs: &[&Measurement], of: fn(&Measurement) -> Option<Distribution>) -> Option<Distribution> {
+    let all: Vec<Distribution> = runs.iter().filter_map(|run| of(run)).collect();
+    let mean_of = |statistic: fn(&Distribution) -> Milliseconds| {
+        let values: Vec<f64> = all.iter().map(|distribution| statistic(distribution).get()).collect();
+        Milliseconds::new(mean(&values)?).ok()
+    };
+    Some(Distribution {
+        mean: mean_of(|d| d.mean)?,
+        p50: mean_of(|d| d.p50)?,
+        p90: mean_of(|d| d.p90)?,
+        p95: mean_of(|d| d.p95)?,
+        p99: mean_of(|d| d.p99)?,
+    })
+}
+
+fn ordering(assessed: &[Assessed]) -> Option<Ordering> {
+    let candidates = assessed.iter().filter(|variant| variant.variant.role == Role::Candidate);
+    if candidates.clone().filter(|variant| variant.predicted.is_some()).count() < ORDERED_CANDIDATES {
+        return None;
+    }
+    let value = |standing: &Standing| standing.throughput().map(|throughput| throughput.value);
+    let both: Vec<(f64, f64)> = candidates
+        .filter_map(|variant| Some((value(variant.predicted.as_ref()?)?, value(&variant.standing)?)))
+        .collect();
+    let agrees = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0) == a.1.total_cmp(&b.1);
+    let pairs = both.iter().enumerate().flat_map(|(i, a)| both.iter().skip(i + 1).map(move |b| agrees(a, b)));
+    let agreeing: Vec<bool> = pairs.collect();
+    Some(Ordering { agreeing: agreeing.iter().filter(|agrees| **agrees).count(), pairs: agreeing.len() })
+}
