@@ -12,6 +12,7 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod controller;
 pub mod engine;
 pub mod files;
 pub mod judgement;

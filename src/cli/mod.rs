@@ -1,6 +1,7 @@
 //! The command line: one binary for the operator, its agent and people.
 
 mod agent;
+mod controller;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Cli {
 enum Command {
     /// Prints the CustomResourceDefinition as YAML, for `kubectl apply --server-side -f -`
     Crd,
+    /// Runs the operator
+    Controller(controller::ControllerArgs),
     /// Runs inside the pods the operator creates; not for people
     #[command(subcommand)]
     Agent(Box<agent::AgentCommand>),
@@ -29,6 +32,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd => finish(print_crd()),
+        Command::Controller(arguments) => controller::controller(arguments),
         Command::Agent(command) => agent::run(*command),
     }
 }

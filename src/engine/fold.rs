@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::planned;
-use super::judged::{self, Judged};
+use super::judged;
 use super::statements::{is_judged, statements};
 use super::time::{seconds_between, stamp};
 use super::words;
@@ -17,15 +17,19 @@ use crate::prediction::{Serving, Shape};
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
     let before = status.conditions.clone();
     status.observed_generation = world.object.generation;
-    let judged = judged::judge(&mut status, world);
     for index in 0..status.variants.len() {
         let mut variant = status.variants[index].clone();
         describe(&mut variant, &status, world);
         variant.phase = Some(words::variant_phase(&variant, &status, world));
         status.variants[index] = variant;
     }
-    let judged = judged.filter(|_| is_judged(&status, world));
-    fold_verdict(&mut status, judged.as_ref());
+    let complete = is_judged(&status, world);
+    let judged = judged::fold_rows(&mut status, world, complete);
+    if let Some(judgement) = &judged {
+        // A verdict stands until another is reached: records may be gone, the answer is not.
+        status.verdict = Some(judgement.verdict.clone());
+    }
+    status.progress = judged::progress(&status, world).or(status.progress);
     status.gpu_seconds = gpu_seconds(&status);
     let phase = words::phase(&status, world, judged.as_ref());
     let message = words::message(&status, world, judged.as_ref(), phase, now);
@@ -34,13 +38,6 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
     status.phase = Some(phase);
     status.message = Some(message);
     status
-}
-
-/// A verdict stands until another is reached: records may be gone, the answer is not.
-fn fold_verdict(status: &mut BenchmarkComparisonStatus, judged: Option<&Judged>) {
-    if let Some(judged) = judged {
-        status.verdict = Some(judged.verdict.clone());
-    }
 }
 
 fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus, world: &World) {

@@ -25,6 +25,7 @@ pub mod measuring;
 pub mod notes;
 pub mod plan;
 pub mod requests;
+pub mod rivals;
 pub mod statements;
 pub mod sweep;
 pub mod teardown;

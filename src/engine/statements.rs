@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::completion::nothing_left;
 use super::facts::{active_run, all_measured, anything_deployed, rests_predicted};
-use super::judged::Judged;
 use super::teardown;
 use super::world::World;
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start};
+use crate::judgement::Judgement;
 use crate::prediction::configurations::GenerationOutcome;
 
 use ConditionStatus::{False, True, Unknown};
@@ -27,7 +27,7 @@ enum Standing {
 pub fn statements(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judged>,
+    judged: Option<&Judgement>,
     phase: Phase,
     message: &str,
     now: Timestamp,
@@ -164,10 +164,13 @@ fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<St
     }
 }
 
-fn judgements(judged: Option<&Judged>) -> Vec<Statement> {
+fn judgements(judged: Option<&Judgement>) -> Vec<Statement> {
     let kinds = [ConditionType::EvidenceSufficient, ConditionType::PredictionAccurate, ConditionType::SlaMet];
     match judged {
-        Some(judgement) => judgement.statements(),
+        Some(judgement) => {
+            let Judgement { evidence_sufficient, prediction_accurate, sla_met, .. } = judgement.clone();
+            vec![evidence_sufficient, prediction_accurate, sla_met]
+        }
         None => kinds
             .into_iter()
             .map(|kind| Statement {

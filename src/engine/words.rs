@@ -4,15 +4,16 @@ use jiff::Timestamp;
 
 use super::admission::{self, Turn};
 use super::facts::{active_run, all_measured, anything_deployed, live, rests_predicted};
-use super::judged::Judged;
 use super::world::{Output, World};
 use super::{generation, measuring, requests, teardown};
+use crate::api::conditions::ConditionStatus;
 use crate::api::{
     BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start, VariantPhase, VariantStatus, Verdict, VerdictResult,
 };
+use crate::judgement::Judgement;
 
 /// The phase, from facts.
-pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
+pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>) -> Phase {
     let Some(run) = &status.run else {
         return if world.spec.suspend { Phase::Suspended } else { Phase::Pending };
     };
@@ -40,7 +41,7 @@ pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&
     }
 }
 
-fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
+fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>) -> Phase {
     if status.variants.iter().any(|v| v.failure.is_some()) {
         return Phase::Failed;
     }
@@ -55,12 +56,12 @@ fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option
     if caught(&judgement.verdict, judgement, &world.spec.judgement.fail_on) { Phase::Failed } else { Phase::Succeeded }
 }
 
-fn caught(verdict: &Verdict, judgement: &Judged, fail_on: &[FailOn]) -> bool {
+fn caught(verdict: &Verdict, judgement: &Judgement, fail_on: &[FailOn]) -> bool {
     fail_on.iter().any(|outcome| match outcome {
         FailOn::Inconclusive => verdict.result == VerdictResult::Inconclusive,
         FailOn::Refuted => verdict.result == VerdictResult::Refuted,
-        FailOn::SlaMissed => judgement.misses_sla(),
-        FailOn::Inaccurate => judgement.is_inaccurate(),
+        FailOn::SlaMissed => judgement.sla_met.status == ConditionStatus::False,
+        FailOn::Inaccurate => judgement.prediction_accurate.status == ConditionStatus::False,
     })
 }
 
@@ -82,7 +83,7 @@ pub fn variant_phase(variant: &VariantStatus, status: &BenchmarkComparisonStatus
 pub fn message(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judged>,
+    judged: Option<&Judgement>,
     phase: Phase,
     now: Timestamp,
 ) -> String {
@@ -151,7 +152,7 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     }
 }
 
-fn over(status: &BenchmarkComparisonStatus, judged: Option<&Judged>) -> String {
+fn over(status: &BenchmarkComparisonStatus, judged: Option<&Judgement>) -> String {
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
     match (failure, judged) {
         (Some((name, message)), _) => format!("variant {name} failed: {message}"),

@@ -1,0 +1,99 @@
+//! What is to be created → bodies. Pure: plan and configurations go in.
+
+use serde_json::Value;
+
+use super::error::Error;
+use crate::engine::decision::Create;
+use crate::engine::facts::planned;
+use crate::engine::inputs;
+use crate::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use crate::engine::world::World;
+use crate::manifests::configurations_map::configurations_config_map;
+use crate::manifests::generate_job::generate_job;
+use crate::manifests::load_job::{LoadTarget, load_deadline_seconds, load_job};
+use crate::manifests::plan_map::plan_config_map;
+use crate::manifests::publish_identity::{publish_role, publish_role_binding, publish_service_account};
+use crate::manifests::results_map::results_config_map;
+use crate::manifests::variant;
+
+/// Objects that make up one creation, in the order they are created.
+pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
+    let plan = match create {
+        Create::Plan => return Ok(vec![json(plan_config_map(&new_plan(world)).map_err(unmade)?)?]),
+        _ => world.plan.present().ok_or_else(|| Error::Body("the run has no plan".into()))?,
+    };
+    let deadlines = &world.spec.execution.deadlines;
+    Ok(match create {
+        Create::Plan => vec![],
+        Create::PublishIdentity => vec![
+            json(publish_service_account(plan))?,
+            json(publish_role(plan))?,
+            json(publish_role_binding(plan))?,
+        ],
+        Create::Configurations => vec![json(configurations_config_map(plan))?],
+        Create::GenerateJob => vec![json(generate_job(plan, i64::from(deadlines.generate_seconds)))?],
+        Create::Results { variant } => vec![json(results_config_map(plan, variant))?],
+        Create::Server { variant, attempt } => instance(plan, world, variant, *attempt)?.objects,
+        Create::LoadJob { variant, attempt, round } => {
+            let url = url(plan, world, variant, *attempt)?;
+            let number = |n: i32| u32::try_from(n).unwrap_or(1);
+            let target = LoadTarget { variant, attempt: number(*attempt), round: number(*round), url: &url };
+            vec![json(load_job(plan, target, load_deadline_seconds(deadlines, MOST_STEPS)))?]
+        }
+        Create::Report => vec![],
+    })
+}
+
+/// Steps of a sweep at the most: 24 levels and their repetitions.
+const MOST_STEPS: u32 = 100;
+
+fn instance(plan: &Plan, world: &World, name: &str, attempt: i32) -> Result<variant::Instance, Error> {
+    let ready = world.ready(name).ok_or_else(|| Error::Body(format!("variant {name} has no configuration")))?;
+    let attempt = u32::try_from(attempt).unwrap_or(1);
+    variant::instantiate(&ready.objects, plan, name, attempt).map_err(unmade)
+}
+
+fn url(plan: &Plan, world: &World, name: &str, attempt: i32) -> Result<String, Error> {
+    let endpoint = plan.spec.variants.iter().find(|v| v.name == name).and_then(|v| v.source.endpoint.as_ref());
+    match endpoint {
+        Some(endpoint) => Ok(endpoint.url.clone()),
+        None => Ok(instance(plan, world, name, attempt)?.endpoint_url),
+    }
+}
+
+/// The plan of the run that status names: everything that decides what is measured is fixed here.
+fn new_plan(world: &World) -> Plan {
+    let spec = planned(world).clone();
+    let named = |image: &Option<String>, default: &str| match image.as_deref() {
+        None | Some("") => default.to_owned(),
+        Some(image) => image.to_owned(),
+    };
+    let settings = &world.settings.images;
+    let images = Images {
+        agent: settings.agent.clone(),
+        predictor: named(&spec.predictor.image, &settings.predictor),
+        load: named(&spec.load.image, &settings.load),
+    };
+    let sources = world.sources.iter().filter_map(|(variant, text)| Some((variant.clone(), text.clone().ok()?)));
+    Plan {
+        schema_version: SCHEMA_VERSION,
+        comparison: Identity {
+            namespace: world.object.namespace.clone(),
+            name: world.object.name.clone(),
+            uid: world.object.uid.clone(),
+        },
+        run: world.status.run.as_ref().map_or(1, |run| run.number),
+        inputs_hash: inputs::hash(&spec),
+        images,
+        manifests: sources.collect(),
+        spec,
+    }
+}
+
+fn json(object: impl serde::Serialize) -> Result<Value, Error> {
+    serde_json::to_value(object).map_err(|error| Error::Body(format!("an object is no JSON: {error}")))
+}
+
+fn unmade(error: impl std::fmt::Display) -> Error {
+    Error::Body(error.to_string())
+}

@@ -1,0 +1,30 @@
+//! Calls with a deadline and a name.
+
+use std::time::Duration;
+
+use super::error::{Error, is_not_found};
+
+/// How long one call may take, retries of the client included.
+const SECONDS: u64 = 30;
+
+/// Runs a call; its error names it.
+pub async fn call<T>(name: impl Into<String>, future: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    let name = name.into();
+    match tokio::time::timeout(Duration::from_secs(SECONDS), future).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(Error::Api { call: name, source: Box::new(source) }),
+        Err(_) => Err(Error::Timeout { call: name, seconds: SECONDS }),
+    }
+}
+
+/// Runs a call whose object may be missing.
+pub async fn optional<T>(
+    name: impl Into<String>,
+    future: impl Future<Output = kube::Result<T>>,
+) -> Result<Option<T>, Error> {
+    match call(name, future).await {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Api { source, .. }) if is_not_found(&source) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,136 @@
+//! API objects → children and pods in the engine's words. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod as ApiPod};
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use crate::api::labels;
+use crate::engine::world::{Child, Component, Container, JobState, Kind, Pod, Termination};
+
+/// Reads an object with the comparison's label; `None` when it carries no component of ours.
+pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Child> {
+    let label = |key: &str| object.labels().get(key).cloned();
+    Some(Child {
+        kind,
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        component: Component::parse(&label(labels::COMPONENT)?)?,
+        run: label(labels::RUN)?.parse().ok()?,
+        variant: label(labels::VARIANT),
+        attempt: label(labels::ATTEMPT).and_then(|attempt| attempt.parse().ok()),
+        ours: object.owner_references().iter().any(|owner| owner.uid == owner_uid),
+        going: object.metadata.deletion_timestamp.is_some(),
+        finalizers: object.finalizers().to_vec(),
+        created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
+        job: (kind == Kind::Job).then(|| job_state(&object.data)),
+        complaint: complaint(&object.data, kind),
+    })
+}
+
+fn conditions(data: &Value) -> impl Iterator<Item = &Value> {
+    data["status"]["conditions"].as_array().into_iter().flatten()
+}
+
+fn true_condition<'a>(data: &'a Value, kind: &str) -> Option<&'a Value> {
+    conditions(data).find(|c| c["type"] == kind && c["status"] == "True")
+}
+
+fn job_state(data: &Value) -> JobState {
+    if true_condition(data, "Complete").is_some() {
+        return JobState::Complete;
+    }
+    match true_condition(data, "Failed") {
+        Some(condition) => {
+            let word = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
+            JobState::Failed(format!("{}: {}", word("reason"), word("message")))
+        }
+        None => JobState::Running,
+    }
+}
+
+/// What an object says about pods it cannot create.
+fn complaint(data: &Value, kind: Kind) -> Option<String> {
+    let words = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
+    match kind {
+        Kind::Deployment => true_condition(data, "ReplicaFailure").map(words),
+        Kind::DynamoGraphDeployment if data["status"]["state"] == "failed" => {
+            conditions(data).find(|c| c["type"] == "Ready").map(words)
+        }
+        _ => None,
+    }
+}
+
+/// Reads a pod. `graphs` tells run, variant and attempt of a DynamoGraphDeployment by its name, for pods that carry
+/// only the labels of Dynamo's operator.
+pub fn pod(
+    pod: &ApiPod,
+    gpu_resource: &str,
+    since: Timestamp,
+    graphs: impl Fn(&str) -> Option<(i64, String, i32)>,
+) -> Option<Pod> {
+    let label = |key: &str| pod.labels().get(key).cloned();
+    let own = label(labels::RUN).and_then(|run| run.parse().ok()).map(|run| {
+        let attempt = label(labels::ATTEMPT).and_then(|attempt| attempt.parse().ok());
+        let component = label(labels::COMPONENT).and_then(|c| Component::parse(&c)).unwrap_or(Component::Server);
+        (run, label(labels::VARIANT), attempt, component)
+    });
+    let of_graph = || {
+        let (run, variant, attempt) = graphs(&label(labels::DYNAMO_GRAPH)?)?;
+        Some((run, Some(variant), Some(attempt), Component::Server))
+    };
+    let (run, variant, attempt, component) = own.or_else(of_graph)?;
+    let created = pod.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
+    let status = pod.status.clone().unwrap_or_default();
+    let scheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled");
+    Some(Pod {
+        name: pod.name_any(),
+        component,
+        run,
+        variant,
+        attempt,
+        ours: created >= since,
+        going: pod.metadata.deletion_timestamp.is_some(),
+        over: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        bound: scheduled
+            .filter(|c| c.status == "True")
+            .map(|c| c.last_transition_time.as_ref().map_or(created, |time| time.0)),
+        created,
+        unschedulable: scheduled.filter(|c| c.status == "False").map(|c| c.message.clone().unwrap_or_default()),
+        gpus: gpus(pod, gpu_resource),
+        containers: containers(&status),
+    })
+}
+
+/// GPUs a pod asks for.
+pub fn gpus(pod: &ApiPod, gpu_resource: &str) -> u32 {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let limits = containers.filter_map(|c| c.resources.as_ref()?.limits.as_ref()?.get(gpu_resource));
+    limits.filter_map(|quantity| quantity.0.parse::<u32>().ok()).sum()
+}
+
+fn containers(status: &k8s_openapi::api::core::v1::PodStatus) -> Vec<Container> {
+    let init = status.init_container_statuses.iter().flatten();
+    init.chain(status.container_statuses.iter().flatten()).map(container).collect()
+}
+
+fn container(status: &ContainerStatus) -> Container {
+    let state = status.state.clone().unwrap_or_default();
+    let last = status.last_state.clone().unwrap_or_default();
+    let text = |text: Option<String>| text.unwrap_or_default();
+    Container {
+        name: status.name.clone(),
+        image: status.image.clone(),
+        image_id: status.image_id.clone(),
+        restarts: u32::try_from(status.restart_count).unwrap_or(0),
+        waiting: state.waiting.map(|waiting| (text(waiting.reason), text(waiting.message))),
+        terminated: state.terminated.or(last.terminated).map(|ended| Termination {
+            reason: text(ended.reason),
+            exit_code: ended.exit_code,
+            message: text(ended.message),
+            finished: ended.finished_at.map(|time| time.0),
+        }),
+    }
+}

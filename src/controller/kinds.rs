@@ -1,0 +1,57 @@
+//! The kinds of children as the API server knows them.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+
+use crate::engine::world::Kind;
+
+/// Group of Dynamo's kinds.
+pub const DYNAMO_GROUP: &str = "nvidia.com";
+/// Versions of the DynamoGraphDeployment, in the order they are preferred: v1alpha1 needs Dynamo's conversion webhook.
+pub const DYNAMO_VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
+
+/// The DynamoGraphDeployment in one of its versions.
+pub fn graph(version: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk(DYNAMO_GROUP, version, "DynamoGraphDeployment"),
+        "dynamographdeployments",
+    )
+}
+
+/// The resource of a kind. `graph_version` is the version in which DynamoGraphDeployments are served.
+pub fn resource(kind: Kind, graph_version: &str) -> ApiResource {
+    match kind {
+        Kind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+        Kind::Service => ApiResource::erase::<Service>(&()),
+        Kind::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+        Kind::Role => ApiResource::erase::<Role>(&()),
+        Kind::RoleBinding => ApiResource::erase::<RoleBinding>(&()),
+        Kind::Job => ApiResource::erase::<Job>(&()),
+        Kind::Deployment => ApiResource::erase::<Deployment>(&()),
+        Kind::DynamoGraphDeployment => graph(graph_version),
+    }
+}
+
+/// Objects of a kind in a namespace.
+pub fn api(client: &Client, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, resource)
+}
+
+/// The kind a manifest names, if a variant may have it.
+pub fn parse(kind: &str) -> Option<Kind> {
+    match kind {
+        "ConfigMap" => Some(Kind::ConfigMap),
+        "Service" => Some(Kind::Service),
+        "ServiceAccount" => Some(Kind::ServiceAccount),
+        "Role" => Some(Kind::Role),
+        "RoleBinding" => Some(Kind::RoleBinding),
+        "Job" => Some(Kind::Job),
+        "Deployment" => Some(Kind::Deployment),
+        "DynamoGraphDeployment" => Some(Kind::DynamoGraphDeployment),
+        _ => None,
+    }
+}

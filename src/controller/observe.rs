@@ -1,0 +1,319 @@
+//! Live reads → the world. Nothing here decides anything.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Node as ApiNode, Pod as ApiPod};
+use kube::api::{Api, ListParams};
+use kube::core::DynamicObject;
+use kube::{Client, ResourceExt};
+
+use super::call::{call, optional};
+use super::children;
+use super::context::{Context, Scope};
+use super::error::Error;
+use super::kinds;
+use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
+use crate::engine::admission;
+use crate::engine::plan::{self, Identity, Plan};
+use crate::engine::rivals;
+use crate::engine::world::{Child, Component, Kind, Node, Object, Output, Pod, Results, World};
+use crate::manifests::agent_contract::PLAN_KEY;
+use crate::manifests::labels::{comparison_selector, dynamo_selector};
+use crate::manifests::names::Names;
+use crate::measurement::ledger::Ledger;
+use crate::prediction::configurations::{self, Configurations};
+
+/// Reads everything one decision is made from.
+pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Result<World, Error> {
+    let object = object(comparison);
+    let status = comparison.status.clone().unwrap_or_default();
+    let graph_version = context.graph_version().await;
+    let children = list_children(context, &object, graph_version).await?;
+    let reader = Reader { client: &context.client, namespace: &object.namespace, children: &children };
+    let run = status.run.as_ref().map_or(0, |run| run.number);
+    let plan = reader.plan(run).await?;
+    let configurations = reader.configurations(run).await?;
+    let results = reader.results(run, &comparison.spec).await?;
+    let sources = if plan == Output::Absent && run > 0 { reader.sources(&comparison.spec).await? } else { BTreeMap::new() };
+    let highest_plan = children.iter().filter(|c| c.ours && c.component == Component::Plan).map(|c| c.run).max();
+    let mut world = World {
+        pods: list_pods(context, comparison, &object, &plan).await?,
+        highest_plan: highest_plan.unwrap_or(0),
+        refusals: context.refusals(&object.uid),
+        spec: comparison.spec.clone(),
+        settings: context.settings.clone(),
+        dynamo_served: graph_version.is_some(),
+        rivals: vec![],
+        nodes: None,
+        object,
+        status,
+        plan,
+        sources,
+        configurations,
+        results,
+        children,
+    };
+    if admission::waiting(&world.status, &world).is_some() {
+        world.rivals = list_rivals(context, &world.object.uid).await?;
+        world.nodes = list_nodes(context, &world.spec.hardware.gpu_resource_name).await?;
+    }
+    Ok(world)
+}
+
+fn object(comparison: &BenchmarkComparison) -> Object {
+    let annotation = |key: &str| comparison.annotations().get(key).filter(|value| !value.is_empty()).cloned();
+    Object {
+        namespace: comparison.namespace().unwrap_or_default(),
+        name: comparison.name_any(),
+        uid: comparison.uid().unwrap_or_default(),
+        generation: comparison.metadata.generation.unwrap_or(0),
+        going: comparison.metadata.deletion_timestamp.is_some(),
+        run_requested: annotation(annotations::RUN_REQUESTED),
+        cancel_requested: annotation(annotations::CANCEL_REQUESTED),
+    }
+}
+
+/// Kinds that children have.
+const KINDS: [Kind; 8] = [
+    Kind::ConfigMap,
+    Kind::Service,
+    Kind::ServiceAccount,
+    Kind::Role,
+    Kind::RoleBinding,
+    Kind::Job,
+    Kind::Deployment,
+    Kind::DynamoGraphDeployment,
+];
+
+async fn list_children(
+    context: &Context,
+    object: &Object,
+    graph_version: Option<&str>,
+) -> Result<Vec<Child>, Error> {
+    let parameters = ListParams::default().labels(&comparison_selector(&object.name));
+    let lists = KINDS.into_iter().filter(|kind| *kind != Kind::DynamoGraphDeployment || graph_version.is_some());
+    let lists = lists.map(|kind| list_kind(context, object, kind, graph_version.unwrap_or_default(), &parameters));
+    Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
+}
+
+async fn list_kind(
+    context: &Context,
+    object: &Object,
+    kind: Kind,
+    graph_version: &str,
+    parameters: &ListParams,
+) -> Result<Vec<Child>, Error> {
+    let resource = kinds::resource(kind, graph_version);
+    let api = kinds::api(&context.client, &object.namespace, &resource);
+    let what = format!("list {}", resource.plural);
+    // Contents of ConfigMaps are read one by one; status is needed of workloads only.
+    let objects: Vec<DynamicObject> = if matches!(kind, Kind::Job | Kind::Deployment | Kind::DynamoGraphDeployment) {
+        call(what, api.list(parameters)).await?.items
+    } else {
+        let metadata = call(what, api.list_metadata(parameters)).await?.items;
+        let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
+            types: meta.types,
+            metadata: meta.metadata,
+            data: serde_json::Value::Null,
+        };
+        metadata.into_iter().map(bare).collect()
+    };
+    Ok(objects.iter().filter_map(|listed| children::child(listed, kind, &object.uid)).collect())
+}
+
+async fn list_pods(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    object: &Object,
+    plan: &Output<Plan>,
+) -> Result<Vec<Pod>, Error> {
+    let api: Api<ApiPod> = Api::namespaced(context.client.clone(), &object.namespace);
+    let since = comparison.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
+    let spec = plan.present().map_or(&comparison.spec, |plan| &plan.spec);
+    let graphs = graphs(comparison, plan);
+    let graph = |name: &str| graphs.get(name).cloned();
+    let read = |pod: &ApiPod| children::pod(pod, &spec.hardware.gpu_resource_name, since, graph);
+    let labelled = ListParams::default().labels(&comparison_selector(&object.name));
+    let mut pods: Vec<Pod> = call("list pods", api.list(&labelled)).await?.items.iter().filter_map(read).collect();
+    for name in graphs.keys() {
+        let of_graph = ListParams::default().labels(&dynamo_selector(name));
+        let more = call("list pods of a graph", api.list(&of_graph)).await?.items;
+        pods.extend(more.iter().filter(|pod| !pod.labels().contains_key(labels::RUN)).filter_map(read));
+    }
+    Ok(pods)
+}
+
+/// Names of the graphs of deployments that are not gone: they tell whose pods are whose after a graph has vanished.
+fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<String, (i64, String, i32)> {
+    let Some(plan) = plan.present() else { return BTreeMap::new() };
+    let variants = comparison.status.iter().flat_map(|status| &status.variants);
+    let live = variants.filter_map(|variant| {
+        let attempt = crate::engine::facts::live(variant)?.attempt;
+        let name = variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some("DynamoGraphDeployment"))?.name.clone()?;
+        Some((name, (plan.run, variant.name.clone(), attempt)))
+    });
+    live.collect()
+}
+
+/// Reads documents of the run that status names.
+struct Reader<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    children: &'a [Child],
+}
+
+impl Reader<'_> {
+    fn api(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), self.namespace)
+    }
+
+    async fn get(&self, run: i64, component: Component, variant: Option<&str>) -> Result<Option<ConfigMap>, Error> {
+        let ours = |c: &&Child| {
+            c.ours && c.kind == Kind::ConfigMap && c.component == component && c.run == run && c.variant.as_deref() == variant
+        };
+        match self.children.iter().find(ours) {
+            Some(child) => optional(format!("get configmap {}", child.name), self.api().get(&child.name)).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn plan(&self, run: i64) -> Result<Output<Plan>, Error> {
+        let map = self.get(run, Component::Plan, None).await?;
+        Ok(document(map, PLAN_KEY, |plan: &Plan| plan.schema_version, plan::SCHEMA_VERSION))
+    }
+
+    async fn configurations(&self, run: i64) -> Result<Output<Configurations>, Error> {
+        let map = self.get(run, Component::Configurations, None).await?;
+        let version = |document: &Configurations| document.schema_version;
+        Ok(document(map, configurations::KEY, version, configurations::SCHEMA_VERSION))
+    }
+
+    async fn results(
+        &self,
+        run: i64,
+        spec: &BenchmarkComparisonSpec,
+    ) -> Result<BTreeMap<String, Output<Results>>, Error> {
+        let mut results = BTreeMap::new();
+        let listed = self.children.iter().filter(|c| c.ours && c.run == run && c.component == Component::Results);
+        let names = listed.filter_map(|c| c.variant.clone()).chain(spec.variants.iter().map(|v| v.name.clone()));
+        for name in names.collect::<std::collections::BTreeSet<_>>() {
+            let output = match self.get(run, Component::Results, Some(&name)).await? {
+                None => Output::Absent,
+                Some(map) => ledger(&map),
+            };
+            results.insert(name, output);
+        }
+        Ok(results)
+    }
+
+    /// ConfigMaps that variants take their manifests from.
+    async fn sources(&self, spec: &BenchmarkComparisonSpec) -> Result<BTreeMap<String, Result<String, String>>, Error> {
+        let mut sources = BTreeMap::new();
+        for variant in &spec.variants {
+            let Some(manifests) = &variant.source.manifests else { continue };
+            let Some(name) = &manifests.config_map_name else { continue };
+            let map = optional(format!("get configmap {name}"), self.api().get(name)).await?;
+            sources.insert(variant.name.clone(), source(map, name, manifests.key.as_deref(), &variant.name));
+        }
+        Ok(sources)
+    }
+}
+
+fn source(map: Option<ConfigMap>, name: &str, key: Option<&str>, variant: &str) -> Result<String, String> {
+    let place = format!("variant {variant}: ConfigMap {name}");
+    let data = map.ok_or_else(|| format!("{place} does not exist; create it"))?.data.unwrap_or_default();
+    match key {
+        Some(key) => data
+            .get(key)
+            .cloned()
+            .ok_or_else(|| format!("{place} has no key {key}; it has {}", data.keys().cloned().collect::<Vec<_>>().join(", "))),
+        None if data.len() == 1 => Ok(data.into_values().next().unwrap_or_default()),
+        None => Err(format!("{place} has {} keys; name one in source.manifests.key", data.len())),
+    }
+}
+
+fn ledger(map: &ConfigMap) -> Output<Results> {
+    let entries = map.data.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
+    match Ledger::parse(entries) {
+        Ok(ledger) => Output::Present(Results { ledger, sealed: map.immutable == Some(true) }),
+        Err(error) => Output::Unreadable(error.to_string()),
+    }
+}
+
+/// Reads a versioned document; this version reads its own and the one before.
+fn document<T: serde::de::DeserializeOwned>(
+    map: Option<ConfigMap>,
+    key: &str,
+    version: impl Fn(&T) -> u32,
+    newest: u32,
+) -> Output<T> {
+    let Some(map) = map else { return Output::Absent };
+    let Some(text) = map.data.as_ref().and_then(|data| data.get(key)) else { return Output::Empty };
+    match serde_json::from_str::<T>(text) {
+        Ok(document) if (newest.saturating_sub(1)..=newest).contains(&version(&document)) => Output::Present(document),
+        Ok(document) => Output::Unreadable(format!(
+            "ConfigMap {}: {key} has schemaVersion {}; this version reads {} to {newest}",
+            map.name_any(),
+            version(&document),
+            newest.saturating_sub(1)
+        )),
+        Err(error) => Output::Unreadable(format!("ConfigMap {}: {key}: {error}", map.name_any())),
+    }
+}
+
+async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::engine::world::Rival>, Error> {
+    let mut rivals = vec![];
+    let apis: Vec<Api<BenchmarkComparison>> = match &context.scope {
+        Scope::Cluster => vec![Api::all(context.client.clone())],
+        Scope::Namespaces(names) => names.iter().map(|n| Api::namespaced(context.client.clone(), n)).collect(),
+    };
+    for api in apis {
+        let listed = call("list benchmarkcomparisons", api.list(&ListParams::default())).await?;
+        rivals.extend(listed.items.iter().filter(|c| c.uid().as_deref() != Some(own_uid)).filter_map(rivals::rival));
+    }
+    Ok(rivals)
+}
+
+/// Nodes with GPUs, and who uses them; `None` where the operator may not see nodes.
+async fn list_nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
+    if context.scope != Scope::Cluster {
+        return Ok(None);
+    }
+    let nodes: Api<ApiNode> = Api::all(context.client.clone());
+    let pods: Api<ApiPod> = Api::all(context.client.clone());
+    let nodes = call("list nodes", nodes.list(&ListParams::default())).await?;
+    let over = "status.phase!=Succeeded,status.phase!=Failed";
+    let pods = call("list pods of all namespaces", pods.list(&ListParams::default().fields(over))).await?;
+    let comparisons: Api<BenchmarkComparison> = Api::all(context.client.clone());
+    let comparisons = call("list benchmarkcomparisons", comparisons.list_metadata(&ListParams::default())).await?;
+    let uid = |namespace: &str, name: &str| {
+        let found = comparisons.items.iter().find(|c| c.namespace().as_deref() == Some(namespace) && c.name_any() == name);
+        found.and_then(|c| c.uid()).unwrap_or_default()
+    };
+    let node = |node: &ApiNode| {
+        let name = node.name_any();
+        let quantity = node.status.as_ref().and_then(|s| s.allocatable.as_ref()?.get(gpu_resource));
+        let allocatable = quantity.and_then(|q| q.0.parse().ok()).unwrap_or(0);
+        let mut used = BTreeMap::new();
+        let here = pods.items.iter().filter(|p| p.spec.as_ref().and_then(|s| s.node_name.as_ref()) == Some(&name));
+        for pod in here {
+            let owner = pod.labels().get(labels::COMPARISON).map(|c| uid(&pod.namespace().unwrap_or_default(), c));
+            *used.entry(owner.unwrap_or_default()).or_insert(0) += children::gpus(pod, gpu_resource);
+        }
+        let unschedulable = node.spec.as_ref().and_then(|s| s.unschedulable).unwrap_or(false);
+        Node { labels: node.labels().clone(), name, allocatable, used, unschedulable }
+    };
+    Ok(Some(nodes.items.iter().map(node).filter(|node| node.allocatable > 0).collect()))
+}
+
+/// The comparison as children name it.
+pub fn identity(comparison: &BenchmarkComparison) -> Identity {
+    let object = object(comparison);
+    Identity { namespace: object.namespace, name: object.name, uid: object.uid }
+}
+
+/// Names of a run's children.
+pub fn names(comparison: &BenchmarkComparison, run: i64) -> Names {
+    Names::new(&identity(comparison), run)
+}

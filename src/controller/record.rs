@@ -1,0 +1,64 @@
+//! The status write: the only server-side apply, with the version that was looked at.
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::call::call;
+use super::context::Context;
+use super::error::{Error, answer};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, GROUP, KIND, VERSION};
+use crate::engine::decision::Note;
+
+/// Writes the status if it differs from the stored one; returns whether it did.
+pub async fn record(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    status: &BenchmarkComparisonStatus,
+) -> Result<bool, Error> {
+    if comparison.status.as_ref() == Some(status) {
+        return Ok(false);
+    }
+    let namespace = comparison.namespace().unwrap_or_default();
+    let name = comparison.name_any();
+    let api: Api<BenchmarkComparison> = Api::namespaced(context.client.clone(), &namespace);
+    let body = json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": KIND,
+        "metadata": {"name": name, "uid": comparison.uid(), "resourceVersion": comparison.resource_version()},
+        "status": status,
+    });
+    context.metrics.wrote("status");
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let written = call(
+        format!("write status of {namespace}/{name}"),
+        api.patch_status(&name, &parameters, &Patch::Apply(&body)),
+    )
+    .await;
+    match written {
+        Ok(_) => Ok(true),
+        Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {
+            Err(Error::Conflict(call))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends events; they are for people, so trouble with them is logged and forgotten.
+pub async fn tell(context: &Context, comparison: &BenchmarkComparison, notes: &[Note]) {
+    let reference = comparison.object_ref(&());
+    for note in notes {
+        let event = Event {
+            type_: if note.warning { EventType::Warning } else { EventType::Normal },
+            reason: note.reason.clone(),
+            note: Some(note.message.chars().take(1000).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        context.metrics.wrote("event");
+        if let Err(error) = context.recorder.publish(&event, &reference).await {
+            tracing::warn!(%error, reason = note.reason, "event not sent");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Other comparisons' runs that want GPUs or hold them, as their status tells.
+
+use kube::ResourceExt;
+
+use super::facts::{active_run, anything_deployed};
+use super::world::Rival;
+use crate::api::{BenchmarkComparison, Mode, Until, VariantStatus};
+
+/// The run of another comparison, if it competes for GPUs.
+pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
+    let status = comparison.status.as_ref()?;
+    let run = active_run(status)?;
+    let wants = run.ended.is_none() && !comparison.spec.suspend && comparison.spec.execution.until == Until::Verdict;
+    if !wants && !anything_deployed(status) {
+        return None;
+    }
+    let going = comparison.metadata.deletion_timestamp.is_some();
+    if going && !anything_deployed(status) {
+        return None;
+    }
+    let mode = run.mode.unwrap_or(comparison.spec.execution.mode);
+    let fallback = u32::try_from(comparison.spec.hardware.gpus_per_variant).unwrap_or(1);
+    let claims: Vec<Vec<(u32, u32)>> =
+        status.variants.iter().filter(|v| v.failure.is_none()).map(|v| claim(v, fallback)).collect();
+    let claim = match mode {
+        Mode::Parallel => claims.into_iter().flatten().collect(),
+        _ => claims.into_iter().max_by_key(|claim| claim.iter().map(|(n, g)| n * g).sum::<u32>()).unwrap_or_default(),
+    };
+    Some(Rival {
+        name: format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any()),
+        uid: comparison.uid().unwrap_or_default(),
+        queued: run.queued_time.0,
+        claim,
+    })
+}
+
+/// Pods of one variant: (count, GPUs each). What is not known yet is taken as one pod with everything.
+fn claim(variant: &VariantStatus, fallback: u32) -> Vec<(u32, u32)> {
+    let positive = |number: Option<i32>| number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+    let total = positive(variant.gpus).unwrap_or(fallback);
+    let deployed = variant.deployed.as_ref();
+    match (deployed.and_then(|d| positive(d.replicas)), deployed.and_then(|d| positive(d.tensor_parallel))) {
+        (Some(replicas), Some(tensor)) => {
+            let stages = deployed.and_then(|d| positive(d.pipeline_parallel)).unwrap_or(1);
+            if replicas * tensor * stages == total { vec![(replicas, tensor * stages)] } else { vec![(1, total)] }
+        }
+        _ => vec![(1, total)],
+    }
+}

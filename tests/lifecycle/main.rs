@@ -1,0 +1,13 @@
+//! The life of a comparison: the controller's real code on an API server in memory, in virtual time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod course;
+mod failures;
+mod faults;
+mod lab;
+mod runs;
+mod truth;

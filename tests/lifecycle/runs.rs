@@ -1,0 +1,222 @@
+//! What starts, changes, holds and ends a run.
+
+use bcmp::api::{Phase, annotations};
+use serde_json::json;
+
+use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
+
+#[tokio::test(start_paused = true)]
+async fn applying_the_same_again_changes_nothing() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.finished("qwen", 1).await;
+    lab.edit("qwen", |object| object["metadata"]["labels"]["team"] = json!("inference"));
+    tokio::time::sleep(seconds(3600)).await;
+    assert!(is_finished(&lab.status("qwen"), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_inputs_supersede_the_run() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["spec"]["workload"]["concurrency"] = json!([2, 24]));
+    lab.until("qwen", "run 2", 600, |status| status.run.as_ref().is_some_and(|run| run.number == 2)).await;
+    assert_eq!(lab.gpus_held().len(), 0, "the next run starts when the last is gone");
+    let status = lab.finished("qwen", 2).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded));
+    let past: Vec<_> = status.history.iter().map(|past| (past.number, past.outcome.as_str())).collect();
+    assert_eq!(past, [(1, "Superseded")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn back_to_the_old_value_still_runs_again() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["spec"]["workload"]["concurrency"] = json!([2, 24]));
+    lab.until("qwen", "superseded", 600, |status| status.run.as_ref().is_some_and(|run| run.ended.is_some())).await;
+    lab.edit("qwen", |object| object["spec"]["workload"]["concurrency"] = json!([1, 24]));
+    let status = lab.finished("qwen", 2).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded));
+    tokio::time::sleep(seconds(3600)).await;
+    assert!(is_finished(&lab.status("qwen"), 2), "and only once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn finish_first_finishes_first() {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["execution"] = json!({"onChange": "FinishFirst"});
+    lab.apply("qwen", spec);
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["spec"]["runId"] = json!("again"));
+    let status = lab.finished("qwen", 2).await;
+    let past: Vec<_> = status.history.iter().map(|past| (past.number, past.outcome.as_str())).collect();
+    assert_eq!(past, [(1, "Succeeded")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_and_judging_rules_start_no_run() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| {
+        object["spec"]["execution"]["deadlines"]["readySeconds"] = json!(1800);
+        object["spec"]["judgement"]["accuracyTolerancePercent"] = json!("10");
+        object["spec"]["hardware"]["gpuHourlyCost"] = json!("2.5");
+    });
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, status.history.len()), (Some(Phase::Succeeded), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_tolerance_judges_again_without_measuring() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    let before = lab.finished("qwen", 1).await;
+    assert_eq!(condition(&before, "PredictionAccurate").0, "True", "{:?}", before.conditions);
+    lab.edit("qwen", |object| object["spec"]["judgement"]["accuracyTolerancePercent"] = json!("0.01"));
+    lab.until("qwen", "judged again", 60, |status| condition(status, "PredictionAccurate").0 == "False").await;
+    let after = lab.status("qwen");
+    assert_eq!(after.run.as_ref().unwrap().number, 1);
+    assert_eq!(after.progress, before.progress);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_annotation_runs_again_once() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.finished("qwen", 1).await;
+    lab.annotate("qwen", annotations::RUN_REQUESTED, "2026-03-02");
+    let status = lab.finished("qwen", 2).await;
+    assert_eq!(status.last_handled_run_request.as_deref(), Some("2026-03-02"));
+    tokio::time::sleep(seconds(3600)).await;
+    assert!(is_finished(&lab.status("qwen"), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_tears_down_and_says_so() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "1");
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Cancelled));
+    assert_eq!((condition(&status, "Succeeded").0, condition(&status, "Stalled").0), ("False", "True"));
+    assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
+    lab.annotate("qwen", annotations::RUN_REQUESTED, "after-all");
+    assert_eq!(lab.finished("qwen", 2).await.phase, Some(Phase::Succeeded), "the annotation names run 1 only");
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspended_and_resumed_goes_on_at_the_next_level() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["spec"]["suspend"] = json!(true));
+    lab.phase("qwen", Phase::Suspended).await;
+    let held = lab.status("qwen");
+    assert_eq!(lab.gpus_held().len(), 0);
+    assert_eq!((condition(&held, "Reconciling").0, condition(&held, "Stalled").0), ("False", "False"));
+    tokio::time::sleep(seconds(7200)).await;
+    let done = held.progress.unwrap().levels_done;
+    lab.edit("qwen", |object| object["spec"]["suspend"] = json!(false));
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    assert!(status.progress.unwrap().levels_done > done);
+    assert_eq!(lab.measured_twice(), Vec::<String>::new());
+    assert_eq!(status.variants[0].deployments.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_request_waits_for_the_request() {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["execution"] = json!({"start": "OnRequest"});
+    lab.apply("qwen", spec);
+    tokio::time::sleep(seconds(3600)).await;
+    let status = lab.status("qwen");
+    assert_eq!((status.phase, status.run.is_none()), (Some(Phase::Pending), true));
+    assert_eq!((condition(&status, "Reconciling").0, condition(&status, "Stalled").0), ("False", "False"));
+    lab.annotate("qwen", annotations::RUN_REQUESTED, "go");
+    assert_eq!(lab.finished("qwen", 1).await.phase, Some(Phase::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn predictions_first_then_the_same_run_goes_on() {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["execution"] = json!({"until": "Predictions"});
+    lab.apply("qwen", spec);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, condition(&status, "Succeeded").0), (Some(Phase::Predicted), "True"));
+    assert!(status.variants[1].claimed_point.is_some());
+    assert!(!lab.cluster.history().iter().any(|r| r.key.resource == "dynamographdeployments.nvidia.com"));
+    lab.edit("qwen", |object| object["spec"]["execution"]["until"] = json!("Verdict"));
+    lab.phase("qwen", Phase::Measuring).await;
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, status.history.len()), (Some(Phase::Succeeded), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_keeps_what_it_was_told_to() {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["history"] = json!({"runs": 1});
+    lab.apply("qwen", spec);
+    for run in 1..=3 {
+        lab.edit("qwen", |object| object["spec"]["runId"] = json!(format!("run-{run}")));
+        tokio::time::sleep(seconds(5)).await;
+        lab.finished("qwen", lab.status("qwen").run.unwrap().number).await;
+    }
+    let status = lab.status("qwen");
+    let number = status.run.as_ref().unwrap().number;
+    let kept: Vec<i64> = status.history.iter().filter(|past| past.verdict.is_some()).map(|past| past.number).collect();
+    assert_eq!(kept, [number - 1]);
+    tokio::time::sleep(seconds(700)).await;
+    let plans = lab.cluster.objects("configmaps").iter().filter(|m| m["data"]["plan.json"].is_string()).count();
+    let others = status.history.len() - 1;
+    assert_eq!(plans, 2 + others, "records of runs that are not kept are deleted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_comparison_leaves_nothing_and_its_successor_starts_at_one() {
+    for policy in ["Background", "Foreground"] {
+        let lab = Lab::new(&[8]);
+        lab.apply("qwen", small());
+        lab.records("qwen", 1).await;
+        lab.cluster.delete(COMPARISONS, "default", "qwen", policy);
+        if policy == "Background" {
+            lab.apply("qwen", small());
+            let status = lab.finished("qwen", 1).await;
+            assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+            assert_eq!(lab.status("qwen").history.len(), 0);
+            continue;
+        }
+        lab.cluster.until("all is gone", seconds(120), |c| c.object(COMPARISONS, "default", "qwen").is_none()).await;
+        tokio::time::sleep(seconds(60)).await;
+        assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
+        assert_eq!(lab.cluster.objects("configmaps").len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_with_other_images_changes_no_run() {
+    let mut lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.upgrade(bcmp::engine::plan::Images { agent: "bcmp:2".into(), predictor: "tools:2".into(), load: "tools:2".into() });
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded));
+    let images: std::collections::BTreeSet<String> = lab
+        .cluster
+        .history()
+        .iter()
+        .filter(|record| record.key.resource == "jobs.batch")
+        .filter_map(|record| record.object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(images.into_iter().collect::<Vec<_>>(), ["tools:1"], "images are pinned in the plan");
+    tokio::time::sleep(seconds(3600)).await;
+    assert!(is_finished(&lab.status("qwen"), 1), "and no run is started");
+}
