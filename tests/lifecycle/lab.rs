@@ -145,6 +145,28 @@ impl Lab {
         gpus_held(&self.cluster)
     }
 
+    /// Steps that were begun by more than one load pod after they had been published, or published by two.
+    pub fn measured_twice(&self) -> Vec<String> {
+        let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
+        let mut twice = vec![];
+        for record in self.cluster.history().iter().filter(|record| record.key.resource == "configmaps") {
+            let Some(map) = record.after.as_ref().filter(|map| has_label(map, labels::COMPONENT, "results")) else { continue };
+            for (key, value) in map["data"].as_object().into_iter().flatten() {
+                let place = (meta(map, "uid").to_owned(), key.clone());
+                let text = value.as_str().unwrap_or_default().to_owned();
+                if seen.get(&place).is_some_and(|before| *before != text) {
+                    twice.push(format!("{key} changed"));
+                }
+                let started = key.starts_with("started-") && !key.ends_with("-1");
+                if started && !seen.contains_key(&place) && map["data"][key.trim_start_matches("started-").rsplit_once('-').unwrap().0].is_string() {
+                    twice.push(format!("{key} after the step was published"));
+                }
+                seen.insert(place, text);
+            }
+        }
+        twice
+    }
+
     /// Names of all objects of a comparison but its records.
     pub fn leftovers(&self, name: &str) -> Vec<String> {
         let kinds = [

@@ -212,9 +212,10 @@ async fn an_upgrade_with_other_images_changes_no_run() {
     let images: std::collections::BTreeSet<String> = lab
         .cluster
         .history()
-        .iter()
+        .into_iter()
         .filter(|record| record.key.resource == "jobs.batch")
-        .filter_map(|record| record.object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned))
+        .filter_map(|record| record.after)
+        .filter_map(|job| job["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned))
         .collect();
     assert_eq!(images.into_iter().collect::<Vec<_>>(), ["tools:1"], "images are pinned in the plan");
     tokio::time::sleep(seconds(3600)).await;

@@ -63,10 +63,17 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
         let kind = variant.source.kind;
         let (replicas, tensor_parallel) = shape_of(kind);
         let curve = curve(kind);
-        let claim = (kind == SourceKind::Recommended).then(|| Claim { concurrency: 12, point: curve.at(12).point });
+        let claim = (kind == SourceKind::Recommended).then(|| Claim {
+            concurrency: 12,
+            point: curve.at(12).point,
+            advertised_tokens_per_second_per_gpu: None,
+        });
         let workers = Workers {
             tensor_parallel,
             pipeline_parallel: 1,
+            data_parallel: 1,
+            moe_tensor_parallel: None,
+            moe_expert_parallel: None,
             replicas,
             max_batch_size: Some(64),
             max_num_tokens: Some(8192),

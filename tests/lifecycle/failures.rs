@@ -1,0 +1,218 @@
+//! Failures told apart: each with its reason, what it is about, and the other variant's result kept.
+
+use bcmp::api::{BenchmarkComparisonStatus, Phase, labels};
+use bcmp::prediction::configurations::GenerationOutcome;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, condition, seconds, small};
+use crate::support::actors::{Actor, PodScript, has_label};
+use crate::support::{Failure, meta};
+use crate::truth;
+
+fn failure(status: &BenchmarkComparisonStatus, variant: usize) -> (&str, &str) {
+    status.variants[variant].failure.as_ref().map_or(("", ""), |f| (f.reason.as_str(), f.message.as_str()))
+}
+
+fn server_of(variant: &'static str) -> impl Fn(&Value) -> bool {
+    move |pod| {
+        has_label(pod, labels::VARIANT, variant)
+            && !has_label(pod, labels::COMPONENT, "load")
+            && pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"].is_string()
+    }
+}
+
+#[rstest]
+#[case::crash_loop(PodScript::crash_loop(), "CrashLoop", "exit code")]
+#[case::out_of_memory(PodScript::out_of_memory(), "OutOfMemory", "raise its memory limit")]
+#[case::image_pull(PodScript::image_pull_error(), "ImagePullFailed", "imagePullSecrets")]
+#[case::unschedulable(PodScript::unschedulable("0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), "Unschedulable", "Insufficient nvidia.com/gpu")]
+#[case::never_serving(PodScript::never_ready(), "NotServing", "readySeconds")]
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_is_named_and_the_other_variant_is_measured(
+    #[case] script: PodScript,
+    #[case] reason: &str,
+    #[case] says: &str,
+) {
+    let lab = Lab::new(&[8]);
+    let is_server = server_of("baseline");
+    lab.cast.script(move |pod| is_server(pod).then(|| script.clone()));
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Failed));
+    let (found, message) = failure(&status, 0);
+    assert_eq!(found, reason, "{message}");
+    assert!(message.contains(says), "{message}");
+    assert_eq!((condition(&status, "Stalled"), condition(&status, "Succeeded").1), (("True", reason), reason));
+    assert!(status.variants[1].failure.is_none());
+    assert!(status.variants[1].levels.iter().any(|level| level.measured.is_some()), "the other result is kept");
+    assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_variant_stops_the_run_when_asked_to() {
+    let lab = Lab::new(&[8]);
+    let is_server = server_of("baseline");
+    lab.cast.script(move |pod| is_server(pod).then(PodScript::crash_loop));
+    let mut spec = small();
+    spec["execution"] = json!({"onVariantFailure": "Stop"});
+    lab.apply("qwen", spec);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, failure(&status, 0).0), (Some(Phase::Failed), "CrashLoop"));
+    assert!(status.variants[1].deployments.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_variant_is_kept_for_debugging_as_long_as_asked_for() {
+    let lab = Lab::new(&[8]);
+    let is_server = server_of("baseline");
+    lab.cast.script(move |pod| is_server(pod).then(PodScript::crash_loop));
+    let mut spec = small();
+    spec["execution"] = json!({"keepOnFailureSeconds": 3600});
+    lab.apply("qwen", spec);
+    lab.until("qwen", "kept", 3600, |status| condition(status, "TornDown").1 == "KeptForDebugging").await;
+    let failed = lab.cluster.now();
+    let status = lab.finished("qwen", 1).await;
+    assert!(lab.cluster.now().duration_since(failed).as_secs() >= 3590);
+    assert!(status.variants[1].levels.iter().any(|level| level.measured.is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_shown_at_once_and_final_after_five_minutes() {
+    let lab = Lab::new(&[8]);
+    lab.cluster.admission(|plural, object| {
+        (plural == "dynamographdeployments" && meta(object, "name").contains("baseline"))
+            .then(|| Failure::quota_exceeded("dynamographdeployments", meta(object, "name"), "gpus", "requests.nvidia.com/gpu"))
+    });
+    lab.apply("qwen", small());
+    let refused = |status: &BenchmarkComparisonStatus| status.message.as_ref().is_some_and(|m| m.contains("exceeded quota"));
+    lab.until("qwen", "the refusal is shown", 60, refused).await;
+    let status = lab.finished("qwen", 1).await;
+    let (reason, message) = failure(&status, 0);
+    assert_eq!(reason, "QuotaExceeded", "{message}");
+    assert!(message.contains("raise the quota"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_pods_are_refused_says_why() {
+    let lab = Lab::new(&[8]);
+    lab.cluster.admission(|plural, object| {
+        (plural == "pods" && has_label(object, labels::COMPONENT, "generate")).then(|| Failure::pod_security(meta(object, "name")))
+    });
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
+    assert_eq!(ended.reason, "PodSecurityRefused", "{}", ended.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_feasible_configuration_is_a_result_and_holds_no_gpu() {
+    let lab = Lab::predicting(&[8], |plan| {
+        let mut configurations = truth::configurations(&plan.spec);
+        configurations.variants[1].outcome = GenerationOutcome::Refused {
+            reason: "NoFeasibleConfiguration".into(),
+            message: "the nearest row misses TPOT by 12 %".into(),
+        };
+        configurations
+    });
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, failure(&status, 1).0), (Some(Phase::Failed), "NoFeasibleConfiguration"));
+    assert_eq!(condition(&status, "ConfigurationsGenerated"), ("False", "NoFeasibleConfiguration"));
+    assert!(status.message.as_ref().unwrap().contains("by 12 %"));
+    assert!(!lab.cluster.history().iter().any(|r| r.key.resource == "dynamographdeployments.nvidia.com"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn generation_that_fails_ends_the_run() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| has_label(pod, labels::COMPONENT, "generate").then(|| PodScript::fail(seconds(5), 1)));
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
+    assert_eq!((status.phase, ended.reason.as_str()), (Some(Phase::Failed), "GenerationFailed"), "{}", ended.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn generation_that_hangs_ends_at_its_deadline() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| has_label(pod, labels::COMPONENT, "generate").then(|| PodScript::succeed(seconds(1_000_000))));
+    let mut spec = small();
+    spec["execution"] = json!({"deadlines": {"generateSeconds": 120}});
+    lab.apply("qwen", spec);
+    let start = lab.cluster.now();
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Failed), "{:?}", status.message);
+    assert!(lab.cluster.now().duration_since(start).as_secs() < 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_tool_that_fails_is_told_from_a_server_that_does() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| {
+        let baseline = has_label(pod, labels::COMPONENT, "load") && has_label(pod, labels::VARIANT, "baseline");
+        baseline.then(|| PodScript::fail(seconds(20), 1))
+    });
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(failure(&status, 0).0, "LoadFailed", "{}", failure(&status, 0).1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.until("qwen", "stuck", 7200, |status| condition(status, "Stalled") == ("True", "TeardownStuck")).await;
+    let status = lab.status("qwen");
+    assert_eq!((condition(&status, "Finished").0, condition(&status, "Reconciling").0), ("False", "False"));
+    assert!(condition(&status, "TornDown").1 == "TeardownStuck");
+    assert!(status.message.as_ref().unwrap().contains("nvidia.com/finalizer"), "{:?}", status.message);
+    tokio::time::sleep(seconds(3600)).await;
+    assert_eq!(lab.gpus_held().len(), 1, "the next variant waits");
+    lab.cast.resume(Actor::Dynamo);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_held_gpus_are_given_back() {
+    let lab = Lab::new(&[8, 8]);
+    lab.cast.script(|pod| {
+        let first = has_label(pod, labels::VARIANT, "optimized") && has_label(pod, labels::ATTEMPT, "1");
+        (first && server_of("optimized")(pod)).then(|| PodScript::unschedulable("0/2 nodes are available"))
+    });
+    let mut spec = small();
+    spec["execution"] = json!({"mode": "Auto"});
+    lab.apply("qwen", spec);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    assert_eq!(status.run.unwrap().mode_reason.as_deref(), Some("Auto: side by side found GPUs for a part only"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_vanish_are_never_measured_again() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.until("qwen", "baseline measured", 3600, |status| {
+        status.variants.first().is_some_and(|v| v.deployments.iter().any(|d| d.measured.is_some()))
+    })
+    .await;
+    assert!(lab.cluster.delete("configmaps", "default", "qwen-r1-baseline-results", "Background"));
+    let status = lab.finished("qwen", 1).await;
+    let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
+    assert_eq!((status.phase, ended.reason.as_str()), (Some(Phase::Failed), "ResultsLost"));
+    assert_eq!(status.variants[0].deployments.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_deleted_by_someone_is_a_failure_and_no_second_deployment() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    assert!(lab.cluster.delete("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-a1", "Background"));
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(failure(&status, 0).0, "ObjectsDeleted", "{}", failure(&status, 0).1);
+    assert_eq!(status.variants[0].deployments.len(), 1);
+}
