@@ -4,6 +4,16 @@ NAME ?= default
 SIZE ?= node
 cluster = tests/cluster/cluster
 
+# Everything CI runs, the fast things first.
+.PHONY: test check
+test: check
+	cargo test
+	tests/cluster/test_crd.sh
+
+check:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
 .PHONY: up down clean-cluster status kubeconfig
 
 up:

@@ -14,8 +14,8 @@ use kube::{Client, Config};
 use crate::api::BenchmarkComparison;
 use crate::controller::context::{Context, Scope};
 use crate::controller::metrics::Metrics;
-use crate::controller::serve::{Health, serve};
 use crate::controller::run;
+use crate::controller::serve::{Health, serve};
 use crate::engine::plan::Images;
 use crate::engine::world::Settings;
 

@@ -1,9 +1,9 @@
 //! Actions → calls. Each is safe to repeat: a child that is ours already is done, a delete carries the UID.
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::bodies::bodies;
@@ -43,8 +43,8 @@ fn variant_of(create: &Create) -> Option<&str> {
 
 /// Creates one object; false when the server refused it, which is remembered and not an error.
 async fn create_one(context: &Context, world: &World, variant: Option<&str>, body: &Value) -> Result<bool, Error> {
-    let object: DynamicObject =
-        serde_json::from_value(body.clone()).map_err(|error| Error::Body(format!("an object is no object: {error}")))?;
+    let object: DynamicObject = serde_json::from_value(body.clone())
+        .map_err(|error| Error::Body(format!("an object is no object: {error}")))?;
     let resource = resource_of(&object)?;
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let place = format!("{} {}", resource.kind, object.name_any());
@@ -135,4 +135,3 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     context.metrics.wrote("patch");
     optional(format!("seal configmap {name}"), api.patch(name, &parameters, &patch)).await.map(drop)
 }
-

@@ -25,11 +25,9 @@ pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
     let deadlines = &world.spec.execution.deadlines;
     Ok(match create {
         Create::Plan => vec![],
-        Create::PublishIdentity => vec![
-            json(publish_service_account(plan))?,
-            json(publish_role(plan))?,
-            json(publish_role_binding(plan))?,
-        ],
+        Create::PublishIdentity => {
+            vec![json(publish_service_account(plan))?, json(publish_role(plan))?, json(publish_role_binding(plan))?]
+        }
         Create::Configurations => vec![json(configurations_config_map(plan))?],
         Create::GenerateJob => vec![json(generate_job(plan, i64::from(deadlines.generate_seconds)))?],
         Create::Results { variant } => vec![json(results_config_map(plan, variant))?],

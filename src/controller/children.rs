@@ -25,6 +25,7 @@ pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Chil
         finalizers: object.finalizers().to_vec(),
         created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         job: (kind == Kind::Job).then(|| job_state(&object.data)),
+        has_pods: ["active", "succeeded", "failed"].iter().any(|count| object.data["status"][count].as_i64() > Some(0)),
         complaint: complaint(&object.data, kind),
     })
 }

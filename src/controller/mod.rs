@@ -63,8 +63,12 @@ async fn drive(
     let comparisons: Api<BenchmarkComparison> = scoped(client, namespace.as_deref());
     let controller = Controller::new(comparisons, watcher::Config::default())
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .watches(scoped::<PartialObjectMeta<Job>>(client, namespace.as_deref()), watch::ours(), |o| watch::comparison_of(&o))
-        .watches(scoped::<PartialObjectMeta<Pod>>(client, namespace.as_deref()), watch::ours(), |o| watch::comparison_of(&o))
+        .watches(scoped::<PartialObjectMeta<Job>>(client, namespace.as_deref()), watch::ours(), |o| {
+            watch::comparison_of(&o)
+        })
+        .watches(scoped::<PartialObjectMeta<Pod>>(client, namespace.as_deref()), watch::ours(), |o| {
+            watch::comparison_of(&o)
+        })
         .watches(scoped::<PartialObjectMeta<Deployment>>(client, namespace.as_deref()), watch::ours(), |o| {
             watch::comparison_of(&o)
         })
@@ -96,4 +100,3 @@ where
         None => Api::all(client.clone()),
     }
 }
-

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Node as ApiNode, Pod as ApiPod};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Node as ApiNode, Pod as ApiPod};
 use kube::api::{Api, ListParams};
 use kube::core::DynamicObject;
 use kube::{Client, ResourceExt};
@@ -17,7 +17,7 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labe
 use crate::engine::admission;
 use crate::engine::plan::{self, Identity, Plan};
 use crate::engine::rivals;
-use crate::engine::world::{Child, Component, Kind, Node, Object, Output, Pod, Results, World};
+use crate::engine::world::{Child, Component, JobState, Kind, Node, Object, Output, Pod, Results, World};
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
@@ -29,13 +29,15 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let object = object(comparison);
     let status = comparison.status.clone().unwrap_or_default();
     let graph_version = context.graph_version().await;
-    let children = list_children(context, &object, graph_version).await?;
+    let mut children = list_children(context, &object, graph_version).await?;
+    explain_jobs(context, &object, &mut children).await?;
     let reader = Reader { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run.as_ref().map_or(0, |run| run.number);
     let plan = reader.plan(run).await?;
     let configurations = reader.configurations(run).await?;
     let results = reader.results(run, &comparison.spec).await?;
-    let sources = if plan == Output::Absent && run > 0 { reader.sources(&comparison.spec).await? } else { BTreeMap::new() };
+    let sources =
+        if plan == Output::Absent && run > 0 { reader.sources(&comparison.spec).await? } else { BTreeMap::new() };
     let highest_plan = children.iter().filter(|c| c.ours && c.component == Component::Plan).map(|c| c.run).max();
     let mut world = World {
         pods: list_pods(context, comparison, &object, &plan).await?,
@@ -86,11 +88,7 @@ const KINDS: [Kind; 8] = [
     Kind::DynamoGraphDeployment,
 ];
 
-async fn list_children(
-    context: &Context,
-    object: &Object,
-    graph_version: Option<&str>,
-) -> Result<Vec<Child>, Error> {
+async fn list_children(context: &Context, object: &Object, graph_version: Option<&str>) -> Result<Vec<Child>, Error> {
     let parameters = ListParams::default().labels(&comparison_selector(&object.name));
     let lists = KINDS.into_iter().filter(|kind| *kind != Kind::DynamoGraphDeployment || graph_version.is_some());
     let lists = lists.map(|kind| list_kind(context, object, kind, graph_version.unwrap_or_default(), &parameters));
@@ -122,6 +120,19 @@ async fn list_kind(
     Ok(objects.iter().filter_map(|listed| children::child(listed, kind, &object.uid)).collect())
 }
 
+/// A Job whose pods are refused says so in events only.
+async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]) -> Result<(), Error> {
+    let events: Api<Event> = Api::namespaced(context.client.clone(), &object.namespace);
+    let podless = |c: &&mut Child| c.ours && !c.going && c.job == Some(JobState::Running) && !c.has_pods;
+    for job in children.iter_mut().filter(podless) {
+        let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
+        let told = call("list events of a job", events.list(&about)).await?.items;
+        job.complaint =
+            told.into_iter().max_by_key(|event| event.last_timestamp.clone()).and_then(|event| event.message);
+    }
+    Ok(())
+}
+
 async fn list_pods(
     context: &Context,
     comparison: &BenchmarkComparison,
@@ -150,7 +161,8 @@ fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<Str
     let variants = comparison.status.iter().flat_map(|status| &status.variants);
     let live = variants.filter_map(|variant| {
         let attempt = crate::engine::facts::live(variant)?.attempt;
-        let name = variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some("DynamoGraphDeployment"))?.name.clone()?;
+        let name =
+            variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some("DynamoGraphDeployment"))?.name.clone()?;
         Some((name, (plan.run, variant.name.clone(), attempt)))
     });
     live.collect()
@@ -170,7 +182,11 @@ impl Reader<'_> {
 
     async fn get(&self, run: i64, component: Component, variant: Option<&str>) -> Result<Option<ConfigMap>, Error> {
         let ours = |c: &&Child| {
-            c.ours && c.kind == Kind::ConfigMap && c.component == component && c.run == run && c.variant.as_deref() == variant
+            c.ours
+                && c.kind == Kind::ConfigMap
+                && c.component == component
+                && c.run == run
+                && c.variant.as_deref() == variant
         };
         match self.children.iter().find(ours) {
             Some(child) => optional(format!("get configmap {}", child.name), self.api().get(&child.name)).await,
@@ -224,10 +240,9 @@ fn source(map: Option<ConfigMap>, name: &str, key: Option<&str>, variant: &str) 
     let place = format!("variant {variant}: ConfigMap {name}");
     let data = map.ok_or_else(|| format!("{place} does not exist; create it"))?.data.unwrap_or_default();
     match key {
-        Some(key) => data
-            .get(key)
-            .cloned()
-            .ok_or_else(|| format!("{place} has no key {key}; it has {}", data.keys().cloned().collect::<Vec<_>>().join(", "))),
+        Some(key) => data.get(key).cloned().ok_or_else(|| {
+            format!("{place} has no key {key}; it has {}", data.keys().cloned().collect::<Vec<_>>().join(", "))
+        }),
         None if data.len() == 1 => Ok(data.into_values().next().unwrap_or_default()),
         None => Err(format!("{place} has {} keys; name one in source.manifests.key", data.len())),
     }
@@ -288,7 +303,8 @@ async fn list_nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<
     let comparisons: Api<BenchmarkComparison> = Api::all(context.client.clone());
     let comparisons = call("list benchmarkcomparisons", comparisons.list_metadata(&ListParams::default())).await?;
     let uid = |namespace: &str, name: &str| {
-        let found = comparisons.items.iter().find(|c| c.namespace().as_deref() == Some(namespace) && c.name_any() == name);
+        let found =
+            comparisons.items.iter().find(|c| c.namespace().as_deref() == Some(namespace) && c.name_any() == name);
         found.and_then(|c| c.uid()).unwrap_or_default()
     };
     let node = |node: &ApiNode| {

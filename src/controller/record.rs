@@ -31,11 +31,9 @@ pub async fn record(
     });
     context.metrics.wrote("status");
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let written = call(
-        format!("write status of {namespace}/{name}"),
-        api.patch_status(&name, &parameters, &Patch::Apply(&body)),
-    )
-    .await;
+    let written =
+        call(format!("write status of {namespace}/{name}"), api.patch_status(&name, &parameters, &Patch::Apply(&body)))
+            .await;
     match written {
         Ok(_) => Ok(true),
         Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {

@@ -8,9 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::facts::{active_run, planned};
 use super::sweep::{SweepPlan, planned_total};
 use super::world::{Output, World};
-use crate::api::{
-    BenchmarkComparisonSpec, BenchmarkComparisonStatus, EvidenceCode, Finding, Progress, VariantStatus,
-};
+use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, EvidenceCode, Finding, Progress, VariantStatus};
 use crate::judgement::rules::Rules;
 use crate::judgement::{Case, JudgedVariant, Judgement, VariantEvidence, judge, judge_rows};
 use crate::measurement::record::LevelRecord;
@@ -52,7 +50,7 @@ fn effective_spec(world: &World) -> BenchmarkComparisonSpec {
 
 fn ladder(world: &World) -> Vec<u32> {
     let variant = planned(world).variants.first().map(|v| v.name.clone()).unwrap_or_default();
-    sweep(world, &variant).map(|plan| plan.ladder.iter().copied().collect()).unwrap_or_default()
+    sweep(world, &variant).map(|plan| plan.ladder.to_vec()).unwrap_or_default()
 }
 
 fn sweep(world: &World, variant: &str) -> Option<SweepPlan> {
@@ -117,9 +115,7 @@ fn write_rows(status: &mut BenchmarkComparisonStatus, rows: Vec<JudgedVariant>) 
 /// Levels done of levels planned; changes when a level ends, not with time.
 pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Progress> {
     let run = status.run.as_ref()?;
-    if world.configurations.present().is_none() {
-        return None;
-    }
+    world.configurations.present()?;
     let counted: Vec<(usize, usize)> = status
         .variants
         .iter()

@@ -51,17 +51,26 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
     let facts = advance(world.status.clone(), world, now);
     let recorded = facts != world.status;
     let actions = if recorded { vec![] } else { actions::actions(&facts, world) };
-    let status = fold::fold(facts, world, now);
+    // What was observed of a run says nothing about the one that begins now.
+    let status = match begins(&facts, world) {
+        true => fold::fold(facts, &world.clone().without_outputs(), now),
+        false => fold::fold(facts, world, now),
+    };
     let events = notes::notes(&world.status, &status);
     let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
     Decision { actions, status, events, wake }
 }
 
+/// Whether a run begins in this very pass.
+fn begins(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
+    number(status) != number(&world.status)
+}
+
 /// Records what happened, stage by stage.
 fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
     requests::advance(&mut status, world, now);
-    if status.run.as_ref().map(|run| run.number) != world.status.run.as_ref().map(|run| run.number) {
-        // What was observed is another run's.
+    if begins(&status, world) {
         return status;
     }
     generation::advance(&mut status, world, now);

@@ -1,6 +1,5 @@
 //! Objects for the engine's tests.
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::api::BenchmarkComparisonSpec;
@@ -15,9 +14,4 @@ pub fn spec() -> BenchmarkComparisonSpec {
         "runtime": {"image": "nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:1.3.0"},
     }))
     .unwrap()
-}
-
-/// A time, in seconds since the tests' epoch.
-pub fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
 }

@@ -208,6 +208,8 @@ pub struct Child {
     pub created: Timestamp,
     /// State of a Job; `None` for other kinds.
     pub job: Option<JobState>,
+    /// A Job counts pods, running or ended.
+    pub has_pods: bool,
     /// Something the object itself complains about, such as a Deployment's ReplicaFailure.
     pub complaint: Option<String>,
 }
@@ -328,6 +330,18 @@ pub struct Node {
 }
 
 impl World {
+    /// The world as a run sees it that begins: nothing was put out for it yet.
+    #[must_use]
+    pub fn without_outputs(self) -> Self {
+        Self {
+            plan: Output::Absent,
+            configurations: Output::Absent,
+            results: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            ..self
+        }
+    }
+
     /// Children of a run.
     pub fn children_of(&self, run: i64) -> impl Iterator<Item = &Child> {
         self.children.iter().filter(move |c| c.ours && c.run == run)

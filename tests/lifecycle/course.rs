@@ -114,13 +114,14 @@ async fn rounds_alternate_the_order() {
         .flat_map(|v| v.deployments.iter().map(|d| (d.created.0, v.name.clone(), d.round, d.attempt)))
         .collect();
     deployed.sort();
-    let order: Vec<String> = deployed.iter().map(|(_, name, round, attempt)| format!("{name} r{round} a{attempt}")).collect();
+    let order: Vec<String> =
+        deployed.iter().map(|(_, name, round, attempt)| format!("{name} r{round} a{attempt}")).collect();
     assert_eq!(order, ["baseline r1 a1", "optimized r1 a1", "optimized r2 a2", "baseline r2 a2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn endpoints_are_measured_and_never_touched() {
-    let lab = Lab::new(&[]);
+    let lab = Lab::new(&[0]);
     let source = |url: &str| json!({"type": "Endpoint", "endpoint": {"url": url, "gpus": 8}});
     let mut spec = small();
     spec["variants"] = json!([

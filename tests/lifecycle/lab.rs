@@ -150,7 +150,9 @@ impl Lab {
         let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
         let mut twice = vec![];
         for record in self.cluster.history().iter().filter(|record| record.key.resource == "configmaps") {
-            let Some(map) = record.after.as_ref().filter(|map| has_label(map, labels::COMPONENT, "results")) else { continue };
+            let Some(map) = record.after.as_ref().filter(|map| has_label(map, labels::COMPONENT, "results")) else {
+                continue;
+            };
             for (key, value) in map["data"].as_object().into_iter().flatten() {
                 let place = (meta(map, "uid").to_owned(), key.clone());
                 let text = value.as_str().unwrap_or_default().to_owned();
@@ -158,7 +160,10 @@ impl Lab {
                     twice.push(format!("{key} changed"));
                 }
                 let started = key.starts_with("started-") && !key.ends_with("-1");
-                if started && !seen.contains_key(&place) && map["data"][key.trim_start_matches("started-").rsplit_once('-').unwrap().0].is_string() {
+                if started
+                    && !seen.contains_key(&place)
+                    && map["data"][key.trim_start_matches("started-").rsplit_once('-').unwrap().0].is_string()
+                {
                     twice.push(format!("{key} after the step was published"));
                 }
                 seen.insert(place, text);
@@ -180,7 +185,9 @@ impl Lab {
             GRAPHS,
         ];
         let all = kinds.into_iter().flat_map(|kind| self.cluster.objects(kind));
-        let ours = all.filter(|o| has_label(o, labels::COMPARISON, name) || !o["metadata"]["labels"][labels::DYNAMO_GRAPH].is_null());
+        let ours = all.filter(|o| {
+            has_label(o, labels::COMPARISON, name) || !o["metadata"]["labels"][labels::DYNAMO_GRAPH].is_null()
+        });
         ours.map(|o| format!("{} {}", o["kind"].as_str().unwrap_or("?"), meta(&o, "name"))).collect()
     }
 }
@@ -316,7 +323,8 @@ async fn load(pod: PodContext) -> i32 {
     let (Some(plan), variant) = (plan(&pod), pod.label(labels::VARIANT)) else { return 1 };
     let attempt: u32 = pod.label(labels::ATTEMPT).parse().expect("a number");
     let arguments = pod.arguments("load");
-    let round = arguments.iter().position(|a| a == "--round").map_or(1, |i| arguments[i + 1].parse().expect("a number"));
+    let round =
+        arguments.iter().position(|a| a == "--round").map_or(1, |i| arguments[i + 1].parse().expect("a number"));
     let endpoint = plan.spec.variants.iter().any(|v| v.name == variant && v.source.endpoint.is_some());
     while !endpoint && !serves(&pod, &variant, attempt) {
         tokio::time::sleep(seconds(2)).await;

@@ -24,7 +24,7 @@ async fn changed_inputs_supersede_the_run() {
     lab.until("qwen", "run 2", 600, |status| status.run.as_ref().is_some_and(|run| run.number == 2)).await;
     assert_eq!(lab.gpus_held().len(), 0, "the next run starts when the last is gone");
     let status = lab.finished("qwen", 2).await;
-    assert_eq!(status.phase, Some(Phase::Succeeded));
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?} {:?}", status.message, status.run);
     let past: Vec<_> = status.history.iter().map(|past| (past.number, past.outcome.as_str())).collect();
     assert_eq!(past, [(1, "Superseded")]);
 }
@@ -38,7 +38,7 @@ async fn back_to_the_old_value_still_runs_again() {
     lab.until("qwen", "superseded", 600, |status| status.run.as_ref().is_some_and(|run| run.ended.is_some())).await;
     lab.edit("qwen", |object| object["spec"]["workload"]["concurrency"] = json!([1, 24]));
     let status = lab.finished("qwen", 2).await;
-    assert_eq!(status.phase, Some(Phase::Succeeded));
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?} {:?}", status.message, status.run);
     tokio::time::sleep(seconds(3600)).await;
     assert!(is_finished(&lab.status("qwen"), 2), "and only once");
 }
@@ -206,9 +206,13 @@ async fn an_upgrade_with_other_images_changes_no_run() {
     let mut lab = Lab::new(&[8]);
     lab.apply("qwen", small());
     lab.records("qwen", 1).await;
-    lab.upgrade(bcmp::engine::plan::Images { agent: "bcmp:2".into(), predictor: "tools:2".into(), load: "tools:2".into() });
+    lab.upgrade(bcmp::engine::plan::Images {
+        agent: "bcmp:2".into(),
+        predictor: "tools:2".into(),
+        load: "tools:2".into(),
+    });
     let status = lab.finished("qwen", 1).await;
-    assert_eq!(status.phase, Some(Phase::Succeeded));
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?} {:?}", status.message, status.run);
     let images: std::collections::BTreeSet<String> = lab
         .cluster
         .history()
