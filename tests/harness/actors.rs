@@ -274,8 +274,8 @@ async fn a_lost_pod_is_replaced_and_a_lost_node_keeps_its_pods() {
     let names = |c: &Cluster| pods_of(c, "qwen").iter().map(|p| meta(p, "name").to_owned()).collect::<Vec<_>>();
     let before = names(&cluster);
     cast.lose_pod("default", &before[0]);
-    cluster.until("replaced", seconds(60), |c| names(c).len() == 2 && names(c) != before).await;
-    cluster.until("ready", seconds(60), |c| graph_state(c, "qwen") == "successful").await;
+    let all_ready = |c: &Cluster| pods_of(c, "qwen").iter().all(|pod| condition(pod, "Ready") == "True");
+    cluster.until("replaced", seconds(60), |c| names(c).len() == 2 && names(c) != before && all_ready(c)).await;
     cast.lose_node("a");
     cluster.delete(GRAPHS, "default", "qwen", "Foreground");
     tokio::time::sleep(seconds(600)).await;

@@ -5,10 +5,9 @@ use std::fmt::Debug;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bcmp::api::BenchmarkComparison;
 use jiff::{SignedDuration, Timestamp};
+use kube::Client;
 use kube::core::Resource;
-use kube::{Client, CustomResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -28,7 +27,7 @@ pub const TEST: &str = "test";
 
 /// The product's kind; its rules are compiled once.
 static PRODUCT: LazyLock<Kind> =
-    LazyLock::new(|| custom(&serde_json::to_value(BenchmarkComparison::crd()).expect("a CRD is JSON")));
+    LazyLock::new(|| custom(&serde_json::to_value(bcmp::api::crd::crd()).expect("a CRD is JSON")));
 
 type FaultRule = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
 type AdmissionRule = Box<dyn Fn(&str, &Value) -> Option<Failure> + Send>;

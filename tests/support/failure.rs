@@ -25,6 +25,11 @@ impl Failure {
 
     fn about(mut self, kind: &Kind, name: &str) -> Self {
         self.details = json!({"name": name, "group": kind.group, "kind": kind.plural});
+        for field in ["name", "group"] {
+            if self.details[field] == "" {
+                super::verbs::remove_field(&mut self.details, field);
+            }
+        }
         self
     }
 

@@ -19,7 +19,7 @@ use super::request::{Request, Verb};
 use super::selectors::Selector;
 use super::store::Key;
 use super::verbs::{Change, DeleteOptions, Part, Writer, meta};
-use super::{discovery, dynamo, watches};
+use super::{discovery, dynamo, schema, watches};
 
 /// Body of an answer.
 pub type Answer = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -193,9 +193,8 @@ fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value)
         }
         Some(Verb::Patch) if request.is_apply() => {
             if !request.query.contains_key("fieldManager") {
-                return Err(Failure::bad_request(
-                    "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-                ));
+                let words = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
+                return Err(Failure::new(422, "Invalid", words));
             }
             let body = body_for(request, kind)?;
             let (code, object) = state.store.apply(kind, &key, part, &body, &writer, request.flag("force"))?;
@@ -331,6 +330,17 @@ fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
             request.name.as_deref().unwrap_or_default()
         );
         return Err(Failure::bad_request(message));
+    }
+    if let Some(schema) = kind.openapi().filter(|_| request.query.get("fieldValidation").is_some_and(|v| v == "Strict"))
+    {
+        let unknown = schema::unknown_fields(schema, &object);
+        if !unknown.is_empty() {
+            let list = unknown.iter().map(|field| format!("unknown field {field:?}")).collect::<Vec<_>>().join(", ");
+            let (name, version) = (&kind.kind, &request.version);
+            return Err(Failure::bad_request(format!(
+                "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {list}"
+            )));
+        }
     }
     object["apiVersion"] = json!(kind.api_version(&request.version));
     object["kind"] = json!(kind.kind);

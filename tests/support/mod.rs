@@ -10,6 +10,7 @@
 
 pub mod actors;
 mod apply;
+pub mod bed;
 mod cluster;
 mod discovery;
 pub mod dynamo;

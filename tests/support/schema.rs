@@ -82,25 +82,45 @@ fn default_property(fields: &mut Map<String, Value>, name: &str, property: &Valu
 }
 
 /// Removes fields the schema does not know. `metadata` of the object itself is left alone.
-pub fn prune(schema: &Value, value: &mut Value, root: bool) {
+pub fn prune(schema: &Value, object: &mut Value) {
+    prune_at(schema, object, "", &mut vec![]);
+}
+
+/// Paths of the fields that [`prune`] would remove.
+pub fn unknown_fields(schema: &Value, object: &Value) -> Vec<String> {
+    let mut pruned = vec![];
+    prune_at(schema, &mut object.clone(), "", &mut pruned);
+    pruned
+}
+
+fn prune_at(schema: &Value, value: &mut Value, path: &str, pruned: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             let keeps_unknown = schema["x-kubernetes-preserve-unknown-fields"] == true;
             let properties = schema["properties"].as_object();
             let extra = &schema["additionalProperties"];
             fields.retain(|name, inner| {
-                if root && ["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
+                if path.is_empty() && ["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
                     return true;
                 }
+                let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 match properties.and_then(|p| p.get(name)) {
-                    Some(property) => prune(property, inner, false),
-                    None if extra.is_object() => prune(extra, inner, false),
-                    None => return keeps_unknown || *extra == true,
+                    Some(property) => prune_at(property, inner, &here, pruned),
+                    None if extra.is_object() => prune_at(extra, inner, &here, pruned),
+                    None if keeps_unknown || *extra == true => {}
+                    None => {
+                        pruned.push(here);
+                        return false;
+                    }
                 }
                 true
             });
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| prune(&schema["items"], item, false)),
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                prune_at(&schema["items"], item, &format!("{path}[{index}]"), pruned);
+            }
+        }
         _ => {}
     }
 }

@@ -174,7 +174,7 @@ impl Store {
         object["apiVersion"] = json!(stored);
         object["kind"] = json!(kind.kind);
         if let Some(schema) = &kind.schema {
-            schema::prune(schema, &mut object, true);
+            schema::prune(schema, &mut object);
             schema::default(schema, &mut object);
         } else {
             object = rules::decode(kind, object)?;
@@ -212,7 +212,7 @@ impl Store {
         owners: Option<Owners>,
     ) -> Result<Arc<Value>, Failure> {
         let old = self.get(kind, key)?;
-        check_identity(kind, &old, &new)?;
+        check_identity(kind, part, &old, &new)?;
         let mut new = self.normalise(kind, new, Some(&old))?;
         keep_other_part(kind, part, &old, &mut new);
         if let Some(schema) = &kind.schema {
@@ -258,12 +258,15 @@ impl Store {
         let stored = kind.api_version(&kind.versions[0]);
         let mut applied = dynamo::convert(kind, body.clone(), &stored);
         if let Some(schema) = &kind.schema {
-            schema::prune(schema, &mut applied, true);
+            schema::prune(schema, &mut applied);
         }
         match part {
             Part::Main if kind.status => remove_field(&mut applied, "status"),
             Part::Main => {}
-            Part::Status => applied = json!({"status": applied["status"]}),
+            Part::Status => {
+                let status = applied.get("status").cloned().unwrap_or_else(|| json!({}));
+                applied = json!({"status": status});
+            }
         }
         if !self.objects.contains_key(key) {
             if part == Part::Status {
@@ -272,7 +275,8 @@ impl Store {
             return Ok((201, self.create_applied(kind, key, applied, writer, manager)?));
         }
         let old = self.get(kind, key)?;
-        check_identity(kind, &old, body)?;
+        refuse_new_uid(kind, part, &old, body)?;
+        check_identity(kind, part, &old, body)?;
         let mut owners = apply::owners(&old);
         let merged = apply::apply(&old, &applied, kind.openapi(), &mut owners, &manager, force)
             .map_err(|conflicts| apply_conflict(&conflicts))?;
@@ -326,7 +330,8 @@ impl Store {
                 return Err(Failure::new(415, "UnsupportedMediaType", why));
             }
         }
-        new["metadata"].as_object_mut().map(|m| m.remove("managedFields"));
+        remove_field(&mut new["metadata"], "managedFields");
+        refuse_new_uid(kind, part, &old, &new)?;
         self.update(kind, key, part, new, writer, None)
     }
 
@@ -401,12 +406,11 @@ fn keep_identity(new: &mut Value, old: &Value) {
     }
 }
 
-fn check_identity(kind: &Kind, old: &Value, new: &Value) -> Result<(), Failure> {
-    let name = meta(old, "name");
-    let wanted_uid = meta(new, "uid");
-    if !wanted_uid.is_empty() && wanted_uid != meta(old, "uid") {
-        let why =
-            format!("Precondition failed: UID in precondition: {wanted_uid}, UID in object meta: {}", meta(old, "uid"));
+/// A replacement must be of the same object, and every write of the version it names, if it names one.
+fn check_identity(kind: &Kind, part: Part, old: &Value, new: &Value) -> Result<(), Failure> {
+    let (name, uid) = (meta(old, "name"), meta(new, "uid"));
+    if part == Part::Main && !uid.is_empty() && uid != meta(old, "uid") {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta(old, "uid"));
         return Err(Failure::conflict(kind, name, &why));
     }
     let version = meta(new, "resourceVersion");
@@ -414,6 +418,16 @@ fn check_identity(kind: &Kind, old: &Value, new: &Value) -> Result<(), Failure> 
         return Err(Failure::modified(kind, name));
     }
     Ok(())
+}
+
+/// A patch cannot change the UID; in a patch of the status, metadata but the version goes unread.
+fn refuse_new_uid(kind: &Kind, part: Part, old: &Value, patched: &Value) -> Result<(), Failure> {
+    let uid = meta(patched, "uid");
+    if part == Part::Status || uid.is_empty() || uid == meta(old, "uid") {
+        return Ok(());
+    }
+    let cause = format!("metadata.uid: Invalid value: {uid:?}: field is immutable");
+    Err(Failure::invalid(kind, meta(old, "name"), &[cause]))
 }
 
 fn keep_other_part(kind: &Kind, part: Part, old: &Value, new: &mut Value) {

@@ -71,11 +71,8 @@ fn reconcile(cluster: &Cluster, timers: &mut Timers, counted: &mut i64, job: &Va
         remove_finalizer(cluster, &key(pod), TRACKING);
     }
     *counted = counts.counted;
-    if finished || going {
-        let active = own.iter().filter(|pod| !has_ended(pod) && meta(pod, "deletionTimestamp").is_empty());
-        for pod in active {
-            cluster.delete("pods", meta(pod, "namespace"), meta(pod, "name"), "Background");
-        }
+    if going || finished {
+        // What is left of a finished Job's pods was told to end when it finished; a deleted Job's pods are not ours.
         if !finished {
             write_status(cluster, job, own, &counts, None);
         }
