@@ -57,6 +57,8 @@ impl Job {
         fs::copy(tests.join("agent/aiperf.sh"), job.path("bin/aiperf")).unwrap();
         fs::set_permissions(job.path("bin/aiperf"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::copy(tests.join("fixtures/aiperf/failures/down/profile_export.jsonl"), job.path("down.jsonl")).unwrap();
+        let partial = tests.join("fixtures/aiperf/failures/partial/profile_export_aiperf.json");
+        fs::copy(partial, job.path("partial.json")).unwrap();
         fs::write(job.path("version"), "0.13.0\n").unwrap();
         let clean = fs::read_to_string(tests.join("fixtures/aiperf/clean/profile_export_aiperf.json")).unwrap();
         for concurrency in [1, 2] {
@@ -373,6 +375,17 @@ async fn a_server_that_was_away_is_waited_for_before_the_level_is_tried_again() 
     let findings = job.findings();
     assert_eq!((findings.len(), findings[0].1, findings[0].2), (1, 1, EvidenceCode::ErrorRate));
     assert!(findings[0].3.contains("requests failed"), "{}", findings[0].3);
+}
+
+#[tokio::test]
+async fn a_level_in_which_most_requests_fail_is_tried_once_more() {
+    let job = Job::new().await;
+    job.tool(1, &["most-fail"]);
+    assert_eq!(job.pod("a").run().await, 0);
+    let ladder: Vec<_> = job.ledger().records.into_iter().filter(|r| r.step.purpose == Purpose::Ladder).collect();
+    let errors: Vec<_> = ladder.iter().map(|r| (r.step.key(), r.measurement.as_ref().unwrap().errors)).collect();
+    let expected = [("r1-c000001-l1-a1", 33), ("r1-c000001-l1-a2", 0), ("r1-c000002-l1-a1", 0)];
+    assert_eq!(errors, expected.map(|(key, errors)| (key.to_owned(), errors)));
 }
 
 #[rstest]
