@@ -45,7 +45,7 @@ pub fn read(summary: impl BufRead) -> Result<Measurement, ParseError> {
             streaming: summary.input_config.endpoint.streaming,
             input_tokens: reader.average("input_sequence_length", &summary.input_sequence_length)?,
             output_tokens: reader.average("output_sequence_length", &summary.output_sequence_length)?,
-            effective_concurrency: in_flight(),
+            effective_concurrency: in_flight().filter(|users: &f64| users.is_finite()),
             warmup_requests: analyzer.warmup_request_count,
             not_finite: reader.not_finite,
             ..Facts::default()

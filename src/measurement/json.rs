@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::{ParseError, Place};
+use super::shortened;
 
 /// No summary of a run is larger (they are some 40 kB); more is another file.
 const LARGEST_SUMMARY: u64 = 64 << 20;
@@ -86,9 +87,10 @@ fn parse_slowly<T: DeserializeOwned>(file: &str, line: Option<u64>, bytes: &[u8]
 fn located(file: &str, line: Option<u64>, path: &str, error: &serde_json::Error) -> ParseError {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or(&text);
-    let problem = if error.is_eof() { format!("is cut off ({cause})") } else { cause.to_owned() };
+    let cause = shortened(cause, 200);
+    let problem = if error.is_eof() { format!("is cut off ({cause})") } else { cause };
     let path = path.trim_end_matches(".?");
-    let field = (!matches!(path, "." | "?")).then(|| path.to_owned());
+    let field = (!matches!(path, "." | "?")).then(|| shortened(path, 200));
     let place = Place { line: line.or(Some(error.line() as u64)), field };
     ParseError::new(file, place, problem)
 }

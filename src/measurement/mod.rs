@@ -140,6 +140,11 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> String {
     line
 }
 
+/// One number as percent of another; `None` where that is no number.
+fn percent(part: f64, whole: f64) -> Option<f64> {
+    Some(100.0 * part / whole).filter(|percent| percent.is_finite())
+}
+
 /// Whether a reckoned figure is above a limit, and not only by rounding.
 pub(crate) fn exceeds(value: f64, limit: f64) -> bool {
     value > limit + 1e-9 * limit.abs().max(1.0)

@@ -3,7 +3,7 @@
 //! All users of a level start at once. Their first requests queue behind each other as they never do again, and a mean
 //! over all requests keeps that burst. The window leaves out the first request of each user.
 
-use super::{Distribution, Limits};
+use super::{Distribution, Limits, percent};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// One request of the measured phase.
@@ -120,13 +120,13 @@ fn drift(by_end: &[Request], burst: usize) -> Option<f64> {
     }
     let first = Pace::between(by_end, burst, middle)?.tokens?;
     let second = Pace::between(by_end, middle, by_end.len())?.tokens?;
-    (first > 0.0).then(|| (second / first - 1.0) * 100.0)
+    percent(second, first).map(|percent| percent - 100.0)
 }
 
 fn client_wait(started: &[Request]) -> Option<f64> {
     let pairs = || started.iter().filter_map(|request| Some((request.wait?, request.answer?.latency)));
     let (waited, latency) = pairs().fold((0.0, 0.0), |(w, l), (wait, latency)| (w + wait, l + latency));
-    (latency > 0.0).then(|| 100.0 * waited / latency)
+    percent(waited, latency)
 }
 
 impl Distribution {

@@ -10,7 +10,7 @@ use self::summary::Summary;
 use super::error::{ParseError, Place};
 use super::metric::{Reader, note};
 use super::window::Window;
-use super::{Distribution, Facts, Limits, Measurement, json, shortened};
+use super::{Distribution, Facts, Limits, Measurement, json, percent, shortened};
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Name the tool gives the summary.
@@ -113,10 +113,11 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             output_tokens: tokens.output,
             effective_concurrency: reader
                 .average("effective_concurrency", &summary.effective_concurrency)?
-                .or_else(|| Some(rate?.get() * latency_mean? / 1000.0)),
+                .or_else(|| Some(rate?.get() * latency_mean? / 1000.0))
+                .filter(|users| users.is_finite()),
             client_wait_percent: reader
                 .average("credit_to_start_latency", &summary.credit_to_start_latency)?
-                .and_then(|wait| latency_mean.filter(|mean| *mean > 0.0).map(|mean| 100.0 * wait / mean)),
+                .and_then(|wait| percent(wait, latency_mean?)),
             cached_prompt_percent: cached_percent,
             cached_prompt_tokens: cached_tokens,
             warmup_requests: warmup(&mut reader, summary)?,
@@ -185,10 +186,10 @@ fn cached(
     // The average is over the requests that report it; servers may report it only where it is not zero.
     let sum = reader.sum(NAME, metric)?.filter(|_| requests > 0);
     let tokens = sum.map(|sum| sum / f64::from(requests)).or(average);
-    let percent = reader
+    let share = reader
         .average("overall_usage_prompt_cache_read_pct", &summary.overall_usage_prompt_cache_read_pct)?
-        .or_else(|| input.filter(|input| *input > 0.0).and_then(|input| Some(100.0 * tokens? / input)));
-    Ok((tokens, percent))
+        .or_else(|| percent(tokens?, input?));
+    Ok((tokens, share))
 }
 
 fn errors(reader: &mut Reader, summary: &Summary) -> Result<u32, ParseError> {
