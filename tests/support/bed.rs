@@ -29,7 +29,7 @@ pub struct Reply {
 impl Reply {
     /// The body of a request that must have gone well.
     pub fn ok(self) -> Value {
-        assert!(self.code < 300, "{} {}", self.code, self.body);
+        assert!(self.code < 300, "{} {:.2000}", self.code, self.body.to_string());
         self.body
     }
 

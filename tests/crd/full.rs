@@ -1,0 +1,177 @@
+//! The smallest and the fullest comparison, and a status of full size.
+
+use serde_json::{Value, json};
+
+/// What a person has to write.
+pub fn smallest() -> Value {
+    json!({
+        "apiVersion": "bcmp.dev/v1alpha1", "kind": "BenchmarkComparison", "metadata": {"name": "smallest"},
+        "spec": {
+            "model": {"name": "Qwen/Qwen3-32B"},
+            "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},
+            "workload": {"inputTokens": 4000, "outputTokens": 500},
+            "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 7},
+            "runtime": {"image": "registry.example/runtime:0.5.0"},
+        },
+    })
+}
+
+/// Every field of the spec, with every kind of source.
+pub fn full() -> Value {
+    let toleration = json!({"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"});
+    let patches = json!([
+        {"target": {"kind": "DynamoGraphDeployment", "name": "g"},
+         "operations": [{"op": "move", "path": "/a", "from": "/b"}, {"op": "add", "path": "/c", "value": {"any": [1, "x"]}}]},
+        {"target": {"kind": "ConfigMap"}, "removeLines": {"pointer": "/data/x", "matching": "nixl"}},
+    ]);
+    let shape = json!({"tensorParallel": 1, "pipelineParallel": 1, "replicas": 8, "maxBatchSize": 12, "maxNumTokens": 5512,
+                       "weights": "fp8", "kvCache": "fp8"});
+    json!({
+        "apiVersion": "bcmp.dev/v1alpha1", "kind": "BenchmarkComparison", "metadata": {"name": "full"},
+        "spec": {
+            "model": {"name": "Qwen/Qwen3-32B", "path": "/models/qwen",
+                      "cache": {"claimName": "cache", "mountPath": "/models", "subPath": "qwen"}, "tokenSecretName": "hf-token"},
+            "hardware": {"system": "h200_sxm", "gpusPerVariant": 8, "gpuResourceName": "nvidia.com/gpu",
+                         "nodeSelector": {"a": "b"}, "tolerations": [toleration], "gpuHourlyCost": "2.5"},
+            "workload": {"inputTokens": 4000, "outputTokens": 500, "concurrency": [3, 2, 5]},
+            "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": "6.5", "statistic": "P90"},
+            "runtime": {"backend": "trtllm", "image": "registry.example/runtime:0.5.0", "version": "0.5.0"},
+            "imagePullSecrets": [{"name": "pull"}],
+            "predictor": {"image": "registry.example/predictor:1", "databaseVersion": "1.0.0", "extraArguments": ["A=b"]},
+            "variants": [
+                {"name": "naive", "role": "Baseline", "source": {"type": "Naive"}, "shape": shape, "patches": patches},
+                {"name": "best", "role": "Candidate",
+                 "source": {"type": "Recommended", "recommended": {"servingMode": "Best", "rank": 2}}},
+                {"name": "mapped", "role": "Candidate",
+                 "source": {"type": "Manifests", "manifests": {"configMapName": "manifests", "key": "all.yaml"}}},
+                {"name": "inlined", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"inline": "kind: Service"}}},
+                {"name": "running", "role": "Candidate",
+                 "source": {"type": "Endpoint", "endpoint": {"url": "http://server:8000/v1", "gpus": 8}}},
+            ],
+            "execution": {
+                "mode": "Auto", "start": "OnRequest", "onChange": "FinishFirst", "until": "Predictions",
+                "onVariantFailure": "Stop", "rounds": 2, "probes": "AsWritten", "keepOnFailureSeconds": 60,
+                "deadlines": {"queueSeconds": 60, "generateSeconds": 60, "scheduleSeconds": 60, "readySeconds": 60,
+                              "levelSeconds": 60, "teardownSeconds": 60},
+            },
+            "scheduling": {"priorityClassName": "high", "schedulerName": "kai", "queueName": "team"},
+            "load": {
+                "image": "registry.example/load:1", "requestsPerConcurrency": 10, "minimumRequests": 30,
+                "warmupPerConcurrency": 2, "decisionRepetitions": 5, "refinements": 2, "stopAfterMisses": 1,
+                "requestTimeoutSeconds": 600, "seed": 100, "tokenizer": "/tokenizer",
+                "env": [{"name": "A", "value": "b"}], "extraArguments": ["--verbose"],
+                "pod": {"nodeSelector": {"a": "b"}, "tolerations": [toleration],
+                        "resources": {"requests": {"cpu": "4"}, "limits": {"memory": "4Gi"}},
+                        "securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000}},
+            },
+            "evidence": {"maximumErrorPercent": "1", "minimumRequests": 10, "lengthTolerancePercent": "2"},
+            "judgement": {"accuracyTolerancePercent": "20", "equivalenceMarginPercent": "5", "failOn": ["Refuted"]},
+            "results": {"claimName": "results", "path": "/data/results"},
+            "history": {"runs": 3}, "suspend": true, "runId": "second",
+        },
+    })
+}
+
+/// Sets the value at a JSON pointer, making what is missing on the way.
+pub fn set(object: &mut Value, path: &str, value: Value) {
+    let mut slot = object;
+    for part in path.trim_start_matches('/').split('/') {
+        slot = match part.parse::<usize>() {
+            Ok(index) => &mut slot[index],
+            Err(_) => &mut slot[part],
+        };
+    }
+    *slot = value;
+}
+
+/// Removes the field at a JSON pointer.
+pub fn remove(object: &mut Value, path: &str) {
+    let (parent, name) = path.rsplit_once('/').expect("a pointer");
+    object.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object").remove(name);
+}
+
+/// Six variants with 24 levels each, as long as figures get, two rounds with a retry each, a finding on every level,
+/// one failure, and a full history.
+pub fn status() -> Value {
+    let time = "2026-03-02T09:00:00Z";
+    let figures = json!({"ttftMilliseconds": "12345.678", "tpotMilliseconds": "123.456",
+                         "tokensPerSecondPerGpu": "12345.678", "tokensPerSecondPerUser": "1234.567"});
+    let and = |extra: Value| {
+        let mut all = figures.clone();
+        extra.as_object().expect("an object").iter().for_each(|(name, value)| all[name] = value.clone());
+        all
+    };
+    let finding = json!({"code": "ThroughputInconsistent", "severity": "Reject",
+        "message": "found 12345.678, expected 12345.678 ± 2 %"});
+    let level = |index: i64| {
+        json!({
+            "concurrency": 100_000 - index, "runs": 20,
+            "predicted": and(json!({"beyondOperatingPoint": true})), "measured": and(json!({"requests": 1_000_000})),
+            "errorPercent": {"ttft": "+1234.5", "tpot": "-12.3", "tokensPerSecondPerGpu": "+123.4"}, "sla": "Marginal",
+            "evidence": {"accepted": 20, "rejected": 20, "reasons": [finding]},
+        })
+    };
+    let deployment = json!({"attempt": 10, "round": 10, "created": time, "scheduled": time, "serving": time, "measured": time,
+                            "restarts": [time], "teardown": time, "gone": time});
+    let name = |index: i64| format!("variant-name-{index}");
+    let variant = |index: i64| {
+        json!({
+            "name": name(index), "role": "Candidate", "phase": "TearingDown", "gpus": 1024,
+            "deployed": {
+                "kind": "DynamoGraphDeployment", "name": "n".repeat(45), "servingMode": "disaggregated",
+                "tensorParallel": 8, "pipelineParallel": 1, "replicas": 128, "maxBatchSize": 1024, "maxNumTokens": 16384,
+                "weights": "bfloat16", "kvCache": "bfloat16",
+                "image": format!("registry.example/{}:1.2.3", "i".repeat(100)),
+                "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(100), "0".repeat(64)),
+                "nodes": (0..16).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
+            },
+            "claimedPoint": and(json!({"concurrency": 1024})), "findings": [finding, finding],
+            "levels": (0..24).map(level).collect::<Vec<_>>(),
+            "atSla": {"tokensPerSecondPerGpu": "12345.678", "interval": "12345.678…12345.678"},
+            "deployments": vec![deployment.clone(); 4],
+        })
+    };
+    let failure = json!({"reason": "SomethingWentWrong", "message": "m".repeat(512), "time": time});
+    let mut variants: Vec<Value> = (0..6).map(variant).collect();
+    variants[5]["failure"] = failure;
+    let outcome = json!({"outcome": "OnlyCandidateMeetsSla", "gainPercent": "+1234.5", "interval": "-1234.5…+1234.5"});
+    let comparison = |index: i64| {
+        json!({
+            "candidate": name(index), "result": "DirectionOnly", "predicted": outcome, "measured": outcome,
+            "reason": "r".repeat(256),
+            "atSameConcurrency": (0..24).map(|c| json!({"concurrency": 100_000 - c, "gainPercent": "+1234.5"})).collect::<Vec<_>>(),
+        })
+    };
+    let types = [
+        "Finished",
+        "Succeeded",
+        "Reconciling",
+        "Stalled",
+        "ConfigurationsGenerated",
+        "VariantsMeasured",
+        "TornDown",
+        "EvidenceSufficient",
+        "PredictionAccurate",
+        "SlaMet",
+    ];
+    json!({
+        "observedGeneration": 1_000, "phase": "TearingDown", "message": "m".repeat(512),
+        "progress": {"summary": "1440/1440", "levelsDone": 1440, "levelsTotal": 1440, "estimatedCompletionTime": time},
+        "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "startTime": time,
+                "completionTime": time, "mode": "Sequential", "modeReason": "r".repeat(128)},
+        "conditions": types.iter().map(|kind| json!({"type": kind, "status": "Unknown", "reason": "SomethingWentWrong",
+            "message": "m".repeat(256), "observedGeneration": 1000, "lastTransitionTime": time})).collect::<Vec<_>>(),
+        "variants": variants,
+        "verdict": {
+            "result": "DirectionOnly", "summary": "s".repeat(512), "winner": name(1), "gain": "+1234.5%",
+            "predictionError": "-1234.5%", "predicted": outcome, "measured": outcome,
+            "accuracy": {"result": "Inaccurate", "tpotPercent": "+1234.5", "tokensPerSecondPerGpuPercent": "+1234.5", "levels": 144},
+            "sla": "6/6 meet", "comparisons": (1..6).map(comparison).collect::<Vec<_>>(),
+        },
+        "gpuSeconds": {"held": 1_000_000_000, "measuring": 1_000_000_000},
+        "report": {"configMapName": "c".repeat(52)},
+        "history": (0..11).map(|n| json!({"number": n, "outcome": "Inconclusive", "verdict": "DirectionOnly", "gain": "+1234.5%",
+            "completionTime": time, "configMapName": "c".repeat(52)})).collect::<Vec<_>>(),
+        "lastHandledRunRequest": "t".repeat(63),
+    })
+}
