@@ -8,8 +8,11 @@ use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::{Measurement, ParseError, aiperf, explain, genai_perf};
 use bcmp::prediction;
 
+/// Reads bytes; it may refuse them, and must not panic.
+pub type Target = fn(&[u8]);
+
 /// Every target: the name of its corpus, and the function.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("aiperf_summary", aiperf_summary),
     ("aiperf_records", aiperf_records),
     ("genai_perf", genai_perf),
