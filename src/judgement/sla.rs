@@ -155,3 +155,36 @@ impl Bracket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Levels 1, 2, 3 … with these r; NaN stands for a level that was rejected.
+    fn bracket(ratios: &[f64]) -> Bracket {
+        let rated =
+            |(concurrency, ratio): (u32, &f64)| Rated { concurrency, ratio: Some(*ratio).filter(|r| !r.is_nan()) };
+        Bracket::of(&(1..).zip(ratios).map(rated).collect::<Vec<_>>())
+    }
+
+    const REJECTED: f64 = f64::NAN;
+
+    #[rstest]
+    #[case::nothing(&[], Bracket::Unknown)]
+    #[case::nothing_accepted(&[REJECTED, REJECTED], Bracket::Unknown)]
+    #[case::plain(&[0.5, 0.9, 1.1, 2.0], Bracket::Between { met: 2, missed: 3 })]
+    #[case::a_level_on_the_limit_keeps_it(&[0.5, 1.0, 1.1], Bracket::Between { met: 2, missed: 3 })]
+    #[case::the_last_that_keeps_it_counts(&[0.9, 1.1, 0.95, 1.2], Bracket::Between { met: 3, missed: 4 })]
+    #[case::all_keep_it(&[0.5, 0.9], Bracket::NoMiss { top: 2 })]
+    #[case::again_at_the_top(&[0.5, 1.1, 0.9], Bracket::NoMiss { top: 3 })]
+    #[case::none_keeps_it(&[1.1, 2.0], Bracket::NoneMeets { lowest: 1 })]
+    #[case::not_even_a_lowest_that_was_rejected(&[REJECTED, 2.0], Bracket::NoneMeets { lowest: 1 })]
+    #[case::rejected_levels_are_passed_over(&[0.5, REJECTED, 1.1], Bracket::Between { met: 1, missed: 3 })]
+    #[case::unless_none_above_says_more(&[0.5, REJECTED, REJECTED], Bracket::Between { met: 1, missed: 2 })]
+    #[case::below_they_do_not_matter(&[REJECTED, 0.9, 1.1], Bracket::Between { met: 2, missed: 3 })]
+    fn where_the_sla_stops_being_kept(#[case] ratios: &[f64], #[case] expected: Bracket) {
+        assert_eq!(bracket(ratios), expected);
+    }
+}

@@ -76,7 +76,8 @@ impl Standing {
     }
 
     /// What the prediction says: its curve where r = 1, or the advertised point where there is no curve. Beyond capacity
-    /// nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there.
+    /// nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there. Predictions are means:
+    /// held against a limit for a percentile they promise too much.
     pub fn predicted(limits: &SlaLimits, prediction: &Prediction) -> Option<Self> {
         let ratio = |point: &Point| limits.ratio(point.ttft, point.tpot);
         let Some(curve) = &prediction.curve else {
