@@ -1,7 +1,7 @@
 //! Prediction × measurement → SLA, gain, accuracy, verdict (METHOD §5–§8).
 //!
 //! [`judge`] is a pure function of a [`Case`]: the rules of a comparison and, for each variant, what was predicted and
-//! what was published. It is asked again with other rules, it gives another answer; nothing is measured anew.
+//! what was published. Asked again with other rules it gives another answer, and nothing is measured anew.
 
 pub mod accuracy;
 pub mod at_limit;
