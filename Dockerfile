@@ -9,13 +9,15 @@ FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# Named in Cargo.toml, so it must be there.
+COPY benches benches
 # Static, so that the agent runs in any image: pods copy it into the tools' containers.
 RUN target="$(uname -m)-unknown-linux-gnu" \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin bcmp \
-    && cp "target/$target/release/bcmp" /usr/local/bin/bcmp
+    && install -D "target/$target/release/bcmp" /out/bcmp
 
 FROM scratch AS operator
-COPY --from=build /usr/local/bin/bcmp /usr/local/bin/bcmp
+COPY --from=build /out/bcmp /usr/local/bin/bcmp
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/bcmp"]
 
