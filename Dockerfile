@@ -30,4 +30,6 @@ RUN for tool in aic:aiconfigurator aiperf:aiperf; do \
         python3 -m compileall -q --invalidation-mode unchecked-hash "/opt/${tool%%:*}" || true; \
     done
 COPY tools/bin/ /usr/local/bin/
+# The agent runs its driver of the predictor with python3; AIPerf's command sets a path of its own.
+ENV PYTHONPATH=/opt/aic
 USER 65532:65532
