@@ -84,10 +84,10 @@ const QWEN: &str = "mock-qwen";
 #[case::c5("isl4000-osl500/concurrency_5", expectation(QWEN, 4000, 500, 5), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
 #[case::c10("isl4000-osl500/concurrency_10", expectation(QWEN, 4000, 500, 10), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
 #[case::c50("concurrency50-500req", expectation(QWEN, 4000, 500, 50), &[ConcurrencyNotReached, ClientSaturated], &[NoWarmup, RampIncluded])]
-#[case::interrupted("failures/cancel-INT", expectation(QWEN, 128, 200, 2), &[Incomplete, Cancelled, TooFewRequests, PrefixCacheHits], &[NoWarmup])]
+#[case::interrupted("failures/cancel-INT", expectation(QWEN, 128, 200, 2), &[Incomplete, Cancelled, TooFewRequests, PrefixCacheHits], &[NoWarmup, RampIncluded])]
 #[case::timeouts("failures/partial", expectation(QWEN, 200, 12, 4), &[ErrorRate, TooFewRequests, OutputLengthMismatch], &[NoWarmup])]
 #[case::threshold("failures/thresh", expectation(QWEN, 200, 12, 4),
-    &[Incomplete, Cancelled, ErrorRate, TooFewRequests, OutputLengthMismatch, PrefixCacheHits], &[NoWarmup])]
+    &[Incomplete, Cancelled, ErrorRate, TooFewRequests, OutputLengthMismatch, PrefixCacheHits], &[NoWarmup, RampIncluded])]
 #[case::sw1_trial1_c1("sweeps/sw1/profile_runs/trial_0001/concurrency_1", expectation(QWEN, 512, 40, 1), &[TooFewRequests, PrefixCacheHits], &[])]
 #[case::sw1_trial1_c2("sweeps/sw1/profile_runs/trial_0001/concurrency_2", expectation(QWEN, 512, 40, 2), &[TooFewRequests, PrefixCacheHits], &[])]
 #[case::sw1_trial2_c1("sweeps/sw1/profile_runs/trial_0002/concurrency_1", expectation(QWEN, 512, 40, 1), &[TooFewRequests, PrefixCacheHits], &[NoWarmup])]

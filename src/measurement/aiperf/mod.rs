@@ -23,7 +23,7 @@ pub const NO_RECORDS: Option<Empty> = None;
 /// Reads one run.
 ///
 /// With records, figures come from the window (METHOD §3) where one is left after the start-up burst; without, from the
-/// summary. Counts of tokens are the server's where it reports them. `sla` is only used to count good requests.
+/// summary, as for a run that was cancelled. Counts of tokens are the server's where it reports them. `sla` is only used to count good requests.
 ///
 /// # Errors
 /// A file that is empty, cut off, of another tool, or whose summary and records do not belong together. A metric that
@@ -35,7 +35,9 @@ pub fn read(
 ) -> Result<Measurement, ParseError> {
     let summary: Summary = json::read_summary(SUMMARY_FILE, summary)?;
     let mut measurement = from_summary(&summary)?;
-    if let Some(reader) = records {
+    // A run that was cancelled ends before the tool has counted all its records, or written the last. It is rejected anyway.
+    let over = summary.was_cancelled != Some(true) && summary.is_complete != Some(false);
+    if let Some(reader) = records.filter(|_| over) {
         let mut records = records::read(reader)?;
         complete(&mut measurement, &records, summary.request_count.is_some())?;
         narrow(&mut measurement, &mut records, sla.as_ref());
@@ -331,6 +333,19 @@ mod tests {
             [line(r#""metrics":{}"#), line(r#""metrics":{},"error":{}"#), line(r#""metrics":{},"error":null"#)];
         let level = read(smallest().to_string().as_bytes(), Some(records.join("\n").as_bytes()), None).unwrap();
         assert_eq!((level.requests, level.errors), (2, 1));
+    }
+
+    #[rstest]
+    #[case("was_cancelled", true)]
+    #[case("is_complete", false)]
+    fn records_of_a_cancelled_run_are_left_aside(#[case] mark: &str, #[case] value: bool) {
+        let mut summary = smallest();
+        summary["request_count"] = json!({"avg": 7});
+        let with = |summary: &Value| read(summary.to_string().as_bytes(), Some(&b"{\"metadata\": {"[..]), None);
+        assert!(with(&summary).is_err());
+        summary[mark] = json!(value);
+        let level = with(&summary).unwrap();
+        assert_eq!((level.requests, level.facts.windowed), (7, false));
     }
 
     #[test]
