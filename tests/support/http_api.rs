@@ -293,7 +293,7 @@ pub fn show(kind: &Kind, object: &Value, version: &str, metadata_only: bool) -> 
             "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"],
         });
     }
-    let mut shown = dynamo::convert(kind, object.clone(), &kind.api_version(version));
+    let mut shown = dynamo::convert(object.clone(), &kind.api_version(version));
     shown["apiVersion"] = json!(kind.api_version(version));
     shown
 }

@@ -170,7 +170,7 @@ impl Store {
     /// To the stored version, read as the type, pruned.
     fn normalise(&self, kind: &Kind, object: Value, old: Option<&Value>) -> Result<Value, Failure> {
         let stored = kind.api_version(&kind.versions[0]);
-        let mut object = dynamo::convert(kind, object, &stored);
+        let mut object = dynamo::convert(object, &stored);
         object["apiVersion"] = json!(stored);
         object["kind"] = json!(kind.kind);
         if let Some(schema) = &kind.schema {
@@ -256,7 +256,7 @@ impl Store {
         let manager =
             Manager { name: writer.manager.clone(), operation: "Apply", subresource: part.subresource().into() };
         let stored = kind.api_version(&kind.versions[0]);
-        let mut applied = dynamo::convert(kind, body.clone(), &stored);
+        let mut applied = dynamo::convert(body.clone(), &stored);
         if let Some(schema) = &kind.schema {
             schema::prune(schema, &mut applied);
         }
@@ -318,7 +318,7 @@ impl Store {
         let Change { version, content_type, body } = change;
         let old = self.get(kind, key)?;
         let served = kind.api_version(version);
-        let mut new = dynamo::convert(kind, (*old).clone(), &served);
+        let mut new = dynamo::convert((*old).clone(), &served);
         match content_type.split(';').next().unwrap_or_default() {
             "application/merge-patch+json" => json_patch::merge(&mut new, body),
             "application/json-patch+json" => json_patch_as_served(&mut new, body)?,

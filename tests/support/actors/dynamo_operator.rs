@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::garbage::remove_finalizer;
 use super::{Timers, set_condition};
 use crate::support::cluster::Cluster;
-use crate::support::dynamo;
+use crate::support::dynamo::{self, Environment};
 use crate::support::store::{Key, time};
 use crate::support::verbs::{finalizers, meta};
 
@@ -21,7 +21,8 @@ pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
             name: meta(&graph, "name").into(),
         };
         if !meta(&graph, "deletionTimestamp").is_empty() {
-            if timers.passed(format!("finalizer of {}", meta(&graph, "uid")), Duration::from_millis(400)) {
+            let kept = dynamo::annotated(&graph).keep_finalizer;
+            if !kept && timers.passed(format!("finalizer of {}", meta(&graph, "uid")), Duration::from_millis(400)) {
                 remove_finalizer(cluster, &key, dynamo::FINALIZER);
             }
             continue;
@@ -29,15 +30,9 @@ pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
         if !timers.passed(meta(&graph, "uid"), Duration::from_millis(100)) {
             continue;
         }
-        let graph = beta(cluster, &graph);
         let failure = make_children(cluster, &graph);
-        report(cluster, &graph, failure);
+        report(cluster, timers, &graph, failure);
     }
-}
-
-fn beta(cluster: &Cluster, graph: &Value) -> Value {
-    let kind = cluster.kind(RESOURCE);
-    kind.map_or_else(|| graph.clone(), |kind| dynamo::convert(&kind, graph.clone(), "nvidia.com/v1beta1"))
 }
 
 fn make_children(cluster: &Cluster, graph: &Value) -> Option<String> {
@@ -48,7 +43,7 @@ fn make_children(cluster: &Cluster, graph: &Value) -> Option<String> {
             graph["metadata"]["finalizers"] = json!(list);
         });
     }
-    for child in dynamo::children(graph) {
+    for child in dynamo::children(graph, &Environment::default()) {
         let resource = if child["kind"] == "Service" { "services" } else { "deployments.apps" };
         if cluster.object(resource, meta(&child, "namespace"), meta(&child, "name")).is_some() {
             continue;
@@ -60,14 +55,21 @@ fn make_children(cluster: &Cluster, graph: &Value) -> Option<String> {
     None
 }
 
-fn report(cluster: &Cluster, graph: &Value, failure: Option<String>) {
-    let deployments: Vec<Value> = dynamo::children(graph)
+fn report(cluster: &Cluster, timers: &mut Timers, graph: &Value, failure: Option<String>) {
+    let deployments: Vec<Value> = dynamo::children(graph, &Environment::default())
         .iter()
         .filter(|child| child["kind"] == "Deployment")
         .filter_map(|child| cluster.object("deployments.apps", meta(child, "namespace"), meta(child, "name")))
         .collect();
     let now = time(cluster.now());
+    let faults = dynamo::annotated(graph);
+    if faults != dynamo::Readiness::default() {
+        // What annotations ask for changes with time alone.
+        let second = format!("{} {}", meta(graph, "uid"), cluster.now().as_second());
+        timers.passed(second, Duration::from_secs(1));
+    }
     let status = dynamo::status(graph, &deployments, failure.as_deref());
+    let status = faults.apply(graph, status, cluster.now().as_second());
     cluster.edit_as("dynamo-operator", RESOURCE, meta(graph, "namespace"), meta(graph, "name"), |stored| {
         let components = if stored["apiVersion"] == "nvidia.com/v1alpha1" { "services" } else { "components" };
         stored["status"]["state"] = json!(status.state);

@@ -1,0 +1,48 @@
+//! Dynamo's API as far as its operator's neighbours see it. Shared by the actor that plays the operator in memory and
+//! by the stand-in for real clusters; nothing here knows of either.
+
+mod children;
+mod faults;
+mod versions;
+
+pub use children::{Environment, child_name, children};
+pub use faults::{Readiness, annotated};
+pub use versions::{convert, to_beta};
+
+mod status;
+pub use status::{GraphStatus, status};
+
+use serde_json::{Value, json};
+
+/// Finalizer of Dynamo's operator on what it controls.
+pub const FINALIZER: &str = "nvidia.com/finalizer";
+
+/// A CustomResourceDefinition of DynamoGraphDeployments without a schema, serving these versions; the first is stored.
+pub fn crd(versions: &[&str]) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            json!({"name": name, "served": true, "storage": index == 0, "subresources": {"status": {}},
+                   "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}})
+        })
+        .collect();
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "dynamographdeployments.nvidia.com"},
+        "spec": {
+            "group": "nvidia.com", "scope": "Namespaced", "versions": versions,
+            "names": {"kind": "DynamoGraphDeployment", "plural": "dynamographdeployments", "shortNames": ["dgd"]},
+        },
+    })
+}
+
+/// Text of a field, or empty.
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object[field].as_str().unwrap_or_default()
+}
+
+/// Items of a list, or none.
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
