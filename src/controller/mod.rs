@@ -15,6 +15,7 @@ pub mod serve;
 pub mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -32,6 +33,8 @@ use reconcile::{on_error, reconcile};
 
 /// Comparisons looked after at once.
 const CONCURRENCY: u16 = 8;
+/// Changes that come in a burst, such as a dozen pods getting ready, are looked at once.
+const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// Looks after comparisons until `stop` is ready; what is under way then is finished first.
 pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
@@ -62,7 +65,7 @@ async fn drive(
     };
     let comparisons: Api<BenchmarkComparison> = scoped(client, namespace.as_deref());
     let controller = Controller::new(comparisons, watcher::Config::default())
-        .with_config(Config::default().concurrency(CONCURRENCY))
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
         .watches(scoped::<PartialObjectMeta<Job>>(client, namespace.as_deref()), watch::ours(), |o| {
             watch::comparison_of(&o)
         })
