@@ -4,6 +4,11 @@ NAME ?= default
 SIZE ?= node
 cluster = tests/cluster/cluster
 
+# From nothing to a verdict, on a cluster of this machine (root, Debian). See README.md.
+.PHONY: demo
+demo:
+	NAME=$(NAME) tests/cluster/demo/run
+
 # Everything CI runs, the fast things first.
 .PHONY: test check
 test: check

@@ -17,8 +17,12 @@ const VOLUME_CACHE: &str = "model-cache";
 const VOLUME_RESULTS: &str = "results";
 const REFERENCES_DIR: &str = "/bcmp-references";
 
-/// The Job that fills the configurations ConfigMap; it may take `active_deadline_seconds`, image pulls included.
-pub fn generate_job(plan: &Plan, active_deadline_seconds: i64) -> Job {
+/// How much later than the operator the Job itself gives up: pods are still there, and say what is wrong, when the
+/// operator does; the Job's own limit is for the time that no operator runs.
+const AFTER_THE_OPERATOR_SECONDS: i64 = 60;
+
+/// The Job that fills the configurations ConfigMap; it may take `generate_seconds`, image pulls included.
+pub fn generate_job(plan: &Plan, generate_seconds: i64) -> Job {
     let names = Names::of(plan);
     let (volumes, references) = references(&plan.spec);
     let pod = AgentPod {
@@ -31,7 +35,7 @@ pub fn generate_job(plan: &Plan, active_deadline_seconds: i64) -> Job {
         tolerations: gpu_node_tolerations(&plan.spec),
         references,
     };
-    job(names.generate(), pod, active_deadline_seconds)
+    job(names.generate(), pod, generate_seconds + AFTER_THE_OPERATOR_SECONDS)
 }
 
 fn predictor_container(plan: &Plan) -> Container {

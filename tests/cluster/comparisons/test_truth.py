@@ -1,0 +1,70 @@
+"""The engines' latencies are known: what the operator reports must be that."""
+
+from case import Case
+from comparison import Comparison, variant
+
+
+def tpot(factor):
+    return {"BCMP_MOCK_TPOT_FACTOR": factor}
+
+
+class Truth(Case):
+    def test_known_truth(self):
+        """TPOT as predicted, 15 % above, 15 % below: that is the error reported with 1 in flight, within 3 points."""
+        comparison = Comparison(
+            self.namespace,
+            workload={"inputTokens": 4000, "outputTokens": 40, "concurrency": [1]},
+            sla={"ttftMilliseconds": 2000, "tpotMilliseconds": 100},
+            variants=[variant("baseline", "Baseline"), variant("slow", env=tpot("1.15")), variant("fast", env=tpot("0.85"))],
+        ).apply()
+        status = comparison.wait_finished(1200)
+        for name, wanted in (("baseline", 0), ("slow", 15), ("fast", -15)):
+            with self.subTest(name):
+                level = self.level(comparison, status, name, 1)
+                self.assertGreaterEqual(float(level["predicted"]["tpotMilliseconds"]), 20)
+                self.assertAlmostEqual(float(level["errorPercent"]["tpot"]), wanted, delta=3)
+        self.assert_nothing_left(comparison)
+
+    def test_same_against_same(self):
+        """Two deployments of one configuration: no difference is claimed."""
+        comparison = Comparison(self.namespace).apply()
+        status = comparison.wait_finished()
+        self.assertIn(status["verdict"]["measured"]["outcome"], ("NoDifference", "Undetermined"))
+        self.assert_nothing_left(comparison)
+
+    def test_opposite_direction(self):
+        """The candidate, predicted to win, is 40 % slower than predicted: refuted."""
+        comparison = Comparison(
+            self.namespace,
+            workload={"inputTokens": 1000, "outputTokens": 100, "concurrency": [1, 4]},
+            sla={"ttftMilliseconds": 1000, "tpotMilliseconds": 21},
+            variants=[variant("baseline", "Baseline"), variant("optimized", kind="Recommended", env=tpot("1.40"))],
+        )
+        comparison.spec["load"]["decisionRepetitions"] = 3
+        status = comparison.apply().wait_finished(1500)
+        self.assertEqual(status["verdict"]["predicted"]["outcome"], "CandidateBetter")
+        self.assertIn(status["verdict"]["measured"]["outcome"], ("BaselineBetter", "OnlyBaselineMeetsSla"))
+        self.assertEqual(status["verdict"]["result"], "Refuted")
+
+
+class Faults(Case):
+    def test_bad_servers_are_found_out(self):
+        """Servers that misbehave, beside a sound baseline: each one's levels are rejected, with the right reason."""
+        faults = {
+            "stops-early": ({"BCMP_MOCK_IGNORE_EOS": "off"}, {"OutputLengthMismatch"}),
+            "errors": ({"BCMP_MOCK_ERROR_RATE": "0.34"}, {"ErrorRate"}),
+            "cached": ({"BCMP_MOCK_PREFIX_CACHE": "on"}, {"PrefixCacheHits"}),
+            "dies": ({"BCMP_MOCK_DIE_AFTER_REQUESTS": "6"}, {"ErrorRate", "Incomplete", "ServerRestarted", "LoadToolFailed"}),
+        }
+        comparison = Comparison(
+            self.namespace,
+            variants=[variant("baseline", "Baseline")] + [variant(name, env=env) for name, (env, _) in faults.items()],
+        ).apply()
+        status = comparison.wait_finished(1800)
+        for name, (_, wanted) in faults.items():
+            with self.subTest(name):
+                found = self.codes(comparison, status, name)
+                self.assertTrue(found & wanted, f"{found or 'no reason'}, wanted one of {wanted}; {comparison.variant(name, status)}")
+                self.assertFalse(comparison.variant(name, status).get("atSla"), "a rejected level was believed")
+        self.assertNotIn("ErrorRate", self.codes(comparison, status, "baseline"))
+        self.assert_nothing_left(comparison)

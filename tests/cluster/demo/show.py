@@ -1,0 +1,39 @@
+"""Prints a comparison's conditions, deltas and verdict from its JSON on standard input."""
+
+import json
+import sys
+
+status = json.load(sys.stdin)["status"]
+
+
+def table(rows):
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+table(
+    [("CONDITION", "STATUS", "REASON", "MESSAGE")]
+    + [(c["type"], c["status"], c["reason"], c.get("message", "")) for c in status["conditions"]]
+)
+print("\npredicted and measured (error = measured against predicted)")
+rows = [("VARIANT", "CONCURRENCY", "RUNS", "TTFT ms", "ERROR %", "TPOT ms", "ERROR %", "tokens/s/GPU", "ERROR %", "SLA", "EVIDENCE")]
+for variant in status["variants"]:
+    for level in variant.get("levels", []):
+        predicted, measured = level.get("predicted", {}), level.get("measured", {})
+        error = level.get("errorPercent", {})
+        cells = [variant["name"], level["concurrency"], level.get("runs", 0)]
+        for metric, delta in (("ttftMilliseconds", "ttft"), ("tpotMilliseconds", "tpot"), ("tokensPerSecondPerGpu", "tokensPerSecondPerGpu")):
+            cells += [f"{predicted.get(metric, '-')} → {measured.get(metric, '-')}", error.get(delta, "-")]
+        reasons = sorted({reason["code"] for reason in level.get("evidence", {}).get("reasons", [])})
+        rows.append((*cells, level.get("sla", "-"), ", ".join(reasons) or "good"))
+table(rows)
+print()
+for variant in status["variants"]:
+    at_sla = variant.get("atSla")
+    print(f"{variant['name']}: {at_sla['tokensPerSecondPerGpu']} tokens/s/GPU at the SLA" if at_sla else f"{variant['name']}: {variant.get('slaReason', 'not judged')}")
+    for finding in variant.get("findings", []):
+        print(f"  {finding['severity']} {finding['code']}: {finding['message']}")
+verdict = status.get("verdict", {})
+print(f"\nverdict: {verdict.get('result', 'none')}\n{verdict.get('summary', '')}")
