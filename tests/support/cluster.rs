@@ -127,6 +127,11 @@ impl Cluster {
 
     // ---- kinds -------------------------------------------------------------------------------------------------
 
+    /// All kinds the server knows.
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.0.lock().store.kinds.clone()
+    }
+
     /// Serves the kind a CustomResourceDefinition defines; replaces one of the same name.
     pub fn install(&self, crd: &Value) {
         self.serve(custom(crd));

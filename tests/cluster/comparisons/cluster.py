@@ -36,6 +36,11 @@ def get(*arguments):
     return json.loads(done) if done else None
 
 
+def items(*arguments):
+    """The objects of a list; none where there are none."""
+    return (get(*arguments) or {"items": []})["items"]
+
+
 def apply(document, *arguments):
     return kubectl("apply", *arguments, "-f", "-", stdin=json.dumps(document))
 
@@ -54,7 +59,7 @@ def wait_until(what, seconds, probe, every=0.5):
 def processes_of(namespace, words):
     """Process ids on this machine that run `words` in a pod of the namespace: the last resort of a test that must kill
     a process as the kernel would, from outside its container."""
-    uids = {pod["metadata"]["uid"] for pod in get("pods", "-n", namespace)["items"]}
+    uids = {pod["metadata"]["uid"] for pod in items("pods", "-n", namespace)}
     found = []
     for directory in Path("/proc").iterdir():
         if not directory.name.isdigit():
@@ -86,7 +91,7 @@ def kill_operator():
 
 def stop_operator():
     kubectl("-n", OPERATOR_NAMESPACE, "scale", "deployment/bcmp-operator", "--replicas=0")
-    wait_until("the operator's pod is gone", 60, lambda: not get("pods", "-n", OPERATOR_NAMESPACE)["items"])
+    wait_until("the operator's pod is gone", 60, lambda: not items("pods", "-n", OPERATOR_NAMESPACE))
 
 
 def start_operator():

@@ -4,7 +4,7 @@ import copy
 import threading
 import time
 
-from cluster import KubectlError, apply, get, kubectl, say, wait_until
+from cluster import KubectlError, apply, get, items, kubectl, say, wait_until
 
 WORKER_ENV = "/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/env/-"
 
@@ -84,13 +84,13 @@ class Comparison:
 
     def children(self, kinds="pods,jobs,deployments,services,dynamographdeployments,roles,rolebindings,serviceaccounts"):
         """Names of what belongs to the comparison and is there."""
-        found = get(kinds, "-n", self.namespace, "-l", f"bcmp.dev/comparison={self.name}")["items"]
+        found = items(kinds, "-n", self.namespace, "-l", f"bcmp.dev/comparison={self.name}")
         return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in found)
 
     def pods_with_gpus(self):
         """Variant → GPUs requested by pods that are there and not finished."""
         held = {}
-        for pod in get("pods", "-n", self.namespace, "-l", f"bcmp.dev/comparison={self.name}")["items"]:
+        for pod in items("pods", "-n", self.namespace, "-l", f"bcmp.dev/comparison={self.name}"):
             gpus = sum(int(c["resources"].get("limits", {}).get("nvidia.com/gpu", 0)) for c in pod["spec"]["containers"])
             if gpus and pod["status"].get("phase") not in ("Succeeded", "Failed"):
                 name = pod["metadata"]["labels"]["bcmp.dev/variant"]

@@ -48,5 +48,5 @@ class Failures(Case):
                 comparison = Comparison(self.namespace, name, **change).apply()
                 status = comparison.wait_finished(300)
                 self.assertEqual(status["phase"], "Failed", status["message"])
-                self.assertIn("SLA" if name == "sla" else "none-such", status["message"])
+                self.assertIn("relax spec.sla" if name == "sla" else "none-such", status["message"])
                 self.assert_nothing_left(comparison)

@@ -4,7 +4,7 @@ import json
 import time
 
 from case import Case
-from cluster import (KubectlError, get, kill, kill_operator, kubectl, say, start_operator, stop_operator, wait_until,
+from cluster import (get, items, kill, kill_operator, kubectl, say, start_operator, stop_operator, wait_until,
                      write_requests)
 from comparison import Comparison
 
@@ -72,8 +72,8 @@ class Kills(Case):
 class Deletions(Case):
     def gone(self, comparison):
         selector = ("-n", self.namespace)
-        left = get(PODS_AND_OBJECTS, *selector)["items"]
-        maps = [m for m in get("configmaps", *selector)["items"] if m["metadata"]["name"] != "kube-root-ca.crt"]
+        left = items(PODS_AND_OBJECTS, *selector)
+        maps = [m for m in items("configmaps", *selector) if m["metadata"]["name"] != "kube-root-ca.crt"]
         return not left and not maps and not comparison.object()
 
     def delete_in(self, wait, cascade, operator_runs):
