@@ -87,6 +87,7 @@ impl Context {
         let mut memory = self.memory();
         memory.refusals.remove(uid);
         memory.failures.remove(uid);
+        self.metrics.forget(uid);
     }
 
     /// Counts a failed look; the number in a row.

@@ -1,14 +1,19 @@
 //! Counters and gauges, with the names people alert on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use super::standing::Standings;
+use crate::api::BenchmarkComparisonStatus;
 
 /// Result of one reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,6 +40,54 @@ struct WriteLabel {
     verb: &'static str,
 }
 
+/// Where a comparison or a variant is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: &'static str,
+}
+
+/// What is true now; computed from the standings when it is asked for.
+#[derive(Clone, Default)]
+struct Gauges {
+    comparisons: Family<PhaseLabel, Gauge>,
+    gpus_held: Family<PhaseLabel, Gauge>,
+    teardowns_overdue: Gauge,
+    next_look: Gauge,
+}
+
+impl Gauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("bcmp_comparisons", "Comparisons by phase", self.comparisons.clone());
+        registry.register(
+            "bcmp_gpus_held",
+            "GPUs of variants whose pods all have a node, by phase of the variant",
+            self.gpus_held.clone(),
+        );
+        registry.register(
+            "bcmp_teardowns_overdue",
+            "Comparisons whose teardown takes longer than its deadline",
+            self.teardowns_overdue.clone(),
+        );
+        registry.register(
+            "bcmp_next_look_timestamp_seconds",
+            "Earliest time at which a comparison is to be looked at again; 0: none is",
+            self.next_look.clone(),
+        );
+    }
+
+    fn set(&self, standings: &Standings) {
+        let known = [&self.comparisons, &self.gpus_held].into_iter().zip([standings.phases(), standings.gpus_held()]);
+        for (family, values) in known {
+            family.clear();
+            for (phase, value) in values {
+                family.get_or_create(&PhaseLabel { phase }).set(value);
+            }
+        }
+        self.teardowns_overdue.set(standings.teardowns_overdue());
+        self.next_look.set(standings.next_look());
+    }
+}
+
 /// All metrics of the controller. Labels are bounded: no names of objects.
 #[derive(Clone)]
 pub struct Metrics {
@@ -46,6 +99,8 @@ pub struct Metrics {
     gpu_seconds_held: Counter,
     gpu_seconds_measuring: Counter,
     writes: Family<WriteLabel, Counter>,
+    gauges: Gauges,
+    standings: Arc<Mutex<Standings>>,
 }
 
 impl Default for Metrics {
@@ -69,6 +124,8 @@ impl Default for Metrics {
             gpu_seconds_measuring.clone(),
         );
         registry.register("bcmp_api_writes", "Writes to the API server by verb", writes.clone());
+        let gauges = Gauges::default();
+        gauges.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -78,6 +135,8 @@ impl Default for Metrics {
             gpu_seconds_held,
             gpu_seconds_measuring,
             writes,
+            gauges,
+            standings: Arc::default(),
         }
     }
 }
@@ -105,8 +164,23 @@ impl Metrics {
         self.gpu_seconds_measuring.inc_by(u64::try_from(measuring).unwrap_or(0));
     }
 
+    fn standings(&self) -> std::sync::MutexGuard<'_, Standings> {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A look at the comparison with this UID went well; the next one is due then.
+    pub fn saw(&self, uid: &str, status: &BenchmarkComparisonStatus, next_look: Option<Timestamp>) {
+        self.standings().saw(uid, status, next_look);
+    }
+
+    /// The comparison with this UID is gone.
+    pub fn forget(&self, uid: &str) {
+        self.standings().forget(uid);
+    }
+
     /// The metrics in OpenMetrics text.
     pub fn text(&self) -> String {
+        self.gauges.set(&self.standings());
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -12,6 +12,7 @@ pub mod observe;
 pub mod reconcile;
 pub mod record;
 pub mod serve;
+pub mod standing;
 pub mod watch;
 
 use std::sync::Arc;

@@ -69,7 +69,10 @@ async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wak
         report(context, &world.status, &status);
         tell(context, comparison, &events).await;
     }
-    acted.map(|()| wake)
+    acted?;
+    // Only after all went well: a look that keeps failing shows as one that is due and does not happen.
+    context.metrics.saw(&world.object.uid, &status, due(wake, (context.clock)()));
+    Ok(wake)
 }
 
 fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
@@ -85,6 +88,14 @@ fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &Benchma
         let outcome = after.phase.map_or("Unknown", Phase::as_str);
         let seconds = after.gpu_seconds.as_ref();
         context.metrics.finished(outcome, seconds.map_or(0, |s| s.held), seconds.map_or(0, |s| s.measuring));
+    }
+}
+
+fn due(wake: Wake, now: Timestamp) -> Option<Timestamp> {
+    match wake {
+        Wake::OnChange => None,
+        Wake::Now => Some(now),
+        Wake::At(time) => Some(time),
     }
 }
 

@@ -1,0 +1,3 @@
+-- Tears down and keeps what was measured.
+obj.spec.suspend = true
+return obj
