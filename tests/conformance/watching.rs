@@ -14,7 +14,6 @@ on_both_servers! {
     watches_replay_from_a_version,
     watches_follow_a_selector,
     watches_of_metadata_carry_no_data,
-    watches_from_too_far_back_are_gone,
 }
 
 async fn lists_select_by_label(bed: &Bed) {
@@ -123,7 +122,10 @@ async fn watches_of_metadata_carry_no_data(bed: &Bed) {
     assert!(events[0]["object"]["data"].is_null());
 }
 
-async fn watches_from_too_far_back_are_gone(bed: &Bed) {
+/// Not on the real server: it says so only once etcd was compacted, minutes after the start of a cluster that is young here.
+#[tokio::test(start_paused = true)]
+async fn watches_from_too_far_back_are_gone() {
+    let bed = &Bed::in_memory();
     let path = format!("{}?watch=true&timeoutSeconds=2&resourceVersion=1", bed.path("configmaps"));
     let events = bed.watch(&path, &[]).await;
     let error = &events[0];
