@@ -14,6 +14,7 @@ demo:
 test: check
 	cargo test
 	tests/cluster/test_crd.sh
+	tests/packaging/run
 
 check:
 	cargo fmt --check

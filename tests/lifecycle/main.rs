@@ -9,6 +9,7 @@ mod access;
 mod course;
 mod failures;
 mod faults;
+mod gitops;
 mod lab;
 mod runs;
 mod truth;
