@@ -19,4 +19,5 @@ pub mod judgement;
 pub mod manifests;
 pub mod measurement;
 pub mod prediction;
+pub mod report;
 pub mod units;

@@ -1,9 +1,9 @@
 //! What the report shows beside the status (METHOD §8): percentiles, request latency, good requests, cost, and how well
 //! the predictor ordered the candidates.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::level::Level;
+use super::level::{Level, Values};
 use super::standing::Standing;
 use super::statistics::mean;
 use super::{Assessed, Case, assess};
@@ -17,18 +17,18 @@ const TOKENS_OF_COST: f64 = 1e6;
 const ORDERED_CANDIDATES: usize = 3;
 
 /// What the report shows beside the status.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// In the order of the spec.
     pub variants: Vec<VariantFigures>,
     /// How well the predictor ordered the candidates; from three on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordering: Option<Ordering>,
 }
 
 /// Figures of one variant.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VariantFigures {
     /// Name in the spec.
@@ -38,7 +38,7 @@ pub struct VariantFigures {
 }
 
 /// Figures of one level. Each is the mean over the accepted runs: a percentile here is the mean of their percentiles.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelFigures {
     /// Requests in flight over the whole deployment.
@@ -46,27 +46,69 @@ pub struct LevelFigures {
     /// Accepted runs.
     pub runs: usize,
     /// Time to first token, ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft: Option<Distribution>,
     /// Time per output token after the first, ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot: Option<Distribution>,
     /// Request latency, ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<Distribution>,
+    /// Output tokens per second and GPU held.
+    pub tokens_per_second_per_gpu: f64,
+    /// How far the accepted runs lie apart.
+    pub spread: Spreads,
     /// Completed requests per second.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<RequestsPerSecond>,
     /// Requests that keep both limits, in percent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_requests_percent: Option<f64>,
     /// Cost of a million output tokens, in the currency of `hardware.gpuHourlyCost`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_per_million_output_tokens: Option<f64>,
 }
 
+/// How far the accepted runs of a level lie apart, for each figure that is plotted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spreads {
+    /// Mean time to first token, ms.
+    pub ttft: Spread,
+    /// Mean time per output token, ms.
+    pub tpot: Spread,
+    /// Median time per output token, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpot_p50: Option<Spread>,
+    /// Output tokens per second and GPU held.
+    pub tokens_per_second_per_gpu: Spread,
+    /// Completed requests per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<Spread>,
+}
+
+/// The lowest and the highest of several runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Lowest.
+    pub low: f64,
+    /// Highest.
+    pub high: f64,
+}
+
+impl Spread {
+    /// Of some values; `None` of nothing.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        values.into_iter().fold(None, |spread: Option<Self>, value| {
+            let value = rounded(value);
+            let Self { low, high } = spread.unwrap_or(Self { low: value, high: value });
+            Some(Self { low: low.min(value), high: high.max(value) })
+        })
+    }
+}
+
 /// How many pairs of candidates stand in the predicted order, by throughput at the SLA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ordering {
     /// Pairs in the predicted order.
@@ -94,15 +136,34 @@ fn level_figures(level: &Level, gpu_hourly_cost: Option<f64>) -> Option<LevelFig
     Some(LevelFigures {
         concurrency: level.concurrency,
         runs: runs.len(),
+        tokens_per_second_per_gpu: rounded(tokens),
+        spread: spreads(level, &runs)?,
         ttft: distribution(&runs, |run| run.ttft),
         tpot: distribution(&runs, |run| run.tpot),
         request_latency: distribution(&runs, |run| run.request_latency),
         requests_per_second: of(|run| run.requests_per_second.map(RequestsPerSecond::get))
-            .and_then(|rate| RequestsPerSecond::new(rate).ok()),
-        good_requests_percent: of(|run| run.good_requests_percent),
+            .and_then(|rate| RequestsPerSecond::new(rounded(rate)).ok()),
+        good_requests_percent: of(|run| run.good_requests_percent).map(rounded),
         cost_per_million_output_tokens: gpu_hourly_cost
             .filter(|_| tokens > 0.0)
-            .map(|cost| cost / (tokens * SECONDS_PER_HOUR) * TOKENS_OF_COST),
+            .map(|cost| rounded(cost / (tokens * SECONDS_PER_HOUR) * TOKENS_OF_COST)),
+    })
+}
+
+/// To three decimals, as the status shows figures: more are noise, and take room.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+fn spreads(level: &Level, runs: &[&Measurement]) -> Option<Spreads> {
+    let judged = |figure: fn(&Values) -> f64| Spread::of(level.accepted().map(|(_, values)| figure(&values)));
+    let shown = |figure: fn(&Measurement) -> Option<f64>| Spread::of(runs.iter().filter_map(|run| figure(run)));
+    Some(Spreads {
+        ttft: judged(|values| values.ttft)?,
+        tpot: judged(|values| values.tpot)?,
+        tpot_p50: shown(|run| run.tpot.map(|tpot| tpot.p50.get())),
+        tokens_per_second_per_gpu: judged(|values| values.tokens)?,
+        requests_per_second: shown(|run| run.requests_per_second.map(RequestsPerSecond::get)),
     })
 }
 
@@ -110,7 +171,7 @@ fn distribution(runs: &[&Measurement], of: fn(&Measurement) -> Option<Distributi
     let all: Vec<Distribution> = runs.iter().filter_map(|run| of(run)).collect();
     let mean_of = |statistic: fn(&Distribution) -> Milliseconds| {
         let values: Vec<f64> = all.iter().map(|distribution| statistic(distribution).get()).collect();
-        Milliseconds::new(mean(&values)?).ok()
+        Milliseconds::new(rounded(mean(&values)?)).ok()
     };
     Some(Distribution {
         mean: mean_of(|d| d.mean)?,

@@ -1,0 +1,123 @@
+//! What each file says.
+
+use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY, render};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::fixture::{edited, judged, simulated, spec};
+
+#[test]
+fn the_summary() {
+    insta::assert_snapshot!(render(&simulated())[SUMMARY]);
+}
+
+#[test]
+fn the_summary_has_eighty_columns() {
+    let long = edited(&simulated(), |report| report["verdict"]["summary"] = json!("many words ".repeat(40)));
+    for line in render(&long)[SUMMARY].lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn the_levels() {
+    insta::assert_snapshot!(render(&simulated())[LEVELS]);
+}
+
+#[test]
+fn the_document_is_the_report_again() {
+    let report = simulated();
+    let read: Report = serde_json::from_str(&render(&report)[JSON]).unwrap();
+    assert_eq!(read, report);
+}
+
+/// The paths of a document: what scripts rely on. Lists count once.
+fn paths(value: &Value, path: &str, into: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            // Names of variants, and of what ConfigMaps hold, are no structure.
+            let name = if ["/predictions", "/records", "/provenance/configMaps"].contains(&path) { "*" } else { name };
+            paths(field, &format!("{path}/{name}"), into);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| paths(item, &format!("{path}[]"), into)),
+        _ => _ = into.insert(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_structure_of_the_document() {
+    let document = serde_json::from_str(&render(&simulated())[JSON]).unwrap();
+    let mut found = std::collections::BTreeSet::new();
+    paths(&document, "", &mut found);
+    insta::assert_snapshot!(found.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_same_evidence_is_the_same_report() {
+    assert_eq!(render(&simulated()), render(&simulated()));
+}
+
+#[rstest]
+#[case::failed("Failed", "Failed")]
+#[case::cancelled("Cancelled", "Cancelled")]
+#[case::superseded("Superseded", "Superseded")]
+fn a_run_that_ended_early_says_so(#[case] outcome: &str, #[case] badge: &str) {
+    let report = edited(&simulated(), |report| {
+        report["run"]["ended"] =
+            json!({"outcome": outcome, "reason": "Why", "message": "it was stopped", "time": "2026-03-02T09:30:00Z"});
+        report["verdict"] = Value::Null;
+    });
+    let files = render(&report);
+    assert!(files[SUMMARY].contains(&format!("{badge}: it was stopped")), "{}", files[SUMMARY]);
+    assert!(files[HTML].contains("it was stopped") && !files[HTML].contains("Prediction confirmed"));
+}
+
+#[test]
+fn predictions_alone_are_a_report() {
+    let report = judged(&spec(), |evidence| evidence.records.clear());
+    let report = edited(&report, |report| report["verdict"] = Value::Null);
+    let files = render(&report);
+    assert!(files[SUMMARY].contains("Predictions only: nothing has been measured."), "{}", files[SUMMARY]);
+    assert!(files[HTML].contains(r#"<path class="p v1""#), "the predicted lines are drawn");
+    assert!(!files[HTML].contains(r#"class="k v1" x="#), "no point is measured");
+}
+
+#[test]
+fn nothing_known_is_still_a_page() {
+    let report = judged(&spec(), |evidence| (evidence.records, evidence.prediction) = (vec![], None));
+    let files = render(&edited(&report, |report| report["verdict"] = Value::Null));
+    assert!(files[HTML].contains("Nothing to show."));
+}
+
+#[test]
+fn what_is_shown_is_what_was_judged() {
+    let report = simulated();
+    let files = render(&report);
+    let verdict = report.verdict.unwrap();
+    assert!(files[HTML].contains("at the SLA") && files[SUMMARY].contains(&verdict.measured.gain_percent.unwrap()));
+    for variant in &report.variants {
+        for level in &variant.levels {
+            let row = files[LEVELS]
+                .lines()
+                .find(|line| {
+                    line.starts_with(&format!("{},", variant.name))
+                        && line.split(',').nth(3) == Some(&level.concurrency.to_string())
+                })
+                .unwrap();
+            let measured =
+                level.measured.as_ref().and_then(|m| m.figures.tpot_milliseconds.clone()).unwrap_or_default();
+            assert_eq!(row.split(',').nth(12), Some(measured.as_str()), "{row}");
+        }
+    }
+}
+
+/// Leaves the files where a person can look at them.
+#[test]
+fn files_can_be_looked_at() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+    std::fs::create_dir_all(&directory).unwrap();
+    for (name, text) in render(&simulated()) {
+        std::fs::write(directory.join(name), &text).unwrap();
+        assert!(!text.is_empty(), "{name}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Simulated comparisons: the real sweep and the real judgement over made-up servers.
+
+use std::num::NonZeroU32;
+
+use bcmp::api::{BenchmarkComparisonSpec, GpuSeconds, Mode, Run, VariantStatus};
+use bcmp::engine::plan::Images;
+use bcmp::engine::sweep::{NextStep, SweepPlan, next};
+use bcmp::judgement::rules::Rules;
+use bcmp::judgement::{Case, JudgedVariant, VariantEvidence, judge};
+use bcmp::measurement::Distribution;
+use bcmp::measurement::record::LevelRecord;
+use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
+use bcmp::prediction::{Origin, Prediction};
+use bcmp::report::{Report, Subject};
+use bcmp::units::{Milliseconds, TokensPerSecond};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use crate::truth;
+
+pub const NOTE: &str = "The figures are simulated. No GPU was measured: this page shows what a report looks like.";
+
+fn start() -> Timestamp {
+    "2026-03-02T09:00:00Z".parse().unwrap()
+}
+
+fn after(seconds: i64) -> Timestamp {
+    start() + SignedDuration::from_secs(seconds)
+}
+
+/// The guide's comparison.
+pub fn spec() -> BenchmarkComparisonSpec {
+    serde_json::from_value(json!({
+        "model": {"name": "Qwen/Qwen3-32B"},
+        "hardware": {"system": "h200_sxm", "gpusPerVariant": 8, "gpuHourlyCost": "2.5"},
+        "workload": {"inputTokens": 4000, "outputTokens": 500, "concurrency": [1, 2, 5, 10, 25, 50, 100]},
+        "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 20},
+        "runtime": {"image": "registry.example/runtime:1.3.0"},
+        "load": {"decisionRepetitions": 5},
+    }))
+    .unwrap()
+}
+
+/// What is measured is not quite what was predicted, and no repetition is like the other.
+fn disturbed(mut record: LevelRecord, tpot: f64, ttft: f64) -> LevelRecord {
+    let turn = f64::from(u32::try_from(record.step.seed % 7).unwrap()) - 3.0;
+    let scatter = 1.0 + 0.006 * turn;
+    let measurement = record.measurement.as_mut().unwrap();
+    let scaled = |of: Distribution, factor: f64| {
+        let by = |value: Milliseconds, more: f64| Milliseconds::new(value.get() * factor * more).unwrap();
+        Distribution {
+            mean: by(of.mean, 1.0),
+            p50: by(of.p50, 0.98),
+            p90: by(of.p90, 1.07),
+            p95: by(of.p95, 1.12),
+            p99: by(of.p99, 1.24),
+        }
+    };
+    measurement.ttft = measurement.ttft.map(|of| scaled(of, ttft * scatter));
+    measurement.tpot = measurement.tpot.map(|of| scaled(of, tpot * scatter));
+    measurement.output_tokens_per_second =
+        measurement.output_tokens_per_second.map(|of| TokensPerSecond::new(of.get() / tpot / scatter).unwrap());
+    measurement.requests_per_second = measurement
+        .requests_per_second
+        .map(|of| bcmp::units::RequestsPerSecond::new(of.get() / tpot / scatter).unwrap());
+    record
+}
+
+/// Everything the sweep asks for, as the load agent would measure it.
+pub fn swept(spec: &BenchmarkComparisonSpec, configurations: &Configurations, variant: &str) -> Vec<LevelRecord> {
+    let sweep = SweepPlan::new(spec, configurations, variant, 1).unwrap();
+    let (tpot, ttft) = if variant == "baseline" { (1.02, 0.9) } else { (1.06, 0.8) };
+    let mut records: Vec<LevelRecord> = vec![];
+    while let NextStep::Run(step) = next(&sweep, &records) {
+        let begin = after(600 + 90 * i64::try_from(records.len()).unwrap());
+        let end = begin + SignedDuration::from_secs(80);
+        let record = truth::record(spec, variant, step, 1, "5d1f", begin, end);
+        records.push(disturbed(record, tpot, ttft));
+    }
+    records
+}
+
+fn prediction(configurations: &Configurations, variant: &str) -> Option<Prediction> {
+    let found = configurations.variants.iter().find(|c| c.variant == variant)?;
+    let GenerationOutcome::Ready(ready) = &found.outcome else { return None };
+    let origin = Origin {
+        tool: "aiconfigurator 0.12.0".into(),
+        database_version: Some("1.3.0rc20".into()),
+        ..Origin::default()
+    };
+    Some(Prediction { origin: Some(origin), ..ready.prediction.clone() })
+}
+
+/// Status rows of a variant before it is judged.
+fn bare(evidence: &VariantEvidence) -> VariantStatus {
+    let time = |seconds| after(seconds).to_string();
+    let parallel = if evidence.name == "baseline" { (1, 8) } else { (8, 1) };
+    serde_json::from_value(json!({
+        "name": evidence.name, "role": evidence.role, "phase": "Done", "gpus": evidence.gpus,
+        "deployed": {
+            "kind": "DynamoGraphDeployment", "name": format!("qwen3-r1-{}-a1", evidence.name), "servingMode": "aggregated",
+            "tensorParallel": parallel.0, "pipelineParallel": 1, "replicas": parallel.1, "maxBatchSize": 64,
+            "maxNumTokens": 8192, "image": "registry.example/runtime:1.3.0",
+            "imageId": format!("registry.example/runtime@sha256:{}", "4f".repeat(32)), "nodes": ["node-0"],
+        },
+        "deployments": [{"attempt": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
+                         "measured": time(3000), "teardown": time(3001), "gone": time(3030)}],
+    }))
+    .unwrap()
+}
+
+fn with_rows(mut status: VariantStatus, judged: JudgedVariant) -> VariantStatus {
+    status.levels = judged.levels;
+    status.claimed_point = judged.claimed_point;
+    status.findings = judged.findings;
+    status.at_sla = judged.at_sla;
+    status.sla_reason = judged.sla_reason;
+    status
+}
+
+/// A judged report of some records.
+pub fn judged(spec: &BenchmarkComparisonSpec, spoil: impl Fn(&mut VariantEvidence)) -> Report {
+    let configurations = truth::configurations(spec);
+    let evidence = spec.variants.iter().map(|variant| {
+        let mut evidence = VariantEvidence {
+            name: variant.name.clone(),
+            role: variant.role,
+            gpus: NonZeroU32::new(8).unwrap(),
+            prediction: prediction(&configurations, &variant.name),
+            records: swept(spec, &configurations, &variant.name),
+            findings: vec![],
+            failure: None,
+        };
+        spoil(&mut evidence);
+        evidence
+    });
+    let evidence: Vec<VariantEvidence> = evidence.collect();
+    let ladder = SweepPlan::new(spec, &configurations, "baseline", 1).unwrap().ladder.to_vec();
+    let case = Case::new(Rules::from_spec(spec).unwrap(), ladder, evidence).unwrap();
+    let judgement = judge(&case);
+    let rows = case.variants().iter().map(bare).zip(judgement.variants.clone());
+    let variants = rows.map(|(status, judged)| with_rows(status, judged)).collect();
+    let subject = Subject { namespace: Some("default".into()), name: "qwen3-32b-h200".into() };
+    let mut report = Report::new(subject, spec.clone(), &case, variants, Some(&judgement));
+    report.run = Some(run());
+    report.gpu_seconds = Some(GpuSeconds { held: 48_400, measuring: 38_560 });
+    let image = |name: &str| format!("registry.example/{name}:0.1.0");
+    report.provenance.images =
+        Some(Images { agent: image("bcmp"), predictor: image("bcmp-tools"), load: image("bcmp-tools") });
+    report.provenance.load_tool = Some("aiperf 0.13.0".into());
+    let maps = ["plan", "configurations", "results of baseline", "results of optimized"];
+    report.provenance.config_maps = maps
+        .iter()
+        .map(|what| ((*what).to_owned(), format!("qwen3-32b-h200-r1-{}", what.replace("results of ", "") + "-x")))
+        .collect();
+    report
+}
+
+fn run() -> Run {
+    Run {
+        number: 1,
+        inputs_hash: "v1:90aa23648aac7917a81e7f020f824675".into(),
+        queued_time: Time(start()),
+        start_time: Some(Time(after(50))),
+        completion_time: None,
+        mode: Some(Mode::Sequential),
+        mode_reason: Some("execution.mode is Sequential".into()),
+        ended: None,
+    }
+}
+
+/// The guide's comparison, with one level the client spoilt.
+pub fn simulated() -> Report {
+    let mut report = judged(&spec(), |evidence| {
+        for record in &mut evidence.records {
+            let measurement = record.measurement.as_mut().unwrap();
+            if evidence.name == "baseline" && record.step.concurrency == 100 {
+                measurement.facts.client_wait_percent = Some(12.5);
+            }
+            if record.step.concurrency == 2 {
+                measurement.facts.window_drift_percent = Some(11.2);
+            }
+        }
+    });
+    report.note = Some(NOTE.into());
+    report
+}
+
+/// The report with other fields.
+pub fn edited(report: &Report, change: impl FnOnce(&mut Value)) -> Report {
+    let mut value = serde_json::to_value(report).unwrap();
+    change(&mut value);
+    serde_json::from_value(value).unwrap()
+}

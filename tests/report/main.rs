@@ -1,0 +1,9 @@
+//! The report: every file, for comparisons that went well, badly, and far beyond what is usual.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod files;
+mod fixture;
+mod hostile;
+mod size;
+#[path = "../lifecycle/truth.rs"]
+mod truth;
