@@ -15,6 +15,7 @@ test: check
 	cargo test
 	tests/cluster/test_crd.sh
 	tests/packaging/run
+	tests/cluster/test_chart.sh
 
 check:
 	cargo fmt --check
