@@ -11,7 +11,6 @@ use super::world::{Component, World};
 use crate::api::conditions::conditions;
 use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, VariantStatus};
 use crate::manifests::demand;
-use crate::prediction::{Serving, Shape};
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
@@ -50,27 +49,10 @@ fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus, wor
     variant.gpus = gpus.or(variant.gpus);
     let mut deployed = variant.deployed.take().unwrap_or_default();
     if let Some(shape) = &ready.shape {
-        describe_shape(&mut deployed, shape);
+        shape.show_in(&mut deployed);
     }
     describe_pods(&mut deployed, variant, status, world);
     variant.deployed = Some(deployed).filter(|deployed| *deployed != Deployed::default());
-}
-
-fn describe_shape(deployed: &mut Deployed, shape: &Shape) {
-    let number = |n: u32| i32::try_from(n).ok();
-    let (mode, workers) = match &shape.serving {
-        Serving::Aggregated { workers } => ("aggregated", workers),
-        Serving::Disaggregated { decode, .. } => ("disaggregated", decode),
-    };
-    deployed.serving_mode = Some(mode.into());
-    deployed.tensor_parallel = number(workers.tensor_parallel);
-    deployed.pipeline_parallel = number(workers.pipeline_parallel);
-    deployed.replicas = number(workers.replicas);
-    deployed.max_batch_size = workers.max_batch_size.and_then(number);
-    deployed.max_num_tokens = workers.max_num_tokens.and_then(number);
-    deployed.weights = shape.weights.clone();
-    deployed.kv_cache = shape.kv_cache.clone();
-    deployed.image = shape.image.clone();
 }
 
 /// What only running pods show is kept when they are gone.

@@ -1,16 +1,14 @@
 //! What judging makes of the stored records: rows while they come in, the verdict once all facts are in.
 
-use std::num::NonZeroU32;
-
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::facts::{active_run, planned};
 use super::sweep::{SweepPlan, planned_total};
 use super::world::{Output, World};
-use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, EvidenceCode, Finding, Progress, VariantStatus};
-use crate::judgement::rules::Rules;
-use crate::judgement::{Case, JudgedVariant, Judgement, VariantEvidence, judge, judge_rows};
+use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Progress};
+use crate::judgement::stored::{Stored, case, write_rows};
+use crate::judgement::{Judgement, judge, judge_rows};
 use crate::measurement::record::LevelRecord;
 
 /// Fills in the rows of `status`, and judges when all facts are in. `None` when they are not, or when the records of a
@@ -20,15 +18,18 @@ pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete
     if records_are_gone(status, world) {
         return None;
     }
-    let spec = effective_spec(world);
-    let evidence = status.variants.iter().map(|variant| evidence(variant, world, &spec)).collect();
-    let case = Case::new(Rules::from_spec(&spec).ok()?, ladder(world), evidence).ok()?;
+    let stored = |variant: &str| Stored {
+        prediction: world.ready(variant).map(|ready| &ready.prediction),
+        records: records(world, variant),
+        failure: None,
+    };
+    let case = case(&effective_spec(world), &status.variants, stored).ok()?;
     if complete {
         let judgement = judge(&case);
-        write_rows(status, judgement.variants.clone());
+        write_rows(judgement.variants.clone(), &mut status.variants);
         Some(judgement)
     } else {
-        write_rows(status, judge_rows(&case));
+        write_rows(judge_rows(&case), &mut status.variants);
         None
     }
 }
@@ -48,68 +49,12 @@ fn effective_spec(world: &World) -> BenchmarkComparisonSpec {
     spec
 }
 
-fn ladder(world: &World) -> Vec<u32> {
-    let variant = planned(world).variants.first().map(|v| v.name.clone()).unwrap_or_default();
-    sweep(world, &variant).map(|plan| plan.ladder.to_vec()).unwrap_or_default()
-}
-
 fn sweep(world: &World, variant: &str) -> Option<SweepPlan> {
     SweepPlan::new(planned(world), world.configurations.present()?, variant, 1).ok()
 }
 
 fn records<'a>(world: &'a World, variant: &str) -> &'a [LevelRecord] {
     world.results.get(variant).and_then(Output::present).map_or(&[], |results| &results.ledger.records)
-}
-
-fn evidence(variant: &VariantStatus, world: &World, spec: &BenchmarkComparisonSpec) -> VariantEvidence {
-    let gpus = variant.gpus.unwrap_or(spec.hardware.gpus_per_variant);
-    let mut records = records(world, &variant.name).to_vec();
-    for record in &mut records {
-        record.findings.extend(restarted(record, variant));
-    }
-    VariantEvidence {
-        name: variant.name.clone(),
-        role: variant.role,
-        gpus: u32::try_from(gpus).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
-        prediction: world.ready(&variant.name).map(|ready| ready.prediction.clone()),
-        findings: redeployed(variant, &records).into_iter().collect(),
-        records,
-        failure: variant.failure.as_ref().map(|failure| failure.message.clone()),
-    }
-}
-
-/// A server container restarted while the level ran.
-fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
-    let deployment = variant.deployments.iter().find(|d| u32::try_from(d.attempt) == Ok(record.deployment))?;
-    let during = |time: &&Time| (record.start_time..=record.completion_time).contains(&time.0);
-    deployment.restarts.iter().find(during).map(|_| {
-        Finding::new(EvidenceCode::ServerRestarted, "a server container restarted while the level ran".to_owned())
-    })
-}
-
-/// Records of one round come from more than one deployment.
-fn redeployed(variant: &VariantStatus, records: &[LevelRecord]) -> Option<Finding> {
-    let of_round = |round: u32| {
-        let deployments = records.iter().filter(move |r| r.step.round == round).map(|r| r.deployment);
-        deployments.collect::<std::collections::BTreeSet<_>>().len()
-    };
-    let rounds = records.iter().map(|r| r.step.round).collect::<std::collections::BTreeSet<_>>();
-    rounds.into_iter().find(|round| of_round(*round) > 1).map(|round| {
-        let message = format!("variant {} was deployed again within round {round}", variant.name);
-        Finding::new(EvidenceCode::Redeployed, message)
-    })
-}
-
-fn write_rows(status: &mut BenchmarkComparisonStatus, rows: Vec<JudgedVariant>) {
-    for row in rows {
-        let Some(variant) = status.variants.iter_mut().find(|v| v.name == row.name) else { continue };
-        let JudgedVariant { name: _, levels, claimed_point, findings, at_sla, sla_reason } = row;
-        variant.levels = levels;
-        variant.claimed_point = claimed_point;
-        variant.findings = findings;
-        variant.at_sla = at_sla;
-        variant.sla_reason = sla_reason;
-    }
 }
 
 /// Levels done of levels planned; changes when a level ends, not with time.

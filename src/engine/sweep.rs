@@ -5,20 +5,18 @@
 //! in turns, and repeats the first level at the end. Nothing is remembered: asked again with the same records, whatever
 //! their order, it gives the same answer, so a lost load pod changes no number.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
 use crate::judgement::rules::AuditRules;
 use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SlaLimits, requests_needed};
+pub use crate::judgement::stored::MAXIMUM_LEVELS;
+use crate::judgement::stored::ladder;
 use crate::measurement::audit::LimitError;
 use crate::measurement::record::{LevelRecord, Purpose, Step};
 use crate::prediction::Curve;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 
-/// Distinct concurrencies of a variant, at most: the rows of its status.
-pub const MAXIMUM_LEVELS: usize = 24;
 /// How often the top of the ladder is doubled when no level misses the SLA.
 const MAXIMUM_DOUBLINGS: u32 = 2;
 /// Measured requests of a deciding level for each user.
@@ -137,11 +135,8 @@ impl SweepPlan {
         variant: &str,
         round: u32,
     ) -> Result<Self, SweepError> {
-        let levels = spec.workload.concurrency.iter().map(|level| count(*level));
-        let claims =
-            configurations.variants.iter().filter_map(ready).filter_map(|ready| ready.prediction.claim.as_ref());
-        let ladder: BTreeSet<u32> =
-            levels.chain(claims.map(|claim| claim.concurrency)).filter(|level| *level > 0).collect();
+        let predictions = configurations.variants.iter().filter_map(ready).map(|ready| &ready.prediction);
+        let ladder = ladder(spec, predictions);
         if ladder.is_empty() {
             return Err(SweepError::NoLevel);
         }
@@ -150,7 +145,7 @@ impl SweepPlan {
             variant: variant.into(),
             round,
             rounds: count(spec.execution.rounds).max(1),
-            ladder: ladder.into_iter().take(MAXIMUM_LEVELS).collect(),
+            ladder,
             limits: SlaLimits::from_spec(&spec.sla)?,
             audit: AuditRules::from_spec(spec)?,
             load: LoadRules::from(&spec.load),

@@ -6,10 +6,7 @@ use super::admission::{self, Turn};
 use super::facts::{active_run, all_measured, anything_deployed, live, rests_predicted};
 use super::world::{Output, World};
 use super::{generation, measuring, requests, teardown};
-use crate::api::conditions::ConditionStatus;
-use crate::api::{
-    BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start, VariantPhase, VariantStatus, Verdict, VerdictResult,
-};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start, VariantPhase, VariantStatus, VerdictResult};
 use crate::judgement::Judgement;
 
 /// The phase, from facts.
@@ -53,16 +50,7 @@ fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option
     if judgement.verdict.result == VerdictResult::Inconclusive {
         return Phase::Inconclusive;
     }
-    if caught(&judgement.verdict, judgement, &world.spec.judgement.fail_on) { Phase::Failed } else { Phase::Succeeded }
-}
-
-fn caught(verdict: &Verdict, judgement: &Judgement, fail_on: &[FailOn]) -> bool {
-    fail_on.iter().any(|outcome| match outcome {
-        FailOn::Inconclusive => verdict.result == VerdictResult::Inconclusive,
-        FailOn::Refuted => verdict.result == VerdictResult::Refuted,
-        FailOn::SlaMissed => judgement.sla_met.status == ConditionStatus::False,
-        FailOn::Inaccurate => judgement.prediction_accurate.status == ConditionStatus::False,
-    })
+    if judgement.caught_by(&world.spec.judgement.fail_on).is_some() { Phase::Failed } else { Phase::Succeeded }
 }
 
 /// The phase of a variant, from facts.

@@ -13,6 +13,7 @@ pub mod rules;
 pub mod sla;
 pub mod standing;
 pub mod statistics;
+pub mod stored;
 pub mod summary;
 pub mod text;
 pub mod verdict;
@@ -22,8 +23,8 @@ use std::num::NonZeroU32;
 
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{
-    AccuracyResult, AtSla, ClaimedPoint, EvidenceCode, Finding, LevelStatus, Outcome, OutcomeStatus, Role, SlaState,
-    Verdict, VerdictResult,
+    AccuracyResult, AtSla, ClaimedPoint, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Role,
+    SlaState, Verdict, VerdictResult,
 };
 use crate::measurement::record::{LevelRecord, Purpose};
 use crate::measurement::{across, shortened};
@@ -129,6 +130,19 @@ pub struct Judgement {
     pub prediction_accurate: Statement,
     /// Of the type SlaMet.
     pub sla_met: Statement,
+}
+
+impl Judgement {
+    /// The first of these outcomes that has come about.
+    pub fn caught_by(&self, outcomes: &[FailOn]) -> Option<FailOn> {
+        let has_come = |outcome: &FailOn| match outcome {
+            FailOn::Inconclusive => self.verdict.result == VerdictResult::Inconclusive,
+            FailOn::Refuted => self.verdict.result == VerdictResult::Refuted,
+            FailOn::SlaMissed => self.sla_met.status == ConditionStatus::False,
+            FailOn::Inaccurate => self.prediction_accurate.status == ConditionStatus::False,
+        };
+        outcomes.iter().copied().find(has_come)
+    }
 }
 
 /// One variant, audited and measured against the SLA.

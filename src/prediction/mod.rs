@@ -19,7 +19,7 @@ pub use source::{Files, Picked, SourceError, Wanted, pick};
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::Finding;
+use crate::api::{Deployed, Finding};
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// What is deployed, as read from its manifests (or hinted by the user).
@@ -136,6 +136,26 @@ impl Workers {
         let more = [("PP", self.pipeline_parallel), ("DP", self.data_parallel)];
         let more = more.iter().filter(|(_, n)| *n > 1).map(|(name, n)| format!(" {name}{n}")).collect::<String>();
         format!("TP{}{more}", self.tensor_parallel)
+    }
+}
+
+impl Shape {
+    /// Fills in what a status shows of it.
+    pub fn show_in(&self, deployed: &mut Deployed) {
+        let number = |n: u32| i32::try_from(n).ok();
+        let (mode, workers) = match &self.serving {
+            Serving::Aggregated { workers } => ("aggregated", workers),
+            Serving::Disaggregated { decode, .. } => ("disaggregated", decode),
+        };
+        deployed.serving_mode = Some(mode.into());
+        deployed.tensor_parallel = number(workers.tensor_parallel);
+        deployed.pipeline_parallel = number(workers.pipeline_parallel);
+        deployed.replicas = number(workers.replicas);
+        deployed.max_batch_size = workers.max_batch_size.and_then(number);
+        deployed.max_num_tokens = workers.max_num_tokens.and_then(number);
+        deployed.weights = self.weights.clone();
+        deployed.kv_cache = self.kv_cache.clone();
+        deployed.image = self.image.clone();
     }
 }
 

@@ -1,0 +1,113 @@
+//! What is stored of a run → a case, and what was judged → the status: the one way, for the operator and offline.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+use super::rules::{Rules, RulesError};
+use super::{Case, CaseError, JudgedVariant, VariantEvidence};
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, VariantStatus};
+use crate::measurement::record::LevelRecord;
+use crate::prediction::Prediction;
+
+/// Distinct concurrencies of a variant, at most: the rows of its status.
+pub const MAXIMUM_LEVELS: usize = 24;
+
+/// What is stored of one variant beside its status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stored<'a> {
+    /// What was predicted, where something was.
+    pub prediction: Option<&'a Prediction>,
+    /// What its load pods published, in any order.
+    pub records: &'a [LevelRecord],
+    /// Why its levels are not all there, if they are not. A failure in its status says so too.
+    pub failure: Option<&'a str>,
+}
+
+/// Why what is stored cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoredError {
+    /// A number of the spec cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The variants cannot be compared.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+}
+
+/// The case of the variants of a status. `spec`: what was measured, and how it is to be judged now.
+///
+/// # Errors
+/// A number of the spec cannot be used, or there is not exactly one baseline.
+pub fn case<'a>(
+    spec: &BenchmarkComparisonSpec,
+    variants: &[VariantStatus],
+    stored: impl Fn(&str) -> Stored<'a>,
+) -> Result<Case, StoredError> {
+    let ladder = ladder(spec, variants.iter().filter_map(|variant| stored(&variant.name).prediction));
+    let evidence = variants.iter().map(|variant| evidence(variant, spec, stored(&variant.name))).collect();
+    Ok(Case::new(Rules::from_spec(spec)?, ladder, evidence)?)
+}
+
+/// The spec's levels and the claimed points of all variants, ascending, without repeats.
+pub fn ladder<'a>(spec: &BenchmarkComparisonSpec, predictions: impl IntoIterator<Item = &'a Prediction>) -> Vec<u32> {
+    let levels = spec.workload.concurrency.iter().filter_map(|level| u32::try_from(*level).ok());
+    let claims = predictions.into_iter().filter_map(|prediction| prediction.claim.as_ref());
+    let ladder: BTreeSet<u32> =
+        levels.chain(claims.map(|claim| claim.concurrency)).filter(|level| *level > 0).collect();
+    ladder.into_iter().take(MAXIMUM_LEVELS).collect()
+}
+
+/// Writes what was judged into the variants of a status.
+pub fn write_rows(rows: Vec<JudgedVariant>, variants: &mut [VariantStatus]) {
+    for row in rows {
+        let Some(variant) = variants.iter_mut().find(|variant| variant.name == row.name) else { continue };
+        let JudgedVariant { name: _, levels, claimed_point, findings, at_sla, sla_reason } = row;
+        variant.levels = levels;
+        variant.claimed_point = claimed_point;
+        variant.findings = findings;
+        variant.at_sla = at_sla;
+        variant.sla_reason = sla_reason;
+    }
+}
+
+fn evidence(variant: &VariantStatus, spec: &BenchmarkComparisonSpec, stored: Stored) -> VariantEvidence {
+    let gpus = variant.gpus.unwrap_or(spec.hardware.gpus_per_variant);
+    let mut records = stored.records.to_vec();
+    for record in &mut records {
+        record.findings.extend(restarted(record, variant));
+    }
+    let failure = variant.failure.as_ref().map(|failure| failure.message.as_str()).or(stored.failure);
+    VariantEvidence {
+        name: variant.name.clone(),
+        role: variant.role,
+        gpus: u32::try_from(gpus).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+        prediction: stored.prediction.cloned(),
+        findings: redeployed(variant, &records).into_iter().collect(),
+        records,
+        failure: failure.map(str::to_owned),
+    }
+}
+
+/// A server container restarted while the level ran.
+fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
+    let deployment = variant.deployments.iter().find(|d| u32::try_from(d.attempt) == Ok(record.deployment))?;
+    let during = |time: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| {
+        (record.start_time..=record.completion_time).contains(&time.0)
+    };
+    deployment.restarts.iter().find(during).map(|_| {
+        Finding::new(EvidenceCode::ServerRestarted, "a server container restarted while the level ran".to_owned())
+    })
+}
+
+/// Records of one round come from more than one deployment.
+fn redeployed(variant: &VariantStatus, records: &[LevelRecord]) -> Option<Finding> {
+    let of_round = |round: u32| {
+        let deployments = records.iter().filter(move |r| r.step.round == round).map(|r| r.deployment);
+        deployments.collect::<BTreeSet<_>>().len()
+    };
+    let rounds = records.iter().map(|r| r.step.round).collect::<BTreeSet<_>>();
+    rounds.into_iter().find(|round| of_round(*round) > 1).map(|round| {
+        let message = format!("variant {} was deployed again within round {round}", variant.name);
+        Finding::new(EvidenceCode::Redeployed, message)
+    })
+}
