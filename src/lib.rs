@@ -14,6 +14,7 @@ pub mod api;
 pub mod cli;
 pub mod controller;
 pub mod engine;
+pub mod evaluation;
 pub mod files;
 pub mod judgement;
 pub mod manifests;

@@ -5,6 +5,8 @@ pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;
+pub mod file;
+pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;

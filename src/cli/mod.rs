@@ -2,6 +2,7 @@
 
 mod agent;
 mod controller;
+mod evaluate;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ enum Command {
     Crd,
     /// Runs the operator
     Controller(controller::ControllerArgs),
+    Evaluate(evaluate::EvaluateArgs),
     /// Runs inside the pods the operator creates; not for people
     #[command(subcommand)]
     Agent(Box<agent::AgentCommand>),
@@ -33,6 +35,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd => finish(print_crd()),
         Command::Controller(arguments) => controller::controller(arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(arguments),
         Command::Agent(command) => agent::run(*command),
     }
 }

@@ -12,6 +12,16 @@ pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) ->
     let row = &picked.row;
     let replicas = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
     let replicas = replicas.unwrap_or_else(|| row.replicas_on(gpus).max(1));
+    Prediction { claim: Some(row.claim(replicas)), ..predict(picked, Some(row), shape) }
+}
+
+/// What the rows of an output predict for `shape`, which none of them advertises: a curve, or nothing.
+pub fn predict_deployed(picked: &Picked, shape: &Shape) -> Prediction {
+    predict(picked, None, Some(shape))
+}
+
+fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> Prediction {
+    let row = &picked.row;
     let curve = shape.and_then(|shape| curve(picked, shape));
     let origin = Origin {
         tool: picked.tool.clone(),
@@ -20,7 +30,7 @@ pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) ->
         kv_cache: row.kv_cache.clone(),
     };
     let findings = check(&Checked {
-        row: Some(row),
+        row: advertised,
         shape,
         curve: curve.as_ref(),
         input_tokens: row.input_tokens,
@@ -31,7 +41,7 @@ pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) ->
             engine: None,
         },
     });
-    Prediction { claim: Some(row.claim(replicas)), curve, findings, origin: Some(origin) }
+    Prediction { claim: None, curve, findings, origin: Some(origin) }
 }
 
 /// The rows of the deployed shape, up to what its engines hold.

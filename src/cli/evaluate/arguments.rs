@@ -1,0 +1,108 @@
+//! What `bcmp evaluate` is told.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+const LONG: &str = "\
+Judges a comparison from result files, without a cluster
+
+Reads the comparison, what was predicted for its variants and what was measured, audits every level, and prints the
+`verdict` and the `variants` of a BenchmarkComparison's status. The operator judges in the same way.";
+
+const AFTER: &str = "\
+Results are directories (searched to the bottom) or single files of AIPerf (profile_export_aiperf.json, with
+profile_export.jsonl beside it where it was kept) or genai-perf (*_genai_perf.json). Predictions are directories that
+`aiconfigurator` wrote with --save-dir, or configurations the operator generated. A variant may go without either.
+
+Exit codes:
+  0  answered
+  1  a file cannot be used
+  2  wrong usage
+  3  inconclusive: the evidence does not suffice for an answer
+  4  answered, but judgement.failOn names the outcome
+
+Examples:
+  Two directories of results, and what AIConfigurator promised for one of them:
+    bcmp evaluate -f comparison.yaml --results baseline=runs/baseline --results optimized=runs/optimized \\
+      --prediction optimized=aiconfigurator-output
+
+  The verdict alone, for a script:
+    bcmp evaluate -f comparison.yaml --results baseline=a --results optimized=b -o json | jq -r .verdict.result
+
+  What the operator predicted for a run, against results measured by hand:
+    kubectl get configmap qwen3-32b-r1-configurations -o yaml > predicted.yaml
+    bcmp evaluate -f comparison.yaml --prediction baseline=predicted.yaml --prediction optimized=predicted.yaml \\
+      --results baseline=a --results optimized=b";
+
+/// Judges a comparison from result files, without a cluster
+#[derive(Args)]
+#[command(long_about = LONG, after_long_help = AFTER, after_help = "See --help for exit codes and examples.")]
+pub struct EvaluateArgs {
+    /// The BenchmarkComparison, as for `kubectl apply` (`-` for standard input)
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// What is predicted for a variant
+    #[arg(long = "prediction", value_name = "NAME=PATH", value_parser = named)]
+    pub predictions: Vec<Named>,
+    /// What was measured of a variant; may be given several times for one
+    #[arg(long, value_name = "NAME=PATH", value_parser = named, required = true)]
+    pub results: Vec<Named>,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// Forms of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A report for people
+    Text,
+    /// `schemaVersion`, `verdict` and `variants`
+    Json,
+    /// The same
+    Yaml,
+}
+
+/// A path that belongs to a variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The variant.
+    pub variant: String,
+    /// Where its files are.
+    pub path: PathBuf,
+}
+
+fn named(text: &str) -> Result<Named, String> {
+    match text.split_once('=') {
+        Some((variant, path)) if !variant.is_empty() && !path.is_empty() => {
+            Ok(Named { variant: variant.to_owned(), path: path.into() })
+        }
+        _ => Err("expected the name of a variant, `=` and a path, for example baseline=runs/baseline".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("a=b", "a", "b")]
+    #[case("a=b=c/d", "a", "b=c/d")]
+    fn a_path_belongs_to_a_name(#[case] text: &str, #[case] variant: &str, #[case] path: &str) {
+        assert_eq!(named(text).unwrap(), Named { variant: variant.into(), path: path.into() });
+    }
+
+    #[rstest]
+    #[case("a")]
+    #[case("=b")]
+    #[case("a=")]
+    #[case("")]
+    fn anything_else_is_refused(#[case] text: &str) {
+        assert!(named(text).unwrap_err().starts_with("expected the name of a variant"));
+    }
+}
