@@ -38,7 +38,7 @@ fn groups(columns: &[Column], widths: &[usize]) -> String {
         let width = span.iter().map(|(_, width)| width).sum::<usize>() + GAP.len() * (count - 1);
         let free = width.saturating_sub(length(name));
         let fill = if name.is_empty() { " " } else { "─" };
-        let (before, after) = (free / 2, free - free / 2);
+        let (before, after) = (free - free / 2, free / 2);
         let space =
             |n: usize| if n > 0 && !name.is_empty() { format!("{} ", fill.repeat(n - 1)) } else { " ".repeat(n) };
         let end: String = space(after).chars().rev().collect();
