@@ -102,6 +102,13 @@ class Rendering(unittest.TestCase):
     def test_nothing(self):
         self.assertEqual(kinds(chart(*NOTHING)), ["Deployment", "Service"])
 
+    def test_without_rights_at_cluster_level(self):
+        objects = chart("crds.install=false", "rbac.aggregate=false", "admissionPolicy.enabled=false")
+        self.assertEqual(kinds(objects), sorted(
+            ["Deployment", "NetworkPolicy", "Pod", "Role", "RoleBinding", "Service", "ServiceAccount"]))
+        for thing in objects:
+            self.assertEqual(thing["metadata"]["namespace"], "bcmp-system", thing["kind"])
+
     def test_the_network_is_as_tight_as_it_can_be(self):
         closed = one(chart("helmTest.enabled=false"), "NetworkPolicy")["spec"]
         self.assertEqual((closed["policyTypes"], closed.get("ingress")), (["Ingress", "Egress"], []))
