@@ -4,6 +4,7 @@
 mod files;
 mod fixture;
 mod hostile;
+mod offline;
 mod size;
 #[path = "../lifecycle/truth.rs"]
 mod truth;

@@ -51,6 +51,9 @@ pub struct EvaluateArgs {
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub output: Format,
+    /// Where the report is written: SUMMARY.txt, levels.csv, report.json and report.html
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
 }
 
 /// Forms of the answer.

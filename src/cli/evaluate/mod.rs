@@ -5,13 +5,16 @@ mod inputs;
 mod table;
 mod text;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 pub use arguments::EvaluateArgs;
 use arguments::Format;
+use kube::ResourceExt;
 
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
 use crate::evaluation::{Evaluated, evaluate_known};
+use crate::report::{Report, Subject, render};
 
 /// Something was wrong with the call: exit code 2.
 const USAGE: u8 = 2;
@@ -55,8 +58,29 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
         Format::Json => serde_json::to_string_pretty(&evaluated.answer()).map_err(|error| failed(&error))? + "\n",
         Format::Yaml => serde_saphyr::to_string(&evaluated.answer()).map_err(|error| failed(&error))?,
     };
+    if let Some(directory) = &arguments.report {
+        write_report(directory, &comparison, &evaluated)?;
+    }
     super::print(&printed).map_err(|error| failed(&error))?;
     Ok(code(&comparison, &evaluated))
+}
+
+/// Writes the report's files, over those of an earlier report.
+fn write_report(
+    directory: &Path,
+    comparison: &BenchmarkComparison,
+    evaluated: &Evaluated,
+) -> Result<(), EvaluateError> {
+    let unwritten = |path: &Path, error: std::io::Error| EvaluateError::Failed(format!("{}: {error}", path.display()));
+    let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
+    let Evaluated { case, judgement, variants } = evaluated;
+    let report = Report::new(subject, comparison.spec.clone(), case, variants.clone(), Some(judgement));
+    std::fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
+    for (name, content) in render(&report) {
+        let path = directory.join(name);
+        std::fs::write(&path, content).map_err(|error| unwritten(&path, error))?;
+    }
+    Ok(())
 }
 
 fn code(comparison: &BenchmarkComparison, evaluated: &Evaluated) -> u8 {
