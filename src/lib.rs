@@ -8,6 +8,8 @@
 //!                          │
 //! engine (observe → decide → act → record) ─ manifests ─ controller, agent, cli
 //! ```
+//!
+//! `evaluation` judges what people have in files, in the engine's place.
 
 pub mod agent;
 pub mod api;

@@ -246,6 +246,26 @@ pub struct VariantStatus {
     pub failure: Option<Failure>,
 }
 
+impl VariantStatus {
+    /// A variant of which nothing is known yet.
+    pub fn new(name: impl Into<String>, role: Role) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            phase: None,
+            gpus: None,
+            deployed: None,
+            claimed_point: None,
+            findings: vec![],
+            levels: vec![],
+            at_sla: None,
+            sla_reason: None,
+            deployments: vec![],
+            failure: None,
+        }
+    }
+}
+
 /// Where a variant is. Output only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum VariantPhase {

@@ -104,20 +104,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
 }
 
 fn waiting(name: &str, role: Role) -> VariantStatus {
-    VariantStatus {
-        name: name.into(),
-        role,
-        phase: Some(VariantPhase::Waiting),
-        gpus: None,
-        deployed: None,
-        claimed_point: None,
-        findings: vec![],
-        levels: vec![],
-        at_sla: None,
-        sla_reason: None,
-        deployments: vec![],
-        failure: None,
-    }
+    VariantStatus { phase: Some(VariantPhase::Waiting), ..VariantStatus::new(name, role) }
 }
 
 fn past_run(status: &BenchmarkComparisonStatus) -> Option<PastRun> {

@@ -101,21 +101,12 @@ fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {
     let shape = known.and_then(|known| known.shape.as_ref());
     let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
     VariantStatus {
-        name: variant.name.clone(),
-        role: variant.role,
-        phase: None,
         gpus: endpoint.or_else(|| i32::try_from(shape?.gpus).ok()),
         deployed: shape.map(|shape| {
             let mut deployed = Deployed::default();
             shape.show_in(&mut deployed);
             deployed
         }),
-        claimed_point: None,
-        findings: vec![],
-        levels: vec![],
-        at_sla: None,
-        sla_reason: None,
-        deployments: vec![],
-        failure: None,
+        ..VariantStatus::new(variant.name.as_str(), variant.role)
     }
 }

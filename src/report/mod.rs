@@ -10,7 +10,7 @@ pub mod model;
 pub mod plot;
 mod provenance;
 mod summary;
-mod words;
+pub mod words;
 
 use std::collections::BTreeMap;
 

@@ -45,22 +45,7 @@ impl Text {
 
     /// Words from `first` on, further lines indented.
     fn words(&mut self, first: &str, indent: usize, words: &str) {
-        let mut line = first.to_owned();
-        let mut fresh = true;
-        let words = words.replace(char::is_control, " ");
-        for word in words.split_whitespace() {
-            if !fresh && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(indent);
-                fresh = true;
-            }
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
-        }
-        self.line(&line);
+        words::wrapped(first, indent, words, WIDTH).iter().for_each(|line| self.line(line));
     }
 
     fn field(&mut self, name: &str, value: &str) {

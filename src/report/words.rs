@@ -1,5 +1,7 @@
 //! Enums and numbers as a report words them.
 
+use std::borrow::Cow;
+
 use crate::api::{EarlyEnd, Outcome, Role, SlaState, Source, SourceKind, Statistic, VerdictResult};
 
 use super::model::Report;
@@ -106,6 +108,20 @@ pub const fn role(role: Role) -> &'static str {
         Role::Baseline => "baseline",
         Role::Candidate => "candidate",
     }
+}
+
+/// Words behind a start, broken at a width in characters; further lines are indented. Control characters are left out:
+/// the words may be anybody's, and are shown in terminals.
+pub fn wrapped(start: &str, indent: usize, words: &str, width: usize) -> Vec<String> {
+    let words: Vec<&str> =
+        words.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(width)
+        .initial_indent(start)
+        .subsequent_indent(&indent)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::wrap(&words.join(" "), options).into_iter().map(Cow::into_owned).collect()
 }
 
 /// The statistic that is compared with the limits.

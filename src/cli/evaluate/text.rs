@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::table::{Column, table};
 use crate::api::{
     BenchmarkComparison, BenchmarkComparisonSpec, CandidateComparison, EvidenceCode, Figures, Finding, LevelStatus,
-    OutcomeStatus, Role, Severity, SlaState, Statistic, VariantStatus, Verdict,
+    OutcomeStatus, Severity, VariantStatus, Verdict,
 };
 use crate::evaluation::{Evaluated, Known};
 use crate::measurement::explain::explain;
+use crate::report::words::{self, ABSENT, wrapped};
 
 const WIDTH: usize = 110;
-const ABSENT: &str = "–";
 
 /// The report.
 pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, evaluated: &Evaluated) -> String {
@@ -41,22 +41,7 @@ impl Page {
 
     /// Words after a start, broken at the width; further lines begin below the first word.
     fn words(&mut self, start: &str, words: &str) {
-        let indent = " ".repeat(start.chars().count());
-        let mut line = start.to_owned();
-        let mut is_empty = true;
-        for word in words.split_whitespace() {
-            if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&line);
-                line.clone_from(&indent);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
-        }
-        self.line(&line);
+        wrapped(start, start.chars().count(), words, WIDTH).iter().for_each(|line| self.line(line));
     }
 
     fn field(&mut self, name: &str, words: &str) {
@@ -69,10 +54,7 @@ fn subject(page: &mut Page, spec: &BenchmarkComparisonSpec, verdict: &Verdict) {
     let gpus = hardware.gpus_per_variant;
     page.field("model", &format!("{} on {}, {} GPU{} a variant", spec.model.name, hardware.system, gpus, plural(gpus)));
     page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
-    let statistic = match sla.statistic {
-        Statistic::Mean => "mean".to_owned(),
-        percentile => format!("{percentile:?}"),
-    };
+    let statistic = words::statistic(sla.statistic);
     let meet = verdict.sla.as_deref().unwrap_or(ABSENT);
     let (ttft, tpot) = (&sla.ttft_milliseconds, &sla.tpot_milliseconds);
     page.field("SLA", &format!("{statistic} TTFT ≤ {ttft} ms and {statistic} TPOT ≤ {tpot} ms: {meet}"));
@@ -127,10 +109,7 @@ fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
 }
 
 fn variant(page: &mut Page, variant: &VariantStatus, known: Option<&Known>) {
-    let role = match variant.role {
-        Role::Baseline => "baseline",
-        Role::Candidate => "candidate",
-    };
+    let role = words::role(variant.role);
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPU{}", plural(gpus))).unwrap_or_default();
     let role = if role == variant.name { String::new() } else { format!(", {role}") };
     page.line(&format!("{}{role}{gpus}", variant.name));
@@ -250,12 +229,7 @@ fn row(level: &LevelStatus) -> Vec<String> {
         tokens,
         tokens_measured,
         text(errors.and_then(|errors| errors.tokens_per_second_per_gpu.as_ref())),
-        match level.sla {
-            Some(SlaState::Met) => "met".into(),
-            Some(SlaState::Missed) => "missed".into(),
-            Some(SlaState::Marginal) => "marginal".into(),
-            None => ABSENT.into(),
-        },
+        level.sla.map_or(ABSENT, |sla| words::sla(sla).0).into(),
         evidence(level),
     ]
 }

@@ -37,34 +37,37 @@ class Kills(Case):
             self.assertEqual([d["attempt"] for d in comparison.variant(name, status)["deployments"]], [1])
         self.assert_nothing_left(comparison)
 
-    def test_load_pod_lost(self):
-        """The load pod goes in the middle of a level: another one goes on behind what was published."""
+    def one_level_is_published(self):
+        """A comparison whose baseline has begun another level behind the first; the records of the first."""
         comparison = Comparison(self.namespace)
         comparison.spec["workload"]["concurrency"] = [1, 2]
         comparison.spec["load"]["minimumRequests"] = 20
         comparison.apply()
         first = wait_until("a level is published", 300, lambda: comparison.measured("baseline"))
         kept = {key: comparison.records("baseline")[key] for key in first}
-        wait_until("the next level has started", 60, lambda: len([k for k in comparison.records("baseline") if k.startswith("started-")]) > len(first), 0.1)
-        kubectl("-n", self.namespace, "delete", "pod", "-l", "job-name=compared-r1-baseline-load-a1", "--grace-period=0", "--force", check=False)
-        status = comparison.wait_finished()
+        started = lambda: [key for key in comparison.records("baseline") if key.startswith("started-")]
+        wait_until("the next level has started", 60, lambda: len(started()) > len(first), 0.1)
+        return comparison, kept
+
+    def assert_kept(self, comparison, kept):
         records = comparison.records("baseline")
         self.assertEqual(kept, {key: records[key] for key in kept}, "a finished level was measured again")
+
+    def test_load_pod_lost(self):
+        """The load pod goes in the middle of a level: another one goes on behind what was published."""
+        comparison, kept = self.one_level_is_published()
+        kubectl("-n", self.namespace, "delete", "pod", "-l", "job-name=compared-r1-baseline-load-a1", "--grace-period=0", "--force", check=False)
+        status = comparison.wait_finished()
+        self.assert_kept(comparison, kept)
         self.assertEqual(self.level(comparison, status, "baseline", 2)["evidence"]["rejected"], 0)
         self.assert_nothing_left(comparison)
 
     def test_load_tool_killed(self):
         """The kernel kills the load tool alone: the level is tried again or rejected, the sweep goes on."""
-        comparison = Comparison(self.namespace)
-        comparison.spec["workload"]["concurrency"] = [1, 2]
-        comparison.spec["load"]["minimumRequests"] = 20
-        comparison.apply()
-        first = wait_until("a level is published", 300, lambda: comparison.measured("baseline"))
-        kept = {key: comparison.records("baseline")[key] for key in first}
+        comparison, kept = self.one_level_is_published()
         wait_until("the tool was killed", 60, lambda: kill(self.namespace, "/opt/aiperf"), 0.5)
         status = comparison.wait_finished()
-        records = comparison.records("baseline")
-        self.assertEqual(kept, {key: records[key] for key in kept}, "a finished level was measured again")
+        self.assert_kept(comparison, kept)
         self.assertEqual(len(comparison.variant("other", status)["levels"]), len(comparison.variant("baseline", status)["levels"]))
         self.assert_nothing_left(comparison)
 
