@@ -177,15 +177,16 @@ impl Bed {
         }
     }
 
-    /// Looks again and again, for half a minute.
+    /// Looks again and again, for two minutes: the garbage collector asks every half minute which kinds there are, and a
+    /// cluster of a test has been told of ours a moment ago.
     pub async fn eventually<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
-        for _ in 0..150 {
+        for _ in 0..600 {
             if holds().await {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        panic!("not within 30 s: {what}");
+        panic!("not within 120 s: {what}");
     }
 
     /// Waits until an object is gone.
