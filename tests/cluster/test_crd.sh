@@ -3,6 +3,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
+# shellcheck source=lib/common.sh
+source "$here/lib/common.sh"
 name=bcmp-crd-$$
 cluster() { "$here/cluster" "$@" --name "$name"; }
 trap 'cluster down >/dev/null' EXIT
@@ -10,7 +12,7 @@ cluster up --size control-plane
 kubectl() { "$here/cluster" kubectl --name "$name" -- "$@"; }
 
 kubectl apply --server-side -f "$top/crds/benchmarkcomparisons.bcmp.dev.yaml"
-kubectl wait --for=condition=Established crd/benchmarkcomparisons.bcmp.dev --timeout=30s
+wait_for_crd benchmarkcomparisons.bcmp.dev
 for sample in "$top"/config/samples/*.yaml; do
   [[ $(basename "$sample") == kustomization.yaml ]] && continue
   kubectl apply --server-side --field-manager=first -f "$sample"
