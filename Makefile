@@ -9,6 +9,16 @@ cluster = tests/cluster/cluster
 demo:
 	NAME=$(NAME) tests/cluster/demo/run
 
+# What the operator costs and how fast it reacts, on the cluster that `make demo` leaves.
+.PHONY: benchmark
+benchmark:
+	NAME=$(NAME) tests/cluster/benchmark/run
+
+# Comparisons on that cluster: modes, known truth, kills, deletions, failures. Hours; a machine that does nothing else.
+.PHONY: test-cluster
+test-cluster:
+	NAME=$(NAME) tests/cluster/comparisons/run
+
 # Everything CI runs, the fast things first.
 .PHONY: test check
 test: check

@@ -7,14 +7,17 @@ use crate::engine::decision::Create;
 use crate::engine::facts::planned;
 use crate::engine::inputs;
 use crate::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use crate::engine::reporting;
 use crate::engine::world::World;
 use crate::manifests::configurations_map::configurations_config_map;
 use crate::manifests::generate_job::generate_job;
 use crate::manifests::load_job::{LoadTarget, load_deadline_seconds, load_job};
 use crate::manifests::plan_map::plan_config_map;
 use crate::manifests::publish_identity::{publish_role, publish_role_binding, publish_service_account};
+use crate::manifests::report_map::report_config_map;
 use crate::manifests::results_map::results_config_map;
 use crate::manifests::variant;
+use crate::report::render;
 
 /// Objects that make up one creation, in the order they are created.
 pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
@@ -38,8 +41,15 @@ pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
             let target = LoadTarget { variant, attempt: number(*attempt), round: number(*round), url: &url };
             vec![json(load_job(plan, target, load_deadline_seconds(deadlines, MOST_STEPS)))?]
         }
-        Create::Report => vec![],
+        Create::Report => vec![report(plan, world)?],
     })
+}
+
+fn report(plan: &Plan, world: &World) -> Result<Value, Error> {
+    let unknown = || Error::Body("there is nothing to report yet".into());
+    let edition = reporting::edition(&world.status, world).ok_or_else(unknown)?;
+    let report = reporting::report(&world.status, world).ok_or_else(unknown)?;
+    json(report_config_map(plan, render(&report), edition))
 }
 
 /// Steps of a sweep at the most: 24 levels and their repetitions.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::labels;
 use crate::engine::world::{Child, Component, Container, JobState, Kind, Pod, Termination};
+use crate::manifests::report_map::REPORT_EDITION;
 
 /// Reads an object with the comparison's label; `None` when it carries no component of ours.
 pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Child> {
@@ -26,6 +27,7 @@ pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Chil
         created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         job: (kind == Kind::Job).then(|| job_state(&object.data)),
         has_pods: ["active", "succeeded", "failed"].iter().any(|count| object.data["status"][count].as_i64() > Some(0)),
+        edition: object.annotations().get(REPORT_EDITION).cloned(),
         complaint: complaint(&object.data, kind),
     })
 }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -12,8 +11,22 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::standing::Standings;
-use crate::api::BenchmarkComparisonStatus;
+use super::standing::{Seen, Standings};
+
+/// The one queue, as controller-runtime names it.
+const CONTROLLER: &str = "benchmarkcomparison";
+
+/// Which controller; there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ControllerLabel {
+    controller: &'static str,
+}
+
+/// Which queue; there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabel {
+    name: &'static str,
+}
 
 /// Result of one reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,7 +63,9 @@ struct PhaseLabel {
 #[derive(Clone, Default)]
 struct Gauges {
     comparisons: Family<PhaseLabel, Gauge>,
+    phase_since: Family<PhaseLabel, Gauge>,
     gpus_held: Family<PhaseLabel, Gauge>,
+    leaked_children: Gauge,
     teardowns_overdue: Gauge,
     next_look: Gauge,
 }
@@ -58,6 +73,16 @@ struct Gauges {
 impl Gauges {
     fn register(&self, registry: &mut Registry) {
         registry.register("bcmp_comparisons", "Comparisons by phase", self.comparisons.clone());
+        registry.register(
+            "bcmp_phase_since_timestamp_seconds",
+            "Since when the comparison that has been in the phase longest is in it",
+            self.phase_since.clone(),
+        );
+        registry.register(
+            "bcmp_leaked_children",
+            "Objects and pods of runs that are over, records excepted",
+            self.leaked_children.clone(),
+        );
         registry.register(
             "bcmp_gpus_held",
             "GPUs of variants whose pods all have a node, by phase of the variant",
@@ -76,13 +101,15 @@ impl Gauges {
     }
 
     fn set(&self, standings: &Standings) {
-        let known = [&self.comparisons, &self.gpus_held].into_iter().zip([standings.phases(), standings.gpus_held()]);
+        let families = [&self.comparisons, &self.phase_since, &self.gpus_held];
+        let known = families.into_iter().zip([standings.phases(), standings.phases_since(), standings.gpus_held()]);
         for (family, values) in known {
             family.clear();
             for (phase, value) in values {
                 family.get_or_create(&PhaseLabel { phase }).set(value);
             }
         }
+        self.leaked_children.set(standings.leaked_children());
         self.teardowns_overdue.set(standings.teardowns_overdue());
         self.next_look.set(standings.next_look());
     }
@@ -95,6 +122,9 @@ pub struct Metrics {
     reconciles: Family<ResultLabel, Counter>,
     errors: Family<ErrorLabel, Counter>,
     seconds: Histogram,
+    active: Gauge,
+    retries: Counter,
+    teardown_seconds: Histogram,
     runs: Family<OutcomeLabel, Counter>,
     gpu_seconds_held: Counter,
     gpu_seconds_measuring: Counter,
@@ -109,6 +139,9 @@ impl Default for Metrics {
         let reconciles = Family::default();
         let errors = Family::default();
         let seconds = Histogram::new(exponential_buckets(0.005, 2.0, 14));
+        let active_workers = Family::<ControllerLabel, Gauge>::default();
+        let retried = Family::<QueueLabel, Counter>::default();
+        let teardown_seconds = Histogram::new(exponential_buckets(1.0, 2.0, 12));
         let runs = Family::default();
         let gpu_seconds_held = Counter::default();
         let gpu_seconds_measuring = Counter::default();
@@ -116,6 +149,13 @@ impl Default for Metrics {
         registry.register("controller_runtime_reconcile", "Reconciliations by result", reconciles.clone());
         registry.register("controller_runtime_reconcile_errors", "Failed reconciliations by category", errors.clone());
         registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconciliation", seconds.clone());
+        registry.register("controller_runtime_active_workers", "Reconciliations under way", active_workers.clone());
+        registry.register("workqueue_retries", "Comparisons queued again after an error", retried.clone());
+        registry.register(
+            "bcmp_teardown_seconds",
+            "From the decision to tear a variant down until everything of it was gone",
+            teardown_seconds.clone(),
+        );
         registry.register("bcmp_runs", "Finished runs by outcome", runs.clone());
         registry.register("bcmp_gpu_seconds_held", "GPU-seconds held by finished runs", gpu_seconds_held.clone());
         registry.register(
@@ -131,6 +171,9 @@ impl Default for Metrics {
             reconciles,
             errors,
             seconds,
+            active: active_workers.get_or_create_owned(&ControllerLabel { controller: CONTROLLER }),
+            retries: retried.get_or_create_owned(&QueueLabel { name: CONTROLLER }),
+            teardown_seconds,
             runs,
             gpu_seconds_held,
             gpu_seconds_measuring,
@@ -142,13 +185,20 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// A reconciliation begins.
+    pub fn begins(&self) {
+        self.active.inc();
+    }
+
     /// One reconciliation is over.
     pub fn reconciled(&self, took: Duration, error: Option<&'static str>) {
+        self.active.dec();
         let result = if error.is_some() { "error" } else { "success" };
-        self.reconciles.get_or_create(&ResultLabel { controller: "benchmarkcomparison", result }).inc();
+        self.reconciles.get_or_create(&ResultLabel { controller: CONTROLLER, result }).inc();
         self.seconds.observe(took.as_secs_f64());
         if let Some(category) = error {
             self.errors.get_or_create(&ErrorLabel { category }).inc();
+            self.retries.inc();
         }
     }
 
@@ -164,13 +214,19 @@ impl Metrics {
         self.gpu_seconds_measuring.inc_by(u64::try_from(measuring).unwrap_or(0));
     }
 
+    /// Everything of a variant is gone, so long after that was decided.
+    pub fn torn_down(&self, seconds: i64) {
+        // Exact for times that a histogram's buckets can hold.
+        self.teardown_seconds.observe(seconds as f64);
+    }
+
     fn standings(&self) -> std::sync::MutexGuard<'_, Standings> {
         self.standings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A look at the comparison with this UID went well; the next one is due then.
-    pub fn saw(&self, uid: &str, status: &BenchmarkComparisonStatus, next_look: Option<Timestamp>) {
-        self.standings().saw(uid, status, next_look);
+    /// A look at the comparison with this UID went well.
+    pub fn saw(&self, uid: &str, seen: Seen) {
+        self.standings().saw(uid, seen);
     }
 
     /// The comparison with this UID is gone.

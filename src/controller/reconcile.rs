@@ -14,9 +14,10 @@ use super::context::Context;
 use super::error::Error;
 use super::observe::observe;
 use super::record::{record, tell};
+use super::standing::Seen;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
-use crate::engine::decide;
 use crate::engine::decision::{Decision, Wake};
+use crate::engine::{completion, decide};
 
 /// Passes in one reconciliation: recording a fact leads straight to the actions that follow from it.
 const PASSES: usize = 8;
@@ -25,6 +26,7 @@ const PASSES: usize = 8;
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
 pub async fn reconcile(comparison: Arc<BenchmarkComparison>, context: Arc<Context>) -> Result<Next, Error> {
     let started = (context.clock)();
+    context.metrics.begins();
     let result = look_until_quiet(&comparison, &context).await;
     let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
     context.metrics.reconciled(took, result.as_ref().err().map(Error::category));
@@ -71,7 +73,9 @@ async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wak
     }
     acted?;
     // Only after all went well: a look that keeps failing shows as one that is due and does not happen.
-    context.metrics.saw(&world.object.uid, &status, due(wake, (context.clock)()));
+    let now = (context.clock)();
+    let leaked = completion::leaked(&status, &world);
+    context.metrics.saw(&world.object.uid, Seen { status: &status, next_look: due(wake, now), leaked, now });
     Ok(wake)
 }
 
@@ -81,6 +85,7 @@ fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &Benchma
         let phase = after.phase.map(Phase::as_str);
         tracing::info!(run = run.map(|run| run.number), phase, message = after.message, "phase");
     }
+    report_teardowns(context, before, after);
     let completed = |status: &BenchmarkComparisonStatus| {
         status.run.as_ref().filter(|run| run.completion_time.is_some()).map(|run| run.number)
     };
@@ -88,6 +93,18 @@ fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &Benchma
         let outcome = after.phase.map_or("Unknown", Phase::as_str);
         let seconds = after.gpu_seconds.as_ref();
         context.metrics.finished(outcome, seconds.map_or(0, |s| s.held), seconds.map_or(0, |s| s.measuring));
+    }
+}
+
+/// Deployments that are gone since, told by the time it took.
+fn report_teardowns(context: &Context, before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
+    let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
+    for (variant, past) in after.variants.iter().zip(&before.variants).filter(|_| number(before) == number(after)) {
+        for (deployment, past) in variant.deployments.iter().zip(&past.deployments) {
+            if let (Some(decided), Some(gone), None) = (&deployment.teardown, &deployment.gone, &past.gone) {
+                context.metrics.torn_down(gone.0.as_second() - decided.0.as_second());
+            }
+        }
     }
 }
 

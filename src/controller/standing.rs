@@ -16,17 +16,33 @@ const HOLDING: [(VariantPhase, &str); 4] = [
     (VariantPhase::Failed, "Failed"),
 ];
 
+/// What a look at a comparison showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The status after it.
+    pub status: &'a BenchmarkComparisonStatus,
+    /// When the next look is due, if one is.
+    pub next_look: Option<Timestamp>,
+    /// Objects and pods of runs that are over, records excepted.
+    pub leaked: usize,
+    /// When it was looked at.
+    pub now: Timestamp,
+}
+
 /// What gauges need of one comparison.
 #[derive(Clone, Debug, Default)]
 struct Standing {
     phase: Option<Phase>,
+    phase_since: Timestamp,
+    leaked: usize,
     gpus: BTreeMap<&'static str, i64>,
     teardown_overdue: bool,
     next_look: Option<Timestamp>,
 }
 
 impl Standing {
-    fn of(status: &BenchmarkComparisonStatus, next_look: Option<Timestamp>) -> Self {
+    fn of(seen: Seen, before: Option<&Self>) -> Self {
+        let Seen { status, next_look, leaked, now } = seen;
         let mut gpus = BTreeMap::new();
         for variant in &status.variants {
             // An endpoint has no object of ours: its GPUs are somebody else's.
@@ -40,8 +56,25 @@ impl Standing {
         let stalled = status.conditions.iter().find(|c| c.type_ == ConditionType::Stalled.as_str());
         let teardown_overdue =
             stalled.is_some_and(|c| c.status == ConditionStatus::True.as_str() && c.reason == "TeardownStuck");
-        Self { phase: status.phase, gpus, teardown_overdue, next_look }
+        let phase_since = match before {
+            Some(before) if before.phase == status.phase => before.phase_since,
+            Some(_) => now,
+            // This process saw no change yet: the phase is at least as old as the last thing that happened.
+            None => last_fact(status).unwrap_or(now),
+        };
+        Self { phase: status.phase, phase_since, leaked, gpus, teardown_overdue, next_look }
     }
+}
+
+/// When something was recorded last.
+fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
+    let run = status.run.as_ref()?;
+    let of_run = [Some(&run.queued_time), run.start_time.as_ref(), run.completion_time.as_ref()];
+    let ended = run.ended.as_ref().map(|ended| &ended.time);
+    let of_variants = status.variants.iter().flat_map(|variant| &variant.deployments).flat_map(|d| {
+        [Some(&d.created), d.scheduled.as_ref(), d.serving.as_ref(), d.teardown.as_ref(), d.gone.as_ref()]
+    });
+    of_run.into_iter().chain([ended]).chain(of_variants).flatten().map(|time| time.0).max()
 }
 
 /// All comparisons that were looked at.
@@ -51,9 +84,10 @@ pub struct Standings {
 }
 
 impl Standings {
-    /// A look went well and wants the next one at that time, if at any.
-    pub fn saw(&mut self, uid: &str, status: &BenchmarkComparisonStatus, next_look: Option<Timestamp>) {
-        self.by_uid.insert(uid.to_owned(), Standing::of(status, next_look));
+    /// A look went well.
+    pub fn saw(&mut self, uid: &str, seen: Seen) {
+        let standing = Standing::of(seen, self.by_uid.get(uid));
+        self.by_uid.insert(uid.to_owned(), standing);
     }
 
     /// The comparison is gone.
@@ -68,6 +102,22 @@ impl Standings {
             *phases.entry(phase.as_str()).or_default() += 1;
         }
         phases
+    }
+
+    /// Phase → since when the comparison that has been in it longest is in it, in seconds since 1970.
+    pub fn phases_since(&self) -> BTreeMap<&'static str, i64> {
+        let mut phases = BTreeMap::new();
+        for standing in self.by_uid.values() {
+            let Some(phase) = standing.phase else { continue };
+            let since = standing.phase_since.as_second();
+            phases.entry(phase.as_str()).and_modify(|first: &mut i64| *first = since.min(*first)).or_insert(since);
+        }
+        phases
+    }
+
+    /// Objects and pods of runs that are over, records excepted.
+    pub fn leaked_children(&self) -> i64 {
+        i64::try_from(self.by_uid.values().map(|standing| standing.leaked).sum::<usize>()).unwrap_or(i64::MAX)
     }
 
     /// GPUs held, by the phase of the variant that holds them. Every phase is there, with zero if need be: a series
@@ -114,13 +164,58 @@ mod tests {
         .unwrap()
     }
 
+    /// A look at second 100 that found nothing leaked.
+    fn seen(status: &BenchmarkComparisonStatus) -> Seen<'_> {
+        Seen { status, next_look: None, leaked: 0, now: Timestamp::from_second(100).unwrap() }
+    }
+
+    fn next_look(status: &BenchmarkComparisonStatus, second: i64) -> Seen<'_> {
+        Seen { next_look: Some(Timestamp::from_second(second).unwrap()), ..seen(status) }
+    }
+
+    #[test]
+    fn a_phase_is_as_old_as_its_oldest_comparison() {
+        let (queued, measuring) =
+            (status("Queued", "Waiting", None, "False"), status("Measuring", "Measuring", None, "False"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut standings = Standings::default();
+        standings.saw("a", Seen { now: at(10), ..seen(&queued) });
+        standings.saw("b", Seen { now: at(20), ..seen(&queued) });
+        standings.saw("a", Seen { now: at(30), ..seen(&queued) });
+        assert_eq!(standings.phases_since(), [("Queued", 10)].into());
+        standings.saw("a", Seen { now: at(40), ..seen(&measuring) });
+        assert_eq!(standings.phases_since(), [("Measuring", 40), ("Queued", 20)].into());
+    }
+
+    #[test]
+    fn after_a_restart_a_phase_is_as_old_as_the_last_fact() {
+        let mut measuring = status("Measuring", "Measuring", None, "False");
+        measuring.run = serde_json::from_value(json!({
+            "number": 1, "inputsHash": "v1:0", "queuedTime": "2026-01-01T00:00:00Z", "startTime": "2026-01-01T00:00:05Z"
+        }))
+        .unwrap();
+        let mut standings = Standings::default();
+        standings.saw("a", seen(&measuring));
+        let scheduled = measuring.variants[0].deployments[0].scheduled.as_ref().unwrap().0.as_second();
+        assert_eq!(standings.phases_since(), [("Measuring", scheduled)].into());
+    }
+
+    #[test]
+    fn what_runs_left_behind_is_summed_up() {
+        let done = status("Succeeded", "Done", None, "False");
+        let mut standings = Standings::default();
+        standings.saw("a", Seen { leaked: 2, ..seen(&done) });
+        standings.saw("b", Seen { leaked: 1, ..seen(&done) });
+        assert_eq!(standings.leaked_children(), 3);
+    }
+
     #[test]
     fn gpus_are_counted_by_what_their_variant_does() {
         let mut standings = Standings::default();
         let graph = Some("DynamoGraphDeployment");
-        standings.saw("a", &status("Measuring", "Measuring", graph, "False"), None);
-        standings.saw("b", &status("Measuring", "Deploying", graph, "False"), None);
-        standings.saw("c", &status("Measuring", "Measuring", None, "False"), None);
+        standings.saw("a", seen(&status("Measuring", "Measuring", graph, "False")));
+        standings.saw("b", seen(&status("Measuring", "Deploying", graph, "False")));
+        standings.saw("c", seen(&status("Measuring", "Measuring", None, "False")));
         assert_eq!(
             standings.gpus_held(),
             [("Deploying", 8), ("Failed", 0), ("Measuring", 8), ("TearingDown", 0)].into()
@@ -135,7 +230,7 @@ mod tests {
         let mut gone = status("Measuring", "Deploying", Some("Deployment"), "False");
         gone.variants[0].deployments[0].gone = gone.variants[0].deployments[0].scheduled.clone();
         let mut standings = Standings::default();
-        standings.saw("a", &gone, None);
+        standings.saw("a", seen(&gone));
         assert_eq!(standings.gpus_held().values().sum::<i64>(), 0);
     }
 
@@ -144,9 +239,9 @@ mod tests {
         let mut standings = Standings::default();
         assert_eq!((standings.teardowns_overdue(), standings.next_look()), (0, 0));
         let stuck = status("TearingDown", "TearingDown", Some("Deployment"), "True");
-        standings.saw("a", &stuck, Some(Timestamp::from_second(700).unwrap()));
-        standings.saw("b", &status("Queued", "Waiting", None, "False"), Some(Timestamp::from_second(400).unwrap()));
-        standings.saw("c", &status("Succeeded", "Done", None, "False"), None);
+        standings.saw("a", next_look(&stuck, 700));
+        standings.saw("b", next_look(&status("Queued", "Waiting", None, "False"), 400));
+        standings.saw("c", seen(&status("Succeeded", "Done", None, "False")));
         assert_eq!((standings.teardowns_overdue(), standings.next_look()), (1, 400));
     }
 }

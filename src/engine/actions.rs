@@ -3,6 +3,7 @@
 use super::completion::{goes, is_over};
 use super::decision::{Action, Create, Delete};
 use super::facts::{self, active_run, is_endpoint, is_live, may_deploy, stops};
+use super::reporting;
 use super::world::{Child, Component, Kind, Output, World};
 use crate::api::{BenchmarkComparisonStatus, DeploymentTimes, Until, VariantStatus};
 
@@ -14,6 +15,7 @@ pub fn actions(status: &BenchmarkComparisonStatus, world: &World) -> Vec<Action>
     seal(status, world, &mut actions);
     tear_down(status, world, &mut actions);
     clean_up(status, world, &mut actions);
+    report(status, world, &mut actions);
     forget(status, world, &mut actions);
     actions
 }
@@ -152,6 +154,16 @@ fn clean_up(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec
         _ => false,
     });
     actions.extend(spent.filter(|c| goes(c.component)).filter_map(delete));
+}
+
+/// The report, once there is something to tell; one that tells of less or judges by other rules makes room first.
+fn report(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Action>) {
+    let Some(edition) = reporting::edition(status, world) else { return };
+    match reporting::stored(status, world) {
+        Some(child) if child.edition.as_ref() == Some(&edition) => {}
+        Some(child) => actions.extend(delete(child)),
+        None => actions.push(Action::Create(Create::Report)),
+    }
 }
 
 /// Records of runs that history keeps no more.

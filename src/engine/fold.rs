@@ -4,12 +4,13 @@ use jiff::Timestamp;
 
 use super::facts::planned;
 use super::judged;
+use super::reporting;
 use super::statements::{is_judged, statements};
 use super::time::{seconds_between, stamp};
 use super::words;
 use super::world::{Component, World};
 use crate::api::conditions::conditions;
-use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, VariantStatus};
+use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, ReportReference, VariantStatus};
 use crate::manifests::demand;
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
@@ -30,6 +31,8 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
     }
     status.progress = judged::progress(&status, world).or(status.progress);
     status.gpu_seconds = gpu_seconds(&status);
+    let report = reporting::stored(&status, world).map(|child| ReportReference { config_map_name: child.name.clone() });
+    status.report = report.or(status.report);
     let phase = words::phase(&status, world, judged.as_ref());
     let message = words::message(&status, world, judged.as_ref(), phase, now);
     let statements = statements(&status, world, judged.as_ref(), phase, &message, now);
@@ -88,7 +91,7 @@ fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &Benc
 }
 
 /// Over closed intervals only, so that it changes with facts and not with time.
-fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
+pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
     status.run.as_ref().and_then(|run| run.start_time.as_ref())?;
     let mut total = GpuSeconds { held: 0, measuring: 0 };
     for variant in &status.variants {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::api::{BenchmarkComparisonSpec, Execution, Load, default_variants};
+use crate::api::{BenchmarkComparisonSpec, Evidence, Execution, Judgement, Load, Statistic, default_variants};
 
 /// Version of the set of fields and of their canonical form.
 const VERSION: &str = "v1";
@@ -12,9 +12,28 @@ const VERSION: &str = "v1";
 ///
 /// Fields at their default are left out, so that a field that a newer CRD adds does not re-run old comparisons.
 pub fn hash(spec: &BenchmarkComparisonSpec) -> String {
-    let mut inputs = measured(spec);
-    leave_out(&mut inputs, &defaults());
-    let digest = Sha256::digest(inputs.to_string());
+    fingerprint(measured(spec), &defaults())
+}
+
+/// Hash of the rules by which stored results are judged, in the same form: another hash judges them again.
+pub fn judging_hash(spec: &BenchmarkComparisonSpec) -> String {
+    let rules = json!({
+        "evidence": spec.evidence,
+        "judgement": spec.judgement,
+        "statistic": spec.sla.statistic,
+        "gpuHourlyCost": spec.hardware.gpu_hourly_cost,
+    });
+    let defaults = json!({
+        "evidence": Evidence::default(),
+        "judgement": Judgement::default(),
+        "statistic": Statistic::default(),
+    });
+    fingerprint(rules, &defaults)
+}
+
+fn fingerprint(mut fields: Value, defaults: &Value) -> String {
+    leave_out(&mut fields, defaults);
+    let digest = Sha256::digest(fields.to_string());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{VERSION}:{hex}")
 }
@@ -129,6 +148,17 @@ mod tests {
     #[case("/predictor", json!({"image": ""}))]
     fn anything_else_does_not(#[case] pointer: &str, #[case] value: Value) {
         assert_eq!(hash(&changed(pointer, value)), hash(&spec()));
+    }
+
+    #[rstest]
+    #[case("/sla/statistic", json!("P90"), true)]
+    #[case("/evidence/minimumRequests", json!(20), true)]
+    #[case("/judgement/accuracyTolerancePercent", json!("10"), true)]
+    #[case("/hardware/gpuHourlyCost", json!("2.5"), true)]
+    #[case("/judgement/accuracyTolerancePercent", json!("20"), false)]
+    #[case("/workload/concurrency", json!([1, 2]), false)]
+    fn what_is_judged_by_other_rules_is_judged_again(#[case] pointer: &str, #[case] value: Value, #[case] again: bool) {
+        assert_eq!(judging_hash(&changed(pointer, value)) != judging_hash(&spec()), again);
     }
 
     /// Changing the form of the hash re-runs every comparison in the world: raise VERSION with it.

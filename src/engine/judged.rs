@@ -7,8 +7,8 @@ use super::facts::{active_run, planned};
 use super::sweep::{SweepPlan, planned_total};
 use super::world::{Output, World};
 use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Progress};
-use crate::judgement::stored::{Stored, case, write_rows};
-use crate::judgement::{Judgement, judge, judge_rows};
+use crate::judgement::stored::{self, Stored, write_rows};
+use crate::judgement::{Case, Judgement, judge, judge_rows};
 use crate::measurement::record::LevelRecord;
 
 /// Fills in the rows of `status`, and judges when all facts are in. `None` when they are not, or when the records of a
@@ -18,12 +18,7 @@ pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete
     if records_are_gone(status, world) {
         return None;
     }
-    let stored = |variant: &str| Stored {
-        prediction: world.ready(variant).map(|ready| &ready.prediction),
-        records: records(world, variant),
-        failure: None,
-    };
-    let case = case(&effective_spec(world), &status.variants, stored).ok()?;
+    let case = case(status, world)?;
     if complete {
         let judgement = judge(&case);
         write_rows(judgement.variants.clone(), &mut status.variants);
@@ -34,13 +29,24 @@ pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete
     }
 }
 
-fn records_are_gone(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+/// What is stored of the run, as it is judged now; `None` when the rules cannot be used.
+pub fn case(status: &BenchmarkComparisonStatus, world: &World) -> Option<Case> {
+    let stored = |variant: &str| Stored {
+        prediction: world.ready(variant).map(|ready| &ready.prediction),
+        records: records(world, variant),
+        failure: None,
+    };
+    stored::case(&effective_spec(world), &status.variants, stored).ok()
+}
+
+/// Whether rows stand in status whose records are in no ConfigMap any more.
+pub fn records_are_gone(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let rows = status.variants.iter().any(|v| v.levels.iter().any(|l| l.evidence.accepted + l.evidence.rejected > 0));
     rows && status.variants.iter().all(|variant| records(world, &variant.name).is_empty())
 }
 
 /// What was measured goes by the plan; how it is judged goes by the live object, so that a changed tolerance re-judges.
-fn effective_spec(world: &World) -> BenchmarkComparisonSpec {
+pub fn effective_spec(world: &World) -> BenchmarkComparisonSpec {
     let mut spec = planned(world).clone();
     spec.evidence = world.spec.evidence.clone();
     spec.judgement = world.spec.judgement.clone();

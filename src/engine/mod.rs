@@ -6,6 +6,7 @@
 //! admission   the queue for GPUs; Sequential or Parallel
 //! measuring   each variant is deployed, loaded, torn down
 //! completion  nothing is finished before it was seen to be gone
+//! reporting   the report of a run, written before the run is called finished
 //! ```
 //!
 //! Each stage only records facts. Actions follow from stored facts, in another pass: whoever crashes, lags behind or
@@ -24,6 +25,7 @@ pub mod judged;
 pub mod measuring;
 pub mod notes;
 pub mod plan;
+pub mod reporting;
 pub mod requests;
 pub mod rivals;
 pub mod statements;
@@ -56,7 +58,8 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
         true => fold::fold(facts, &world.clone().without_outputs(), now),
         false => fold::fold(facts, world, now),
     };
-    let events = notes::notes(&world.status, &status);
+    let mut events = notes::notes(&world.status, &status);
+    events.extend(reporting::note(&world.status, &status, world));
     let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
     Decision { actions, status, events, wake }
 }

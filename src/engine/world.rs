@@ -210,6 +210,8 @@ pub struct Child {
     pub job: Option<JobState>,
     /// A Job counts pods, running or ended.
     pub has_pods: bool,
+    /// What a report tells of, see [`super::reporting::edition`]; `None` for other objects.
+    pub edition: Option<String>,
     /// Something the object itself complains about, such as a Deployment's ReplicaFailure.
     pub complaint: Option<String>,
 }

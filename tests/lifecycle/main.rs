@@ -11,5 +11,6 @@ mod failures;
 mod faults;
 mod gitops;
 mod lab;
+mod reporting;
 mod runs;
 mod truth;

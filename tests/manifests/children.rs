@@ -37,8 +37,8 @@ fn outputs_and_the_identity_that_may_write_them() {
     insta::assert_yaml_snapshot!("publish-service-account", publish_service_account(&plan));
     insta::assert_yaml_snapshot!("publish-role", publish_role(&plan));
     insta::assert_yaml_snapshot!("publish-role-binding", publish_role_binding(&plan));
-    let files = [("SUMMARY.txt".to_owned(), "…".to_owned())].into();
-    insta::assert_yaml_snapshot!("report-config-map", report_config_map(&plan, files));
+    let report = report_config_map(&plan, [("SUMMARY.txt", "…".to_owned())].into(), "over.v1:5d1f".into());
+    insta::assert_yaml_snapshot!("report-config-map", report);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::protocol::Request;
@@ -92,6 +93,8 @@ pub(super) struct Driver {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
     output: Output,
+    /// Reads what the driver says beside its answers.
+    reader: Option<JoinHandle<()>>,
     limit: Duration,
     until: Instant,
     asked: u64,
@@ -118,14 +121,12 @@ impl Driver {
             .spawn()
             .map_err(|error| failed(&command.python, &error))?;
         let output = Output::new("predictor");
-        if let Some(pipe) = child.stderr.take() {
-            tokio::spawn(output.clone().read(pipe));
-        }
+        let reader = child.stderr.take().map(|pipe| tokio::spawn(output.clone().read(pipe)));
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (questions, answers) = pipes.ok_or_else(|| DriverError::NotStarted("it has no pipes".into()))?;
         let answers = BufReader::new(answers);
         let until = Instant::now() + command.deadline;
-        Ok(Self { child, questions, answers, output, limit: command.deadline, until, asked: 0 })
+        Ok(Self { child, questions, answers, output, reader, limit: command.deadline, until, asked: 0 })
     }
 
     /// Lets the driver end; what it started goes with it.
@@ -156,6 +157,10 @@ impl Driver {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "closed its output".to_owned(),
         };
+        // What it said may be read a moment after its end; a child of its own may keep the stream open.
+        if let Some(reader) = self.reader.take() {
+            let _ = timeout_at(Instant::now() + GRACE, reader).await;
+        }
         DriverError::Ended { how, last_words: self.output.last_words() }
     }
 }
