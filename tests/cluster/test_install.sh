@@ -35,6 +35,7 @@ finish() {
 }
 
 clean() {
+    "$here/enforce" --none
     [ -n "${KUBECONFIG:-}" ] || return 0
     kubectl -n $namespace delete bcmp --all --ignore-not-found --timeout=120s >/dev/null 2>&1 || true
     helm uninstall $release --namespace $namespace --ignore-not-found >/dev/null 2>&1 || true
@@ -85,6 +86,27 @@ ask_the_operator() {
     [ "$(restarts)" = 0 ] || fail "the operator restarted: $(restarts)"
 }
 
+phase() { kubectl -n $namespace get bcmp "$1" -o jsonpath='{.status.phase}'; }
+
+enforce() { "$here/enforce" --name "$name" $namespace "$release-operator"; }
+
+# The network plugin of the cluster knows no policy: the packet filter of the node does what the policy says.
+under_its_policy() {
+    step "the network policy, enforced: without the API server's port the operator is cut off, with it it works"
+    local port sample=$top/config/samples/guide-runtime-1.3.yaml
+    port=$(kubectl config view -o jsonpath='{.clusters[0].cluster.server}' | sed 's/.*://')
+    enforce >/dev/null
+    kubectl create --dry-run=client -o json -f "$sample" |
+        python3 -c 'import json, sys; o = json.load(sys.stdin); o["metadata"]["name"] = "cut-off"; o["spec"]["execution"] = {"start": "OnRequest"}; json.dump(o, sys.stdout)' |
+        kubectl -n $namespace apply -f -
+    sleep 20
+    [ -z "$(phase cut-off)" ] || fail "the operator works without a way to the API server: the policy is not enforced"
+    helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --set "networkPolicy.apiServer.ports={$port}" >/dev/null
+    enforce
+    kubectl -n $namespace wait bcmp/cut-off --for=jsonpath='{.status.phase}'=Pending --timeout=180s
+    kubectl -n $namespace delete bcmp cut-off
+}
+
 take_up() {
     step "a sample: predictions are made, by pods that fit the namespace"
     # Without GPUs: predictions only.
@@ -108,6 +130,7 @@ upgrade() {
 prepare
 install
 ask_the_operator
+under_its_policy
 take_up
 upgrade
 step "installed, tested, at work and upgraded on a real node"
