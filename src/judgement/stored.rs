@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 
 use super::rules::{Rules, RulesError};
 use super::{Case, CaseError, JudgedVariant, VariantEvidence};
-use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, VariantStatus};
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Role, VariantStatus};
 use crate::measurement::record::LevelRecord;
+use crate::measurement::shortened;
 use crate::prediction::Prediction;
 
 /// Distinct concurrencies of a variant, at most: the rows of its status.
@@ -44,7 +45,8 @@ pub fn case<'a>(
     stored: impl Fn(&str) -> Stored<'a>,
 ) -> Result<Case, StoredError> {
     let ladder = ladder(spec, variants.iter().filter_map(|variant| stored(&variant.name).prediction));
-    let evidence = variants.iter().map(|variant| evidence(variant, spec, stored(&variant.name))).collect();
+    let baseline = variants.iter().find(|variant| variant.role == Role::Baseline);
+    let evidence = variants.iter().map(|variant| evidence(variant, baseline, spec, stored(&variant.name))).collect();
     Ok(Case::new(Rules::from_spec(spec)?, ladder, evidence)?)
 }
 
@@ -70,19 +72,25 @@ pub fn write_rows(rows: Vec<JudgedVariant>, variants: &mut [VariantStatus]) {
     }
 }
 
-fn evidence(variant: &VariantStatus, spec: &BenchmarkComparisonSpec, stored: Stored) -> VariantEvidence {
+fn evidence(
+    variant: &VariantStatus,
+    baseline: Option<&VariantStatus>,
+    spec: &BenchmarkComparisonSpec,
+    stored: Stored,
+) -> VariantEvidence {
     let gpus = variant.gpus.unwrap_or(spec.hardware.gpus_per_variant);
     let mut records = stored.records.to_vec();
     for record in &mut records {
         record.findings.extend(restarted(record, variant));
     }
+    let elsewhere = baseline.and_then(|baseline| different_nodes(variant, baseline));
     let failure = variant.failure.as_ref().map(|failure| failure.message.as_str()).or(stored.failure);
     VariantEvidence {
         name: variant.name.clone(),
         role: variant.role,
         gpus: u32::try_from(gpus).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
         prediction: stored.prediction.cloned(),
-        findings: redeployed(variant, &records).into_iter().collect(),
+        findings: redeployed(variant, &records).into_iter().chain(elsewhere).collect(),
         records,
         failure: failure.map(str::to_owned),
     }
@@ -96,6 +104,22 @@ fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
     };
     deployment.restarts.iter().find(during).map(|_| {
         Finding::new(EvidenceCode::ServerRestarted, "a server container restarted while the level ran".to_owned())
+    })
+}
+
+/// The variant ran elsewhere than the baseline; said of the variant.
+fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<Finding> {
+    let nodes = |of: &VariantStatus| {
+        let nodes: BTreeSet<String> = of.deployed.iter().flat_map(|deployed| deployed.nodes.iter().cloned()).collect();
+        (!nodes.is_empty()).then_some(nodes)
+    };
+    let (own, others) = (nodes(variant)?, nodes(baseline)?);
+    (own != others).then(|| {
+        let listed = |nodes: BTreeSet<String>| nodes.into_iter().collect::<Vec<_>>().join(", ");
+        let (name, own, others) = (&variant.name, listed(own), listed(others));
+        let baseline = &baseline.name;
+        let message = format!("{name} ran on {own}, {baseline} on {others}: part of a difference may be the nodes'");
+        Finding::new(EvidenceCode::DifferentNodes, shortened(&message, 300))
     })
 }
 
