@@ -141,10 +141,10 @@ impl Default for Execution {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Deadlines {
-    /// Waiting for the turn; 0 is no limit.
+    /// Waiting for GPUs behind other comparisons; 0 is no limit.
     #[schemars(range(min = 0, max = 2_592_000))]
     pub queue_seconds: i32,
-    /// Predictions and manifests.
+    /// Making predictions and manifests; no GPU is held.
     #[schemars(range(min = 10, max = 86_400))]
     pub generate_seconds: i32,
     /// Until all pods of a variant have a node.
@@ -153,7 +153,7 @@ pub struct Deadlines {
     /// From the last pod's node to the first completed request.
     #[schemars(range(min = 10, max = 86_400))]
     pub ready_seconds: i32,
-    /// One repetition of one level.
+    /// One run of the load tool: one repetition of one level.
     #[schemars(range(min = 10, max = 86_400))]
     pub level_seconds: i32,
     /// Until everything of a variant is gone.
@@ -234,7 +234,7 @@ pub struct Load {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub tokenizer: Option<String>,
-    /// Environment of the load tool.
+    /// Environment of the load tool. Values are not shown in reports.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -244,7 +244,7 @@ pub struct Load {
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub extra_arguments: Vec<String>,
-    /// The load pod.
+    /// The pods that run the load tool and the predictor.
     #[serde(skip_serializing_if = "LoadPod::is_default")]
     pub pod: LoadPod,
 }
@@ -356,7 +356,7 @@ pub struct Judgement {
     pub accuracy_tolerance_percent: Decimal,
     /// Gains up to this are no difference, in percent.
     pub equivalence_margin_percent: Decimal,
-    /// Outcomes that count as a failure of the comparison.
+    /// Outcomes that count as a failure of the comparison: the condition Succeeded is then False.
     #[schemars(length(max = 4))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub fail_on: Vec<FailOn>,
@@ -393,7 +393,7 @@ fn default_results_path() -> String {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct History {
-    /// Finished runs with a verdict; one other is kept beside.
+    /// Finished runs with a verdict that are kept, with their report; the newest run without one is kept beside.
     #[schemars(range(min = 1, max = 10))]
     pub runs: i32,
 }

@@ -12,7 +12,7 @@ use super::{
     Variant, default_variants,
 };
 
-/// Compares how LLM serving configurations were predicted to perform with how they do perform.
+/// What is compared, and how. The operator never writes it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "bcmp.dev",
@@ -24,6 +24,7 @@ use super::{
     namespaced,
     status = "BenchmarkComparisonStatus",
     derive = "PartialEq",
+    doc = "Compares how LLM serving configurations were predicted to perform with how they do perform.",
     printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"Progress","type":"string","jsonPath":".status.progress.summary"}"#,
     printcolumn = r#"{"name":"Verdict","type":"string","jsonPath":".status.verdict.result"}"#,
@@ -50,11 +51,11 @@ pub struct BenchmarkComparisonSpec {
     pub hardware: Hardware,
     /// The requests that are sent.
     pub workload: Workload,
-    /// The latencies a level has to keep.
+    /// The latencies to keep.
     pub sla: Sla,
     /// The serving runtime of generated variants.
     pub runtime: Runtime,
-    /// Secrets for pulling the images of all pods.
+    /// Secrets for pulling the images of all pods of a run, in the comparison's namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -92,10 +93,11 @@ pub struct BenchmarkComparisonSpec {
     /// How many finished runs are kept.
     #[serde(default)]
     pub history: History,
-    /// Tears down and holds; what was measured is kept, and the run goes on when this is false again.
+    /// Tears the run down and holds it; what was measured is kept, and the run goes on at the next level when this is
+    /// false again.
     #[serde(default)]
     pub suspend: bool,
-    /// A changed value starts a new run.
+    /// A changed value starts a new run: the way to ask for one in Git.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub run_id: Option<String>,
@@ -144,7 +146,7 @@ pub struct Hardware {
     /// The predictor's name of the GPU system, for example `h200_sxm`.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9_]*$"))]
     pub system: String,
-    /// GPUs each variant may use.
+    /// GPUs each variant may use. What it holds in the end is in `status.variants[].gpus`.
     #[schemars(range(min = 1, max = 1024))]
     pub gpus_per_variant: i32,
     /// Extended resource that counts GPUs.
@@ -179,7 +181,8 @@ pub struct Workload {
     /// Tokens of each answer.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub output_tokens: i32,
-    /// Requests in flight over the whole deployment, one level each. Claimed points are added.
+    /// The levels that are measured: requests in flight over the whole deployment. The points that the predictor
+    /// advertises are added to them.
     #[serde(default = "default_concurrency")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 1, max = 100_000)))]
     #[x_kube(
@@ -201,7 +204,7 @@ pub struct Sla {
     pub ttft_milliseconds: Limit,
     /// Time per output token after the first, in milliseconds: an integer or a decimal string.
     pub tpot_milliseconds: Limit,
-    /// Which statistic over the requests of a level has to keep the limits.
+    /// Which statistic over the requests of a level has to keep the limits. A change re-judges what is stored.
     #[serde(default)]
     pub statistic: Statistic,
 }
@@ -275,7 +278,7 @@ pub struct Predictor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub database_version: Option<String>,
-    /// Further settings `KEY=VALUE` for the tool's generator, one an entry.
+    /// Further settings for the tool's generator, one `KEY=VALUE` an entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

@@ -1,0 +1,8 @@
+//! Prints docs/api.md: `cargo run -q --example api-reference > docs/api.md`.
+#![allow(clippy::unwrap_used)]
+
+mod reference;
+
+fn main() {
+    print!("{}", reference::document());
+}
