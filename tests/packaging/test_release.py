@@ -1,0 +1,138 @@
+"""tools/release: what it would run, and the steps that need neither network nor container engine."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from kube import BIN, TOP
+from test_versions import VERSION
+
+RELEASE = TOP / "tools/release"
+LICENCES = TOP / "tools/licences"
+
+
+def commands(*arguments, path="/usr/bin:/bin"):
+    """The commands of a dry run, split into words, and what it says to people."""
+    done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False,
+                          env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stderr
+    return [shlex.split(line[2:]) for line in done.stdout.splitlines() if line.startswith("+ ")], done.stderr
+
+
+class DryRun(unittest.TestCase):
+    def setUp(self):
+        self.tools = tempfile.TemporaryDirectory()
+        self.addCleanup(self.tools.cleanup)
+
+    def path_with(self, *names):
+        """A PATH with these tools, which fail if they are run, and what every machine has."""
+        for name in names:
+            tool = Path(self.tools.name, name)
+            tool.write_text("#!/bin/sh\necho \"$0 was run\" >&2\nexit 1\n")
+            tool.chmod(0o755)
+        base = Path(self.tools.name, "base")
+        base.mkdir()
+        for name in ("bash", "env", "sed", "head", "dirname", "basename", "cat", "find", "sort", "xargs", "sha256sum", "uname", "mkdir"):
+            base.joinpath(name).symlink_to(subprocess.check_output(["which", name], text=True).strip())
+        return f"{self.tools.name}:{base}"
+
+    def test_both_images_are_built_with_the_packages_version(self):
+        for builder in ("buildah", "docker"):
+            with self.subTest(builder):
+                self.setUp()
+                ran, _ = commands("images", path=self.path_with(builder))
+                self.assertEqual([command[0] for command in ran], [builder] * 2)
+                for command, target in zip(ran, ("operator", "tools")):
+                    self.assertEqual(command[command.index("--target") + 1], target)
+                    self.assertIn(f"VERSION={VERSION}", command)
+                    self.assertNotIn("--platform", command)
+
+    def test_several_platforms_and_a_registry(self):
+        for builder in ("buildah", "docker"):
+            with self.subTest(builder):
+                self.setUp()
+                ran, _ = commands("images", "--platform", "linux/amd64,linux/arm64", "--registry", "registry.example/team/",
+                                  "--push", path=self.path_with(builder))
+                builds = [command for command in ran if "build" in command]
+                for command, name in zip(builds, ("bcmp", "bcmp-tools")):
+                    self.assertEqual(command[command.index("--platform") + 1], "linux/amd64,linux/arm64")
+                    self.assertIn(f"registry.example/team/{name}:{VERSION}", command)
+                pushed = [command for command in ran if "push" in command or "--push" in command]
+                self.assertEqual(len(pushed), 2)
+
+    def test_signatures_of_files_images_and_sboms(self):
+        path = self.path_with("cosign")
+        ran, _ = commands("sign", "--registry", "registry.example", "--push", path=path)
+        self.assertEqual([command[1] for command in ran], ["sign-blob", "sign", "attest", "sign", "attest"])
+        _, said = commands("sign", path=path)
+        self.assertIn("images are not signed", said)
+
+    def test_everything_in_order(self):
+        _, said = commands(path=self.path_with("docker", "cosign", "helm"))
+        steps = [line.removeprefix("release: ") for line in said.splitlines() if line.count(" ") == 1]
+        self.assertEqual(steps, ["images", "sbom", "licences", "chart", "checksums", "sign"])
+
+    def test_what_cannot_be_is_refused(self):
+        for arguments, words in ((("--push",), "--push needs --registry"), (("publish",), "no such step: publish"),
+                                 (("--platform",), "--platform needs a value"), (("--force",), "no such option")):
+            done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0, arguments)
+            self.assertIn(words, done.stderr)
+
+
+class Files(unittest.TestCase):
+    def test_chart_and_checksums(self):
+        with tempfile.TemporaryDirectory() as out:
+            environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+            subprocess.run([RELEASE, "--out", out, "chart", "checksums"], env=environment, check=True, capture_output=True)
+            chart = f"bcmp-{VERSION}.tgz"
+            self.assertIn(chart, Path(out, "SHA256SUMS").read_text())
+            subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=out, check=True)
+            shown = subprocess.check_output([BIN / "helm", "show", "chart", Path(out, chart)], text=True)
+            self.assertIn(f"appVersion: {VERSION}", shown)
+
+    def test_nothing_to_sum_up(self):
+        with tempfile.TemporaryDirectory() as out:
+            done = subprocess.run([RELEASE, "--out", out, "checksums"], text=True, capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("holds nothing", done.stderr)
+
+
+class Licences(unittest.TestCase):
+    def listed(self, **packages):
+        """The list of a tree of packages, each with these lines of metadata."""
+        with tempfile.TemporaryDirectory() as tree:
+            for name, lines in packages.items():
+                info = Path(tree, f"{name}-1.0.dist-info")
+                info.mkdir()
+                info.joinpath("METADATA").write_text("\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *lines, ""]))
+            return subprocess.run([LICENCES, tree], text=True, capture_output=True, check=False)
+
+    def test_wherever_a_package_says_it(self):
+        done = self.listed(
+            a=["License-Expression: MIT OR Apache-2.0", "License: other"],
+            b=["Classifier: License :: OSI Approved :: BSD License"],
+            c=["License: Apache-2.0"],
+            d=["License: " + "All rights of the text " * 20, "Classifier: License :: OSI Approved :: MIT License"],
+            e=["License: MIT License", "        Permission is hereby granted"],
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = dict(line.split("\t1.0\t") for line in done.stdout.splitlines()[1:])
+        self.assertEqual(found, {"a": "MIT OR Apache-2.0", "b": "BSD License", "c": "Apache-2.0", "d": "MIT License", "e": "MIT License"})
+
+    def test_silence_is_no_licence(self):
+        done = self.listed(a=["License: MIT"], b=["License: UNKNOWN"], c=[])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("b 1.0, c 1.0", done.stderr)
+
+    def test_an_empty_tree(self):
+        done = self.listed()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("holds no Python package", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
