@@ -57,7 +57,7 @@ pub fn document() -> String {
     page.marks();
     for (name, title) in [("spec", "Spec"), ("status", "Status")] {
         page.title(2, title);
-        page.object(name, &root["properties"][name], required(root, name));
+        page.object(name, &root["properties"][name], if required(root, name) { " Required." } else { "" });
     }
     page.rules(root);
     page.text
@@ -189,10 +189,10 @@ impl Page {
     }
 
     /// A section for an object, then for each object in it.
-    fn object(&mut self, path: &str, schema: &Value, is_required: bool) {
+    fn object(&mut self, path: &str, schema: &Value, note: &str) {
         let (fields, described) = (schema["properties"].as_object().unwrap(), description(schema));
         self.title(3, &format!("`{path}`"));
-        self.line(&format!("{described}{}", if is_required { " Required." } else { "" }));
+        self.line(&format!("{described}{note}"));
         self.line("");
         let rows: Vec<Vec<String>> = fields
             .iter()
@@ -211,9 +211,9 @@ impl Page {
                 continue;
             }
             if field["properties"].is_object() {
-                self.object(&here, field, false);
+                self.object(&here, field, "");
             } else if items["properties"].is_object() {
-                self.object(&format!("{here}[]"), items, false);
+                self.object(&format!("{here}[]"), items, &default_items(&field["default"]));
             }
         }
     }
@@ -234,7 +234,7 @@ impl Page {
             Some("object") if field["additionalProperties"].is_object() => "map".into(),
             Some("string") if field["format"] == "date-time" => "time".into(),
             Some("string") if field["pattern"] == bcmp::api::Decimal::PATTERN => "decimal string".into(),
-            Some("string") if field["enum"].is_array() => "one of".into(),
+            Some("string") if field["enum"].is_array() => "enum".into(),
             Some(kind) => kind.into(),
             None => panic!("{path} has no type"),
         }
@@ -292,6 +292,15 @@ fn default(field: &Value) -> String {
         Value::Array(items) if items.iter().any(Value::is_object) => "see below".into(),
         value => format!("`{value}`"),
     }
+}
+
+/// A default that has no room in a table.
+fn default_items(default: &Value) -> String {
+    if !default.is_array() {
+        return String::new();
+    }
+    let yaml = serde_saphyr::to_string(default).unwrap();
+    format!(" The default:\n\n```yaml\n{}\n```", yaml.trim_end())
 }
 
 /// Bounds in words.
