@@ -25,6 +25,7 @@ test: check
 	cargo test
 	tests/cluster/test_crd.sh
 	tests/packaging/run
+	tests/docs/run
 	tests/cluster/test_chart.sh
 
 check:

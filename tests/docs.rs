@@ -1,31 +1,193 @@
-//! The documents say what the code does.
+//! The documents say what the code does: nothing that people meet is missing from the page that explains it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 
+use bcmp::api::conditions::ConditionType;
+use bcmp::api::{BenchmarkComparison, BenchmarkComparisonStatus};
+use kube::CustomResourceExt;
 use regex::Regex;
 
-/// Reasons for which a run or a variant fails, by the file that gives them.
-const SOURCES: &[&str] = &[
-    include_str!("../src/engine/trouble.rs"),
-    include_str!("../src/engine/generation.rs"),
-    include_str!("../src/engine/measuring.rs"),
-    include_str!("../src/engine/admission.rs"),
+const TROUBLESHOOTING: &str = include_str!("../docs/troubleshooting.md");
+const READING: &str = include_str!("../docs/reading-results.md");
+const INSTALL: &str = include_str!("../docs/install.md");
+const OPERATIONS: &str = include_str!("../docs/operations.md");
+
+/// Reasons for which a run or a variant fails: the files that give them, and how a reason stands there.
+const FAILURES: &[(&str, &str)] = &[
+    (include_str!("../src/engine/trouble.rs"), r#"(?m)(?:reason: |=> )"(CAMEL)"|\("(CAMEL)",\s|^\s+"(CAMEL)"$"#),
+    (include_str!("../src/engine/generation.rs"), r#"reason: "(CAMEL)"|of_failed_job\("(CAMEL)""#),
+    (include_str!("../src/engine/measuring.rs"), r#"reason: "(CAMEL)"|of_failed_job\("(CAMEL)""#),
+    (include_str!("../src/engine/admission.rs"), r#"EarlyEnd::\w+, "(CAMEL)""#),
+    (include_str!("../src/engine/completion.rs"), r#"EarlyEnd::\w+, "(CAMEL)""#),
+    (include_str!("../src/engine/requests.rs"), r#"EarlyEnd::\w+, "(CAMEL)"|wish\("((?:Run|Inputs)[A-Z]\w+)""#),
+    (include_str!("../src/manifests/error.rs"), r#"=> "(CAMEL)""#),
+    (include_str!("../src/agent/generate/mod.rs"), r#"refused\(\s*"(CAMEL)""#),
+    (include_str!("../src/agent/generate/variant.rs"), r#"refused\(\s*"(CAMEL)""#),
 ];
 
-/// Texts in CamelCase that stand where a reason is given: `reason: "…"`, or the first of a pair with its cure.
-fn reasons() -> BTreeSet<String> {
-    let camel_case = Regex::new(r#"(?:reason: |=> \(?)"((?:[A-Z][a-z]+){2,})""#).unwrap();
-    let products = SOURCES.iter().map(|source| source.split("#[cfg(test)]").next().unwrap());
-    products.flat_map(|product| camel_case.captures_iter(product).map(|found| found[1].to_owned())).collect()
+/// Reasons that follow from the last words of a load pod.
+const LOAD_POD: &[&str] = &["ToolFailed", "ResultsNotPublished"];
+
+/// Reasons of conditions.
+const CONDITIONS: &[(&str, &str)] = &[
+    (
+        include_str!("../src/engine/statements.rs"),
+        r#"statement\((?:True|False|Unknown), "(\w+)"|"(TeardownStuck|NotJudged)""#,
+    ),
+    (include_str!("../src/judgement/mod.rs"), r#"ConditionStatus::\w+, "(\w+)"|\{ "(CAMEL)" \}"#),
+];
+
+fn found(sources: &[(&str, &str)]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (source, pattern) in sources {
+        let pattern = Regex::new(&pattern.replace("CAMEL", "(?:[A-Z][a-z]+)+")).unwrap();
+        let product = source.split("#[cfg(test)]").next().unwrap();
+        for captures in pattern.captures_iter(product) {
+            found.extend(captures.iter().skip(1).flatten().map(|reason| reason.as_str().to_owned()));
+        }
+    }
+    found
+}
+
+/// Each of them stands in the page as code.
+fn explained(page: &str, name: &str, words: impl IntoIterator<Item = String>, at_least: usize) {
+    let words: BTreeSet<String> = words.into_iter().collect();
+    assert!(words.len() >= at_least, "too few to be true: {words:?}");
+    let missing: Vec<&String> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert!(missing.is_empty(), "{name} does not explain {missing:?}");
 }
 
 #[test]
 fn each_reason_has_its_cure() {
-    let document = include_str!("../docs/troubleshooting.md");
-    let reasons = reasons();
-    assert!(reasons.len() > 8, "too few to be true: {reasons:?}");
-    let missing: Vec<&String> = reasons.iter().filter(|reason| !document.contains(&format!("`{reason}`"))).collect();
-    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:?}");
+    explained(TROUBLESHOOTING, "docs/troubleshooting.md", found(FAILURES), 30);
+}
+
+#[test]
+fn what_is_explained_is_a_reason() {
+    let row = Regex::new(r"(?m)^\| (`\w+`(?:, `\w+`)*) \|.*\|.*\|").unwrap();
+    let sections = ["## A run or a variant fails", "## A run ends early"];
+    let literal = Regex::new(r#""(\w+)""#).unwrap();
+    let sources = FAILURES.iter().map(|(source, _)| source.split("#[cfg(test)]").next().unwrap());
+    let known: BTreeSet<&str> =
+        sources.flat_map(|source| literal.captures_iter(source).map(|found| found.get(1).unwrap().as_str())).collect();
+    for section in sections {
+        let text = TROUBLESHOOTING.split_once(section).expect(section).1.split("\n## ").next().unwrap();
+        for name in row.captures_iter(text).flat_map(|row| row[1].split(", ").map(str::to_owned).collect::<Vec<_>>()) {
+            let name = name.trim_matches('`');
+            assert!(
+                known.contains(name) || LOAD_POD.contains(&name),
+                "docs/troubleshooting.md explains {name}, which nothing gives"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_condition_and_its_reasons_are_explained() {
+    let kinds = ConditionType::ALL.map(|kind| kind.as_str().to_owned());
+    explained(READING, "docs/reading-results.md", kinds, 10);
+    explained(READING, "docs/reading-results.md", found(CONDITIONS), 12);
+}
+
+#[test]
+fn each_column_is_explained() {
+    let crd = BenchmarkComparison::crd();
+    let columns = crd.spec.versions[0].additional_printer_columns.iter().flatten();
+    explained(READING, "docs/reading-results.md", columns.map(|column| column.name.to_uppercase()), 12);
+}
+
+/// The values of every enum of the status but the audit's codes, which are docs/method.md's.
+#[test]
+fn each_word_of_the_status_is_explained() {
+    let schema = serde_json::to_value(schemars::schema_for!(BenchmarkComparisonStatus)).unwrap();
+    for name in ["Phase", "VariantPhase", "VerdictResult", "Outcome", "SlaState", "Severity"] {
+        let values = schema["$defs"][name]["oneOf"].as_array().unwrap_or_else(|| panic!("no enum {name}"));
+        let values = values.iter().map(|value| value["const"].as_str().unwrap().to_owned());
+        explained(READING, "docs/reading-results.md", values, 2);
+    }
+}
+
+#[test]
+fn each_file_of_the_report_and_each_column_of_the_table_is_explained() {
+    let files = [bcmp::report::SUMMARY, bcmp::report::JSON, bcmp::report::LEVELS, bcmp::report::HTML];
+    explained(READING, "docs/reading-results.md", files.map(str::to_owned), 4);
+    let source = include_str!("../src/report/csv.rs");
+    let columns = source.split_once("COLUMNS").unwrap().1.split("];").next().unwrap();
+    let columns =
+        Regex::new(r#""(\w+)""#).unwrap().captures_iter(columns).map(|found| found[1].to_owned()).collect::<Vec<_>>();
+    explained(READING, "docs/reading-results.md", columns, 25);
+}
+
+#[test]
+fn each_metric_and_each_alert_is_explained() {
+    let source = include_str!("../src/controller/metrics.rs").split("#[cfg(test)]").next().unwrap();
+    let registered = Regex::new(r#"register\(\s*"(\w+)""#).unwrap();
+    for metric in registered.captures_iter(source).map(|found| found[1].to_owned()) {
+        let family =
+            metric.starts_with("controller_runtime_reconcile") && INSTALL.contains("`controller_runtime_reconcile_*`");
+        assert!(family || INSTALL.contains(&metric), "docs/install.md does not explain {metric}");
+    }
+    let rules = include_str!("../charts/bcmp/templates/prometheusrule.yaml");
+    let alerts = Regex::new(r"alert: (\w+)").unwrap();
+    explained(OPERATIONS, "docs/operations.md", alerts.captures_iter(rules).map(|found| found[1].to_owned()), 5);
+}
+
+/// The table of deadlines has the defaults.
+#[test]
+fn deadlines_have_the_defaults_that_are_said() {
+    let defaults = serde_json::to_value(bcmp::api::Deadlines::default()).unwrap();
+    for (field, seconds) in defaults.as_object().unwrap() {
+        let row = format!("| `{field}` | {seconds} |");
+        assert!(OPERATIONS.contains(&row), "docs/operations.md has no row {row}");
+    }
+}
+
+/// The README shows the guide's experiment as it lies in the samples.
+#[test]
+fn the_readme_shows_the_sample() {
+    let sample = include_str!("../config/samples/guide.yaml");
+    let object: Vec<&str> = sample.lines().filter(|line| !line.starts_with('#')).collect();
+    let block = format!("```yaml\n{}\n```", object.join("\n"));
+    assert!(include_str!("../README.md").contains(&block), "README.md does not show config/samples/guide.yaml");
+}
+
+/// Links lead somewhere: files are there, and so are the headings.
+#[test]
+fn links_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "config/gitops-example/README.md"]
+        .map(|page| root.join(page));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut broken = vec![];
+    for page in pages.into_iter().chain(docs.filter(|path| path.extension().is_some_and(|e| e == "md"))) {
+        // What looks like a link within code is none.
+        let code = Regex::new(r"`[^`\n]*`").unwrap();
+        let text = code.replace_all(&std::fs::read_to_string(&page).unwrap(), "`").into_owned();
+        for target in
+            link.captures_iter(&text).map(|found| found[1].to_owned()).filter(|target| !target.contains("://"))
+        {
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let path = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let there = path.exists() && (anchor.is_empty() || headings(&path).contains(anchor));
+            if !there {
+                broken.push(format!("{}: {target}", page.strip_prefix(root).unwrap().display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Anchors as code hosts make them from headings.
+fn headings(page: &std::path::Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let titles = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let anchor = |title: &str| {
+        let kept =
+            title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
+        kept.replace(' ', "-")
+    };
+    titles.map(anchor).collect()
 }
