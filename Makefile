@@ -32,6 +32,15 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
+# kubectl bcmp, and its completion, where cargo installs programs. BIN: another directory.
+BIN ?= $(or $(CARGO_INSTALL_ROOT),$(CARGO_HOME),$(HOME)/.cargo)/bin
+.PHONY: install-plugin
+install-plugin:
+	cargo build --release --locked --bin kubectl-bcmp
+	install -D target/release/kubectl-bcmp $(BIN)/kubectl-bcmp
+	target/release/kubectl-bcmp completion kubectl > $(BIN)/kubectl_complete-bcmp
+	chmod 755 $(BIN)/kubectl_complete-bcmp
+
 .PHONY: up down clean-cluster status kubeconfig
 
 up:

@@ -57,6 +57,62 @@ impl ConditionType {
             Self::SlaMet => "SlaMet",
         }
     }
+
+    /// What is meant when it is True, what when it is not, and what to do then.
+    pub const fn explained(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Finished => (
+                "The run is over, and everything it created for measuring was seen to be gone.",
+                "False: it goes on, or something is not gone yet. `kubectl wait --for=condition=Finished` waits for it.",
+                "Wait; `kubectl bcmp watch NAME` shows how far it is.",
+            ),
+            Self::Succeeded => (
+                "The run ended well: with an answer that judgement.failOn does not name.",
+                "Unknown: it is not over. False: it failed, was cancelled, or failOn caught its answer; the reason says which.",
+                "`kubectl bcmp explain REASON`, with the condition's reason.",
+            ),
+            Self::Reconciling => (
+                "A run is under way or queued (kstatus: InProgress).",
+                "False: it is over, held, or not asked for.",
+                "Nothing.",
+            ),
+            Self::Stalled => (
+                "Nothing moves without a person: the run failed, or a teardown is overdue (kstatus: Failed).",
+                "False: it goes on, or ended well.",
+                "The message says what to do; `kubectl bcmp explain REASON` says more.",
+            ),
+            Self::ConfigurationsGenerated => (
+                "Predictions and manifests of all variants are ready.",
+                "Unknown: they are being made. False: a variant has none, or generation failed. No GPU is held before.",
+                "Correct what the message names in the spec.",
+            ),
+            Self::VariantsMeasured => (
+                "All levels of all variants were measured.",
+                "Unknown: not yet. False: a variant failed, or the run ended early.",
+                "`kubectl bcmp explain REASON`, with the condition's reason.",
+            ),
+            Self::TornDown => (
+                "Nothing that holds GPUs is left of this comparison.",
+                "False: a variant is deployed, is going, or cannot go (TeardownStuck).",
+                "Where it is stuck, the message names what holds it.",
+            ),
+            Self::EvidenceSufficient => (
+                "Every deciding level was measured and accepted, and the outcome is beyond doubt.",
+                "Unknown: not judged yet. False: a deciding level was lost, or the outcome could be chance.",
+                "See the levels' evidence (`kubectl bcmp report NAME`), mend its cause and run again.",
+            ),
+            Self::PredictionAccurate => (
+                "Predictions of TPOT and tokens/s/GPU are within judgement.accuracyTolerancePercent.",
+                "Unknown: nothing to judge. False: a prediction is off by more.",
+                "See the errors by level; `kubectl bcmp evaluate NAME` judges by another tolerance.",
+            ),
+            Self::SlaMet => (
+                "A candidate has an accepted level that keeps the SLA.",
+                "Unknown: not judged, or levels scatter around a limit. False: no candidate keeps it at any level.",
+                "Add lower levels to workload.concurrency, or relax sla.",
+            ),
+        }
+    }
 }
 
 /// Status of a condition.

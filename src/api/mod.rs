@@ -6,6 +6,7 @@ pub mod decimal;
 pub mod evidence;
 pub mod execution;
 pub mod file;
+pub mod reasons;
 pub mod schema;
 pub mod spec;
 pub mod status;

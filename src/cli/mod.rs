@@ -3,6 +3,8 @@
 mod agent;
 mod controller;
 mod evaluate;
+pub mod plugin;
+mod render;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ enum Command {
     /// Runs the operator
     Controller(controller::ControllerArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Render(render::RenderArgs),
     /// Runs inside the pods the operator creates; not for people
     #[command(subcommand)]
     Agent(Box<agent::AgentCommand>),
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
         Command::Crd => finish(print_crd()),
         Command::Controller(arguments) => controller::controller(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(arguments),
+        Command::Render(arguments) => render::render(&arguments),
         Command::Agent(command) => agent::run(*command),
     }
 }

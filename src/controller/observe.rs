@@ -248,7 +248,8 @@ fn source(map: Option<ConfigMap>, name: &str, key: Option<&str>, variant: &str) 
     }
 }
 
-fn ledger(map: &ConfigMap) -> Output<Results> {
+/// Reads what load pods published into a ConfigMap.
+pub fn ledger(map: &ConfigMap) -> Output<Results> {
     let entries = map.data.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
     match Ledger::parse(entries) {
         Ok(ledger) => Output::Present(Results { ledger, sealed: map.immutable == Some(true) }),
@@ -257,7 +258,7 @@ fn ledger(map: &ConfigMap) -> Output<Results> {
 }
 
 /// Reads a versioned document; this version reads its own and the one before.
-fn document<T: serde::de::DeserializeOwned>(
+pub fn document<T: serde::de::DeserializeOwned>(
     map: Option<ConfigMap>,
     key: &str,
     version: impl Fn(&T) -> u32,

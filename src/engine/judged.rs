@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::facts::{active_run, planned};
 use super::sweep::{SweepPlan, planned_total};
 use super::world::{Output, World};
-use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Progress};
-use crate::judgement::stored::{self, Stored, write_rows};
+use crate::api::{BenchmarkComparisonStatus, Progress};
+use crate::judgement::stored::{self, Stored, judged_now, write_rows};
 use crate::judgement::{Case, Judgement, judge, judge_rows};
 use crate::measurement::record::LevelRecord;
 
@@ -36,23 +36,13 @@ pub fn case(status: &BenchmarkComparisonStatus, world: &World) -> Option<Case> {
         records: records(world, variant),
         failure: None,
     };
-    stored::case(&effective_spec(world), &status.variants, stored).ok()
+    stored::case(&judged_now(planned(world), &world.spec), &status.variants, stored).ok()
 }
 
 /// Whether rows stand in status whose records are in no ConfigMap any more.
 pub fn records_are_gone(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let rows = status.variants.iter().any(|v| v.levels.iter().any(|l| l.evidence.accepted + l.evidence.rejected > 0));
     rows && status.variants.iter().all(|variant| records(world, &variant.name).is_empty())
-}
-
-/// What was measured goes by the plan; how it is judged goes by the live object, so that a changed tolerance re-judges.
-pub fn effective_spec(world: &World) -> BenchmarkComparisonSpec {
-    let mut spec = planned(world).clone();
-    spec.evidence = world.spec.evidence.clone();
-    spec.judgement = world.spec.judgement.clone();
-    spec.sla.statistic = world.spec.sla.statistic;
-    spec.hardware.gpu_hourly_cost = world.spec.hardware.gpu_hourly_cost.clone();
-    spec
 }
 
 fn sweep(world: &World, variant: &str) -> Option<SweepPlan> {

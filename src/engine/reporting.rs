@@ -7,11 +7,11 @@ use super::decision::Note;
 use super::facts::rests_predicted;
 use super::fold::gpu_seconds;
 use super::inputs;
-use super::judged::{self, case, effective_spec};
+use super::judged::{self, case};
 use super::statements::is_judged;
 use super::world::{Child, Component, Refusal, World};
 use crate::api::{BenchmarkComparisonStatus, Run};
-use crate::judgement::stored::write_rows;
+use crate::judgement::stored::{judged_now, write_rows};
 use crate::judgement::{judge, judge_rows};
 use crate::manifests::names::Names;
 use crate::report::{Provenance, Report, Subject};
@@ -64,7 +64,7 @@ pub fn note(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatu
 pub fn report(status: &BenchmarkComparisonStatus, world: &World) -> Option<Report> {
     let plan = world.plan.present()?;
     let run = status.run.as_ref()?;
-    let spec = effective_spec(world);
+    let spec = judged_now(&plan.spec, &world.spec);
     let case = case(status, world)?;
     let judgement = is_judged(status, world).then(|| judge(&case));
     let mut variants = status.variants.clone();

@@ -35,6 +35,16 @@ pub enum StoredError {
     Case(#[from] CaseError),
 }
 
+/// What was measured goes by the plan; how it is judged goes by the live spec, so that a changed tolerance re-judges.
+pub fn judged_now(planned: &BenchmarkComparisonSpec, live: &BenchmarkComparisonSpec) -> BenchmarkComparisonSpec {
+    let mut spec = planned.clone();
+    spec.evidence = live.evidence.clone();
+    spec.judgement = live.judgement.clone();
+    spec.sla.statistic = live.sla.statistic;
+    spec.hardware.gpu_hourly_cost = live.hardware.gpu_hourly_cost.clone();
+    spec
+}
+
 /// The case of the variants of a status. `spec`: what was measured, and how it is to be judged now.
 ///
 /// # Errors

@@ -125,14 +125,14 @@ fn results_mount(plan: &Plan) -> Option<VolumeMount> {
 
 /// `/data` of `/data/results`: the path within the claim is then the one people know from the guide.
 /// Where the first directory is one of ours, the claim goes to the path itself, below it.
-fn results_mount_path(path: &str) -> String {
+pub fn results_mount_path(path: &str) -> String {
     let first = format!("/{}", path.trim_start_matches('/').split('/').next().unwrap_or_default());
     let is_ours = first == contract::TEMPORARY_DIR || first.starts_with(contract::BINARY_DIR);
     if is_ours { path.to_owned() } else { first }
 }
 
 /// Where the raw artifacts of a variant go. Eight characters of the UID tell a re-created comparison from its predecessor.
-fn artifacts_directory(plan: &Plan, variant: &str) -> Option<String> {
+pub fn artifacts_directory(plan: &Plan, variant: &str) -> Option<String> {
     let Results { path, .. } = plan.spec.results.as_ref()?;
     let comparison = &plan.comparison;
     let uid: String = comparison.uid.chars().take(8).collect();

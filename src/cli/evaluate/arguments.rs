@@ -76,7 +76,11 @@ pub struct Named {
     pub path: PathBuf,
 }
 
-fn named(text: &str) -> Result<Named, String> {
+/// Reads `NAME=PATH`.
+///
+/// # Errors
+/// It has no name or no path.
+pub fn named(text: &str) -> Result<Named, String> {
     match text.split_once('=') {
         Some((variant, path)) if !variant.is_empty() && !path.is_empty() => {
             Ok(Named { variant: variant.to_owned(), path: path.into() })

@@ -125,7 +125,8 @@ fn output(path: &Path) -> Result<Output, EvaluateError> {
     }
 }
 
-fn text_at(path: &Path) -> Result<String, String> {
+/// Text of a file, of bounded size.
+pub fn text_at(path: &Path) -> Result<String, String> {
     let unreadable = |error| format!("cannot be read: {error}");
     let file = fs::File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {

@@ -2,30 +2,31 @@
 
 mod arguments;
 mod inputs;
-mod table;
-mod text;
+pub mod table;
+pub mod text;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use arguments::EvaluateArgs;
-use arguments::Format;
+pub use arguments::{EvaluateArgs, Format, Named, named};
+pub use inputs::{comparison, text_at};
 use kube::ResourceExt;
 
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
-use crate::evaluation::{Evaluated, evaluate_known};
+use crate::evaluation::{Evaluated, Known, evaluate_known};
 use crate::report::{Report, Subject, render};
 
 /// Something was wrong with the call: exit code 2.
 const USAGE: u8 = 2;
 /// The evidence does not suffice for an answer.
-const INCONCLUSIVE: u8 = 3;
+pub const INCONCLUSIVE: u8 = 3;
 /// There is an answer, and `judgement.failOn` names it.
-const CAUGHT: u8 = 4;
+pub const CAUGHT: u8 = 4;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum EvaluateError {
+pub enum EvaluateError {
     /// The call contradicts itself or the comparison.
     #[error("{0}")]
     Usage(String),
@@ -34,16 +35,23 @@ enum EvaluateError {
     Failed(String),
 }
 
+impl EvaluateError {
+    /// The exit code that says so.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => USAGE,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
 /// Judges and prints; the exit code says how it went.
 pub fn evaluate(arguments: EvaluateArgs) -> ExitCode {
     match answer(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("bcmp evaluate: {error}");
-            match error {
-                EvaluateError::Usage(_) => ExitCode::from(USAGE),
-                EvaluateError::Failed(_) => ExitCode::FAILURE,
-            }
+            error.exit_code().into()
         }
     }
 }
@@ -53,20 +61,34 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
     let comparison = inputs::comparison(&arguments.file)?;
     let known = inputs::known(&comparison.spec, &arguments.predictions, &arguments.results)?;
     let evaluated = evaluate_known(&comparison.spec, &known).map_err(|error| failed(&error))?;
-    let printed = match arguments.output {
-        Format::Text => text::text(&comparison, &known, &evaluated),
-        Format::Json => serde_json::to_string_pretty(&evaluated.answer()).map_err(|error| failed(&error))? + "\n",
-        Format::Yaml => serde_saphyr::to_string(&evaluated.answer()).map_err(|error| failed(&error))?,
-    };
     if let Some(directory) = &arguments.report {
         write_report(directory, &comparison, &evaluated)?;
     }
-    super::print(&printed).map_err(|error| failed(&error))?;
-    Ok(code(&comparison, &evaluated))
+    super::print(&answered(&comparison, &known, &evaluated, arguments.output)?).map_err(|error| failed(&error))?;
+    let (code, caught) = code(&comparison, &evaluated);
+    if let Some(caught) = caught {
+        eprintln!("bcmp evaluate: {caught}");
+    }
+    Ok(code)
+}
+
+/// The answer in the form that is asked for.
+pub fn answered(
+    comparison: &BenchmarkComparison,
+    known: &BTreeMap<String, Known>,
+    evaluated: &Evaluated,
+    form: Format,
+) -> Result<String, EvaluateError> {
+    let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
+    Ok(match form {
+        Format::Text => text::text(comparison, known, evaluated),
+        Format::Json => serde_json::to_string_pretty(&evaluated.answer()).map_err(|error| failed(&error))? + "\n",
+        Format::Yaml => serde_saphyr::to_string(&evaluated.answer()).map_err(|error| failed(&error))?,
+    })
 }
 
 /// Writes the report's files, over those of an earlier report.
-fn write_report(
+pub fn write_report(
     directory: &Path,
     comparison: &BenchmarkComparison,
     evaluated: &Evaluated,
@@ -83,16 +105,14 @@ fn write_report(
     Ok(())
 }
 
-fn code(comparison: &BenchmarkComparison, evaluated: &Evaluated) -> u8 {
+/// The exit code of an answer, and what `judgement.failOn` caught of it.
+pub fn code(comparison: &BenchmarkComparison, evaluated: &Evaluated) -> (u8, Option<String>) {
     if evaluated.judgement.verdict.result == VerdictResult::Inconclusive {
-        return INCONCLUSIVE;
+        return (INCONCLUSIVE, None);
     }
     match evaluated.judgement.caught_by(&comparison.spec.judgement.fail_on) {
-        None => 0,
-        Some(caught) => {
-            eprintln!("bcmp evaluate: {}, which judgement.failOn names", what(caught));
-            CAUGHT
-        }
+        None => (0, None),
+        Some(caught) => (CAUGHT, Some(format!("{}, which judgement.failOn names", what(caught)))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A table with two lines of heads, aligned with spaces.
+//! A table aligned with spaces, with a line of heads, and one of groups where columns have some.
 
 /// A column.
 pub struct Column {
@@ -20,7 +20,8 @@ pub fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = columns.iter().enumerate().map(|(index, column)| width(index, column)).collect();
     let names: Vec<String> = columns.iter().map(|column| column.name.to_owned()).collect();
-    let mut text = groups(columns, &widths);
+    let grouped = columns.iter().any(|column| !column.group.is_empty());
+    let mut text = if grouped { groups(columns, &widths) } else { String::new() };
     for row in std::iter::once(&names).chain(rows) {
         let cells =
             columns.iter().zip(&widths).zip(row).map(|((column, width), cell)| pad(cell, *width, column.is_text));

@@ -135,7 +135,7 @@ fn variant(page: &mut Page, variant: &VariantStatus, known: Option<&Known>) {
 }
 
 /// A level of the ladder that was neither run nor predicted has nothing to show.
-fn is_shown(level: &LevelStatus) -> bool {
+pub fn is_shown(level: &LevelStatus) -> bool {
     level.predicted.is_some() || level.evidence.accepted + level.evidence.rejected > 0
 }
 
@@ -182,7 +182,8 @@ fn figures(figures: &Figures) -> String {
     )
 }
 
-fn levels(levels: &[&LevelStatus]) -> String {
+/// Levels as a table.
+pub fn levels(levels: &[&LevelStatus]) -> String {
     let head = |group, name| Column { group, name, is_text: false };
     let columns = [
         head("", "c"),

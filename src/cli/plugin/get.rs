@@ -1,0 +1,276 @@
+//! `kubectl bcmp get`: how comparisons stand.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use super::Plugin;
+use super::arguments::{Get, Listing};
+use super::cluster::parse;
+use super::error::PluginError;
+use super::screen::{Page, clean, plain, toned};
+use crate::api::{
+    BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantStatus, Verdict, VerdictResult,
+};
+use crate::cli::evaluate::table::{Column, table};
+use crate::cli::evaluate::text::{is_shown, levels};
+use crate::report::words::{self, ABSENT, Tone};
+
+/// Prints comparisons.
+pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let objects = if arguments.names.is_empty() {
+        cluster.objects(arguments.all_namespaces, arguments.selector.as_deref()).await?
+    } else {
+        let mut objects = vec![];
+        for name in &arguments.names {
+            objects.push(cluster.object(name).await?);
+        }
+        objects
+    };
+    match arguments.output {
+        Some(Listing::Json) => {
+            let text = serde_json::to_string_pretty(&document(&objects, arguments));
+            plugin.screen.document(&(text.map_err(unwritable)? + "\n"))?;
+        }
+        Some(Listing::Yaml) => {
+            let text = serde_saphyr::to_string(&document(&objects, arguments));
+            plugin.screen.document(&text.map_err(unwritable)?)?;
+        }
+        Some(Listing::Name) => {
+            let name = |object: &DynamicObject| format!("benchmarkcomparison.{GROUP}/{}\n", object.name_any());
+            plugin.screen.document(&objects.iter().map(name).collect::<String>())?;
+        }
+        _ if objects.is_empty() => plugin.screen.note(&nothing(arguments, &cluster.namespace)),
+        None if arguments.names.len() == 1 => {
+            for object in objects {
+                plugin.screen.show(&in_short(&parse(object)?))?;
+            }
+        }
+        form => {
+            let comparisons: Result<Vec<_>, _> = objects.into_iter().map(parse).collect();
+            let text = listed(&comparisons?, arguments.all_namespaces, form == Some(Listing::Wide), plugin.now());
+            plugin.screen.document(&text)?;
+        }
+    }
+    Ok(0)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> PluginError {
+    PluginError::failed(format!("the objects cannot be written: {error}"))
+}
+
+fn nothing(arguments: &Get, namespace: &str) -> String {
+    let place = if arguments.all_namespaces { "any namespace".into() } else { format!("namespace {namespace}") };
+    let which = if arguments.selector.is_some() { " with these labels" } else { "" };
+    format!("there are no comparisons{which} in {place}")
+}
+
+/// One object, or a list of them, as `kubectl get` prints them.
+fn document(objects: &[DynamicObject], arguments: &Get) -> Value {
+    match objects {
+        [only] if arguments.names.len() == 1 => json!(shown(only)),
+        all => {
+            json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": all.iter().map(shown).collect::<Vec<_>>()})
+        }
+    }
+}
+
+/// Who manages which field is of no interest here; items of a list do not carry their kind.
+fn shown(object: &DynamicObject) -> Value {
+    let mut object = object.clone();
+    object.metadata.managed_fields = None;
+    let mut value = json!(object);
+    value["apiVersion"] = json!(format!("{GROUP}/{VERSION}"));
+    value["kind"] = json!(crate::api::KIND);
+    value
+}
+
+/// The columns of the CRD.
+fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now: Timestamp) -> String {
+    let text = |name| Column { group: "", name, is_text: true };
+    let mut columns: Vec<Column> =
+        ["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "PRED-ERR", "SLA", "AGE"].map(text).into();
+    if namespaces {
+        columns.insert(0, text("NAMESPACE"));
+    }
+    if wide {
+        columns.extend(["MODEL", "SYSTEM", "RUN", "GPUS", "MESSAGE"].map(text));
+    }
+    let rows = comparisons.iter().map(|comparison| {
+        let mut row = row(comparison, now);
+        if namespaces {
+            row.insert(0, comparison.namespace().unwrap_or_default());
+        }
+        if wide {
+            row.extend(wide_row(comparison));
+        }
+        row.iter().map(|cell| clean(cell)).collect()
+    });
+    table(&columns, &rows.collect::<Vec<_>>())
+}
+
+fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
+    let status = comparison.status.clone().unwrap_or_default();
+    let verdict = status.verdict.as_ref();
+    let of_verdict = |read: fn(&Verdict) -> Option<&String>| verdict.and_then(read).cloned().unwrap_or_default();
+    vec![
+        comparison.name_any(),
+        status.phase.map(Phase::as_str).unwrap_or_default().into(),
+        status.progress.as_ref().map(|progress| progress.summary.clone()).unwrap_or_default(),
+        verdict.map(|verdict| format!("{:?}", verdict.result)).unwrap_or_default(),
+        of_verdict(|verdict| verdict.gain.as_ref()),
+        of_verdict(|verdict| verdict.prediction_error.as_ref()),
+        of_verdict(|verdict| verdict.sla.as_ref()),
+        age(comparison.creation_timestamp(), now),
+    ]
+}
+
+fn wide_row(comparison: &BenchmarkComparison) -> Vec<String> {
+    let (spec, status) = (&comparison.spec, comparison.status.as_ref());
+    vec![
+        spec.model.name.clone(),
+        spec.hardware.system.clone(),
+        status.and_then(|status| status.run.as_ref()).map(|run| run.number.to_string()).unwrap_or_default(),
+        spec.hardware.gpus_per_variant.to_string(),
+        status.and_then(|status| status.message.clone()).unwrap_or_default(),
+    ]
+}
+
+/// As kubectl shows ages: two units while the first is small.
+fn age(created: Option<Time>, now: Timestamp) -> String {
+    let Some(created) = created else { return "<unknown>".into() };
+    let seconds = (now.as_second() - created.0.as_second()).max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |first: i64, unit: &str, second: i64, small: &str| match second {
+        0 => format!("{first}{unit}"),
+        _ => format!("{first}{unit}{second}{small}"),
+    };
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        _ if days < 2 * 365 => format!("{days}d"),
+        _ if days < 8 * 365 => two(days / 365, "y", days % 365, "d"),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+/// How a phase reads.
+pub fn tone(phase: Option<Phase>) -> Tone {
+    match phase {
+        Some(Phase::Succeeded | Phase::Predicted) => Tone::Good,
+        Some(Phase::Failed) => Tone::Bad,
+        Some(Phase::Inconclusive | Phase::Cancelled) => Tone::Fair,
+        _ => Tone::Plain,
+    }
+}
+
+/// Variants, levels and verdict of one comparison.
+fn in_short(comparison: &BenchmarkComparison) -> Page {
+    let status = comparison.status.clone().unwrap_or_default();
+    let mut page = Page::default();
+    head(&mut page, comparison, &status);
+    page.line("");
+    subject(&mut page, comparison, &status);
+    for variant in &status.variants {
+        page.line("");
+        self::variant(&mut page, variant);
+    }
+    if !status.history.is_empty() {
+        page.line("");
+    }
+    for past in &status.history {
+        let verdict = past.verdict.map(|verdict| format!(", {verdict:?}")).unwrap_or_default();
+        let gain = past.gain.as_ref().map(|gain| format!(" {gain}")).unwrap_or_default();
+        page.line(format!("run {}: {}{verdict}{gain}", past.number, past.outcome));
+    }
+    page
+}
+
+fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
+    let phase = status.phase.map_or("not looked at yet; is the operator running?", Phase::as_str);
+    let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
+    let progress =
+        status.progress.as_ref().map(|progress| format!(", {} levels", progress.summary)).unwrap_or_default();
+    page.spans(vec![
+        plain(format!("{}{run}: ", comparison.name_any())),
+        toned(tone(status.phase), phase),
+        plain(progress),
+    ]);
+    let message = status.message.as_deref().unwrap_or_default();
+    if status.verdict.as_ref().is_none_or(|verdict| verdict.summary != message) && !message.is_empty() {
+        page.field("", message);
+    }
+}
+
+fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
+    let spec = &comparison.spec;
+    let gpus = spec.hardware.gpus_per_variant;
+    page.field("model", &format!("{} on {}, {gpus} GPUs a variant", spec.model.name, spec.hardware.system));
+    let (workload, sla) = (&spec.workload, &spec.sla);
+    page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
+    let statistic = words::statistic(sla.statistic);
+    let (ttft, tpot) = (&sla.ttft_milliseconds, &sla.tpot_milliseconds);
+    let verdict = status.verdict.as_ref();
+    let meet = verdict.and_then(|verdict| verdict.sla.as_ref()).map(|meet| format!(": {meet}")).unwrap_or_default();
+    page.field("SLA", &format!("{statistic} TTFT ≤ {ttft} ms and {statistic} TPOT ≤ {tpot} ms{meet}"));
+    let Some(verdict) = verdict else { return };
+    page.field("verdict", &format!("{:?}: {}", verdict.result, verdict.summary));
+    if let Some(gain) = &verdict.gain {
+        page.field("gain", &format!("{gain} at the SLA, measured"));
+    }
+    if let Some(error) = &verdict.prediction_error {
+        page.field("predictions", &format!("{error} off at most"));
+    }
+    if verdict.result == VerdictResult::Inconclusive {
+        page.field("", "kubectl bcmp report says which evidence is missing");
+    }
+}
+
+fn variant(page: &mut Page, variant: &VariantStatus) {
+    let role = Some(words::role(variant.role)).filter(|role| *role != variant.name);
+    let role = role.map(|role| format!(" ({role})")).unwrap_or_default();
+    let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPUs")).unwrap_or_default();
+    let phase = variant.phase.map_or(ABSENT.into(), |phase| format!("{phase:?}"));
+    page.line(format!("{}{role}{gpus}: {phase}", variant.name));
+    if let Some(failure) = &variant.failure {
+        page.field("failed", &format!("{}: {}", failure.reason, failure.message));
+    }
+    match (&variant.at_sla, &variant.sla_reason) {
+        (Some(at), _) => page.field("at the SLA", &format!("{} tokens/s/GPU", at.tokens_per_second_per_gpu)),
+        (None, Some(why)) => page.field("at the SLA", why),
+        (None, None) => {}
+    }
+    let shown: Vec<_> = variant.levels.iter().filter(|level| is_shown(level)).collect();
+    if !shown.is_empty() {
+        levels(&shown).lines().for_each(|line| page.line(format!("  {line}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, "0s")]
+    #[case(119, "119s")]
+    #[case(125, "2m5s")]
+    #[case(600, "10m")]
+    #[case(3 * 3600 + 60, "3h1m")]
+    #[case(9 * 3600, "9h")]
+    #[case(3 * 86_400 + 7200, "3d2h")]
+    #[case(30 * 86_400, "30d")]
+    #[case(3 * 365 * 86_400, "3y")]
+    fn ages_are_shown_as_kubectl_shows_them(#[case] seconds: i64, #[case] expected: &str) {
+        let created = Timestamp::from_second(1_000).unwrap();
+        assert_eq!(age(Some(Time(created)), Timestamp::from_second(1_000 + seconds).unwrap()), expected);
+    }
+}

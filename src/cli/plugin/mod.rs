@@ -1,0 +1,145 @@
+//! `kubectl bcmp …`: what people do with comparisons in a cluster, as a plugin of kubectl.
+//!
+//! Every command is a function of a [`Plugin`]: the cluster, the clock and the screen are handed in, so that tests run them
+//! on a server in memory.
+
+mod arguments;
+mod browser;
+mod cluster;
+mod completion;
+mod error;
+mod evaluate;
+mod explain;
+mod get;
+mod help;
+mod pictures;
+mod progress;
+mod render;
+mod report;
+mod requests;
+mod results;
+pub mod screen;
+mod stored;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use kube::Client;
+
+use arguments::{Cli, Command, Connection};
+use cluster::Cluster;
+use error::{FAILED, PluginError, USAGE};
+use screen::Screen;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where the cluster is found.
+pub enum Access {
+    /// As options, environment or pod say.
+    Kubeconfig,
+    /// Behind a client that is handed in, with the namespace that is used where none is named.
+    Client(Client, String),
+}
+
+/// What commands work with.
+pub struct Plugin {
+    access: Access,
+    connection: Connection,
+    clock: Clock,
+    screen: Screen,
+}
+
+impl Plugin {
+    /// A plugin that nothing was asked of yet.
+    pub fn new(access: Access, clock: Clock, screen: Screen) -> Self {
+        Self { access, connection: Connection::default(), clock, screen }
+    }
+
+    /// Does what a command line says, its first word the program's name; returns the exit code.
+    pub async fn run(mut self, words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+        let cli = match Cli::try_parse_from(words) {
+            Ok(cli) => cli,
+            Err(error) => return self.unparsed(&error),
+        };
+        self.connection = cli.connection;
+        match self.execute(cli.command).await {
+            Ok(code) => code,
+            Err(error) => {
+                self.screen.note(&format!("kubectl bcmp: {error}"));
+                error.code
+            }
+        }
+    }
+
+    /// Help and version are answers, the rest is wrong usage.
+    fn unparsed(&mut self, error: &clap::Error) -> u8 {
+        let text = error.render().to_string();
+        if error.use_stderr() {
+            self.screen.note(text.trim_end());
+            return USAGE;
+        }
+        if self.screen.document(&text).is_ok() { 0 } else { FAILED }
+    }
+
+    async fn execute(&mut self, command: Command) -> Result<u8, PluginError> {
+        match command {
+            Command::Get(arguments) => get::get(self, &arguments).await,
+            Command::Watch(arguments) => watch::watch(self, &arguments).await,
+            Command::Report(arguments) => report::report(self, &arguments).await,
+            Command::Results(arguments) => results::results(self, &arguments).await,
+            Command::Explain(arguments) => explain::explain(self, &arguments),
+            Command::Rerun(arguments) => requests::rerun(self, &arguments).await,
+            Command::Cancel(arguments) => requests::cancel(self, &arguments).await,
+            Command::Render(arguments) => render::render(self, &arguments).await,
+            Command::Evaluate(arguments) => evaluate::evaluate(self, &arguments).await,
+            Command::Completion(arguments) => completion::script(self, arguments.shell),
+            Command::Complete(arguments) => completion::complete(self, &arguments.words).await,
+        }
+    }
+
+    async fn cluster(&self) -> Result<Cluster, PluginError> {
+        match &self.access {
+            Access::Kubeconfig => Cluster::connect(&self.connection).await,
+            Access::Client(client, namespace) => {
+                let namespace = self.connection.namespace.clone().unwrap_or_else(|| namespace.clone());
+                Ok(Cluster::new(client.clone(), namespace))
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// Parses the process's arguments and does what they say.
+pub fn run() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let plugin = Plugin::new(Access::Kubeconfig, Arc::new(Timestamp::now), Screen::of_process());
+            ExitCode::from(runtime.block_on(plugin.run(std::env::args_os())))
+        }
+        Err(error) => {
+            eprintln!("kubectl bcmp: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! How far each variant of a run is.
+
+use std::collections::BTreeMap;
+
+use super::cluster::Cluster;
+use super::stored::{StoredRun, number, stored_run};
+use crate::api::{BenchmarkComparison, VariantStatus};
+use crate::engine::sweep::{SweepPlan, planned_total};
+
+/// Runs of the load tool, of one variant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Those that ended.
+    pub done: usize,
+    /// Those that are planned, as far as can be told.
+    pub total: Option<usize>,
+}
+
+impl Progress {
+    /// What the rows of a status tell: how many ended.
+    fn of_rows(variant: &VariantStatus) -> Self {
+        let runs = variant.levels.iter().map(|level| level.evidence.accepted + level.evidence.rejected);
+        Self { done: usize::try_from(runs.sum::<i32>()).unwrap_or(0), total: None }
+    }
+}
+
+/// The last look at the records, kept while nothing was added to them.
+#[derive(Default)]
+pub struct Records {
+    seen: Option<(i64, i32)>,
+    progress: BTreeMap<String, Progress>,
+}
+
+impl Records {
+    /// Progress of all variants. The number of levels to come follows from the records; where those cannot be read,
+    /// only what is done is known.
+    pub async fn progress(
+        &mut self,
+        cluster: &Cluster,
+        comparison: &BenchmarkComparison,
+    ) -> BTreeMap<String, Progress> {
+        let Some(status) = &comparison.status else { return BTreeMap::new() };
+        let run = status.run.as_ref().map_or(0, |run| run.number);
+        let levels = status.progress.as_ref().map(|progress| progress.levels_done);
+        let state = levels.map(|levels| (run, levels));
+        if state.is_some() && state != self.seen {
+            self.progress.clear();
+            if let Ok(number) = number(comparison, None)
+                && let Ok(stored) = stored_run(cluster, comparison, number).await
+            {
+                self.progress = of_records(&stored);
+            }
+            self.seen = state;
+        }
+        let of = |variant: &VariantStatus| {
+            let known = self.progress.get(&variant.name).filter(|_| state.is_some());
+            (variant.name.clone(), known.copied().unwrap_or_else(|| Progress::of_rows(variant)))
+        };
+        status.variants.iter().map(of).collect()
+    }
+}
+
+fn of_records(run: &StoredRun) -> BTreeMap<String, Progress> {
+    let Some(configurations) = &run.configurations else { return BTreeMap::new() };
+    let of = |name: &String| {
+        let records = run.records(name);
+        let sweep = SweepPlan::new(&run.plan.spec, configurations, name, 1).ok();
+        Progress { done: records.len(), total: sweep.map(|sweep| planned_total(&sweep, records)) }
+    };
+    run.plan.spec.variants.iter().map(|variant| (variant.name.clone(), of(&variant.name))).collect()
+}

@@ -1,0 +1,43 @@
+//! `kubectl bcmp render`: what a run creates, of a file or of a comparison in the cluster.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+
+use super::Plugin;
+use super::arguments::Render;
+use super::error::PluginError;
+use super::stored::{self, stored_run};
+use crate::cli::evaluate::EvaluateError;
+use crate::cli::render::{Rendered, of_file, of_plan, plan};
+
+/// Prints the objects.
+pub async fn render(plugin: &mut Plugin, arguments: &Render) -> Result<u8, PluginError> {
+    let Rendered { text, notes } = match &arguments.comparison {
+        Some(name) => of_comparison(plugin, name, arguments).await?,
+        None => of_file(&arguments.source)?,
+    };
+    notes.iter().for_each(|note| plugin.screen.note(note));
+    plugin.screen.document(&text)?;
+    Ok(0)
+}
+
+async fn of_comparison(plugin: &mut Plugin, name: &str, arguments: &Render) -> Result<Rendered, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let comparison = cluster.comparison(name).await?;
+    let begun = comparison.status.as_ref().is_some_and(|status| status.run.is_some());
+    if !begun && arguments.run.run.is_none() {
+        plugin.screen.note(&format!("{} has had no run yet: this is what one would create", comparison.name_any()));
+        let plan = plan(&comparison, &arguments.source, BTreeMap::new());
+        return Ok(of_plan(&plan, None, arguments.source.output)?);
+    }
+    let number = stored::number(&comparison, arguments.run.run)?;
+    let run = stored_run(&cluster, &comparison, number).await?;
+    Ok(of_plan(&run.plan, run.configurations.as_ref(), arguments.source.output)?)
+}
+
+impl From<EvaluateError> for PluginError {
+    fn from(error: EvaluateError) -> Self {
+        Self { code: error.exit_code(), message: error.to_string() }
+    }
+}

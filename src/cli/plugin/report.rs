@@ -1,0 +1,160 @@
+//! `kubectl bcmp report`: the answer of a run, as text, as files, with plots.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use kube::ResourceExt;
+
+use super::Plugin;
+use super::arguments::{Report as Arguments, ReportForm};
+use super::cluster::Cluster;
+use super::error::PluginError;
+use super::stored::{self, StoredRun, stored_run};
+use super::{browser, pictures};
+use crate::api::BenchmarkComparison;
+use crate::report::plot::data::plots;
+use crate::report::{HTML, JSON, LEVELS, Provenance, Report, SUMMARY, Subject, render};
+
+/// Directory of the plots, as in NVIDIA's guide.
+const PLOTS: &str = "plots";
+
+/// Shows, opens or writes a report.
+pub async fn report(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let comparison = cluster.comparison(&arguments.comparison).await?;
+    let number = stored::number(&comparison, arguments.run.run)?;
+    let files = Files::of(&cluster, &comparison, number).await?;
+    if let Some(directory) = &arguments.directory {
+        let report = files.drawable(&cluster, &comparison, number).await?;
+        let written = write(directory, &files.texts, &report)?;
+        plugin.screen.document(&format!("{written} files are written to {}\n", directory.display()))?;
+        return Ok(0);
+    }
+    if arguments.open {
+        let path = page_for_browser(&comparison, number, files.text(HTML))?;
+        plugin.screen.document(&format!("{}\n", path.display()))?;
+        browser::open(&path)?;
+        return Ok(0);
+    }
+    let name = match arguments.output {
+        ReportForm::Text => SUMMARY,
+        ReportForm::Json => JSON,
+        ReportForm::Csv => LEVELS,
+        ReportForm::Html => HTML,
+    };
+    plugin.screen.document(files.text(name))?;
+    Ok(0)
+}
+
+/// The files of a report.
+struct Files {
+    texts: BTreeMap<String, String>,
+    /// The report they were made from, where they were made here.
+    report: Option<Report>,
+}
+
+impl Files {
+    /// As the operator stored them; made of the records where it has not.
+    async fn of(cluster: &Cluster, comparison: &BenchmarkComparison, number: i64) -> Result<Self, PluginError> {
+        let name = config_map_name(comparison, number);
+        let stored = cluster.config_map(comparison, &name).await?.and_then(|map| map.data);
+        if let Some(texts) = stored.filter(|texts| [SUMMARY, JSON, LEVELS, HTML].iter().all(|f| texts.contains_key(*f)))
+        {
+            return Ok(Self { texts, report: None });
+        }
+        let report = made(comparison, &stored_run(cluster, comparison, number).await?)?;
+        let texts = render(&report).into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        Ok(Self { texts, report: Some(report) })
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.texts.get(name).map_or("", String::as_str)
+    }
+
+    /// The report with all that is drawn: a stored one may have lost its curves for want of room.
+    async fn drawable(
+        &self,
+        cluster: &Cluster,
+        comparison: &BenchmarkComparison,
+        number: i64,
+    ) -> Result<Report, PluginError> {
+        if let Some(report) = &self.report {
+            return Ok(report.clone());
+        }
+        let unreadable = |error| PluginError::failed(format!("{JSON} of the report cannot be read: {error}"));
+        let stored: Report = serde_json::from_str(self.text(JSON)).map_err(unreadable)?;
+        if stored.left_out.is_empty() {
+            return Ok(stored);
+        }
+        // Records may be gone where the report is kept: then what it has is drawn.
+        let whole = stored_run(cluster, comparison, number).await.and_then(|run| made(comparison, &run));
+        Ok(whole.unwrap_or(stored))
+    }
+}
+
+fn config_map_name(comparison: &BenchmarkComparison, number: i64) -> String {
+    let status = comparison.status.as_ref();
+    let current = status.filter(|status| status.run.as_ref().is_some_and(|run| run.number == number));
+    let of_current = current.and_then(|status| status.report.as_ref()).map(|report| report.config_map_name.clone());
+    let of_past = || stored::history(comparison, number).and_then(|past| past.config_map_name.clone());
+    of_current.or_else(of_past).unwrap_or_else(|| stored::names(comparison, number).report())
+}
+
+/// A report of what is stored of a run.
+fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, PluginError> {
+    let spec = if run.is_current { run.spec(&comparison.spec) } else { run.plan.spec.clone() };
+    let evaluated = run.judged(comparison, &spec)?;
+    let status = comparison.status.as_ref().filter(|_| run.is_current);
+    // A run is judged when all its facts are in, and not before.
+    let is_judged = match status {
+        Some(status) => status.verdict.is_some(),
+        None => stored::history(comparison, run.plan.run).is_some_and(|past| past.verdict.is_some()),
+    };
+    let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
+    let judgement = is_judged.then_some(&evaluated.judgement);
+    let report = Report::new(subject, spec, &evaluated.case, evaluated.variants.clone(), judgement);
+    Ok(Report {
+        run: run.run.clone(),
+        gpu_seconds: status.and_then(|status| status.gpu_seconds.clone()),
+        provenance: Provenance {
+            images: Some(run.plan.images.clone()),
+            load_tool: run.configurations.as_ref().and_then(|all| all.load_tool.clone()),
+            config_maps: run.config_maps.clone(),
+        },
+        ..report
+    })
+}
+
+/// Writes all files, over those of an earlier report, and says how many.
+fn write(directory: &Path, texts: &BTreeMap<String, String>, report: &Report) -> Result<usize, PluginError> {
+    let below = directory.join(PLOTS);
+    std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, &error))?;
+    let mut files: Vec<(PathBuf, Vec<u8>)> = [SUMMARY, JSON, LEVELS, HTML]
+        .into_iter()
+        .filter_map(|name| Some((directory.join(name), texts.get(name)?.clone().into_bytes())))
+        .collect();
+    // The guide's folder has the summary beside the plots.
+    files.extend(texts.get(SUMMARY).map(|text| (below.join(SUMMARY), text.clone().into_bytes())));
+    for plot in plots(report).iter().filter(|plot| !plot.is_empty()) {
+        let picture = pictures::png(plot).map_err(|error| PluginError::failed(format!("{}: {error}", plot.title)))?;
+        files.push((below.join(pictures::file_name(plot)), picture));
+    }
+    for (path, content) in &files {
+        std::fs::write(path, content).map_err(|error| unwritten(path, &error))?;
+    }
+    Ok(files.len())
+}
+
+/// Where a browser finds the page: a directory nobody else can write to.
+fn page_for_browser(comparison: &BenchmarkComparison, number: i64, page: &str) -> Result<PathBuf, PluginError> {
+    let root = browser::cache_directory()?.join("kubectl-bcmp");
+    let namespace = comparison.namespace().unwrap_or_default();
+    let path = root.join(format!("{namespace}-{}-r{number}.html", comparison.name_any()));
+    std::fs::create_dir_all(&root).map_err(|error| unwritten(&root, &error))?;
+    std::fs::write(&path, page).map_err(|error| unwritten(&path, &error))?;
+    Ok(path)
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> PluginError {
+    PluginError::failed(format!("{}: {error}", path.display()))
+}

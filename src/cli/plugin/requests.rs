@@ -1,0 +1,133 @@
+//! `kubectl bcmp rerun` and `cancel`: what people ask of the operator by annotation.
+
+use kube::ResourceExt;
+
+use super::Plugin;
+use super::arguments::{Cancel, Rerun};
+use super::error::PluginError;
+use super::watch::{exit_code, is, is_requested, until_over};
+use crate::api::conditions::{ConditionStatus, ConditionType};
+use crate::api::{BenchmarkComparison, EarlyEnd, OnChange, Phase, Run, annotations};
+
+/// Asks for another run.
+pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let token = plugin.now().to_string();
+    let name = &arguments.comparison;
+    let asked = cluster
+        .annotate(name, |comparison| {
+            if !arguments.force {
+                may_begin(comparison)?;
+            }
+            Ok((annotations::RUN_REQUESTED, token.clone()))
+        })
+        .await?;
+    plugin.screen.document(&format!("{}\n", what_happens(&asked)))?;
+    if !arguments.wait {
+        return Ok(0);
+    }
+    let last = until_over(plugin, &cluster, name, arguments.patience).await?;
+    Ok(last.as_ref().map_or(0, exit_code))
+}
+
+/// The run that holds or wants GPUs. One that was asked for predictions only and has them does not.
+fn active(comparison: &BenchmarkComparison) -> Option<&Run> {
+    let status = comparison.status.as_ref()?;
+    let run = status.run.as_ref().filter(|run| run.completion_time.is_none())?;
+    (!is(status, ConditionType::Finished, ConditionStatus::True)).then_some(run)
+}
+
+fn may_begin(comparison: &BenchmarkComparison) -> Result<(), PluginError> {
+    let name = comparison.name_any();
+    if is_requested(comparison) {
+        return Err(PluginError::failed(format!(
+            "another run of {name} is asked for already and has not begun; `kubectl bcmp watch {name}` follows it"
+        )));
+    }
+    match active(comparison) {
+        None => Ok(()),
+        Some(run) => {
+            let consequence = consequence(comparison, run);
+            Err(PluginError::failed(format!(
+                "run {} of {name} is active{}; with --force, {consequence}",
+                run.number,
+                how_far(comparison)
+            )))
+        }
+    }
+}
+
+fn how_far(comparison: &BenchmarkComparison) -> String {
+    let status = comparison.status.as_ref();
+    let phase = status.and_then(|status| status.phase).map(Phase::as_str);
+    let levels = status.and_then(|status| status.progress.as_ref()).map(|progress| progress.summary.as_str());
+    match (phase, levels) {
+        (Some(phase), Some(levels)) => format!(" ({phase}, {levels} levels)"),
+        (Some(phase), None) => format!(" ({phase})"),
+        _ => String::new(),
+    }
+}
+
+/// What another request does to an active run.
+fn consequence(comparison: &BenchmarkComparison, run: &Run) -> String {
+    match comparison.spec.execution.on_change {
+        OnChange::Supersede => format!(
+            "run {} is superseded: its variants are torn down, what it measured is kept in history, and the next run starts",
+            run.number
+        ),
+        OnChange::FinishFirst => {
+            format!("the next run starts when run {} is over (execution.onChange is FinishFirst)", run.number)
+        }
+    }
+}
+
+fn what_happens(comparison: &BenchmarkComparison) -> String {
+    let name = comparison.name_any();
+    let consequence = active(comparison).map(|run| consequence(comparison, run));
+    let held = comparison.spec.suspend.then(|| "it starts when spec.suspend is set to false".to_owned());
+    let then: Vec<String> = consequence.into_iter().chain(held).collect();
+    let then = if then.is_empty() { String::new() } else { format!(": {}", then.join("; ")) };
+    format!("another run of {name} is asked for{then}")
+}
+
+/// Asks for the end of the active run.
+pub async fn cancel(plugin: &mut Plugin, arguments: &Cancel) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let name = &arguments.comparison;
+    let asked = cluster
+        .annotate(name, |comparison| Ok((annotations::CANCEL_REQUESTED, to_cancel(comparison)?.number.to_string())))
+        .await?;
+    let number = asked.annotations().get(annotations::CANCEL_REQUESTED).cloned().unwrap_or_default();
+    plugin.screen.document(&format!(
+        "run {number} of {name} is cancelled: its variants are torn down; what it measured is kept\n"
+    ))?;
+    if !arguments.wait {
+        return Ok(0);
+    }
+    let last = until_over(plugin, &cluster, name, arguments.patience).await?;
+    Ok(last.as_ref().map_or(0, |last| if was_cancelled(last) { 0 } else { exit_code(last) }))
+}
+
+fn to_cancel(comparison: &BenchmarkComparison) -> Result<&Run, PluginError> {
+    let name = comparison.name_any();
+    let status = comparison.status.as_ref();
+    let run = status.and_then(|status| status.run.as_ref());
+    let Some(run) = run else { return Err(PluginError::failed(format!("{name} has had no run: nothing to cancel"))) };
+    let number = run.number;
+    match (&run.completion_time, &run.ended) {
+        (Some(_), _) => {
+            let how = status.and_then(|status| status.phase).map_or("over", Phase::as_str);
+            Err(PluginError::failed(format!("run {number} of {name} is over already ({how}): nothing to cancel")))
+        }
+        (None, Some(ended)) => Err(PluginError::failed(format!(
+            "run {number} of {name} ends already ({}): its variants are being torn down",
+            ended.reason
+        ))),
+        (None, None) => Ok(run),
+    }
+}
+
+fn was_cancelled(comparison: &BenchmarkComparison) -> bool {
+    let run = comparison.status.as_ref().and_then(|status| status.run.as_ref());
+    run.and_then(|run| run.ended.as_ref()).is_some_and(|ended| ended.outcome == EarlyEnd::Cancelled)
+}

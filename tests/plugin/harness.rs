@@ -1,0 +1,95 @@
+//! Runs commands as people type them.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use bcmp::api::BenchmarkComparison;
+use bcmp::cli::plugin::screen::Screen;
+use bcmp::cli::plugin::{Access, Plugin};
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+use crate::support::Cluster;
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Its output, when it went well and had nothing else to say.
+    pub fn ok(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    /// Everything a person sees, for snapshots.
+    pub fn seen(&self) -> String {
+        let said: String = self.err.lines().map(|line| format!("! {line}\n")).collect();
+        format!("{}{said}exit code {}", self.out, self.code)
+    }
+
+    pub fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+}
+
+/// An output that is kept.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn run(cluster: &Cluster, columns: Option<usize>, colours: bool, words: &[&str]) -> Ran {
+    let (out, err) = (Kept::default(), Kept::default());
+    let screen = Screen::new(Box::new(out.clone()), Box::new(err.clone()), columns, colours);
+    let access = Access::Client(cluster.client(), "default".into());
+    let plugin = Plugin::new(access, Arc::new(cluster.clock()), screen);
+    let code = plugin.run(std::iter::once("kubectl-bcmp").chain(words.iter().copied())).await;
+    Ran { code, out: out.text(), err: err.text() }
+}
+
+/// Runs a command whose output goes to a file.
+pub async fn bcmp(cluster: &Cluster, words: &[&str]) -> Ran {
+    run(cluster, None, false, words).await
+}
+
+/// Runs a command on a terminal.
+pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, words: &[&str]) -> Ran {
+    run(cluster, Some(columns), colours, words).await
+}
+
+/// The guide's comparison, measured.
+pub async fn measured() -> Lab {
+    measured_with(json!({})).await
+}
+
+/// The same with other fields of the spec.
+pub async fn measured_with(spec: Value) -> Lab {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", spec);
+    lab.finished("qwen", 1).await;
+    lab
+}
+
+pub fn uid(lab: &Lab, name: &str) -> String {
+    lab.cluster.find::<BenchmarkComparison>("default", name).unwrap().metadata.uid.unwrap()
+}

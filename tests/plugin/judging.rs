@@ -1,0 +1,153 @@
+//! evaluate and render: what follows from what is stored.
+
+use std::fs;
+
+use bcmp::api::FailOn;
+use serde_json::{Value, json};
+
+use crate::harness::{bcmp, measured, uid};
+use crate::lab::{Lab, comparison, small};
+
+#[tokio::test(start_paused = true)]
+async fn the_records_are_judged_as_the_operator_judged_them() {
+    let lab = measured().await;
+    let status = lab.status("qwen");
+    let answer = bcmp(&lab.cluster, &["evaluate", "qwen", "-o", "json"]).await.json();
+    assert_eq!(answer["verdict"], json!(status.verdict));
+    assert_eq!(answer["variants"], json!(status.variants));
+    let yaml: Value =
+        serde_saphyr::from_str(&bcmp(&lab.cluster, &["evaluate", "qwen", "-o", "yaml"]).await.ok()).unwrap();
+    assert_eq!(yaml, answer);
+    insta::assert_snapshot!("evaluate", bcmp(&lab.cluster, &["evaluate", "qwen"]).await.seen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_rules_give_other_answers_and_write_nothing() {
+    let lab = measured().await;
+    let before = lab.cluster.everything();
+    let verdict = async |words: &[&str]| {
+        let ran = bcmp(&lab.cluster, &[&["evaluate", "qwen", "-o", "json"], words].concat()).await;
+        let answer: Value = serde_json::from_str(&ran.out).unwrap();
+        (answer["verdict"]["result"].as_str().unwrap().to_owned(), ran.code, ran.err)
+    };
+    let (result, code, _) = verdict(&[]).await;
+    assert_eq!(code, 0);
+    let (strict, code, said) = verdict(&["--accuracy-tolerance-percent", "0.001", "--fail-on", "Inaccurate"]).await;
+    assert_ne!((strict.as_str(), result.as_str()), ("Confirmed", "DirectionOnly"));
+    assert_eq!(code, 4);
+    assert!(said.contains("a prediction is off by more than the tolerance (Inaccurate)"), "{said}");
+    let (rejected, code, _) = verdict(&["--minimum-requests", "100000"]).await;
+    assert_eq!((rejected.as_str(), code), ("Inconclusive", 3));
+    assert_eq!(lab.cluster.everything(), before, "nothing is written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_a_file() {
+    let lab = measured().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("changed.yaml");
+    let path = file.to_str().unwrap();
+    let write = |spec: Value| fs::write(&file, comparison("qwen", spec).to_string()).unwrap();
+    write(json!({"evidence": {"minimumRequests": 100_000}}));
+    assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await.code, 3);
+    write(json!({"workload": {"outputTokens": 600}}));
+    let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await;
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("it changes what is measured, and only a run can answer that"), "{}", ran.err);
+    fs::write(&file, "kind: Pod").unwrap();
+    assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await.code, 1);
+    let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "--accuracy-tolerance-percent", "many"]).await;
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("spec.judgement.accuracyTolerancePercent"), "{}", ran.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_of_the_object_count_without_a_run() {
+    let lab = measured().await;
+    let mut lab = lab;
+    lab.kill();
+    lab.edit("qwen", |object| {
+        object["spec"]["evidence"] = json!({"minimumRequests": 100_000});
+        object["spec"]["judgement"]["failOn"] = json!([FailOn::Refuted]);
+    });
+    assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen"]).await.code, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_of_the_new_judgement_is_written() {
+    let lab = measured().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new").display().to_string();
+    bcmp(&lab.cluster, &["evaluate", "qwen", "--minimum-requests", "100000", "--report", &path]).await;
+    let summary = fs::read_to_string(directory.path().join("new/SUMMARY.txt")).unwrap();
+    assert!(summary.contains("Inconclusive: "), "{summary}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_measured_is_nothing_to_judge() {
+    let lab = Lab::new(&[]);
+    lab.apply("qwen", small());
+    lab.phase("qwen", bcmp::api::Phase::Queued).await;
+    insta::assert_snapshot!(bcmp(&lab.cluster, &["evaluate", "qwen"]).await.seen(), @r"
+    ! kubectl bcmp: run 1 of qwen has no records: nothing was measured yet
+    exit code 1
+    ");
+}
+
+/// Kind and name of each object.
+fn names(list: &Value) -> Vec<String> {
+    let name = |object: &Value| {
+        format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
+    };
+    list["items"].as_array().unwrap().iter().map(name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_creates_is_rendered_with_what_was_generated() {
+    let lab = measured().await;
+    let list = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.json();
+    insta::assert_snapshot!("rendered", names(&list).join("\n"));
+    assert_eq!(list["items"][0]["metadata"]["ownerReferences"][0]["uid"], uid(&lab, "qwen"));
+    let yaml = bcmp(&lab.cluster, &["render", "qwen"]).await.ok();
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+    assert_eq!(json!(documents), list["items"]);
+    // What was created is what is rendered.
+    let created = lab.cluster.object("configmaps", "default", "qwen-r1-plan").unwrap();
+    let rendered = documents.iter().find(|o| o["metadata"]["name"] == "qwen-r1-plan").unwrap();
+    assert_eq!(rendered["data"], created["data"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_known_yet_is_said() {
+    let lab = Lab::new(&[]);
+    lab.apply("qwen", json!({"execution": {"start": "OnRequest"}}));
+    let ran = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await;
+    assert_eq!(ran.code, 0);
+    insta::assert_snapshot!(ran.err, @r"
+    qwen has had no run yet: this is what one would create
+    variant baseline is left out: its configuration is not generated yet
+    variant optimized is left out: its configuration is not generated yet
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_rendered_without_a_cluster() {
+    let cluster = crate::support::Cluster::bare();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("comparison.yaml");
+    let graph = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: mine}\nspec:\n  services:\n    Frontend: {componentType: frontend, replicas: 1}\n    Worker:\n      componentType: worker\n      replicas: 1\n      resources: {limits: {gpu: \"8\"}}\n      extraPodSpec: {mainContainer: {image: \"registry.example/runtime:1\"}}\n";
+    let variants = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "mine", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"inline": graph}}},
+    ]);
+    fs::write(&file, comparison("qwen", json!({"variants": variants})).to_string()).unwrap();
+    let ran = bcmp(&cluster, &["render", "-f", file.to_str().unwrap(), "-o", "json"]).await;
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (0, "variant baseline is left out: its configuration is not generated yet\n")
+    );
+    insta::assert_snapshot!("rendered_file", names(&serde_json::from_str(&ran.out).unwrap()).join("\n"));
+    let ran = bcmp(&cluster, &["render", "-f", "/nowhere/at/all.yaml"]).await;
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("/nowhere/at/all.yaml: cannot be read"), "{}", ran.err);
+}
