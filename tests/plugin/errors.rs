@@ -23,12 +23,13 @@ const READING: [&[&str]; 7] = [
 async fn an_object_that_is_not_there() {
     let lab = Lab::new(&[]);
     for words in READING {
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(bcmp(&lab.cluster, words).await.seen(), @r"
-            ! kubectl bcmp: there is no comparison qwen in namespace default; `kubectl bcmp get -A` lists all
-            exit code 1
-            ");
-        }
+        let ran = bcmp(&lab.cluster, words).await;
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{words:?}");
+        assert_eq!(
+            ran.err,
+            "kubectl bcmp: there is no comparison qwen in namespace default; `kubectl bcmp get -A` lists all\n",
+            "{words:?}"
+        );
     }
 }
 
