@@ -130,7 +130,7 @@ pub fn demands(world: &World) -> Vec<Vec<Demand>> {
 }
 
 fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
-    let total = |demands: &Vec<Demand>| demands.iter().map(|d| d.pods * d.gpus).sum::<u32>();
+    let total = |demands: &Vec<Demand>| demands.iter().map(|demand| u64::from(demand.total())).sum::<u64>();
     demands.iter().max_by_key(|demands| total(demands)).cloned().unwrap_or_default()
 }
 

@@ -15,6 +15,13 @@ pub struct Demand {
     pub node_selector: BTreeMap<String, String>,
 }
 
+impl Demand {
+    /// GPUs of all pods.
+    pub fn total(&self) -> u32 {
+        self.pods.saturating_mul(self.gpus)
+    }
+}
+
 /// Free GPUs by node, as a set to place pods in.
 #[derive(Clone, Debug)]
 pub struct Free<'a> {
@@ -25,9 +32,8 @@ impl<'a> Free<'a> {
     /// What is free beside all pods but those of the comparisons (by UID) whose whole claims are placed instead.
     pub fn beside(nodes: &'a [Node], without: &[&str]) -> Self {
         let free = |node: &Node| {
-            let used: u32 =
-                node.used.iter().filter(|(uid, _)| !without.contains(&uid.as_str())).map(|(_, gpus)| gpus).sum();
-            node.allocatable.saturating_sub(used)
+            let others = node.used.iter().filter(|(uid, _)| !without.contains(&uid.as_str()));
+            others.fold(node.allocatable, |free, (_, gpus)| free.saturating_sub(*gpus))
         };
         Self { nodes: nodes.iter().filter(|node| !node.unschedulable).map(|node| (node, free(node))).collect() }
     }
@@ -35,19 +41,24 @@ impl<'a> Free<'a> {
     /// Places pods, largest first, each on the fullest node that still takes it.
     /// False when one finds no node; what was placed stays placed.
     pub fn place(&mut self, demands: &[Demand]) -> bool {
-        let mut pods: Vec<&Demand> = demands.iter().flat_map(|d| (0..d.pods).map(move |_| d)).collect();
-        pods.sort_by_key(|demand| std::cmp::Reverse(demand.gpus));
-        pods.into_iter().all(|pod| self.place_one(pod))
+        let mut largest_first: Vec<&Demand> = demands.iter().filter(|demand| demand.gpus > 0).collect();
+        largest_first.sort_by_key(|demand| std::cmp::Reverse(demand.gpus));
+        largest_first.into_iter().all(|demand| self.place_all(demand))
     }
 
-    fn place_one(&mut self, pod: &Demand) -> bool {
-        let selected = |node: &Node| pod.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-        let best = self
-            .nodes
-            .iter_mut()
-            .filter(|(node, free)| *free >= pod.gpus && selected(node))
-            .min_by_key(|(_, free)| *free);
-        best.map(|(_, free)| *free -= pod.gpus).is_some()
+    /// A node that takes one pod stays the fullest until it takes no more: as many go there at once as it takes.
+    fn place_all(&mut self, demand: &Demand) -> bool {
+        let selected =
+            |node: &Node| demand.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+        let mut left = demand.pods;
+        while left > 0 {
+            let takes = self.nodes.iter_mut().filter(|(node, free)| *free >= demand.gpus && selected(node));
+            let Some((_, free)) = takes.min_by_key(|(_, free)| *free) else { return false };
+            let placed = left.min(*free / demand.gpus);
+            *free -= placed * demand.gpus;
+            left -= placed;
+        }
+        true
     }
 }
 
@@ -80,6 +91,9 @@ mod tests {
     #[case::small_pods_spread(&[4, 4, 4, 4], &[(16, 1)], true)]
     #[case::large_first(&[8, 4], &[(4, 1), (1, 8)], true)]
     #[case::nothing_asked(&[0], &[], true)]
+    #[case::pods_without_gpus(&[0], &[(3, 0)], true)]
+    #[case::on_the_fullest_node(&[8, 6], &[(3, 2), (1, 8)], true)]
+    #[case::a_typing_error(&[8], &[(u32::MAX, 1)], false)]
     fn pods_fit_pod_by_pod(#[case] free: &[u32], #[case] asked: &[(u32, u32)], #[case] fits: bool) {
         let nodes = nodes(free);
         assert_eq!(Free::beside(&nodes, &[]).place(&pods(asked)), fits);

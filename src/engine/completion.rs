@@ -53,7 +53,7 @@ pub fn is_over(status: &BenchmarkComparisonStatus, world: &World) -> bool {
 fn lost_results(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let lost = status.variants.iter().find(|variant| {
         let measured = variant.deployments.iter().any(|d| d.measured.is_some()) || !variant.levels.is_empty();
-        let rows = variant.levels.iter().any(|level| level.evidence.accepted + level.evidence.rejected > 0);
+        let rows = variant.levels.iter().any(|level| level.evidence.accepted > 0 || level.evidence.rejected > 0);
         let none = match world.results.get(&variant.name) {
             Some(Output::Present(results)) => results.ledger.records.is_empty(),
             Some(Output::Unreadable(_)) => false,

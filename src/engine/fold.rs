@@ -47,7 +47,7 @@ fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus, wor
     let endpoint = spec.variants.iter().find(|v| v.name == variant.name).and_then(|v| v.source.endpoint.as_ref());
     let Some(ready) = world.ready(&variant.name) else { return };
     let demands = demand::of(&ready.objects, &spec.hardware.gpu_resource_name);
-    let asked: u32 = demands.iter().map(|d| d.pods * d.gpus).sum();
+    let asked = demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()));
     let gpus = endpoint.map(|e| e.gpus).or_else(|| i32::try_from(asked).ok().filter(|gpus| *gpus > 0));
     variant.gpus = gpus.or(variant.gpus);
     let mut deployed = variant.deployed.take().unwrap_or_default();
@@ -98,12 +98,12 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
         let gpus = i64::from(variant.gpus.unwrap_or(0));
         for deployment in &variant.deployments {
             if let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) {
-                total.held += gpus * seconds_between(from, to);
+                total.held = total.held.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
             }
             if let (Some(from), Some(to)) =
                 (&deployment.serving, deployment.measured.as_ref().or(deployment.teardown.as_ref()))
             {
-                total.measuring += gpus * seconds_between(from, to);
+                total.measuring = total.measuring.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
             }
         }
     }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::facts::active_run;
-use super::requests::end;
-use super::time::{after, stamp};
+use super::requests::{end, failure};
+use super::time::after;
 use super::trouble::{self, Trouble};
 use super::world::{Component, JobState, Output, World};
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd};
 use crate::prediction::configurations::GenerationOutcome;
 
 /// Records what generation refused, or that it failed.
@@ -35,7 +35,7 @@ fn record_refused(status: &mut BenchmarkComparisonStatus, world: &World, now: Ti
     for variant in status.variants.iter_mut().filter(|v| v.failure.is_none()) {
         let Some(configuration) = world.configuration(&variant.name) else { continue };
         if let GenerationOutcome::Refused { reason, message } = &configuration.outcome {
-            variant.failure = Some(Failure { reason: reason.clone(), message: message.clone(), time: stamp(now) });
+            variant.failure = Some(failure(reason, message, now));
         }
     }
 }

@@ -41,7 +41,8 @@ pub fn case(status: &BenchmarkComparisonStatus, world: &World) -> Option<Case> {
 
 /// Whether rows stand in status whose records are in no ConfigMap any more.
 pub fn records_are_gone(status: &BenchmarkComparisonStatus, world: &World) -> bool {
-    let rows = status.variants.iter().any(|v| v.levels.iter().any(|l| l.evidence.accepted + l.evidence.rejected > 0));
+    let rows =
+        status.variants.iter().any(|v| v.levels.iter().any(|l| l.evidence.accepted > 0 || l.evidence.rejected > 0));
     rows && status.variants.iter().all(|variant| records(world, &variant.name).is_empty())
 }
 

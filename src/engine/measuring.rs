@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
+use super::requests::failure;
 use super::time::{after, stamp};
 use super::trouble::{self, Trouble};
 use super::world::{Child, Component, JobState, Kind, Output, Pod, World};
@@ -11,6 +12,9 @@ use crate::manifests::demand;
 
 /// How long part of a parallel run may hold GPUs while the rest finds none.
 const HALF_HELD_SECONDS: i64 = 300;
+/// Deployments of a variant in one run, at most: as many as a status holds. Rounds take ten, the rest is for suspensions and
+/// for parallel runs that found GPUs for a part only.
+const MOST_DEPLOYMENTS: usize = 24;
 /// First wait before a parallel run tries again; it doubles up to 15 minutes.
 const RETRY_SECONDS: i64 = 60;
 
@@ -106,8 +110,7 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         } else if variant.failure.is_none()
             && let Some(trouble) = trouble(&view, now).filter(|trouble| trouble.is_final(now))
         {
-            variant.failure =
-                Some(Failure { reason: trouble.reason.into(), message: trouble.message, time: stamp(now) });
+            variant.failure = Some(failure(trouble.reason, &trouble.message, now));
         }
         if let Some(failure) = &variant.failure
             && now >= after(failure.time.0, world.spec.execution.keep_on_failure_seconds)
@@ -237,7 +240,11 @@ fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World,
                 return;
             }
             let variant = &mut status.variants[index];
-            let attempt = variant.deployments.last().map_or(0, |d| d.attempt) + 1;
+            if variant.deployments.len() >= MOST_DEPLOYMENTS {
+                variant.failure = Some(too_many_deployments(&variant.name, now));
+                continue;
+            }
+            let attempt = variant.deployments.last().map_or(0, |d| d.attempt).saturating_add(1);
             variant.deployments.push(DeploymentTimes {
                 attempt,
                 round,
@@ -257,6 +264,14 @@ fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World,
             return;
         }
     }
+}
+
+fn too_many_deployments(variant: &str, now: Timestamp) -> Failure {
+    let message = format!(
+        "variant {variant} was deployed {MOST_DEPLOYMENTS} times in this run and not measured in all rounds: it was suspended too \
+         often, or never found GPUs for all variants at once (execution.mode); start another run"
+    );
+    failure("TooManyDeployments", &message, now)
 }
 
 /// ABBA: every second round goes backwards. Baselines come first within the spec's order.

@@ -7,8 +7,14 @@ use super::inputs;
 use super::time::stamp;
 use super::world::World;
 use crate::api::{
-    BenchmarkComparisonStatus, EarlyEnd, Ended, OnChange, PastRun, Role, Run, Start, VariantPhase, VariantStatus,
+    BenchmarkComparisonStatus, EarlyEnd, Ended, Failure, OnChange, PastRun, Role, Run, Start, VariantPhase,
+    VariantStatus,
 };
+use crate::measurement::shortened;
+
+/// The longest reason and message a status holds, in bytes.
+const LONGEST_REASON: usize = 64;
+const LONGEST_MESSAGE: usize = 1024;
 
 /// Records cancellation, supersession and the start of the next run.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
@@ -30,8 +36,19 @@ pub fn end(
     now: Timestamp,
 ) {
     if let Some(run) = status.run.as_mut().filter(|run| run.completion_time.is_none() && run.ended.is_none()) {
-        run.ended = Some(Ended { outcome, reason: reason.into(), message: message.into(), time: stamp(now) });
+        let Failure { reason, message, time } = failure(&reason.into(), &message.into(), now);
+        run.ended = Some(Ended { outcome, reason, message, time });
     }
+}
+
+/// A failure, in as many words as a status holds: what others say may be longer.
+pub fn failure(reason: &str, message: &str, now: Timestamp) -> Failure {
+    Failure { reason: shortened(reason, LONGEST_REASON), message: fitting(message), time: stamp(now) }
+}
+
+/// A message, in as many words as a status holds.
+pub fn fitting(message: &str) -> String {
+    shortened(message, LONGEST_MESSAGE)
 }
 
 struct Wish {

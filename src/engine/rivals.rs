@@ -24,7 +24,7 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         status.variants.iter().filter(|v| v.failure.is_none()).map(|v| claim(v, fallback)).collect();
     let claim = match mode {
         Mode::Parallel => claims.into_iter().flatten().collect(),
-        _ => claims.into_iter().max_by_key(|claim| claim.iter().map(|(n, g)| n * g).sum::<u32>()).unwrap_or_default(),
+        _ => claims.into_iter().max_by_key(total).unwrap_or_default(),
     };
     Some(Rival {
         name: format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any()),
@@ -32,6 +32,10 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         queued: run.queued_time.0,
         claim,
     })
+}
+
+fn total(claim: &Vec<(u32, u32)>) -> u64 {
+    claim.iter().map(|(pods, gpus)| u64::from(*pods) * u64::from(*gpus)).fold(0, u64::saturating_add)
 }
 
 /// Pods of one variant: (count, GPUs each). What is not known yet is taken as one pod with everything.
@@ -42,7 +46,8 @@ fn claim(variant: &VariantStatus, fallback: u32) -> Vec<(u32, u32)> {
     match (deployed.and_then(|d| positive(d.replicas)), deployed.and_then(|d| positive(d.tensor_parallel))) {
         (Some(replicas), Some(tensor)) => {
             let stages = deployed.and_then(|d| positive(d.pipeline_parallel)).unwrap_or(1);
-            if replicas * tensor * stages == total { vec![(replicas, tensor * stages)] } else { vec![(1, total)] }
+            let each = tensor.saturating_mul(stages);
+            if replicas.saturating_mul(each) == total { vec![(replicas, each)] } else { vec![(1, total)] }
         }
         _ => vec![(1, total)],
     }

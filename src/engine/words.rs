@@ -67,8 +67,18 @@ pub fn variant_phase(variant: &VariantStatus, status: &BenchmarkComparisonStatus
     }
 }
 
-/// What is happening, for people. Stable text: no times, no counters that tick.
+/// What is happening, for people, in as many words as a status holds. Stable text: no times, no counters that tick.
 pub fn message(
+    status: &BenchmarkComparisonStatus,
+    world: &World,
+    judged: Option<&Judgement>,
+    phase: Phase,
+    now: Timestamp,
+) -> String {
+    requests::fitting(&happening(status, world, judged, phase, now))
+}
+
+fn happening(
     status: &BenchmarkComparisonStatus,
     world: &World,
     judged: Option<&Judgement>,
