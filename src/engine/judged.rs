@@ -7,7 +7,7 @@ use super::facts::{active_run, planned};
 use super::sweep::{SweepPlan, planned_total};
 use super::world::{Output, World};
 use crate::api::{BenchmarkComparisonStatus, Progress};
-use crate::judgement::stored::{self, Stored, judged_now, write_rows};
+use crate::judgement::stored::{self, Stored, judged_now, shorten_reasons, write_rows};
 use crate::judgement::{Case, Judgement, judge, judge_rows};
 use crate::measurement::record::LevelRecord;
 
@@ -19,14 +19,11 @@ pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete
         return None;
     }
     let case = case(status, world)?;
-    if complete {
-        let judgement = judge(&case);
-        write_rows(judgement.variants.clone(), &mut status.variants);
-        Some(judgement)
-    } else {
-        write_rows(judge_rows(&case), &mut status.variants);
-        None
-    }
+    let judgement = complete.then(|| judge(&case));
+    let rows = judgement.as_ref().map_or_else(|| judge_rows(&case), |judged| judged.variants.clone());
+    write_rows(rows, &mut status.variants);
+    shorten_reasons(&mut status.variants);
+    judgement
 }
 
 /// What is stored of the run, as it is judged now; `None` when the rules cannot be used.

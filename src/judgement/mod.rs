@@ -15,6 +15,7 @@ pub mod standing;
 pub mod statistics;
 pub mod stored;
 pub mod summary;
+pub mod surroundings;
 pub mod text;
 pub mod verdict;
 

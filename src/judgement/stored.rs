@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::rules::{Rules, RulesError};
-use super::{Case, CaseError, JudgedVariant, VariantEvidence};
-use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Role, VariantStatus};
+use super::{Case, CaseError, JudgedVariant, VariantEvidence, surroundings};
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, VariantStatus};
 use crate::measurement::record::LevelRecord;
 use crate::measurement::shortened;
 use crate::prediction::Prediction;
 
 /// Distinct concurrencies of a variant, at most: the rows of its status.
 pub const MAXIMUM_LEVELS: usize = 24;
+/// What is said of all levels together, at most, in bytes: the figures of the largest comparison take 90 KiB, and an object
+/// in the store should not weigh more than 128.
+const MAXIMUM_REASONS_BYTES: usize = 24 * 1024;
+/// A reason without its message.
+const REASON_BYTES: usize = 70;
 
 /// What is stored of one variant beside its status.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,8 +60,7 @@ pub fn case<'a>(
     stored: impl Fn(&str) -> Stored<'a>,
 ) -> Result<Case, StoredError> {
     let ladder = ladder(spec, variants.iter().filter_map(|variant| stored(&variant.name).prediction));
-    let baseline = variants.iter().find(|variant| variant.role == Role::Baseline);
-    let evidence = variants.iter().map(|variant| evidence(variant, baseline, spec, stored(&variant.name))).collect();
+    let evidence = variants.iter().map(|variant| evidence(variant, variants, spec, stored(&variant.name))).collect();
     Ok(Case::new(Rules::from_spec(spec)?, ladder, evidence)?)
 }
 
@@ -82,9 +86,32 @@ pub fn write_rows(rows: Vec<JudgedVariant>, variants: &mut [VariantStatus]) {
     }
 }
 
+/// Cuts what is said of levels as far as an object in the store needs it: the words first, then the last ones of each level.
+/// The report has them all.
+pub fn shorten_reasons(variants: &mut [VariantStatus]) {
+    for (longest, most) in [(300, 8), (150, 8), (80, 8), (80, 4), (40, 2)] {
+        let reasons = |variant: &mut VariantStatus| {
+            variant.levels.iter_mut().map(|level| &mut level.evidence.reasons).for_each(|reasons| {
+                reasons.truncate(most);
+                reasons.iter_mut().for_each(|reason| reason.message = shortened(&reason.message, longest));
+            });
+        };
+        variants.iter_mut().for_each(reasons);
+        if reasons_bytes(variants) <= MAXIMUM_REASONS_BYTES {
+            return;
+        }
+    }
+}
+
+/// What the reasons of all levels take in JSON, near enough.
+fn reasons_bytes(variants: &[VariantStatus]) -> usize {
+    let levels = variants.iter().flat_map(|variant| &variant.levels);
+    levels.flat_map(|level| &level.evidence.reasons).map(|reason| REASON_BYTES + reason.message.len()).sum()
+}
+
 fn evidence(
     variant: &VariantStatus,
-    baseline: Option<&VariantStatus>,
+    all: &[VariantStatus],
     spec: &BenchmarkComparisonSpec,
     stored: Stored,
 ) -> VariantEvidence {
@@ -93,14 +120,13 @@ fn evidence(
     for record in &mut records {
         record.findings.extend(restarted(record, variant));
     }
-    let elsewhere = baseline.and_then(|baseline| different_nodes(variant, baseline));
     let failure = variant.failure.as_ref().map(|failure| failure.message.as_str()).or(stored.failure);
     VariantEvidence {
         name: variant.name.clone(),
         role: variant.role,
         gpus: u32::try_from(gpus).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
         prediction: stored.prediction.cloned(),
-        findings: redeployed(variant, &records).into_iter().chain(elsewhere).collect(),
+        findings: surroundings::findings(variant, all).into_iter().chain(redeployed(variant, &records)).collect(),
         records,
         failure: failure.map(str::to_owned),
     }
@@ -114,22 +140,6 @@ fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
     };
     deployment.restarts.iter().find(during).map(|_| {
         Finding::new(EvidenceCode::ServerRestarted, "a server container restarted while the level ran".to_owned())
-    })
-}
-
-/// The variant ran elsewhere than the baseline; said of the variant.
-fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<Finding> {
-    let nodes = |of: &VariantStatus| {
-        let nodes: BTreeSet<String> = of.deployed.iter().flat_map(|deployed| deployed.nodes.iter().cloned()).collect();
-        (!nodes.is_empty()).then_some(nodes)
-    };
-    let (own, others) = (nodes(variant)?, nodes(baseline)?);
-    (own != others).then(|| {
-        let listed = |nodes: BTreeSet<String>| nodes.into_iter().collect::<Vec<_>>().join(", ");
-        let (name, own, others) = (&variant.name, listed(own), listed(others));
-        let baseline = &baseline.name;
-        let message = format!("{name} ran on {own}, {baseline} on {others}: part of a difference may be the nodes'");
-        Finding::new(EvidenceCode::DifferentNodes, shortened(&message, 300))
     })
 }
 

@@ -157,8 +157,8 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
             "Nothing, if the deciding levels come from one deployment; else run again.",
         ),
         EvidenceCode::ImageChanged => (
-            "The image behind the variant's tag changed between two deployments.",
-            "Levels of one variant were measured with two versions of the software.",
+            "The image behind a tag changed between two deployments.",
+            "Variants, or levels of one, were measured with two versions of the software.",
             "Name the image by digest and run again.",
         ),
         EvidenceCode::RowNotDeployable => (

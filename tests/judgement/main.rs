@@ -6,5 +6,5 @@ mod figures;
 mod outcomes;
 mod predictions;
 mod status;
-mod stored;
 mod support;
+mod surroundings;
