@@ -32,6 +32,10 @@ pub struct Curve {
     output_tokens: u32,
 }
 
+/// Requests in flight over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
+/// have a bound; a thousand engines with two thousand requests each are within it.
+const MOST_IN_FLIGHT: u64 = 4_000_000;
+
 /// The prediction at one concurrency.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PredictedLevel {
@@ -63,6 +67,9 @@ pub enum CurveError {
         /// Where.
         in_flight: u32,
     },
+    /// More in flight than any deployment holds.
+    #[error("the predicted curve ends at {0} requests in flight; at most {MOST_IN_FLIGHT} are believed")]
+    TooLong(u64),
     /// Replicas, GPUs or output tokens are zero.
     #[error("a predicted curve needs {0} of at least 1")]
     NoScale(&'static str),
@@ -95,6 +102,10 @@ impl Curve {
             if previous.in_flight >= next.in_flight {
                 return Err(CurveError::NotAscending { previous: previous.in_flight, next: next.in_flight });
             }
+        }
+        let capacity = points.last().map_or(0, |last| u64::from(last.in_flight) * u64::from(replicas));
+        if capacity > MOST_IN_FLIGHT {
+            return Err(CurveError::TooLong(capacity));
         }
         Ok(Self { points, replicas, gpus, output_tokens })
     }
@@ -375,6 +386,7 @@ mod tests {
     #[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", in_flight: 3 })]
     #[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", in_flight: 3 })]
     #[case(vec![point(2, 1.0, 1.0, 1.0), point(2, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotAscending { previous: 2, next: 2 })]
+    #[case(vec![point(4001, 1.0, 1.0, 1.0)], 1000, 1, 1, CurveError::TooLong(4_001_000))]
     fn what_is_no_curve_is_refused(
         #[case] points: Vec<CurvePoint>,
         #[case] replicas: u32,
