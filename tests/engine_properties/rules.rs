@@ -1,0 +1,184 @@
+//! What must hold of every decision, whatever led to it.
+
+use std::sync::LazyLock;
+
+use bcmp::api::schema::Schema;
+use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, Mode, VariantStatus};
+use bcmp::engine::decide;
+use bcmp::engine::decision::{Action, Create, Decision, Wake};
+use bcmp::engine::world::{Component, Output, World};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let crd = serde_json::to_value(bcmp::api::crd::crd()).unwrap();
+    Schema::new(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"].clone())
+});
+
+pub fn hold(world: &World, decision: &Decision, now: Timestamp) {
+    facts_only_grow(&world.status, &decision.status);
+    each_round_is_measured_once(&decision.status);
+    what_goes_was_recorded(world, &decision.actions);
+    there_is_a_wake(world, decision, now);
+    fits_its_schema(&decision.status);
+}
+
+/// Within a run what is written once stays as it is.
+pub fn facts_only_grow(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
+    let (Some(was), Some(is)) = (&before.run, &after.run) else {
+        assert!(before.run.is_none(), "the run vanished");
+        return;
+    };
+    assert!(is.number >= was.number, "run {} after run {}", is.number, was.number);
+    if is.number > was.number {
+        assert!(before.variants.iter().all(|v| v.deployments.iter().all(|d| d.gone.is_some())), "left behind");
+        return;
+    }
+    assert_eq!((&is.inputs_hash, &is.queued_time), (&was.inputs_hash, &was.queued_time));
+    stays("startTime", &was.start_time, &is.start_time);
+    stays("completionTime", &was.completion_time, &is.completion_time);
+    stays("ended", &was.ended, &is.ended);
+    let fell_back = (was.mode, is.mode) == (Some(Mode::Parallel), Some(Mode::Sequential));
+    assert!(was.mode.is_none() || was.mode == is.mode || fell_back, "{:?} → {:?}", was.mode, is.mode);
+    assert_eq!(before.variants.len(), after.variants.len());
+    for (was, is) in before.variants.iter().zip(&after.variants) {
+        assert_eq!((&was.name, was.role), (&is.name, is.role));
+        stays("failure", &was.failure, &is.failure);
+        assert!(was.gpus.is_none() || is.gpus.is_some(), "GPUs are forgotten");
+        assert!(is.deployments.len() >= was.deployments.len(), "a deployment is forgotten");
+        was.deployments.iter().zip(&is.deployments).for_each(|(was, is)| deployment_stays(was, is));
+    }
+}
+
+fn deployment_stays(was: &DeploymentTimes, is: &DeploymentTimes) {
+    assert_eq!((was.attempt, was.round, &was.created), (is.attempt, is.round, &is.created));
+    stays("scheduled", &was.scheduled, &is.scheduled);
+    stays("serving", &was.serving, &is.serving);
+    stays("measured", &was.measured, &is.measured);
+    stays("teardown", &was.teardown, &is.teardown);
+    stays("gone", &was.gone, &is.gone);
+    assert!(is.restarts.starts_with(&was.restarts));
+}
+
+fn stays<T: PartialEq + std::fmt::Debug>(what: &str, was: &Option<T>, is: &Option<T>) {
+    assert!(was.is_none() || was == is, "{what}: {was:?} → {is:?}");
+}
+
+/// No round is measured twice, and a variant has one deployment at a time.
+fn each_round_is_measured_once(status: &BenchmarkComparisonStatus) {
+    for variant in &status.variants {
+        let times = &variant.deployments;
+        assert!(times.iter().filter(|d| d.gone.is_none()).count() <= 1, "two deployments of {}", variant.name);
+        for (index, deployment) in times.iter().enumerate() {
+            let measured = |d: &DeploymentTimes| d.round == deployment.round && d.measured.is_some();
+            assert!(!times[..index].iter().any(measured), "round {} is measured again", deployment.round);
+        }
+    }
+}
+
+/// Objects of a variant whose results are complete go only in a pass that read them, sealed.
+fn what_goes_was_recorded(world: &World, actions: &[Action]) {
+    let Some(run) = &world.status.run else { return };
+    for action in actions {
+        let Action::Delete(delete) = action else { continue };
+        let child = world.children.iter().find(|c| c.uid == delete.uid).expect("only what was seen is deleted");
+        assert!(child.ours && !child.going);
+        let kept = child.run >= run.number || world.status.history.iter().any(|past| past.number == child.run);
+        assert!(!(child.component.is_record() && kept), "{} is a record", child.name);
+        if child.run != run.number || !matches!(child.component, Component::Server | Component::Load) {
+            continue;
+        }
+        let Some(variant) = world.status.variants.iter().find(|v| Some(&v.name) == child.variant.as_ref()) else {
+            continue;
+        };
+        let deployment = variant.deployments.iter().find(|d| Some(d.attempt) == child.attempt);
+        let Some(deployment) = deployment else { continue };
+        assert!(deployment.teardown.is_some(), "{} goes before it was recorded that it should", child.name);
+        let results = world.results.get(&variant.name);
+        if run.completion_time.is_none() && is_last(world, variant) {
+            let open = matches!(results, Some(Output::Present(results)) if !results.sealed);
+            assert!(!open, "{} goes before its results are sealed", child.name);
+        }
+    }
+}
+
+fn is_last(world: &World, variant: &VariantStatus) -> bool {
+    let rounds = world.plan.present().map_or(&world.spec, |plan| &plan.spec).execution.rounds;
+    let over = |round| variant.deployments.iter().any(|d| d.round == round && d.measured.is_some());
+    variant.failure.is_some() || (1..=rounds).all(over)
+}
+
+/// There is always a time to look again, in the future, and soon while a run is under way.
+fn there_is_a_wake(world: &World, decision: &Decision, now: Timestamp) {
+    match decision.wake {
+        Wake::Now => {}
+        Wake::OnChange => assert!(world.object.going, "nothing would wake it"),
+        Wake::At(time) => {
+            let wait = time.duration_since(now);
+            assert!(wait > SignedDuration::ZERO && wait <= SignedDuration::from_mins(10), "{wait:?}");
+        }
+    }
+}
+
+/// Whether a decision changes nothing and does nothing.
+pub fn is_quiet(world: &World, decision: &Decision) -> bool {
+    decision.actions.is_empty() && decision.status == world.status
+}
+
+/// Nothing becomes due before the time at which it is looked again.
+pub fn nothing_is_due_before_the_wake(world: &World, decision: &Decision, now: Timestamp) {
+    let Wake::At(wake) = decision.wake else { return };
+    let wait = wake.duration_since(now).as_secs();
+    for seconds in [1, wait / 2, wait - 1] {
+        let then = now + SignedDuration::from_secs(seconds);
+        if seconds < 1 || then >= wake {
+            continue;
+        }
+        let early = decide(world, then);
+        let changes = changes(&world.status, &early.status);
+        assert!(is_quiet(world, &early), "due {seconds} s on, looked at after {wait} s: {:?} {changes}", early.actions);
+    }
+}
+
+/// Before a variant's objects are created in Sequential, those of every other deployment are gone.
+pub fn one_variant_at_a_time(cluster: &Cluster, world: &World, actions: &[Action]) {
+    let sequential = world.status.run.as_ref().is_some_and(|run| run.mode == Some(Mode::Sequential));
+    for action in actions.iter().filter(|_| sequential) {
+        let Action::Create(Create::Server { variant, attempt }) = action else { continue };
+        let this = (Some(variant), Some(*attempt));
+        let other = |of: (Option<&String>, Option<i32>), component| component == Component::Server && of != this;
+        let child = cluster.children.iter().find(|c| other((c.variant.as_ref(), c.attempt), c.component));
+        let pod = cluster.pods.iter().find(|p| other((p.variant.as_ref(), p.attempt), p.component));
+        assert!(child.is_none() && pod.is_none(), "{variant} is created beside {child:?} {pod:?}");
+    }
+}
+
+/// A status the API server refuses would never be written.
+pub fn fits_its_schema(status: &BenchmarkComparisonStatus) {
+    let json = serde_json::to_value(status).unwrap();
+    let causes = SCHEMA.validate(&json, Some(&json!({"spec": null})));
+    assert!(causes.is_empty(), "{causes:?}");
+}
+
+/// Fields that differ, for messages.
+pub fn changes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) -> String {
+    fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+        match (before, after) {
+            (a, b) if a == b => {}
+            (Value::Object(a), Value::Object(b)) => {
+                let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+                keys.into_iter().for_each(|key| walk(&format!("{path}.{key}"), &before[key], &after[key], found));
+            }
+            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+                a.iter().zip(b).enumerate().for_each(|(i, (a, b))| walk(&format!("{path}[{i}]"), a, b, found));
+            }
+            (a, b) => found.push(format!("{path}: {a} → {b}")),
+        }
+    }
+    let mut found = vec![];
+    let json = |status| serde_json::to_value(status).unwrap();
+    walk("", &json(before), &json(after), &mut found);
+    found.join("; ")
+}
