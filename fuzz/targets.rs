@@ -2,11 +2,18 @@
 //!
 //! Shared by the coverage-guided fuzzer in this directory and by `tests/fuzz.rs`, which runs on stable Rust.
 
-use bcmp::api::{BenchmarkComparisonSpec, Evidence};
+use std::collections::BTreeMap;
+
+use bcmp::api::file::read_comparison;
+use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
+use bcmp::engine::sweep::{SweepPlan, next};
+use bcmp::evaluation::{Known, evaluate_known, predicted::read_configurations};
 use bcmp::manifests::variant::{self, Origin, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
+use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::{Measurement, ParseError, aiperf, explain, genai_perf};
-use bcmp::prediction;
+use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
+use bcmp::prediction::{self, Prediction};
 
 /// Reads bytes; it may refuse them, and must not panic.
 pub type Target = fn(&[u8]);
@@ -18,6 +25,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("genai_perf", genai_perf),
     ("predictor_table", predictor_table),
     ("manifests", manifests),
+    ("patches", patches),
+    ("comparison", comparison),
+    ("configurations", configurations),
+    ("ledger", ledger),
+    ("decimal", decimal),
 ];
 
 /// A summary of AIPerf.
@@ -60,7 +72,7 @@ pub fn manifests(bytes: &[u8]) {
     };
     variant::references(&objects);
     let _ = prediction::read_shape(&objects, 8, None);
-    let spec: BenchmarkComparisonSpec = serde_json::from_str(SPEC).expect("the spec is valid");
+    let spec = spec();
     let again = |objects: &[serde_json::Value]| {
         variant::prepare(
             objects,
@@ -71,6 +83,80 @@ pub fn manifests(bytes: &[u8]) {
         assert_eq!(again(&prepared.objects).expect("prepared manifests can be prepared").objects, prepared.objects);
     }
 }
+
+/// Patches of a user, applied to manifests as the predictor writes them.
+pub fn patches(bytes: &[u8]) {
+    let Ok(patches) = serde_json::from_slice::<Vec<Patch>>(bytes) else { return };
+    let objects = variant::parse(GENERATED).expect("the corpus is valid");
+    let preparation = Preparation { origin: Origin::Generated, namespace: "ns", spec: &spec(), patches: &patches };
+    if let Err(error) = variant::prepare(&objects, &preparation) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// A comparison in a file, as people write it: what is accepted says the same when it is written and read again.
+pub fn comparison(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match read_comparison(text) {
+        Ok(read) => {
+            let again = serde_json::to_string(&read).expect("a comparison is storable");
+            assert_eq!(read_comparison(&again).expect("and readable").spec, read.spec);
+            let _ = evaluate_known(&read.spec, &BTreeMap::new());
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// The output of generation, whose predictions lead a sweep and are judged.
+pub fn configurations(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(read) = read_configurations(text) else { return };
+    for configuration in &read.variants {
+        if let Ok(plan) = SweepPlan::new(&spec(), &read, &configuration.variant, 1) {
+            let _ = next(&plan, &[]);
+        }
+    }
+    let ready = |outcome| match outcome {
+        GenerationOutcome::Ready(ready) => Some(ready.prediction),
+        GenerationOutcome::Refused { .. } => None,
+    };
+    let known = read.variants.into_iter().map(|configuration| {
+        (configuration.variant, Known { prediction: ready(configuration.outcome), ..Known::default() })
+    });
+    let _ = evaluate_known(&spec(), &known.collect());
+}
+
+/// The entries of a results ConfigMap, as a load pod wrote them: they lead a sweep and are judged.
+pub fn ledger(bytes: &[u8]) {
+    let Ok(entries) = serde_json::from_slice::<BTreeMap<String, String>>(bytes) else { return };
+    let ledger = match Ledger::parse(entries.iter().map(|(key, text)| (key.as_str(), text.as_str()))) {
+        Ok(ledger) => ledger,
+        Err(error) => return assert!(entries.keys().any(|key| error.to_string().contains(key.as_str())), "{error}"),
+    };
+    let none = Configurations { schema_version: SCHEMA_VERSION, load_tool: None, variants: vec![] };
+    let plan = SweepPlan::new(&spec(), &none, "baseline", 1).expect("the spec is valid");
+    let _ = next(&plan, &ledger.records);
+    let known = |prediction| Known { prediction, shape: None, records: ledger.records.clone() };
+    let known = [("baseline", known(None)), ("optimized", known(Some(Prediction::default())))];
+    let judged = evaluate_known(&spec(), &known.map(|(name, known)| (name.to_owned(), known)).into());
+    assert!(judged.expect("the spec is valid").judgement.verdict.summary.chars().count() <= 512);
+}
+
+/// A number as people write it in a spec: a decimal string, or a limit, which may be a whole number too.
+pub fn decimal(bytes: &[u8]) {
+    if let Some(number) = serde_json::from_slice(bytes).ok().and_then(|decimal: Decimal| decimal.value()) {
+        assert!(number.is_finite() && number >= 0.0, "{number}");
+    }
+    if let Some(number) = serde_json::from_slice(bytes).ok().and_then(|limit: Limit| limit.value()) {
+        assert!(number.is_finite() && number > 0.0, "{number}");
+    }
+}
+
+fn spec() -> BenchmarkComparisonSpec {
+    serde_json::from_str(SPEC).expect("the spec is valid")
+}
+
+const GENERATED: &str = include_str!("corpus/manifests/aiconfigurator-0.12.0-agg.yaml");
 
 const SPEC: &str = r#"{
     "model": {"name": "Qwen/Qwen3-32B"}, "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},

@@ -1,7 +1,7 @@
 //! Parsers of what other programs write, fed with damaged versions of real files, on stable Rust.
 //!
-//! The number of inputs is fixed and so is their sequence. `BCMP_FUZZ_INPUTS` sets another number for a longer run; the
-//! coverage-guided fuzzer is in `fuzz/`.
+//! The number of inputs is fixed and so is their sequence. `BCMP_FUZZ_INPUTS` sets another number for each target and
+//! `BCMP_FUZZ_SECONDS` a time instead, `BCMP_FUZZ_SEED` another sequence; the coverage-guided fuzzer is in `fuzz/`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,6 +10,7 @@ mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
@@ -103,28 +104,76 @@ fn renumbered(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     [&input[..*start], WORDS[dice.below(8)], &input[start + length..]].concat()
 }
 
+/// Seconds one input may take. The slowest takes a few hundredths.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How far all inputs together may raise the memory of this process.
+const MEMORY_MEGABYTES: u64 = 512;
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is no number: {number}")))
+}
+
+/// Runs a target on an input; a broken promise leaves the input in a file.
+fn run(name: &str, target: targets::Target, input: &[u8], number: &str) {
+    let start = Instant::now();
+    let kept = catch_unwind(AssertUnwindSafe(|| target(input))).is_ok();
+    let (elapsed, memory) = (start.elapsed(), peak_megabytes());
+    let problem = match () {
+        () if !kept => "broke a promise, see above".to_owned(),
+        () if elapsed > PATIENCE => format!("took {elapsed:?}"),
+        () if memory.is_some_and(|megabytes| megabytes > MEMORY_MEGABYTES) => format!("raised memory to {memory:?} MB"),
+        () => return,
+    };
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{number}"));
+    std::fs::write(&path, input).unwrap();
+    panic!(
+        "input {number} of {name} {problem}; it is in {}: copy it to fuzz/corpus/{name}, where every run tries it first",
+        path.display()
+    );
+}
+
+/// Highest resident memory of this process so far, where the kernel tells.
+fn peak_megabytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
 #[rstest]
 #[case("aiperf_summary", 2000)]
 #[case("aiperf_records", 2000)]
 #[case("genai_perf", 2000)]
 #[case("predictor_table", 2000)]
 #[case("manifests", 200)]
+#[case("patches", 300)]
+#[case("comparison", 300)]
+#[case("configurations", 1000)]
+#[case("ledger", 1000)]
+#[case("decimal", 5000)]
 fn damaged_files_break_no_promise(#[case] name: &str, #[case] inputs: u64) {
     let (_, target) = targets::TARGETS.iter().find(|(target, _)| *target == name).unwrap();
-    let inputs = std::env::var("BCMP_FUZZ_INPUTS").map_or(inputs, |number| number.parse().unwrap());
+    let inputs = from_environment("BCMP_FUZZ_INPUTS").unwrap_or(inputs);
+    let until = from_environment("BCMP_FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let seeds = seeds(name);
-    seeds.iter().for_each(|seed| target(seed));
-    let mut dice = Dice(1);
-    for number in 0..inputs {
+    seeds.iter().enumerate().for_each(|(number, seed)| run(name, *target, seed, &format!("seed-{number}")));
+    let mut dice = Dice(from_environment("BCMP_FUZZ_SEED").unwrap_or(1));
+    let goes_on = |number: u64| until.map_or(number < inputs, |until| Instant::now() < until);
+    let mut number = 0;
+    while goes_on(number) {
         let input = if number % 2 == 0 { damaged(&seeds, &mut dice) } else { renumbered(&seeds, &mut dice) };
-        if catch_unwind(AssertUnwindSafe(|| target(&input))).is_err() {
-            panic!("input {number} of {name}: {}", input.escape_ascii());
-        }
+        run(name, *target, &input, &number.to_string());
+        number += 1;
     }
+    println!("{name}: {number} inputs");
 }
 
 #[test]
 fn every_target_is_run() {
-    let corpora: Vec<_> = targets::TARGETS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(corpora, ["aiperf_summary", "aiperf_records", "genai_perf", "predictor_table", "manifests"]);
+    let cases = include_str!("fuzz.rs").lines().filter_map(|line| line.strip_prefix("#[case(\"")?.split('"').next());
+    let targets: Vec<_> = targets::TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(cases.collect::<Vec<_>>(), targets);
+    for name in targets {
+        let binary = format!("fuzz/fuzz_targets/{name}.rs");
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&binary).is_file(), "{binary}");
+    }
 }
