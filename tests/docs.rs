@@ -4,32 +4,14 @@
 
 use std::collections::BTreeSet;
 
-<<<<<<< HEAD
 use bcmp::api::conditions::ConditionType;
 use bcmp::api::{BenchmarkComparison, BenchmarkComparisonStatus};
 use kube::CustomResourceExt;
 use regex::Regex;
 
-const TROUBLESHOOTING: &str = include_str!("../docs/troubleshooting.md");
 const READING: &str = include_str!("../docs/reading-results.md");
 const INSTALL: &str = include_str!("../docs/install.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
-
-/// Reasons for which a run or a variant fails: the files that give them, and how a reason stands there.
-const FAILURES: &[(&str, &str)] = &[
-    (include_str!("../src/engine/trouble.rs"), r#"(?m)(?:reason: |=> )"(CAMEL)"|\("(CAMEL)",\s|^\s+"(CAMEL)"$"#),
-    (include_str!("../src/engine/generation.rs"), r#"reason: "(CAMEL)"|of_failed_job\("(CAMEL)""#),
-    (include_str!("../src/engine/measuring.rs"), r#"reason: "(CAMEL)"|of_failed_job\("(CAMEL)""#),
-    (include_str!("../src/engine/admission.rs"), r#"EarlyEnd::\w+, "(CAMEL)""#),
-    (include_str!("../src/engine/completion.rs"), r#"EarlyEnd::\w+, "(CAMEL)""#),
-    (include_str!("../src/engine/requests.rs"), r#"EarlyEnd::\w+, "(CAMEL)"|wish\("((?:Run|Inputs)[A-Z]\w+)""#),
-    (include_str!("../src/manifests/error.rs"), r#"=> "(CAMEL)""#),
-    (include_str!("../src/agent/generate/mod.rs"), r#"refused\(\s*"(CAMEL)""#),
-    (include_str!("../src/agent/generate/variant.rs"), r#"refused\(\s*"(CAMEL)""#),
-];
-
-/// Reasons that follow from the last words of a load pod.
-const LOAD_POD: &[&str] = &["ToolFailed", "ResultsNotPublished"];
 
 /// Reasons of conditions.
 const CONDITIONS: &[(&str, &str)] = &[
@@ -58,31 +40,6 @@ fn explained(page: &str, name: &str, words: impl IntoIterator<Item = String>, at
     assert!(words.len() >= at_least, "too few to be true: {words:?}");
     let missing: Vec<&String> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
     assert!(missing.is_empty(), "{name} does not explain {missing:?}");
-}
-
-#[test]
-fn each_reason_has_its_cure() {
-    explained(TROUBLESHOOTING, "docs/troubleshooting.md", found(FAILURES), 30);
-}
-
-#[test]
-fn what_is_explained_is_a_reason() {
-    let row = Regex::new(r"(?m)^\| (`\w+`(?:, `\w+`)*) \|.*\|.*\|").unwrap();
-    let sections = ["## A run or a variant fails", "## A run ends early"];
-    let literal = Regex::new(r#""(\w+)""#).unwrap();
-    let sources = FAILURES.iter().map(|(source, _)| source.split("#[cfg(test)]").next().unwrap());
-    let known: BTreeSet<&str> =
-        sources.flat_map(|source| literal.captures_iter(source).map(|found| found.get(1).unwrap().as_str())).collect();
-    for section in sections {
-        let text = TROUBLESHOOTING.split_once(section).expect(section).1.split("\n## ").next().unwrap();
-        for name in row.captures_iter(text).flat_map(|row| row[1].split(", ").map(str::to_owned).collect::<Vec<_>>()) {
-            let name = name.trim_matches('`');
-            assert!(
-                known.contains(name) || LOAD_POD.contains(&name),
-                "docs/troubleshooting.md explains {name}, which nothing gives"
-            );
-        }
-    }
 }
 
 #[test]
@@ -191,83 +148,4 @@ fn headings(page: &std::path::Path) -> BTreeSet<String> {
         kept.replace(' ', "-")
     };
     titles.map(anchor).collect()
-=======
-use bcmp::api::Phase;
-use bcmp::api::reasons::{REASONS, reason};
-use regex::Regex;
-
-/// What gives reasons to runs, variants and conditions.
-const SOURCES: &[&str] = &[
-    include_str!("../src/agent/generate/mod.rs"),
-    include_str!("../src/agent/generate/variant.rs"),
-    include_str!("../src/engine/admission.rs"),
-    include_str!("../src/engine/generation.rs"),
-    include_str!("../src/engine/measuring.rs"),
-    include_str!("../src/engine/requests.rs"),
-    include_str!("../src/engine/statements.rs"),
-    include_str!("../src/engine/trouble.rs"),
-    include_str!("../src/judgement/mod.rs"),
-    include_str!("../src/judgement/standing.rs"),
-    include_str!("../src/manifests/error.rs"),
-];
-
-/// Texts in CamelCase that stand where a reason is given. Only words that follow one another are taken for reasons
-/// everywhere; single ones where `statement(…)` gives them.
-fn reasons() -> BTreeSet<String> {
-    let given =
-        r#"(?:reason: |=> \(?|refused\(|wish\(|EarlyEnd::\w+, |ConditionStatus::\w+, |of_failed_job\(|\(|else \{ )"#;
-    let camel_case = Regex::new(&format!(r#"{given}"((?:[A-Z][a-z]+){{2,}})""#)).unwrap();
-    let stated =
-        Regex::new(r#"statement\((?:kind, )?(?:ConditionStatus::)?(?:True|False|Unknown), "([A-Z][A-Za-z]+)""#)
-            .unwrap();
-    let products = || SOURCES.iter().map(|source| source.split("#[cfg(test)]").next().unwrap());
-    let found = products().flat_map(|product| {
-        let both = camel_case.captures_iter(product).chain(stated.captures_iter(product));
-        both.map(|found| found[1].to_owned()).collect::<Vec<_>>()
-    });
-    let not_shown = ["FirstRun", "ReplicaFailure", "PodSecurity"];
-    found.filter(|word| !not_shown.contains(&word.as_str())).collect()
-}
-
-#[test]
-fn each_reason_is_explained() {
-    let reasons = reasons();
-    assert!(reasons.len() > 40, "too few to be true: {reasons:?}");
-    let missing: Vec<&String> = reasons.iter().filter(|name| reason(name).is_none()).collect();
-    assert!(missing.is_empty(), "src/api/reasons.rs does not explain {missing:?}");
-}
-
-/// A phase is the reason where nothing else is.
-#[test]
-fn each_phase_is_explained() {
-    let schema = serde_json::to_value(schemars::schema_for!(Phase)).unwrap();
-    let phases: Vec<&str> =
-        schema["oneOf"].as_array().unwrap().iter().map(|phase| phase["const"].as_str().unwrap()).collect();
-    assert_eq!(phases.len(), 11);
-    let missing: Vec<_> = phases.iter().filter(|phase| reason(phase).is_none()).collect();
-    assert!(missing.is_empty(), "src/api/reasons.rs does not explain {missing:?}");
-}
-
-/// The page's tables are the code's words.
-#[test]
-fn the_page_agrees_with_the_code() {
-    let document = include_str!("../docs/troubleshooting.md");
-    let rows: Vec<Vec<&str>> = document
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| line.split('|').map(str::trim).collect())
-        .collect();
-    let mut named = BTreeSet::new();
-    for reason in REASONS {
-        let name = format!("`{}`", reason.name);
-        let row = rows.iter().find(|row| row[1].split(", ").any(|cell| cell == name));
-        let row = row.unwrap_or_else(|| panic!("docs/troubleshooting.md has no row for {name}"));
-        named.insert(row[1]);
-        let told: Vec<&str> =
-            [Some(reason.meaning), reason.final_after, Some(reason.remedy)].into_iter().flatten().collect();
-        assert_eq!(row[2..row.len() - 1], told, "docs/troubleshooting.md on {name}");
-    }
-    let others: Vec<_> = rows.iter().map(|row| row[1]).filter(|cell| !named.contains(cell)).collect();
-    assert!(others.is_empty(), "docs/troubleshooting.md explains what is no reason: {others:?}");
->>>>>>> c64a5fd (Plugin: kubectl bcmp with all its commands, bcmp render, and reasons as code (work in progress))
 }

@@ -1,6 +1,6 @@
 //! Every reason that stands in a condition, a failure or an early end: what it means and what to do.
 //!
-//! One source for `kubectl bcmp explain` and for docs/troubleshooting.md; `tests/docs.rs` holds code and page to it.
+//! One source for `kubectl bcmp explain` and for docs/troubleshooting.md; `tests/reasons.rs` holds code and page to it.
 
 /// What a reason is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +173,12 @@ pub const REASONS: &[Reason] = &[
     ),
     failure("PlanUnreadable", "the run's plan was changed, or is from a version too far away", AT_ONCE, RUN_AGAIN),
     failure("ObjectsDeleted", "somebody deleted a variant's objects in mid-run", AT_ONCE, RUN_AGAIN),
+    failure(
+        "TooManyDeployments",
+        "a variant was deployed 24 times in one run: it was suspended too often, or Parallel never found GPUs for all at once",
+        AT_ONCE,
+        "use Sequential or Auto; run again",
+    ),
     of(
         Configuration,
         "NoFeasibleConfiguration",
@@ -227,6 +233,12 @@ pub const REASONS: &[Reason] = &[
         "PatchFailed",
         "one of the variant's patches does not apply",
         "correct the patch the message names",
+    ),
+    of(
+        Configuration,
+        "NotWritable",
+        "an object cannot be written as JSON",
+        "report it: this is a fault of the operator",
     ),
     of(Configuration, "TooLarge", "plan or configurations do not fit into a ConfigMap", "shorten the manifests"),
     of(Course, "Pending", "the run has not begun", NOTHING),

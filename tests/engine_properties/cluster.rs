@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
 use bcmp::engine::decision::{Action, Create};
 use bcmp::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use bcmp::engine::reporting;
 use bcmp::engine::world::{Child, Component, Kind, Object, Output, Pod, Refusal, Results, Rival, Settings, World};
 use bcmp::engine::world::{JobState, Node};
 use bcmp::prediction::configurations::Configurations;
@@ -187,7 +188,10 @@ impl Cluster {
                 self.put(Kind::Job, Component::Load, run, Some((variant, Some(*attempt))));
             }
             Create::Report => {
-                self.put(Kind::ConfigMap, Component::Report, run, None);
+                if let Some(uid) = self.put(Kind::ConfigMap, Component::Report, run, None) {
+                    let edition = reporting::edition(&world.status, world);
+                    self.children.iter_mut().filter(|c| c.uid == uid).for_each(|c| c.edition = edition.clone());
+                }
             }
         }
     }
@@ -249,6 +253,7 @@ impl Cluster {
             created: self.now,
             job: (kind == Kind::Job).then_some(JobState::Running),
             has_pods: false,
+            edition: None,
             complaint: None,
         });
         Some(uid)

@@ -180,10 +180,10 @@ prop_compose! {
         (name, uid, component, run) in (text(), text(), component(), run_number()),
         (variant, attempt) in (maybe(text()), maybe(number())),
         (ours, going, has_pods) in any::<(bool, bool, bool)>(),
-        (finalizers, created, complaint) in (some(text(), 2), time(), maybe(text())),
+        (finalizers, created, edition, complaint) in (some(text(), 2), time(), maybe(text()), maybe(text())),
         job in maybe(prop_oneof![Just(JobState::Running), Just(JobState::Complete), text().prop_map(JobState::Failed)]),
     ) -> Child {
-        Child { kind, name, uid, component, run, variant, attempt, ours, going, finalizers, created, job, has_pods, complaint }
+        Child { kind, name, uid, component, run, variant, attempt, ours, going, finalizers, created, job, has_pods, edition, complaint }
     }
 }
 
