@@ -48,7 +48,7 @@ async fn the_guides_folder_is_written_with_plots() {
     assert_eq!(names(&directory.join("plots")).into_iter().collect::<Vec<_>>(), plots);
     for name in plots.iter().filter(|name| name.ends_with(".png")) {
         let picture = Pixmap::decode_png(&fs::read(directory.join("plots").join(name)).unwrap()).unwrap();
-        assert_eq!((picture.width(), picture.height()), (920, 868), "{name}");
+        assert_eq!((picture.width(), picture.height()), (940, 868), "{name}");
         assert!(pixels(&picture, (255, 255, 255)) > 500_000, "{name} has a background");
         assert!(pixels(&picture, BLUE) > 100 && pixels(&picture, ORANGE) > 100, "{name} shows both variants");
         // Words are there: nothing else is drawn in this colour.

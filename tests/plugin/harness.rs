@@ -8,7 +8,7 @@ use bcmp::cli::plugin::screen::Screen;
 use bcmp::cli::plugin::{Access, Plugin};
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, small};
 use crate::support::Cluster;
 
 /// What a command did.
@@ -77,14 +77,16 @@ pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, words
     run(cluster, Some(columns), colours, words).await
 }
 
-/// The guide's comparison, measured.
+/// A comparison of few levels, measured.
 pub async fn measured() -> Lab {
     measured_with(json!({})).await
 }
 
 /// The same with other fields of the spec.
-pub async fn measured_with(spec: Value) -> Lab {
+pub async fn measured_with(more: Value) -> Lab {
     let lab = Lab::new(&[8]);
+    let mut spec = small();
+    more.as_object().unwrap().iter().for_each(|(field, value)| spec[field] = value.clone());
     lab.apply("qwen", spec);
     lab.finished("qwen", 1).await;
     lab

@@ -85,9 +85,9 @@ async fn a_report_of_the_new_judgement_is_written() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_measured_is_nothing_to_judge() {
-    let lab = Lab::new(&[]);
+    let lab = Lab::new(&[0]);
     lab.apply("qwen", small());
-    lab.phase("qwen", bcmp::api::Phase::Queued).await;
+    lab.phase("qwen", bcmp::api::Phase::Measuring).await;
     insta::assert_snapshot!(bcmp(&lab.cluster, &["evaluate", "qwen"]).await.seen(), @r"
     ! kubectl bcmp: run 1 of qwen has no records: nothing was measured yet
     exit code 1

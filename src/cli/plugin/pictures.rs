@@ -13,6 +13,8 @@ const SCALE: u16 = 2;
 /// Height of the title, and of a line of the legend.
 const TITLE: u32 = 34;
 const LEGEND: u32 = 20;
+/// Room at the left: the font is wider than the page's.
+const MARGIN: u32 = 10;
 
 /// What the page's style sheet says for the light page; rasterisers know neither variables nor media queries.
 const STYLE: &str = "\
@@ -73,7 +75,7 @@ pub fn png(plot: &Plot) -> Result<Vec<u8>, PictureError> {
 
 /// The plot as a document of its own: title, plane, and what line and marker belong to which variant.
 fn document(plot: &Plot) -> String {
-    let (width, height) = SIZE;
+    let (width, height) = (SIZE.0 + MARGIN, SIZE.1);
     let rows = u32::try_from(plot.series.len()).unwrap_or(0) + 1;
     let all = TITLE + height + rows * LEGEND + LEGEND / 2;
     let mut svg = format!(
@@ -89,7 +91,7 @@ fn document(plot: &Plot) -> String {
     }
     let _ = write!(
         svg,
-        r#"</defs><text class="title" x="14" y="23">{}</text><g transform="translate(0 {TITLE})">{}</g>"#,
+        r#"</defs><text class="title" x="14" y="23">{}</text><g transform="translate({MARGIN} {TITLE})">{}</g>"#,
         escaped(plot.title),
         plot.elements()
     );
