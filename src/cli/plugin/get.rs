@@ -205,7 +205,7 @@ fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkCom
     ]);
     let message = status.message.as_deref().unwrap_or_default();
     if status.verdict.as_ref().is_none_or(|verdict| verdict.summary != message) && !message.is_empty() {
-        page.field("", message);
+        page.words(message);
     }
 }
 

@@ -44,6 +44,11 @@ impl Page {
         text.lines().for_each(|line| self.line(line));
     }
 
+    /// Adds words, indented and broken at the width.
+    pub fn words(&mut self, words: &str) {
+        self.hanging("  ".into(), words);
+    }
+
     /// Adds a field: its name, and words that are broken at the width.
     pub fn field(&mut self, name: &str, words: &str) {
         self.hanging(format!("  {name:<11} "), words);

@@ -18,7 +18,7 @@ use super::get::tone;
 use super::progress::{Progress, Records};
 use super::screen::{Page, plain, toned};
 use crate::api::conditions::{ConditionStatus, ConditionType};
-use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, annotations};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase, annotations};
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
 use crate::report::words::duration;
@@ -216,17 +216,19 @@ fn picture(comparison: &BenchmarkComparison, progress: &BTreeMap<String, Progres
     let width = status.variants.iter().map(|variant| variant.name.chars().count()).max().unwrap_or(0);
     for variant in &status.variants {
         let known = progress.get(&variant.name).copied().unwrap_or_default();
-        let total = if variant.failure.is_some() { Some(known.done) } else { known.total };
+        let over = variant.failure.is_some() || variant.phase == Some(VariantPhase::Done);
+        let total = if over { Some(known.done) } else { known.total };
         let count = total.map_or_else(|| known.done.to_string(), |total| format!("{}/{total}", known.done));
         let doing = variant.phase.map(|phase| format!("{phase:?}")).unwrap_or_default();
         page.line(format!("  {:<width$}  {} {count:>7}  {doing}", variant.name, bar(known.done, total)));
     }
     if let Some(message) = status.message.as_ref().filter(|message| !message.is_empty()) {
-        page.field("", message);
+        page.words(message);
     }
     if let Some(end) = expected_end(&status) {
-        let left = duration((end.as_second() - now.as_second()).max(0));
-        page.field("", &format!("end expected at {}, in {left}", clock(end)));
+        let left = end.as_second() - now.as_second();
+        let left = if left > 0 { format!("in {}", duration(left)) } else { "any moment".to_owned() };
+        page.words(&format!("end expected at {}, {left}", clock(end)));
     }
     page
 }
