@@ -14,9 +14,9 @@ fn main() {
     println!("{comparisons} comparisons a line; percent of them that were called");
     println!();
     println!(
-        "| truth | at | run noise | deployment noise | n | rounds | better | worse | no difference | undetermined |"
+        "| truth | at | run noise | deployment noise | n | rounds | better | worse | no difference | undetermined | different |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for gain in [1.0, 1.1] {
         for (run, deployment) in [(0.01, 0.0), (0.03, 0.0), (0.01, 0.02)] {
             for repetitions in [3, 5] {
