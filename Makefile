@@ -23,6 +23,8 @@ test-cluster:
 .PHONY: test check
 test: check
 	cargo test
+	$(MAKE) fuzz
+	tests/browser/run
 	tests/cluster/test_crd.sh
 	tests/packaging/run
 	tests/docs/run
@@ -40,6 +42,18 @@ install-plugin:
 	install -D target/release/kubectl-bcmp $(BIN)/kubectl-bcmp
 	target/release/kubectl-bcmp completion kubectl > $(BIN)/kubectl_complete-bcmp
 	chmod 755 $(BIN)/kubectl_complete-bcmp
+
+# Every parser on damaged files, FUZZ_SECONDS each. Another FUZZ_SEED damages them otherwise.
+.PHONY: fuzz
+FUZZ_SECONDS ?= 15
+FUZZ_SEED ?= 1
+fuzz:
+	BCMP_FUZZ_SECONDS=$(FUZZ_SECONDS) BCMP_FUZZ_SEED=$(FUZZ_SEED) cargo test --test fuzz -- --nocapture
+
+# The picture of the report's page that the documents show.
+.PHONY: picture
+picture:
+	tests/browser/run --pictures docs/images/report.png
 
 .PHONY: up down clean-cluster status kubeconfig
 
