@@ -1,27 +1,33 @@
-//! How long reading results takes: `cargo bench --bench reading`. Prints numbers; nothing passes or fails by them.
+//! How long it takes to judge a comparison from its files, and which share of that is reading and parsing them:
+//! `cargo bench --bench judging`. Prints numbers; nothing passes or fails by them.
 //!
 //! The largest comparison there may be is 6 variants × 24 levels × 6 runs. Its files are made from fixtures: the records are
 //! those of a level with 120 requests, with the times between chunks put back in, as the tool writes them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bcmp::api::Evidence;
-use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
+use bcmp::api::{BenchmarkComparisonSpec, Variant};
+use bcmp::evaluation::measured::records;
+use bcmp::evaluation::{Known, evaluate_known};
+use bcmp::measurement::find::Run;
 use bcmp::measurement::{Limits, aiperf, find};
-use bcmp::units::Milliseconds;
+use bcmp::prediction::{Curve, CurvePoint, Prediction};
+use bcmp::units::{Milliseconds, RequestsPerSecond};
+use serde_json::{Value, json};
 
 const RUNS: (usize, usize, usize) = (6, 24, 6);
 /// Bytes of records that are streamed to see speed and memory.
-const STREAM_BYTES: u64 = 512 << 20;
+const STREAM_BYTES: u64 = 1 << 30;
 
 fn main() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/aiperf/warmup/drained");
-    let summary = fs::read(fixture.join(aiperf::SUMMARY_FILE)).unwrap();
+    let summary = serde_json::from_slice(&fs::read(fixture.join(aiperf::SUMMARY_FILE)).unwrap()).unwrap();
     let records = with_all_chunks(&fs::read_to_string(fixture.join(aiperf::RECORDS_FILE)).unwrap());
     let directory = tempfile::tempdir().unwrap();
     let (variants, levels, runs) = RUNS;
@@ -44,14 +50,15 @@ fn with_all_chunks(records: &str) -> String {
     lines.collect()
 }
 
-fn tree(root: &Path, summary: &[u8], records: Option<&String>) {
+fn tree(root: &Path, summary: &Value, records: Option<&String>) {
     let (variants, levels, runs) = RUNS;
     for variant in 0..variants {
         for level in 1..=levels {
+            let summary = of_level(summary.clone(), level).to_string();
             for run in 1..=runs {
                 let directory = root.join(format!("v{variant}/concurrency_{level}/run_{run}"));
                 fs::create_dir_all(&directory).unwrap();
-                fs::write(directory.join(aiperf::SUMMARY_FILE), summary).unwrap();
+                fs::write(directory.join(aiperf::SUMMARY_FILE), &summary).unwrap();
                 if let Some(records) = records {
                     fs::write(directory.join(aiperf::RECORDS_FILE), records).unwrap();
                 }
@@ -60,26 +67,69 @@ fn tree(root: &Path, summary: &[u8], records: Option<&String>) {
     }
 }
 
+/// The same figures, said of another number of users.
+fn of_level(mut summary: Value, users: usize) -> Value {
+    for phase in summary["input_config"]["phases"].as_array_mut().unwrap() {
+        phase["concurrency"] = users.into();
+    }
+    summary
+}
+
+fn spec() -> BenchmarkComparisonSpec {
+    let spec = json!({
+        "model": {"name": "m"}, "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},
+        "workload": {"inputTokens": 174, "outputTokens": 60, "concurrency": [1, 2, 5, 10]},
+        "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 25}, "runtime": {"image": "runtime:1"},
+    });
+    let mut spec: BenchmarkComparisonSpec = serde_json::from_value(spec).unwrap();
+    let (baseline, candidate) = (spec.variants[0].clone(), spec.variants[1].clone());
+    let variant =
+        |number| Variant { name: format!("v{number}"), ..if number == 0 { &baseline } else { &candidate }.clone() };
+    spec.variants = (0..RUNS.0).map(variant).collect();
+    spec
+}
+
+fn prediction() -> Prediction {
+    let ms = |value| Milliseconds::new(value).unwrap();
+    let point = |in_flight: u32| CurvePoint {
+        in_flight,
+        ttft: ms(70.0 + f64::from(in_flight)),
+        tpot: ms(18.0 + 0.2 * f64::from(in_flight)),
+        request_rate: RequestsPerSecond::new(0.8 * f64::from(in_flight)).unwrap(),
+    };
+    let curve = Curve::new((1..=64).map(point).collect(), 1, 8, 60).unwrap();
+    Prediction { curve: Some(curve), ..Prediction::default() }
+}
+
 fn comparison(root: &Path, with_records: bool) {
+    let spec = spec();
     let limits = Limits { ttft: Milliseconds::new(500.0).unwrap(), tpot: Milliseconds::new(25.0).unwrap() };
     let (files, bytes, plain) = timed_plain(root);
     let start = Instant::now();
-    let runs = find::read_all(root, Some(limits)).unwrap();
+    let read =
+        |variant: &Variant| (variant.name.clone(), find::read_all(&root.join(&variant.name), Some(limits)).unwrap());
+    let runs: Vec<(String, Vec<Run>)> = spec.variants.iter().map(read).collect();
     let reading = start.elapsed();
-    let evidence = EvidenceLimits::parse(&Evidence::default()).unwrap();
-    let expected = Expectation { model: "m".into(), input_tokens: 174, output_tokens: 60, concurrency: 12 };
     let start = Instant::now();
-    let findings: usize = runs.iter().map(|run| audit(run.outcome.as_ref().unwrap(), &expected, &evidence).len()).sum();
-    let auditing = start.elapsed();
+    let known =
+        |(name, runs)| (name, Known { prediction: Some(prediction()), shape: None, records: records(runs).unwrap() });
+    let known: BTreeMap<String, Known> = runs.into_iter().map(known).collect();
+    let evaluated = evaluate_known(&spec, &known).unwrap();
+    let judging = start.elapsed();
+    let rows: usize = evaluated.variants.iter().map(|variant| variant.levels.len()).sum();
+    assert_eq!(rows, RUNS.0 * RUNS.1);
     let content = if with_records { "summaries and records" } else { "summaries alone" };
+    let whole = (reading + judging).as_secs_f64();
+    let share = |part: Duration| 100.0 * part.as_secs_f64() / whole;
     println!("{content}: {files} files, {:.1} MB", bytes as f64 / 1e6);
-    println!("  only opening and reading the bytes   {}", milliseconds(plain));
+    println!("  from files to verdict      {}", milliseconds(reading + judging));
+    println!("    opening and reading      {}   {:.0} %", milliseconds(plain), share(plain));
     println!(
-        "  finding, reading and parsing         {}   ({:.0} % of it parsing and reckoning)",
-        milliseconds(reading),
-        100.0 * (1.0 - plain.as_secs_f64() / reading.as_secs_f64())
+        "    parsing and the window   {}   {:.0} %",
+        milliseconds(reading.saturating_sub(plain)),
+        share(reading.saturating_sub(plain))
     );
-    println!("  auditing {} runs, {findings} findings   {}", runs.len(), milliseconds(auditing));
+    println!("    auditing and judging     {}   {:.0} %", milliseconds(judging), share(judging));
 }
 
 /// Files, bytes and time to list and read all of a tree, with the page cache warm.
