@@ -7,9 +7,9 @@ use base64::Engine;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use resvg::tiny_skia::Pixmap;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{bcmp, measured};
+use crate::harness::{bcmp, measured, replace_map};
 
 /// Colours of the first two variants, in the picture.
 const BLUE: (u8, u8, u8) = (0x00, 0x72, 0xb2);
@@ -79,13 +79,7 @@ async fn raw_summaries_are_unpacked() {
         base64::engine::general_purpose::STANDARD.encode(encoder.finish().unwrap())
     };
     let put = |text: String| {
-        let map = lab.cluster.object("configmaps", "default", "qwen-r1-baseline-results").unwrap();
-        let mut map: Value = map;
-        map["data"]["raw-r1-c000001-l1-a1"] = json!(text);
-        map["metadata"] = json!({"name": map["metadata"]["name"], "namespace": "default",
-                                 "ownerReferences": map["metadata"]["ownerReferences"]});
-        lab.cluster.delete("configmaps", "default", "qwen-r1-baseline-results", "Background");
-        lab.cluster.put(map);
+        replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-a1"] = json!(text));
     };
     put(packed(b"{\"summary\": true}"));
     let directory = tempfile::tempdir().unwrap();

@@ -79,17 +79,20 @@ pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, words
 
 /// A comparison of few levels, measured.
 pub async fn measured() -> Lab {
-    measured_with(json!({})).await
-}
-
-/// The same with other fields of the spec.
-pub async fn measured_with(more: Value) -> Lab {
     let lab = Lab::new(&[8]);
-    let mut spec = small();
-    more.as_object().unwrap().iter().for_each(|(field, value)| spec[field] = value.clone());
-    lab.apply("qwen", spec);
+    lab.apply("qwen", small());
     lab.finished("qwen", 1).await;
     lab
+}
+
+/// Puts another ConfigMap in the place of one that may not be changed.
+pub fn replace_map(lab: &Lab, name: &str, change: impl FnOnce(&mut Value)) {
+    let mut map = lab.cluster.object("configmaps", "default", name).unwrap();
+    let owners = map["metadata"]["ownerReferences"].clone();
+    map["metadata"] = json!({"name": name, "namespace": "default", "ownerReferences": owners});
+    change(&mut map["data"]);
+    lab.cluster.delete("configmaps", "default", name, "Background");
+    lab.cluster.put(map);
 }
 
 pub fn uid(lab: &Lab, name: &str) -> String {

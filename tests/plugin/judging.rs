@@ -47,10 +47,14 @@ async fn the_rules_of_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("changed.yaml");
     let path = file.to_str().unwrap();
-    let write = |spec: Value| fs::write(&file, comparison("qwen", spec).to_string()).unwrap();
-    write(json!({"evidence": {"minimumRequests": 100_000}}));
+    let write = |field: &str, value: Value| {
+        let mut spec = small();
+        spec[field] = value;
+        fs::write(&file, comparison("qwen", spec).to_string()).unwrap();
+    };
+    write("evidence", json!({"minimumRequests": 100_000}));
     assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await.code, 3);
-    write(json!({"workload": {"outputTokens": 600}}));
+    write("workload", json!({"outputTokens": 600}));
     let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await;
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("it changes what is measured, and only a run can answer that"), "{}", ran.err);

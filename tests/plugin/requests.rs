@@ -94,6 +94,7 @@ async fn a_write_in_between_is_looked_at_again() {
     use crate::support::{Failure, Fault, Verb};
     let lab = measured().await;
     let kind = lab.cluster.kind(crate::lab::COMPARISONS).unwrap();
+    lab.cluster.clear_log();
     let mut tries = 0;
     lab.cluster.faults(move |request| {
         let ours = request.verb == Some(Verb::Patch) && request.content_type.starts_with("application/merge-patch");
