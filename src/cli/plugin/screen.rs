@@ -15,8 +15,18 @@ pub struct Span {
 }
 
 /// Lines to be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page(Vec<Vec<Span>>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    lines: Vec<Vec<Span>>,
+    /// Where words are broken.
+    width: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::of_width(WIDTH)
+    }
+}
 
 /// Words that stand out.
 pub fn toned(tone: Tone, text: impl Into<String>) -> Span {
@@ -29,14 +39,19 @@ pub fn plain(text: impl Into<String>) -> Span {
 }
 
 impl Page {
+    /// A page whose words are broken at so many columns.
+    pub fn of_width(width: usize) -> Self {
+        Self { lines: vec![], width }
+    }
+
     /// Adds a line of words.
     pub fn line(&mut self, text: impl Into<String>) {
-        self.0.push(vec![plain(text)]);
+        self.lines.push(vec![plain(text)]);
     }
 
     /// Adds a line of words of several tones.
     pub fn spans(&mut self, spans: Vec<Span>) {
-        self.0.push(spans);
+        self.lines.push(spans);
     }
 
     /// Adds lines.
@@ -60,12 +75,12 @@ impl Page {
     }
 
     fn hanging(&mut self, start: String, words: &str) {
-        wrapped(&start, start.chars().count(), words, WIDTH).into_iter().for_each(|line| self.line(line));
+        wrapped(&start, start.chars().count(), words, self.width).into_iter().for_each(|line| self.line(line));
     }
 
     /// Number of lines.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.lines.len()
     }
 
     /// The lines, none of them wider than so many columns.
@@ -80,7 +95,7 @@ impl Page {
             };
             line.into_iter().map(cut).collect()
         };
-        Self(self.0.into_iter().map(narrow).collect())
+        Self { lines: self.lines.into_iter().map(narrow).collect(), ..self }
     }
 }
 
@@ -120,6 +135,11 @@ impl Screen {
         self.columns.is_some()
     }
 
+    /// Columns there are.
+    pub fn width(&self) -> usize {
+        self.columns.unwrap_or(WIDTH)
+    }
+
     /// Whether nobody reads any more.
     pub fn is_closed(&self) -> bool {
         self.closed
@@ -148,7 +168,7 @@ impl Screen {
     /// # Errors
     /// As of [`Screen::show`].
     pub fn redraw(&mut self, page: Page) -> io::Result<()> {
-        let page = page.narrowed(self.columns.unwrap_or(WIDTH));
+        let page = page.narrowed(self.width());
         let up = if self.drawn > 0 { format!("\x1b[{}A", self.drawn) } else { String::new() };
         let text = format!("{up}\r\x1b[J{}", self.painted(&page));
         self.drawn = page.len();
@@ -170,7 +190,7 @@ impl Screen {
 
     fn painted(&self, page: &Page) -> String {
         let mut text = String::new();
-        for line in &page.0 {
+        for line in &page.lines {
             let spans = line.iter().map(|span| self.paint(span)).collect::<String>();
             text.push_str(spans.trim_end());
             text.push('\n');

@@ -174,7 +174,7 @@ impl View {
 
     fn draw(&self, plugin: &mut Plugin) -> Result<(), PluginError> {
         let Some(comparison) = &self.comparison else { return Ok(()) };
-        let page = picture(comparison, &self.progress, plugin.now());
+        let page = picture(comparison, &self.progress, plugin.now(), plugin.screen.width());
         Ok(plugin.screen.redraw(page)?)
     }
 }
@@ -198,9 +198,14 @@ fn expected_end(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
     status.progress.as_ref()?.estimated_completion_time.as_ref().filter(|_| measuring).map(|time| time.0)
 }
 
-fn picture(comparison: &BenchmarkComparison, progress: &BTreeMap<String, Progress>, now: Timestamp) -> Page {
+fn picture(
+    comparison: &BenchmarkComparison,
+    progress: &BTreeMap<String, Progress>,
+    now: Timestamp,
+    width: usize,
+) -> Page {
     let status = comparison.status.clone().unwrap_or_default();
-    let mut page = Page::default();
+    let mut page = Page::of_width(width);
     let phase = status.phase.map_or("Pending", Phase::as_str);
     let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
     let levels = status.progress.as_ref().map(|progress| format!(", {} levels", progress.summary)).unwrap_or_default();
