@@ -119,10 +119,10 @@ fn links_lead_somewhere() {
         .map(|page| root.join(page));
     let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    // What looks like a link within code is none.
+    let code = Regex::new(r"`[^`\n]*`").unwrap();
     let mut broken = vec![];
     for page in pages.into_iter().chain(docs.filter(|path| path.extension().is_some_and(|e| e == "md"))) {
-        // What looks like a link within code is none.
-        let code = Regex::new(r"`[^`\n]*`").unwrap();
         let text = code.replace_all(&std::fs::read_to_string(&page).unwrap(), "`").into_owned();
         for target in
             link.captures_iter(&text).map(|found| found[1].to_owned()).filter(|target| !target.contains("://"))

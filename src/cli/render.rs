@@ -1,7 +1,7 @@
 //! `bcmp render`: every object a run creates, before anything is created.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -102,7 +102,7 @@ pub fn render(arguments: &RenderArgs) -> ExitCode {
 pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let Some(path) = &source.file else { return Err(EvaluateError::Usage("name a file: -f FILE".into())) };
     let comparison = comparison(path)?;
-    let configurations = source.configurations.as_ref().map(configurations).transpose()?;
+    let configurations = source.configurations.as_deref().map(configurations).transpose()?;
     let plan = plan(&comparison, source, manifests(&comparison, &source.manifests)?);
     of_plan(&plan, configurations.as_ref(), source.output)
 }
@@ -156,7 +156,7 @@ pub fn plan(comparison: &BenchmarkComparison, source: &RenderSource, manifests: 
     }
 }
 
-fn configurations(path: &PathBuf) -> Result<Configurations, EvaluateError> {
+fn configurations(path: &Path) -> Result<Configurations, EvaluateError> {
     let failed = |problem: String| EvaluateError::Failed(format!("{}: {problem}", path.display()));
     read_configurations(&text_at(path).map_err(failed)?).map_err(|error| failed(error.to_string()))
 }

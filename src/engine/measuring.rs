@@ -156,9 +156,13 @@ fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
         trouble::of_pods(view.servers(), schedule_by, now),
         trouble::of_pods(view.loaders(), schedule_by, now),
         trouble::of_objects(view.children(), refusals, deployment.created.0),
-        overdue(view, now),
     ];
-    found.into_iter().flatten().min_by_key(|trouble| trouble.fatal)
+    let cause = found.into_iter().flatten().min_by_key(|trouble| trouble.fatal);
+    match (cause, overdue(view, now)) {
+        // What is wrong says more than that time is up.
+        (Some(cause), Some(overdue)) => Some(Trouble { fatal: cause.fatal.min(overdue.fatal), ..cause }),
+        (cause, overdue) => cause.or(overdue),
+    }
 }
 
 /// Objects that somebody else deleted.

@@ -24,7 +24,7 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         status.variants.iter().filter(|v| v.failure.is_none()).map(|v| claim(v, fallback)).collect();
     let claim = match mode {
         Mode::Parallel => claims.into_iter().flatten().collect(),
-        _ => claims.into_iter().max_by_key(total).unwrap_or_default(),
+        _ => claims.into_iter().max_by_key(|claim| total(claim)).unwrap_or_default(),
     };
     Some(Rival {
         name: format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any()),
@@ -34,7 +34,7 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
     })
 }
 
-fn total(claim: &Vec<(u32, u32)>) -> u64 {
+fn total(claim: &[(u32, u32)]) -> u64 {
     claim.iter().map(|(pods, gpus)| u64::from(*pods) * u64::from(*gpus)).fold(0, u64::saturating_add)
 }
 

@@ -72,7 +72,7 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn pick<'a, T>(items: &'a mut [T], number: u8, fits: impl Fn(&T) -> bool) -> Option<&'a mut T> {
+fn pick<T>(items: &mut [T], number: u8, fits: impl Fn(&T) -> bool) -> Option<&mut T> {
     let count = items.iter().filter(|item| fits(item)).count();
     items.iter_mut().filter(|item| fits(item)).nth(usize::from(number).checked_rem(count)?)
 }

@@ -177,15 +177,16 @@ async fn what_the_cluster_says_does_not_steer_the_terminal() {
         &["report", "qwen"],
         &["watch", "qwen", "--timeout", "1s"],
     ];
+    // What is drawn over is our own doing.
+    let drawn_over = regex::Regex::new("\u{1b}\\[[0-9]+A").unwrap();
     for words in commands {
         for terminal in [false, true] {
             let ran = match terminal {
                 true => on_terminal(&lab.cluster, 80, false, words).await,
                 false => bcmp(&lab.cluster, words).await,
             };
-            // What is drawn over is our own doing.
             let out = ran.out.replace("\r\u{1b}[J", "");
-            let out = regex::Regex::new("\u{1b}\\[[0-9]+A").unwrap().replace_all(&out, "").into_owned();
+            let out = drawn_over.replace_all(&out, "").into_owned();
             let steering = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!out.contains(steering) && !ran.err.contains(steering), "{words:?}: {out:?} {:?}", ran.err);
         }

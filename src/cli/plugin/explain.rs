@@ -40,7 +40,7 @@ fn one(topic: &str) -> Option<Page> {
     let is = |name: &str| name.eq_ignore_ascii_case(topic);
     let mut page = Page::default();
     let mut add = |about: String, words: &[(&str, &str)]| {
-        if page.len() > 0 {
+        if !page.is_empty() {
             page.line("");
         }
         page.spans(vec![toned(Tone::Good, about)]);
@@ -65,13 +65,13 @@ fn one(topic: &str) -> Option<Page> {
         let words = [("means", *meaning), ("final", final_after.unwrap_or_default()), ("what to do", *remedy)];
         add(format!("{name}: a reason ({})", about.title().to_lowercase()), &words);
     }
-    (page.len() > 0).then_some(page)
+    (!page.is_empty()).then_some(page)
 }
 
 fn everything() -> Page {
     let mut page = Page::default();
     let mut group = |title: &str, entries: Vec<(&str, &str)>| {
-        if page.len() > 0 {
+        if !page.is_empty() {
             page.line("");
         }
         page.spans(vec![toned(Tone::Good, title)]);

@@ -78,9 +78,9 @@ impl Page {
         wrapped(&start, start.chars().count(), words, self.width).into_iter().for_each(|line| self.line(line));
     }
 
-    /// Number of lines.
-    pub fn len(&self) -> usize {
-        self.lines.len()
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// The lines, none of them wider than so many columns.
@@ -171,7 +171,7 @@ impl Screen {
         let page = page.narrowed(self.width());
         let up = if self.drawn > 0 { format!("\x1b[{}A", self.drawn) } else { String::new() };
         let text = format!("{up}\r\x1b[J{}", self.painted(&page));
-        self.drawn = page.len();
+        self.drawn = page.lines.len();
         self.write(&text)
     }
 
