@@ -122,8 +122,8 @@ pub struct Metrics {
     reconciles: Family<ResultLabel, Counter>,
     errors: Family<ErrorLabel, Counter>,
     seconds: Histogram,
-    active: Gauge,
-    retries: Counter,
+    active_workers: Family<ControllerLabel, Gauge>,
+    retries: Family<QueueLabel, Counter>,
     teardown_seconds: Histogram,
     runs: Family<OutcomeLabel, Counter>,
     gpu_seconds_held: Counter,
@@ -139,8 +139,8 @@ impl Default for Metrics {
         let reconciles = Family::default();
         let errors = Family::default();
         let seconds = Histogram::new(exponential_buckets(0.005, 2.0, 14));
-        let active_workers = Family::<ControllerLabel, Gauge>::default();
-        let retried = Family::<QueueLabel, Counter>::default();
+        let active_workers = Family::default();
+        let retries = Family::default();
         let teardown_seconds = Histogram::new(exponential_buckets(1.0, 2.0, 12));
         let runs = Family::default();
         let gpu_seconds_held = Counter::default();
@@ -150,7 +150,7 @@ impl Default for Metrics {
         registry.register("controller_runtime_reconcile_errors", "Failed reconciliations by category", errors.clone());
         registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconciliation", seconds.clone());
         registry.register("controller_runtime_active_workers", "Reconciliations under way", active_workers.clone());
-        registry.register("workqueue_retries", "Comparisons queued again after an error", retried.clone());
+        registry.register("workqueue_retries", "Comparisons queued again after an error", retries.clone());
         registry.register(
             "bcmp_teardown_seconds",
             "From the decision to tear a variant down until everything of it was gone",
@@ -171,8 +171,8 @@ impl Default for Metrics {
             reconciles,
             errors,
             seconds,
-            active: active_workers.get_or_create_owned(&ControllerLabel { controller: CONTROLLER }),
-            retries: retried.get_or_create_owned(&QueueLabel { name: CONTROLLER }),
+            active_workers,
+            retries,
             teardown_seconds,
             runs,
             gpu_seconds_held,
@@ -187,18 +187,18 @@ impl Default for Metrics {
 impl Metrics {
     /// A reconciliation begins.
     pub fn begins(&self) {
-        self.active.inc();
+        self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).inc();
     }
 
     /// One reconciliation is over.
     pub fn reconciled(&self, took: Duration, error: Option<&'static str>) {
-        self.active.dec();
+        self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).dec();
         let result = if error.is_some() { "error" } else { "success" };
         self.reconciles.get_or_create(&ResultLabel { controller: CONTROLLER, result }).inc();
         self.seconds.observe(took.as_secs_f64());
         if let Some(category) = error {
             self.errors.get_or_create(&ErrorLabel { category }).inc();
-            self.retries.inc();
+            self.retries.get_or_create(&QueueLabel { name: CONTROLLER }).inc();
         }
     }
 

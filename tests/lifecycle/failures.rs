@@ -54,6 +54,19 @@ async fn a_server_that_fails_is_named_and_the_other_variant_is_measured(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_that_comes_first_names_the_cause() {
+    let lab = Lab::new(&[8]);
+    let is_server = server_of("baseline");
+    lab.cast.script(move |pod| is_server(pod).then(PodScript::image_pull_error));
+    let mut spec = small();
+    spec["execution"] = json!({"deadlines": {"readySeconds": 60}});
+    lab.apply("qwen", spec);
+    let status = lab.finished("qwen", 1).await;
+    let (reason, message) = failure(&status, 0);
+    assert_eq!(reason, "ImagePullFailed", "{message}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_variant_stops_the_run_when_asked_to() {
     let lab = Lab::new(&[8]);
     let is_server = server_of("baseline");
