@@ -58,7 +58,7 @@ pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
     (!texts.is_empty()).then(|| {
         let level = first.concurrency;
         let message = format!(
-            "the level of {level} users changed from first to last: {}; ±{DRIFT_PERCENT} % is usual",
+            "the level with {level} in flight changed from first to last: {}; ±{DRIFT_PERCENT} % is usual",
             texts.join(", ")
         );
         Finding::new(EvidenceCode::Drift, message)
