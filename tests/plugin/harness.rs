@@ -98,3 +98,17 @@ pub fn replace_map(lab: &Lab, name: &str, change: impl FnOnce(&mut Value)) {
 pub fn uid(lab: &Lab, name: &str) -> String {
     lab.cluster.find::<BenchmarkComparison>("default", name).unwrap().metadata.uid.unwrap()
 }
+
+/// What was printed, without what depends on parts of a second: watches back off by chance.
+pub fn timeless(printed: &str) -> String {
+    let masks = [
+        (r"(?s)Measured +\d.*?load tool", "Measured              (when)"),
+        (r"\d{4}-\d{2}-\d{2}T[\d:.]+Z", "(time)"),
+        (r"\d{2}:\d{2}:\d{2}Z", "(time)"),
+        (r"\d+\.\d+ GPU-hours", "(some) GPU-hours"),
+        (r"(\d+ min )?\d+ s\b", "(so long)"),
+    ];
+    masks.iter().fold(printed.to_owned(), |printed, (pattern, mask)| {
+        regex::Regex::new(pattern).unwrap().replace_all(&printed, *mask).into_owned()
+    })
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{bcmp, measured, on_terminal, replace_map, uid};
+use crate::harness::{bcmp, measured, on_terminal, replace_map, timeless, uid};
 use crate::lab::{COMPARISONS, Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +66,7 @@ async fn one_comparison_in_short() {
 async fn the_report_of_a_run_and_of_an_earlier_one() {
     let lab = measured().await;
     let first = bcmp(&lab.cluster, &["report", "qwen"]).await.ok();
-    insta::assert_snapshot!("report", first);
+    insta::assert_snapshot!("report", timeless(&first));
     lab.annotate("qwen", bcmp::api::annotations::RUN_REQUESTED, "again");
     lab.finished("qwen", 2).await;
     let earlier = bcmp(&lab.cluster, &["report", "qwen", "--run", "1"]).await.ok();

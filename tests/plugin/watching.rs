@@ -3,14 +3,14 @@
 use bcmp::api::{Phase, annotations};
 use serde_json::json;
 
-use crate::harness::{bcmp, measured, on_terminal};
+use crate::harness::{bcmp, measured, on_terminal, timeless};
 use crate::lab::{COMPARISONS, Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn a_line_whenever_something_changes() {
     let lab = Lab::new(&[8]);
     lab.apply("qwen", small());
-    insta::assert_snapshot!("lines", bcmp(&lab.cluster, &["watch", "qwen"]).await.seen());
+    insta::assert_snapshot!("lines", timeless(&bcmp(&lab.cluster, &["watch", "qwen"]).await.seen()));
 }
 
 /// The pictures, one after the other, as a terminal shows them.
@@ -29,7 +29,7 @@ async fn a_picture_with_bars_on_a_terminal() {
     let shows = |words: &str| pictures.iter().rev().find(|p| p.contains(words)).cloned().unwrap_or_default();
     insta::assert_snapshot!(
         "pictures",
-        format!("{}\n{}\n{}", shows("Generating"), shows("in 1 min"), pictures.last().unwrap())
+        timeless(&format!("{}\n{}\n{}", shows("Generating"), shows("in 1 min"), pictures.last().unwrap()))
     );
     assert!(pictures.iter().flat_map(|picture| picture.lines()).all(|line| line.chars().count() <= 80));
 }
