@@ -65,7 +65,7 @@ class Kills(Case):
     def test_load_tool_killed(self):
         """The kernel kills the load tool alone: the level is tried again or rejected, the sweep goes on."""
         comparison, kept = self.one_level_is_published()
-        wait_until("the tool was killed", 60, lambda: kill(self.namespace, "/opt/aiperf"), 0.5)
+        wait_until("the tool was killed", 60, lambda: kill(self.namespace, "aiperf "), 0.5)
         status = comparison.wait_finished()
         self.assert_kept(comparison, kept)
         self.assertEqual(len(comparison.variant("other", status)["levels"]), len(comparison.variant("baseline", status)["levels"]))
