@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
 # The chart on a cluster with a node, as a user installs it: with its defaults, into a namespace that enforces
-# "restricted", waiting until the operator is ready; `helm test`; a sample that the operator takes up, in pods that
-# fit the namespace. Root, Debian; the first time it builds images (see tests/cluster/images).
-#   NAME=default   the cluster; it is brought up if it is down, and left as it was found
+# "restricted", waiting until the operator is ready; `helm test`; the chart's network policy enforced; the guide's sample
+# applied by two managers, watched, reported, run again and cancelled; a comparison measured in another namespace while
+# the operator is replaced; uninstalled. Root, Debian; the first time it builds images (see tests/cluster/images).
+#   NAME=install   the cluster. It is made and removed again; one that is up is used as it is and left up
 set -Eeuo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 # shellcheck source=lib/common.sh
 source "$here/lib/common.sh"
-name=${NAME:-default}
+name=${NAME:-install}
 namespace=bcmp-install-test
 release=bcmp-install-test
+# Where a comparison is measured: the pods of Dynamo's graphs do not fit "restricted".
+runs=bcmp-install-test-runs
+guide=qwen3-32b-h200-v13
+guide_file=$top/config/samples/guide-runtime-1.3.yaml
 started=$SECONDS
 was_up=
 set_aside=
+work=$(mktemp -d)
 trap 'echo "test_install: this failed: $BASH_COMMAND (line $LINENO)" >&2' ERR
 trap finish EXIT
 
@@ -31,12 +37,14 @@ finish() {
     fi
     clean || true
     [ -z "$set_aside" ] || kubectl -n bcmp-system scale deployment/bcmp-operator --replicas=1 || true
+    rm -rf "$work"
     [ -n "$was_up" ] || "$here/cluster" down --name "$name" || true
 }
 
 clean() {
     "$here/enforce" --none
     [ -n "${KUBECONFIG:-}" ] || return 0
+    kubectl delete namespace $runs --ignore-not-found --timeout=180s >/dev/null 2>&1 || true
     kubectl -n $namespace delete bcmp --all --ignore-not-found --timeout=120s >/dev/null 2>&1 || true
     helm uninstall $release --namespace $namespace --ignore-not-found >/dev/null 2>&1 || true
     kubectl delete namespace $namespace --ignore-not-found --timeout=180s >/dev/null 2>&1 || true
@@ -52,10 +60,14 @@ prepare() {
     export KUBECONFIG
     PATH=$(cat "$(dirname "$KUBECONFIG")/bin"):$PATH
     local archives
-    archives=$("$here/images/build" operator tools)
+    archives=$("$here/images/build" operator tools mock)
+    mkdir -p "$work/bin"
+    ln -sf "$("$here/images/build" plugin)" "$work/bin/kubectl-bcmp"
+    PATH=$work/bin:$PATH
     # shellcheck disable=SC2086  # one path a word
     "$here/cluster" import $archives --name "$name"
     clean
+    "$here/standin" up --name "$name"
     # An operator that is there already (make demo) looks after all namespaces: it must not do this one's work.
     if [ "$(kubectl -n bcmp-system get deployment bcmp-operator --ignore-not-found -o jsonpath='{.spec.replicas}')" = 1 ]; then
         set_aside=yes
@@ -90,15 +102,19 @@ phase() { kubectl -n $namespace get bcmp "$1" -o jsonpath='{.status.phase}'; }
 
 enforce() { "$here/enforce" --name "$name" $namespace "$release-operator"; }
 
+# The guide's sample, whose predictions alone are wanted: nothing here can serve its image.
+guide_sample() {
+    kubectl create --dry-run=client -o json -f "$guide_file" |
+        python3 -c 'import json, sys; o = json.load(sys.stdin); o["metadata"]["name"] = sys.argv[1]; o["spec"]["execution"] = json.loads(sys.argv[2]); json.dump(o, sys.stdout)' "$@"
+}
+
 # The network plugin of the cluster knows no policy: the packet filter of the node does what the policy says.
 under_its_policy() {
     step "the network policy, enforced: without the API server's port the operator is cut off, with it it works"
-    local port sample=$top/config/samples/guide-runtime-1.3.yaml
+    local port
     port=$(kubectl config view -o jsonpath='{.clusters[0].cluster.server}' | sed 's/.*://')
     enforce >/dev/null
-    kubectl create --dry-run=client -o json -f "$sample" |
-        python3 -c 'import json, sys; o = json.load(sys.stdin); o["metadata"]["name"] = "cut-off"; o["spec"]["execution"] = {"start": "OnRequest"}; json.dump(o, sys.stdout)' |
-        kubectl -n $namespace apply -f -
+    guide_sample cut-off '{"start": "OnRequest"}' | kubectl -n $namespace apply -f -
     sleep 20
     [ -z "$(phase cut-off)" ] || fail "the operator works without a way to the API server: the policy is not enforced"
     helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --set "networkPolicy.apiServer.ports={$port}" >/dev/null
@@ -108,23 +124,79 @@ under_its_policy() {
 }
 
 take_up() {
-    step "a sample: predictions are made, by pods that fit the namespace"
-    # Without GPUs: predictions only.
-    kubectl -n $namespace apply --server-side -f "$top/config/samples/guide-runtime-1.3.yaml"
-    kubectl -n $namespace patch bcmp qwen3-32b-h200-v13 --type merge -p '{"spec":{"execution":{"until":"Predictions"}}}'
-    kubectl -n $namespace wait bcmp/qwen3-32b-h200-v13 --for=condition=ConfigurationsGenerated --timeout=600s
-    kubectl -n $namespace wait bcmp/qwen3-32b-h200-v13 --for=condition=Finished --timeout=120s
-    [ "$(kubectl -n $namespace get bcmp qwen3-32b-h200-v13 -o jsonpath='{.status.phase}')" = Predicted ] || fail "not predicted"
+    step "the guide's sample, applied, and again by another manager: predictions are made, by pods that fit the namespace"
+    guide_sample $guide '{"until": "Predictions"}' >"$work/guide.json"
+    kubectl -n $namespace apply -f "$work/guide.json"
+    kubectl -n $namespace apply --server-side --field-manager=gitops --force-conflicts -f "$work/guide.json"
+    kubectl bcmp -n $namespace watch $guide --timeout 15m
+    [ "$(run_of $namespace $guide)" = "1 Predicted" ] || fail "$(kubectl -n $namespace get bcmp -o wide)"
     kubectl -n $namespace get bcmp -o wide
+    step "its report"
+    kubectl bcmp -n $namespace report $guide
+    kubectl bcmp -n $namespace report $guide -d "$work/report"
+    [ -s "$work/report/report.html" ] && [ -s "$work/report/SUMMARY.txt" ] || fail "no files of the report"
+}
+
+# run_of NAMESPACE NAME: number and phase
+run_of() { kubectl -n "$1" get bcmp "$2" -o jsonpath='{.status.run.number} {.status.phase}'; }
+
+again_and_cancelled() {
+    step "run again, and cancelled while it makes predictions"
+    kubectl bcmp -n $namespace rerun $guide
+    kubectl -n $namespace wait bcmp/$guide --for=jsonpath='{.status.run.number}'=2 --timeout=60s
+    kubectl bcmp -n $namespace cancel $guide --wait
+    [ "$(run_of $namespace $guide)" = "2 Cancelled" ] || fail "$(kubectl -n $namespace get bcmp -o wide)"
+    cmp <(kubectl bcmp -n $namespace report $guide --run 1 -o json) "$work/report/report.json"
+}
+
+# A comparison that takes about a minute a variant.
+short_comparison() {
+    BCMP_TEST_STATE=$(dirname "$KUBECONFIG") PYTHONPATH=$here/comparisons PYTHONDONTWRITEBYTECODE=1 \
+        python3 -c 'import json, sys; from comparison import Comparison; json.dump(Comparison(sys.argv[1]).document(), sys.stdout)' "$runs"
 }
 
 upgrade() {
-    step "helm upgrade --wait: the comparison stays, and its run is not repeated"
-    helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --wait --timeout 3m --set logFilter=debug
-    # The new operator has looked at it.
-    sleep 5
-    [ "$(kubectl -n $namespace get bcmp qwen3-32b-h200-v13 -o jsonpath='{.status.run.number} {.status.phase}')" = "1 Predicted" ] ||
-        fail "$(kubectl -n $namespace get bcmp -o wide)"
+    helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --wait --timeout 3m "$@" >/dev/null
+    enforce >/dev/null
+}
+
+measure() {
+    step "helm upgrade: another namespace is watched, too; a comparison is measured there"
+    kubectl create namespace $runs >/dev/null
+    kubectl label namespace $runs pod-security.kubernetes.io/enforce=baseline >/dev/null
+    upgrade --set "watch.namespaces={$namespace,$runs}"
+    short_comparison | kubectl apply -f -
+    kubectl -n $runs wait bcmp/compared --for=jsonpath='{.status.phase}'=Measuring --timeout=300s
+    step "helm upgrade in mid-measurement: the operator is replaced"
+    upgrade --set "watch.namespaces={$namespace,$runs}" --set logFilter=debug
+    kubectl bcmp -n $runs watch compared --timeout 15m || true
+    kubectl bcmp -n $runs report compared
+    [ "$(run_of $runs compared)" = "1 Succeeded" ] || fail "$(kubectl -n $runs get bcmp -o wide)"
+    kubectl bcmp -n $runs results compared -o csv >"$work/results.csv"
+    [ "$(tail -n +2 "$work/results.csv" | grep -c .)" -ge 4 ] || fail "runs are missing: $(cat "$work/results.csv")"
+    [ "$(run_of $namespace $guide)" = "2 Cancelled" ] || fail "a finished run was begun again"
+}
+
+everything() {
+    kubectl get pods,jobs,deployments,services,dynamographdeployments,roles,rolebindings,serviceaccounts,networkpolicies -o name -n "$1" \
+        2>/dev/null | grep -v serviceaccount/default || true
+}
+
+uninstall() {
+    step "helm uninstall: nothing is left but comparisons and their reports"
+    helm uninstall $release --namespace $namespace --wait --timeout 2m
+    "$here/enforce" --none
+    local place left
+    for place in $namespace $runs; do
+        left=$(everything $place)
+        [ -z "$left" ] || fail "left in $place: $left"
+    done
+    left=$(kubectl get clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings -o name | grep $release || true)
+    [ -z "$left" ] || fail "left in the cluster: $left"
+    kubectl -n $namespace get bcmp,configmaps
+    kubectl -n $runs get bcmp,configmaps
+    kubectl bcmp -n $runs report compared | grep -F "$(kubectl -n $runs get bcmp compared -o jsonpath='{.status.verdict.summary}' | cut -c 1-40)" ||
+        fail "the report does not say what the comparison says"
 }
 
 prepare
@@ -132,5 +204,7 @@ install
 ask_the_operator
 under_its_policy
 take_up
-upgrade
-step "installed, tested, at work and upgraded on a real node"
+again_and_cancelled
+measure
+uninstall
+step "installed, tested, at work, upgraded and uninstalled on a real node"

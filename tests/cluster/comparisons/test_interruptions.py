@@ -4,9 +4,9 @@ import json
 import time
 
 from case import Case
-from cluster import (get, items, kill, kill_operator, kubectl, say, start_operator, stop_operator, wait_until,
+from cluster import (get, items, kill, kill_operator, kubectl, offer_gpus, say, start_operator, stop_operator, wait_until,
                      write_requests)
-from comparison import Comparison
+from comparison import Comparison, delete_namespace, make_namespace
 
 PODS_AND_OBJECTS = "pods,jobs,deployments,replicasets,services,dynamographdeployments,roles,rolebindings"
 
@@ -79,8 +79,8 @@ class Deletions(Case):
         maps = [m for m in items("configmaps", *selector) if m["metadata"]["name"] != "kube-root-ca.crt"]
         return not left and not maps and not comparison.object()
 
-    def delete_in(self, wait, cascade, operator_runs):
-        comparison = Comparison(self.namespace).apply()
+    def delete_in(self, comparison, wait, cascade, operator_runs):
+        comparison.apply()
         wait(comparison)
         if not operator_runs:
             stop_operator()
@@ -90,20 +90,37 @@ class Deletions(Case):
             start_operator()
         say(f"    gone: {cascade}, operator {'running' if operator_runs else 'stopped'}")
 
+    def delete_in_each_way(self, phase, wait, **changes):
+        try:
+            for cascade in ("background", "foreground"):
+                for operator_runs in (True, False):
+                    with self.subTest(phase=phase, cascade=cascade, operator_runs=operator_runs):
+                        self.delete_in(Comparison(self.namespace, **changes), wait, cascade, operator_runs)
+        finally:
+            start_operator()
+
     def test_deleted_in_every_phase(self):
         phases = {
             "generating": lambda c: c.wait_phase("Generating"),
             "deploying": lambda c: c.wait_variant("baseline", "Deploying"),
             "measuring": lambda c: c.wait_variant("baseline", "Measuring"),
+            "tearing down": lambda c: c.wait_variant("baseline", "TearingDown"),
+            "finished": lambda c: c.wait_finished(),
         }
-        try:
-            for phase, wait in phases.items():
-                for cascade in ("background", "foreground"):
-                    for operator_runs in (True, False):
-                        with self.subTest(phase=phase, cascade=cascade, operator_runs=operator_runs):
-                            self.delete_in(wait, cascade, operator_runs)
-        finally:
-            start_operator()
+        for phase, wait in phases.items():
+            self.delete_in_each_way(phase, wait)
+
+    def test_deleted_in_the_queue(self):
+        """Deleted while another comparison has the GPUs: that one goes on."""
+        offer_gpus(2)
+        make_namespace(self.namespace + "-other")
+        holder = Comparison(self.namespace + "-other", "holder")
+        holder.spec["load"]["minimumRequests"] = 600
+        holder.spec["execution"]["deadlines"]["levelSeconds"] = 1200
+        holder.apply().wait_variant("baseline", "Measuring")
+        self.delete_in_each_way("queued", lambda c: c.wait_phase("Queued"))
+        self.assertEqual(holder.variant("baseline")["phase"], "Measuring", "the test's holder was too short")
+        delete_namespace(self.namespace + "-other")
 
     def test_made_again_under_the_same_name(self):
         """Deleted and at once made again: the new one waits for the old one's children and runs."""
