@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bcmp::api::{EvidenceCode, Severity, VariantStatus, Verdict, VerdictResult};
+use bcmp::api::{EvidenceCode, LevelStatus, Severity, VariantStatus, Verdict, VerdictResult};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 use bcmp::prediction::{Claim, Curve, CurvePoint, Origin, Point, Prediction};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
@@ -269,6 +269,21 @@ mod answers {
         assert_eq!(ended.json(), clean.evaluate(CLEAN, Some("predicted.json"), &["-o", "json"]).json());
     }
 
+    /// The tables have rows of what is deployed for 3 to 5 requests in flight, and the advertised row for 12.
+    #[test]
+    fn where_the_tables_have_no_rows_only_the_advertised_point_is_predicted() {
+        let prediction = "optimized=tests/fixtures/aiconfigurator/0.12.0-default";
+        let arguments = ["-f", GUIDE, "--results", OPTIMIZED, "--prediction", prediction];
+        let ended = evaluate(&[&arguments[..], &["-o", "json"]].concat());
+        let tpot = |level: &LevelStatus| Some(level.predicted.as_ref()?.figures.tpot_milliseconds.clone().unwrap());
+        let optimized = ended.variant("optimized");
+        let predicted: Vec<_> = optimized.levels.iter().filter_map(|l| Some((l.concurrency, tpot(l)?))).collect();
+        assert_eq!(predicted, [(5, "5.596".to_owned()), (12, "6.568".to_owned())], "{}", ended.stdout);
+        let text = evaluate(&arguments).stdout;
+        let said = "what is deployed, where the tables have rows: 3–5 in flight, and the advertised point";
+        assert!(text.contains(said), "{text}");
+    }
+
     /// The rows of a search pinned to TP1 are a prediction for a baseline of that shape, although none keeps the SLA.
     #[test]
     fn a_baseline_that_never_keeps_the_sla_is_predicted_to_miss_it() {
@@ -284,7 +299,10 @@ mod answers {
         let ended = evaluate(&["-f", &file, "--prediction", prediction, "--results", OPTIMIZED, "-o", "json"]);
         let baseline = ended.variant("baseline");
         assert_eq!(baseline.claimed_point, None);
-        assert!(baseline.levels.iter().all(|level| level.predicted.is_some()), "{}", ended.stdout);
+        let predicted = baseline.levels.iter().filter(|level| level.predicted.is_some());
+        let predicted: Vec<i32> = predicted.map(|level| level.concurrency).collect();
+        // Its rows are for 1 to 5 and 16 to 56 requests in each of the eight engines.
+        assert_eq!(predicted, [1, 2, 5, 10, 250], "{}", ended.stdout);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The estimate of what is deployed at any concurrency (METHOD §2).
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Point;
@@ -25,16 +27,42 @@ pub struct CurvePoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Unchecked")]
 pub struct Curve {
-    /// By `in_flight`, ascending; the last one is at the replica's capacity.
+    /// By `in_flight`, ascending.
     points: Vec<CurvePoint>,
     replicas: u32,
     gpus: u32,
     output_tokens: u32,
+    #[serde(skip_serializing_if = "Extent::is_whole")]
+    extent: Extent,
+}
+
+/// What is known away from a curve's points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Extent {
+    /// The points were asked for: they lie close, from one request to the replica's capacity.
+    #[default]
+    Whole,
+    /// The points are what a table happens to hold, and the last one is at capacity: between points that are far apart
+    /// and below the first nothing is known.
+    RowsToCapacity,
+    /// The same, and where capacity lies is not known either.
+    Rows,
+}
+
+impl Extent {
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }
 
 /// Requests in flight over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
 /// have a bound; a thousand engines with two thousand requests each are within it.
 const MOST_IN_FLIGHT: u64 = 4_000_000;
+
+/// Rows with at most so many times the requests of the row before (and one) support what lies between them: 1 and 3 do,
+/// 5 and 96 do not.
+const NEAR: u32 = 2;
 
 /// The prediction at one concurrency.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +104,7 @@ pub enum CurveError {
 }
 
 impl Curve {
-    /// A curve of one replica's estimates, which end at its capacity, for `replicas` of them on `gpus` GPUs in all,
+    /// A curve of one replica's estimates, which lie close and end at its capacity, for `replicas` of them on `gpus` GPUs in all,
     /// with requests of `output_tokens`.
     pub fn new(points: Vec<CurvePoint>, replicas: u32, gpus: u32, output_tokens: u32) -> Result<Self, CurveError> {
         if points.is_empty() {
@@ -107,7 +135,19 @@ impl Curve {
         if capacity > MOST_IN_FLIGHT {
             return Err(CurveError::TooLong(capacity));
         }
-        Ok(Self { points, replicas, gpus, output_tokens })
+        Ok(Self { points, replicas, gpus, output_tokens, extent: Extent::Whole })
+    }
+
+    /// A curve of the rows a table happens to hold, for replicas that hold `in_flight` requests each, where that is known.
+    pub fn of_rows(
+        points: Vec<CurvePoint>,
+        replicas: u32,
+        gpus: u32,
+        output_tokens: u32,
+        in_flight: Option<u32>,
+    ) -> Result<Self, CurveError> {
+        let rows = Self { extent: Extent::Rows, ..Self::new(points, replicas, gpus, output_tokens)? };
+        in_flight.map_or(Ok(rows.clone()), |in_flight| rows.clipped(in_flight).ok_or(CurveError::Empty))
     }
 
     /// One replica's estimates, ascending by requests in flight.
@@ -130,57 +170,109 @@ impl Curve {
         self.output_tokens
     }
 
-    /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds).
-    pub fn capacity(&self) -> u32 {
+    /// What is known away from the points.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds). With
+    /// [`Extent::Rows`] it is not known, and this is where the rows end.
+    pub fn end(&self) -> u32 {
         self.points.last().map_or(0, |last| last.in_flight.saturating_mul(self.replicas))
     }
 
-    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none.
+    /// Concurrencies there are predictions for, up to the end, as ranges.
+    pub fn covered(&self) -> Vec<RangeInclusive<u32>> {
+        if self.extent.is_whole() {
+            return vec![1..=self.end()];
+        }
+        let mut ranges: Vec<RangeInclusive<u32>> = vec![];
+        for concurrency in (1..=self.end()).filter(|concurrency| self.covers(*concurrency)) {
+            match ranges.last_mut() {
+                Some(last) if last.end() + 1 == concurrency => *last = *last.start()..=concurrency,
+                _ => ranges.push(concurrency..=concurrency),
+            }
+        }
+        ranges
+    }
+
+    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none, or no point is left.
     pub fn clipped(self, in_flight: u32) -> Option<Self> {
-        let held = self.points.last().is_some_and(|last| last.in_flight <= in_flight);
-        if held {
-            return Some(self);
+        let supported = self.supports(in_flight);
+        let last = self.points.last()?.in_flight;
+        let extent = match self.extent {
+            Extent::Whole => Extent::Whole,
+            Extent::RowsToCapacity if last < in_flight => Extent::RowsToCapacity,
+            _ if supported => Extent::RowsToCapacity,
+            _ => Extent::Rows,
+        };
+        if last <= in_flight {
+            return Some(Self { extent, ..self });
         }
         let end = self.replica(in_flight);
-        let last = CurvePoint {
+        let end = CurvePoint {
             in_flight,
             ttft: Milliseconds::new(end.ttft).ok()?,
             tpot: Milliseconds::new(end.tpot).ok()?,
             request_rate: RequestsPerSecond::new(end.request_rate).ok()?,
         };
         let below = self.points.into_iter().filter(|point| point.in_flight < in_flight);
-        Self::new(below.chain([last]).collect(), self.replicas, self.gpus, self.output_tokens).ok()
+        let points = below.chain(supported.then_some(end)).collect();
+        Some(Self { extent, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
     }
 
     /// The prediction with `concurrency` requests in flight over the whole deployment; 0 is read as 1.
     ///
     /// Requests are spread as evenly as whole numbers allow: of c = qR + r, r replicas hold q + 1 and the others q.
     /// Throughputs add; latencies are means over the requests that complete. Beyond capacity throughput and TPOT
-    /// stay, and requests queue for (c − C) ÷ request rate.
-    pub fn at(&self, concurrency: u32) -> PredictedLevel {
-        let capacity = self.capacity();
-        let held = concurrency.clamp(1, capacity.max(1));
-        let load = self.spread(held);
+    /// stay, and requests queue for (c − C) ÷ request rate. Nothing where the points do not support a prediction.
+    pub fn at(&self, concurrency: u32) -> Option<PredictedLevel> {
+        let held = concurrency.clamp(1, self.end().max(1));
         let queued = concurrency.saturating_sub(held);
+        if !self.covers(held) || (queued > 0 && self.extent == Extent::Rows) {
+            return None;
+        }
+        let load = self.spread(held);
         let waiting = f64::from(queued) / load.request_rate * 1000.0;
         let tokens = load.request_rate * f64::from(self.output_tokens) / f64::from(self.gpus);
-        PredictedLevel {
+        Some(PredictedLevel {
             point: Point {
                 ttft: Milliseconds::new(load.ttft + waiting).unwrap_or_default(),
                 tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
                 tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
             },
             beyond_operating_point: queued > 0,
+        })
+    }
+
+    /// Whether the points support a prediction for `held` ≤ capacity requests in flight.
+    fn covers(&self, held: u32) -> bool {
+        self.busy(held).all(|(_, in_flight)| self.supports(in_flight))
+    }
+
+    /// Whether the points support an estimate of one replica: they were asked for, one is there, or two are near.
+    fn supports(&self, in_flight: u32) -> bool {
+        let above = self.points.partition_point(|point| point.in_flight < in_flight);
+        let below = above.checked_sub(1).and_then(|below| self.points.get(below));
+        match (below, self.points.get(above)) {
+            _ if self.extent.is_whole() => true,
+            (_, Some(above)) if above.in_flight == in_flight => true,
+            (Some(below), Some(above)) => above.in_flight <= below.in_flight.saturating_mul(NEAR).saturating_add(1),
+            _ => false,
         }
+    }
+
+    /// Replicas that have something to do with `held` requests over all, by how many each has.
+    fn busy(&self, held: u32) -> impl Iterator<Item = (u32, u32)> {
+        let (each, more) = (held / self.replicas, held % self.replicas);
+        let parts = [(more, each + 1), (self.replicas - more, each)];
+        parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0)
     }
 
     /// All replicas together with `held` ≤ capacity requests in flight.
     fn spread(&self, held: u32) -> Estimate {
-        let (each, more) = (held / self.replicas, held % self.replicas);
-        let parts = [(more, each + 1), (self.replicas - more, each)];
-        let busy = parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0);
         let mut sum = Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
-        for (replicas, in_flight) in busy {
+        for (replicas, in_flight) in self.busy(held) {
             let one = self.replica(in_flight);
             let rate = f64::from(replicas) * one.request_rate;
             sum.ttft += rate * one.ttft;
@@ -238,13 +330,16 @@ struct Unchecked {
     replicas: u32,
     gpus: u32,
     output_tokens: u32,
+    #[serde(default)]
+    extent: Extent,
 }
 
 impl TryFrom<Unchecked> for Curve {
     type Error = CurveError;
 
     fn try_from(read: Unchecked) -> Result<Self, CurveError> {
-        Self::new(read.points, read.replicas, read.gpus, read.output_tokens)
+        let whole = Self::new(read.points, read.replicas, read.gpus, read.output_tokens)?;
+        Ok(Self { extent: read.extent, ..whole })
     }
 }
 
@@ -292,7 +387,7 @@ mod tests {
     #[case(16, 8.0 * 96.2)]
     #[case(256, 8.0 * 623.9)]
     fn throughputs_of_unevenly_loaded_replicas_add(#[case] concurrency: u32, #[case] worker_tokens: f64) {
-        let level = baseline().at(concurrency);
+        let level = baseline().at(concurrency).unwrap();
         let tokens = level.point.tokens_per_second_per_gpu.get() * 8.0;
         assert!(close(tokens, worker_tokens * 500.0 / 499.0), "{tokens} for c = {concurrency}");
         assert!(!level.beyond_operating_point);
@@ -300,13 +395,13 @@ mod tests {
 
     #[test]
     fn the_method_s_example_is_500_tokens_per_second() {
-        let tokens = baseline().at(10).point.tokens_per_second_per_gpu.get() * 8.0;
+        let tokens = baseline().at(10).unwrap().point.tokens_per_second_per_gpu.get() * 8.0;
         assert_eq!(tokens.round(), 501.0, "500 within the tool's rounding and its 499 tokens a request");
     }
 
     #[test]
     fn latencies_are_means_over_completed_requests() {
-        let level = baseline().at(10);
+        let level = baseline().at(10).unwrap();
         let (fast, slow) = (6.0 * 51.209, 2.0 * 96.2);
         assert!(close(level.point.tpot.get(), (fast * 18.769 + slow * 20.04) / (fast + slow)));
         assert!(close(level.point.ttft.get(), (fast * 718.855 + slow * 739.8) / (fast + slow)));
@@ -314,7 +409,7 @@ mod tests {
 
     #[test]
     fn idle_replicas_do_not_count() {
-        assert!(close(baseline().at(3).point.tpot.get(), 18.769));
+        assert!(close(baseline().at(3).unwrap().point.tpot.get(), 18.769));
     }
 
     #[test]
@@ -325,7 +420,7 @@ mod tests {
         };
         let curve = Curve::new(vec![law(1), law(4), law(64)], 1, 8, 500).unwrap();
         for q in 1..=64 {
-            let level = curve.at(q);
+            let level = curve.at(q).unwrap();
             assert!(close(level.point.ttft.get(), law(q).ttft.get()));
             assert!(close(level.point.tpot.get(), law(q).tpot.get()));
             assert!(close(level.point.tokens_per_second_per_gpu.get(), law(q).request_rate.get() * 500.0 / 8.0));
@@ -335,7 +430,7 @@ mod tests {
     #[test]
     fn below_the_first_point_latency_stays_and_the_rate_is_in_proportion() {
         let curve = Curve::new(vec![point(4, 100.0, 5.0, 2.0)], 1, 1, 10).unwrap();
-        let level = curve.at(1);
+        let level = curve.at(1).unwrap();
         assert_eq!(level.point.ttft.get(), 100.0);
         assert_eq!(level.point.tokens_per_second_per_gpu.get(), 5.0);
     }
@@ -343,9 +438,9 @@ mod tests {
     #[test]
     fn beyond_capacity_only_the_queue_grows() {
         let curve = baseline();
-        let full = curve.at(256);
-        let beyond = curve.at(300);
-        assert_eq!(curve.capacity(), 256);
+        let full = curve.at(256).unwrap();
+        let beyond = curve.at(300).unwrap();
+        assert_eq!(curve.end(), 256);
         assert_eq!(beyond.point.tpot, full.point.tpot);
         assert_eq!(beyond.point.tokens_per_second_per_gpu, full.point.tokens_per_second_per_gpu);
         let rate = 8.0 * 623.9 / 499.0;
@@ -360,8 +455,8 @@ mod tests {
     #[case(99, 256)]
     fn a_smaller_engine_ends_the_curve(#[case] in_flight: u32, #[case] capacity: u32) {
         let clipped = baseline().clipped(in_flight).unwrap();
-        assert_eq!(clipped.capacity(), capacity);
-        let (clipped, whole) = (clipped.at(capacity), baseline().at(capacity));
+        assert_eq!(clipped.end(), capacity);
+        let (clipped, whole) = (clipped.at(capacity).unwrap(), baseline().at(capacity).unwrap());
         assert!(close(clipped.point.tpot.get(), whole.point.tpot.get()));
         assert!(close(clipped.point.ttft.get(), whole.point.ttft.get()));
     }
@@ -369,6 +464,50 @@ mod tests {
     #[test]
     fn an_engine_that_holds_nothing_has_no_curve() {
         assert_eq!(baseline().clipped(0), None);
+    }
+
+    fn rows(in_flight: &[u32], holds: Option<u32>) -> Curve {
+        let law = |q: &u32| point(*q, 100.0 + f64::from(*q), 5.0 + f64::from(*q), 0.2 * f64::from(*q).sqrt());
+        Curve::of_rows(in_flight.iter().map(law).collect(), 1, 8, 500, holds).unwrap()
+    }
+
+    /// What is predicted for which requests in flight, of one replica, and whether 1000 are said to be too many.
+    #[rstest]
+    #[case::near(&[1, 3, 7, 15], None, vec![1..=15], false)]
+    #[case::gap(&[3, 4, 5, 96, 112], None, vec![3..=5, 96..=112], false)]
+    #[case::ends_in_the_gap(&[3, 4, 5, 96, 112], Some(12), vec![3..=5], false)]
+    #[case::ends_between_near_rows(&[3, 4, 5, 96, 112], Some(100), vec![3..=5, 96..=100], true)]
+    #[case::ends_at_a_row(&[3, 4, 5, 96, 112], Some(5), vec![3..=5], true)]
+    #[case::ends_at_the_last_row(&[3, 4, 5], Some(5), vec![3..=5], true)]
+    #[case::holds_more_than_the_rows_tell(&[3, 4, 5], Some(12), vec![3..=5], false)]
+    #[case::alone(&[8], None, vec![8..=8], false)]
+    fn rows_are_believed_near_each_other(
+        #[case] in_flight: &[u32],
+        #[case] holds: Option<u32>,
+        #[case] covered: Vec<RangeInclusive<u32>>,
+        #[case] ends: bool,
+    ) {
+        let curve = rows(in_flight, holds);
+        assert_eq!(curve.covered(), covered);
+        for c in 1..=curve.end() {
+            assert_eq!(curve.at(c).is_some(), covered.iter().any(|range| range.contains(&c)), "{c}");
+        }
+        assert_eq!(curve.at(1000).map(|level| level.beyond_operating_point), ends.then_some(true));
+        let json = serde_json::to_string(&curve).unwrap();
+        assert_eq!(serde_json::from_str::<Curve>(&json).unwrap(), curve);
+    }
+
+    #[test]
+    fn every_busy_replica_needs_a_row() {
+        let points = vec![point(1, 100.0, 5.0, 1.0), point(4, 110.0, 6.0, 3.0), point(5, 110.0, 6.0, 3.0)];
+        let curve = Curve::of_rows(points, 2, 2, 10, None).unwrap();
+        assert_eq!(curve.covered(), [1..=2, 8..=10]);
+    }
+
+    #[test]
+    fn rows_above_what_an_engine_holds_are_no_curve() {
+        let points = vec![point(8, 100.0, 5.0, 1.0)];
+        assert_eq!(Curve::of_rows(points, 1, 1, 10, Some(4)), Err(CurveError::Empty));
     }
 
     #[test]
@@ -426,24 +565,24 @@ mod tests {
     proptest! {
         #[test]
         fn more_load_is_never_less_throughput(curve in engine(), c in 1u32..8000) {
-            let (one, more) = (curve.at(c).point, curve.at(c + 1).point);
+            let (one, more) = (curve.at(c).unwrap().point, curve.at(c + 1).unwrap().point);
             let slack = 1.0 - 1e-12;
             prop_assert!(more.tokens_per_second_per_gpu.get() >= one.tokens_per_second_per_gpu.get() * slack);
         }
 
         #[test]
         fn latencies_lie_between_those_of_the_fullest_and_the_emptiest_replica(curve in engine(), c in 1u32..800) {
-            let c = c.min(curve.capacity());
+            let c = c.min(curve.end());
             let one = Curve::new(curve.points().to_vec(), 1, 1, 2).unwrap();
-            let (low, high) = (one.at((c / curve.replicas()).max(1)).point, one.at(c.div_ceil(curve.replicas())).point);
-            let mean = curve.at(c).point;
+            let (low, high) = (one.at((c / curve.replicas()).max(1)).unwrap().point, one.at(c.div_ceil(curve.replicas())).unwrap().point);
+            let mean = curve.at(c).unwrap().point;
             prop_assert!(mean.tpot.get() >= low.tpot.get() * (1.0 - 1e-12) && mean.tpot.get() <= high.tpot.get() * (1.0 + 1e-12));
             prop_assert!(mean.ttft.get() >= low.ttft.get() * (1.0 - 1e-12) && mean.ttft.get() <= high.ttft.get() * (1.0 + 1e-12));
         }
 
         #[test]
         fn at_capacity_nothing_jumps(curve in engine()) {
-            let (full, one_more) = (curve.at(curve.capacity()), curve.at(curve.capacity() + 1));
+            let (full, one_more) = (curve.at(curve.end()).unwrap(), curve.at(curve.end() + 1).unwrap());
             let rate = full.point.tokens_per_second_per_gpu.get() * f64::from(curve.gpus()) / f64::from(curve.output_tokens());
             prop_assert!(!full.beyond_operating_point && one_more.beyond_operating_point);
             prop_assert!(close(one_more.point.ttft.get(), full.point.ttft.get() + 1000.0 / rate));
@@ -453,7 +592,7 @@ mod tests {
         #[test]
         fn twice_the_deployment_carries_twice_the_load(curve in engine(), c in 1u32..4000) {
             let twice = Curve::new(curve.points().to_vec(), curve.replicas() * 2, curve.gpus() * 2, curve.output_tokens()).unwrap();
-            let (one, two) = (curve.at(c), twice.at(2 * c));
+            let (one, two) = (curve.at(c).unwrap(), twice.at(2 * c).unwrap());
             prop_assert!(close(one.point.tpot.get(), two.point.tpot.get()));
             prop_assert!(close(one.point.ttft.get(), two.point.ttft.get()));
             prop_assert!(close(one.point.tokens_per_second_per_gpu.get(), two.point.tokens_per_second_per_gpu.get()));
@@ -463,7 +602,7 @@ mod tests {
         #[test]
         fn estimates_themselves_are_given_back(curve in engine()) {
             for point in curve.points() {
-                let level = curve.at(point.in_flight * curve.replicas());
+                let level = curve.at(point.in_flight * curve.replicas()).unwrap();
                 prop_assert!(close(level.point.ttft.get(), point.ttft.get()));
                 prop_assert!(close(level.point.tpot.get(), point.tpot.get()));
             }

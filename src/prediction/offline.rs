@@ -7,7 +7,7 @@ use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
 ///
 /// `shape` is what the deployed manifests say; `gpus` is what a variant may use, for rows that come without manifests.
 /// A curve comes of the rows that do in a step just what the deployed engines do; where none does, there is none, and
-/// the claim stands alone.
+/// the claim stands alone, as it does where those rows are too far apart to tell.
 pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
     let row = &picked.row;
     let replicas = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
@@ -44,7 +44,7 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
     Prediction { claim: None, curve, findings, origin: Some(origin) }
 }
 
-/// The rows of the deployed shape, up to what its engines hold.
+/// The rows of the deployed shape, up to what its engines hold. A ranking keeps the best rows only, so there are gaps.
 fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
     let Serving::Aggregated { workers } = &shape.serving else { return None };
     let does_the_same = |row: &&Row| {
@@ -62,7 +62,6 @@ fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
         tpot: row.tpot,
         request_rate: row.request_rate,
     });
-    let curve = Curve::new(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens).ok()?;
     let limit = workers.max_batch_size.map(|batch| batch.saturating_mul(workers.data_parallel));
-    limit.map_or(Some(curve.clone()), |limit| curve.clipped(limit))
+    Curve::of_rows(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens, limit).ok()
 }

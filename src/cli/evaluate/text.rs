@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::evaluation::{Evaluated, Known};
 use crate::measurement::explain::explain;
+use crate::prediction::Extent;
 use crate::report::words::{self, ABSENT, wrapped};
 
 const WIDTH: usize = 110;
@@ -164,11 +165,26 @@ fn predicted(known: Option<&Known>) -> String {
         format!("{}{}{}", origin.tool, database.unwrap_or_default(), weights.unwrap_or_default())
     });
     let covers = match (&prediction.curve, &prediction.claim) {
-        (Some(curve), _) => format!("what is deployed, up to {} in flight", curve.capacity()),
+        (Some(curve), _) if curve.extent() == Extent::Whole => {
+            format!("what is deployed, up to {} in flight", curve.end())
+        }
+        (Some(curve), claim) => {
+            let ranges: Vec<String> = curve.covered().iter().map(range).collect();
+            let claim = claim.as_ref().map_or("", |_| ", and the advertised point");
+            format!("what is deployed, where the tables have rows: {} in flight{claim}", ranges.join(", "))
+        }
         (None, Some(_)) => "the advertised point alone".into(),
         (None, None) => "nothing".into(),
     };
     origin.map_or(covers.clone(), |origin| format!("{covers} ({origin})"))
+}
+
+fn range(range: &std::ops::RangeInclusive<u32>) -> String {
+    if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{}–{}", range.start(), range.end())
+    }
 }
 
 fn figures(figures: &Figures) -> String {
