@@ -284,6 +284,46 @@ mod answers {
         assert!(text.contains(said), "{text}");
     }
 
+    /// tokens/s/GPU is by the GPUs held, wherever they are told: a row of two prefill and one decode engines holds 6 of 8.
+    #[rstest]
+    #[case::manifests_that_cannot_be_deployed(
+        "guide-snapshot-2025-10-02-db-1.0.0rc3",
+        "{type: Recommended, recommended: {servingMode: Disaggregated}}",
+        Some(6)
+    )]
+    #[case::a_row_without_manifests("0.1.1-pypi", "{type: Recommended}", Some(8))]
+    #[case::one_replica_of_the_row("0.4.0", "{type: Recommended}", Some(4))]
+    #[case::a_hint("0.12.0-exp-baseline-tp1x8", "{type: Naive}, shape: {tensorParallel: 1, replicas: 4}", Some(4))]
+    #[case::nothing("", "{type: Recommended}", None)]
+    fn the_gpus_held_are_taken_from_whatever_tells_them(
+        #[case] sample: &str,
+        #[case] source: &str,
+        #[case] gpus: Option<i32>,
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GUIDE)).unwrap();
+        let text = text.replace("tpotMilliseconds: 7}", "tpotMilliseconds: 50}");
+        let variants = format!(
+            "  variants:\n  - {{name: baseline, role: Baseline, source: {{type: Naive}}}}\n  - {{name: optimized, role: \
+             Candidate, source: {source}}}\n"
+        );
+        let file = directory.path().join("comparison.yaml");
+        fs::write(&file, text + &variants).unwrap();
+        let file = file.display().to_string();
+        let prediction = format!("optimized=tests/fixtures/aiconfigurator/{sample}");
+        let mut arguments = vec!["-f", file.as_str(), "--results", OPTIMIZED];
+        if !sample.is_empty() {
+            arguments.extend(["--prediction", prediction.as_str()]);
+        }
+        let json = evaluate(&[&arguments[..], &["-o", "json"]].concat());
+        assert_eq!(json.stderr, "");
+        assert_eq!(json.variant("optimized").gpus, gpus);
+        assert_eq!(json.variant("baseline").gpus, None);
+        let text = evaluate(&arguments).stdout;
+        let assumed = text.matches("8 assumed (hardware.gpusPerVariant)").count();
+        assert_eq!(assumed, 1 + usize::from(gpus.is_none()), "{text}");
+    }
+
     /// The rows of a search pinned to TP1 are a prediction for a baseline of that shape, although none keeps the SLA.
     #[test]
     fn a_baseline_that_never_keeps_the_sla_is_predicted_to_miss_it() {

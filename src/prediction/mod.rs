@@ -12,7 +12,7 @@ pub mod shape;
 pub mod source;
 
 pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
-pub use offline::{predict_deployed, predict_from_output};
+pub use offline::{gpus_claimed, predict_deployed, predict_from_output};
 pub use row::{Limits, Row};
 pub use shape::{ShapeError, hinted_shape, read_backend, read_shape};
 pub use source::{Files, Picked, SourceError, Wanted, pick};

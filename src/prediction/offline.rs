@@ -10,9 +10,17 @@ use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
 /// the claim stands alone, as it does where those rows are too far apart to tell.
 pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
     let row = &picked.row;
-    let replicas = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
-    let replicas = replicas.unwrap_or_else(|| row.replicas_on(gpus).max(1));
-    Prediction { claim: Some(row.claim(replicas)), ..predict(picked, Some(row), shape) }
+    Prediction { claim: Some(row.claim(replicas(row, shape, gpus))), ..predict(picked, Some(row), shape) }
+}
+
+/// GPUs of the replicas that a row's claim is for.
+pub fn gpus_claimed(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
+    row.gpus.saturating_mul(replicas(row, shape, gpus))
+}
+
+fn replicas(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
+    let deployed = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
+    deployed.unwrap_or_else(|| row.replicas_on(gpus).max(1))
 }
 
 /// What the rows of an output predict for `shape`, which none of them advertises: a curve, or nothing.

@@ -25,7 +25,7 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
     subject(&mut page, &comparison.spec, verdict);
     for variant in &evaluated.variants {
         page.line("");
-        self::variant(&mut page, variant, known.get(&variant.name));
+        self::variant(&mut page, &comparison.spec, variant, known.get(&variant.name));
     }
     codes(&mut page, &evaluated.variants);
     page.0
@@ -109,12 +109,19 @@ fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
     }
 }
 
-fn variant(page: &mut Page, variant: &VariantStatus, known: Option<&Known>) {
+fn variant(page: &mut Page, spec: &BenchmarkComparisonSpec, variant: &VariantStatus, known: Option<&Known>) {
     let role = words::role(variant.role);
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPU{}", plural(gpus))).unwrap_or_default();
     let role = if role == variant.name { String::new() } else { format!(", {role}") };
     page.line(&format!("{}{role}{gpus}", variant.name));
     page.field("deployed", &deployed(known));
+    if variant.gpus.is_none() {
+        let assumed = spec.hardware.gpus_per_variant;
+        page.field(
+            "GPUs",
+            &format!("{assumed} assumed (hardware.gpusPerVariant): nothing given tells how many it held"),
+        );
+    }
     page.field("predicted", &predicted(known));
     if let Some(claim) = &variant.claimed_point {
         page.field("advertised", &format!("{} in flight: {}", claim.concurrency, figures(&claim.figures)));
