@@ -168,6 +168,8 @@ fn error_rate(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCod
 #[case::windowed_fewer(|l: &mut Measurement| l.requests = 11, &[TooFewRequests])]
 #[case::summary_five_each(|l: &mut Measurement| (l.requests, l.facts.windowed) = (20, false), &[RampIncluded])]
 #[case::summary_fewer(|l: &mut Measurement| (l.requests, l.facts.windowed) = (19, false), &[TooFewRequests, RampIncluded])]
+#[case::failed_ones_were_sent_too(|l: &mut Measurement| (l.requests, l.errors) = (11, 1), &[ErrorRate])]
+#[case::still_too_few(|l: &mut Measurement| (l.requests, l.errors) = (10, 1), &[ErrorRate, TooFewRequests])]
 #[case::none(|l: &mut Measurement| l.requests = 0, &[TooFewRequests])]
 fn too_few_requests(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);

@@ -206,8 +206,8 @@ pub struct Load {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image: Option<String>,
-    /// Measured requests of a level for each user.
-    #[schemars(range(min = 1, max = 1000))]
+    /// Measured requests of a level for each user. The audit rejects a level with fewer than three.
+    #[schemars(range(min = 3, max = 1000))]
     pub requests_per_concurrency: i32,
     /// Measured requests of a level at least.
     #[schemars(range(min = 1, max = 100_000))]

@@ -25,7 +25,7 @@ pub const RANGES: &[(&str, i64, Option<i64>)] = &[
     ("/spec/execution/deadlines/readySeconds", 10, Some(86_400)),
     ("/spec/execution/deadlines/levelSeconds", 10, Some(86_400)),
     ("/spec/execution/deadlines/teardownSeconds", 10, Some(86_400)),
-    ("/spec/load/requestsPerConcurrency", 1, Some(1000)),
+    ("/spec/load/requestsPerConcurrency", 3, Some(1000)),
     ("/spec/load/minimumRequests", 1, Some(100_000)),
     ("/spec/load/warmupPerConcurrency", 0, Some(100)),
     ("/spec/load/decisionRepetitions", 1, Some(20)),
