@@ -148,7 +148,7 @@ pub const ITEMS: &[(&str, usize, usize, Item)] = &[
     ),
     ("/spec/variants/0/patches/0/operations", 1, 32, |_| json!({"op": "remove", "path": "/a"})),
     ("/spec/load/env", 0, 32, |i| json!({"name": format!("E{i}"), "value": "x"})),
-    ("/spec/load/extraArguments", 0, 32, |i| json!(format!("--a{i}"))),
+    ("/spec/load/extraArguments", 0, 32, |i| json!(format!("--header=a:{i}"))),
     ("/spec/load/pod/tolerations", 0, 16, |i| json!({"key": format!("k{i}"), "operator": "Exists"})),
     ("/spec/judgement/failOn", 0, 4, |i| json!(["Inconclusive", "Refuted", "SlaMissed", "Inaccurate"][i % 4])),
 ];
