@@ -46,27 +46,25 @@ pub fn program(path: &OsStr, is_program: impl Fn(&Path) -> bool) -> Option<(Path
 /// The first of `extra` that must not be given, with what may be.
 pub fn refused(extra: &[String]) -> Option<String> {
     // Values that the flag before still takes: a header may have several.
-    let mut values = 0;
+    let mut values = 0_usize;
     for argument in extra {
-        let (flag, value) =
+        let (flag, own_value) =
             argument.split_once('=').map_or((argument.as_str(), None), |(flag, value)| (flag, Some(value)));
-        let known = match () {
-            () if !argument.starts_with('-') => values > 0,
-            () if SETTINGS.contains(&flag) => true,
-            () => SWITCHES.contains(&flag) && value.is_none(),
-        };
-        if !known {
+        let is_value = !argument.starts_with('-') && values > 0;
+        let is_setting = SETTINGS.contains(&flag);
+        let is_switch = SWITCHES.contains(&flag) && own_value.is_none();
+        if !(is_value || is_setting || is_switch) {
             return Some(format!(
-                "{argument}, which might change the load or is set from other fields; allowed are {} and {}",
+                "{argument}: remove it, since it might change the load or is set from other fields; allowed are {}, {}",
                 SETTINGS.join(", "),
                 SWITCHES.join(", ")
             ));
         }
-        values = match (argument.starts_with('-'), value) {
-            (false, _) => values - 1,
-            (true, None) if ["--header", "-H"].contains(&flag) => usize::MAX,
-            (true, None) if SETTINGS.contains(&flag) => 1,
-            (true, _) => 0,
+        values = match (is_value, is_setting && own_value.is_none()) {
+            (true, _) => values - 1,
+            (false, true) if ["--header", "-H"].contains(&flag) => usize::MAX,
+            (false, true) => 1,
+            (false, false) => 0,
         };
     }
     None
@@ -218,7 +216,7 @@ mod tests {
     fn what_might_change_the_load_is_refused(#[case] extra: &[&str], #[case] expected: Option<&str>) {
         let extra: Vec<_> = extra.iter().map(|argument| (*argument).to_owned()).collect();
         let refused = refused(&extra);
-        assert_eq!(refused.as_deref().and_then(|said| said.split(", ").next()), expected);
+        assert_eq!(refused.as_deref().and_then(|said| said.split(": remove it").next()), expected);
         if let Some(said) = refused {
             assert!(said.contains("allowed are --api-key, "), "{said}");
         }

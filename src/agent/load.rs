@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
         let configurations: Configurations = read_document(&load.configurations, configurations::SCHEMA_VERSION)?;
         let spec = &plan.spec;
         if let Some(refused) = aiperf::refused(&spec.load.extra_arguments) {
-            return Err(LoadError::Input(format!("load.extraArguments holds {refused}: remove it")));
+            return Err(LoadError::Input(format!("load.extraArguments holds {refused}")));
         }
         let input = |error: &dyn std::fmt::Display| LoadError::Input(error.to_string());
         let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
