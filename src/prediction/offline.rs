@@ -33,7 +33,10 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
     let curve = shape.and_then(|shape| curve(picked, shape));
     let origin = Origin {
         tool: picked.tool.clone(),
+        backend: row.backend.clone(),
         database_version: row.database_version.clone(),
+        // The image names a release of the runtime; which engine is in it only the predictor itself knows.
+        engine_version: None,
         weights: row.weights.clone(),
         kv_cache: row.kv_cache.clone(),
     };

@@ -87,7 +87,7 @@ fn deployments(variant: &VariantStatus) -> String {
 }
 
 fn origin(origin: &crate::prediction::Origin) -> String {
-    let database = origin.database_version.as_ref().map(|version| format!(", database {version}"));
+    let database = origin.database().map(|database| format!(", database {database}"));
     format!("{}{}", origin.tool, database.unwrap_or_default())
 }
 

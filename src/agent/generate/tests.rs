@@ -344,6 +344,10 @@ async fn manifests_of_ones_own_are_predicted_when_they_can_be_read() {
     assert_eq!(readable.prediction.claim, None);
     assert!(at(&readable, 2).point.tpot.get() > 0.0);
     assert_eq!(codes(&readable), []);
+    // They start vLLM, the spec names TensorRT-LLM: estimated and compared with what is known of vLLM.
+    let origin = readable.prediction.origin.as_ref().unwrap();
+    assert_eq!(origin.database().as_deref(), Some("vllm 0.24.0"));
+    assert_eq!(origin.engine_version.as_deref(), Some("0.24.0"));
 
     assert_eq!((unreadable.shape, &unreadable.prediction.curve), (None, &None));
     let finding = &unreadable.prediction.findings[0];

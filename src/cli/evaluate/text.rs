@@ -167,7 +167,11 @@ fn deployed(known: Option<&Known>) -> String {
 fn predicted(known: Option<&Known>) -> String {
     let Some(prediction) = known.and_then(|known| known.prediction.as_ref()) else { return "nothing".into() };
     let origin = prediction.origin.as_ref().map(|origin| {
-        let database = origin.database_version.as_ref().map(|version| format!(", database {version}"));
+        let compared = match origin.engine_version {
+            Some(_) => "",
+            None => " (not compared with the deployed engine, whose version is not known)",
+        };
+        let database = origin.database().map(|database| format!(", database {database}{compared}"));
         let weights = origin.weights.as_ref().map(|weights| format!(", weights {weights}"));
         format!("{}{}{}", origin.tool, database.unwrap_or_default(), weights.unwrap_or_default())
     });
