@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::evaluation::{Evaluated, Known};
 use crate::measurement::explain::explain;
+use crate::measurement::record::Purpose;
 use crate::prediction::Extent;
 use crate::report::words::{self, ABSENT, wrapped};
 
@@ -23,12 +24,24 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
     page.words("", &verdict.summary);
     page.line("");
     subject(&mut page, &comparison.spec, verdict);
+    if chosen_by_what_decides(known) {
+        page.field(
+            "runs",
+            "all count alike: those that choose the deciding levels also decide, which flatters a little",
+        );
+    }
     for variant in &evaluated.variants {
         page.line("");
         self::variant(&mut page, &comparison.spec, variant, known.get(&variant.name));
     }
     codes(&mut page, &evaluated.variants);
     page.0
+}
+
+/// Files of the load tool do not tell which runs were made anew to decide.
+fn chosen_by_what_decides(known: &BTreeMap<String, Known>) -> bool {
+    let mut records = known.values().flat_map(|known| &known.records).peekable();
+    records.peek().is_some() && records.all(|record| record.step.purpose == Purpose::Ladder)
 }
 
 #[derive(Default)]
