@@ -103,6 +103,11 @@ pub const PATTERNS: &[(&str, &[&str], &[&str])] = &[
         &["http://a", "https://a.b:8000", "http://[::1]:8000/v1", "http://a/"],
         &["ftp://a.b", "http://a b", "http://user@a", "http://a/?x=y", "a.b.c.d:80"],
     ),
+    (
+        "/spec/load/extraArguments/0",
+        &["--verbose", "-vv", "--header", "-H", "--header=a:b", "a:b", "--workers-max=8"],
+        &["--concurrency=9", "--extra-inputs", "--verbose=1", "--workers_max", "-c8", "-", "--"],
+    ),
     ("/spec/evidence/maximumErrorPercent", DECIMALS.0, DECIMALS.1),
     ("/spec/evidence/lengthTolerancePercent", DECIMALS.0, DECIMALS.1),
     ("/spec/judgement/accuracyTolerancePercent", DECIMALS.0, DECIMALS.1),
