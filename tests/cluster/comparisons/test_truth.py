@@ -33,11 +33,11 @@ class Truth(Case):
         self.assert_nothing_left(comparison)
 
     def test_opposite_direction(self):
-        """The candidate, predicted to win, is 40 % slower than predicted: refuted."""
+        """The candidate, predicted to win with a fuller batch, is 40 % slower than predicted: refuted."""
         comparison = Comparison(
             self.namespace,
-            workload={"inputTokens": 1000, "outputTokens": 40, "concurrency": [1, 4]},
-            sla={"ttftMilliseconds": 1000, "tpotMilliseconds": 21},
+            workload={"inputTokens": 1000, "outputTokens": 40, "concurrency": [8, 24]},
+            sla={"ttftMilliseconds": 2000, "tpotMilliseconds": 33},
             variants=[variant("baseline", "Baseline"), variant("optimized", kind="Recommended", env=tpot("1.40"))],
         )
         comparison.spec["load"]["decisionRepetitions"] = 3
