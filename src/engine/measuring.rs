@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::completion::unreadable;
 use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
 use super::requests::failure;
 use super::time::{after, stamp};
@@ -145,8 +146,8 @@ fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
     }
     let limits = &view.world.spec.execution.deadlines;
     if let Some(Output::Unreadable(why)) = view.world.results.get(view.variant) {
-        let message = format!("the results of variant {} cannot be read: {why}", view.variant);
-        return Some(Trouble { reason: "ResultsUnreadable", message, fatal: now });
+        let (reason, message) = unreadable(view.variant, why);
+        return Some(Trouble { reason, message, fatal: now });
     }
     let schedule_by = after(deployment.created.0, limits.schedule_seconds);
     let refusals = view.world.refusals.iter().filter(|r| r.variant.as_deref() == Some(view.variant));

@@ -42,7 +42,7 @@ fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option
     if status.variants.iter().any(|v| v.failure.is_some()) {
         return Phase::Failed;
     }
-    // Records that are gone cannot be judged again: what was said of them stands.
+    // Rules that cannot be used judge nothing: what was said before them stands.
     let Some(judgement) = judged else {
         let said = status.phase.filter(|phase| matches!(phase, Phase::Succeeded | Phase::Inconclusive));
         return said.unwrap_or(Phase::Failed);
