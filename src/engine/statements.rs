@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::completion::nothing_left;
 use super::facts::{active_run, all_measured, anything_deployed, rests_predicted};
 use super::teardown;
+use super::{judged, requests, teardown};
 use super::world::World;
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start};
@@ -71,7 +72,13 @@ pub fn statements(
     statements.push(measured(status, world));
     statements.push(torn_down(status, world, stuck));
     statements.extend(judgements(judged));
-    statements
+    statements.into_iter().map(fitting).collect()
+}
+
+/// As a condition may hold it: what others say can be anything, of any length.
+fn fitting(statement: Statement) -> Statement {
+    let (reason, message) = (requests::word(&statement.reason), requests::fitting(&statement.message));
+    Statement { reason, message, ..statement }
 }
 
 fn standing(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> Standing {
