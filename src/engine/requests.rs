@@ -60,11 +60,12 @@ struct Wish {
     message: String,
 }
 
-/// Why a run other than the one in status is wanted, if so.
+/// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
+/// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
     if world.object.run_requested.is_some() && world.object.run_requested != status.last_handled_run_request {
-        return wish("RunRequested", "another run was requested by annotation");
+        return wish("RunRequested", "another run was asked for by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
     let Some(run) = &status.run else {
@@ -72,10 +73,12 @@ fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     };
     let plan = world.plan.present();
     if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
-        return wish("RunIdChanged", "spec.runId changed");
+        return wish("RunIdChanged", "spec.runId changed: another run is wanted");
     }
     if automatic && inputs_changed(run, world) {
-        return wish("InputsChanged", "measured inputs changed");
+        let changed = plan.map_or(vec![], |plan| inputs::changed(&plan.spec, &world.spec));
+        let what = if changed.is_empty() { "what is measured".into() } else { changed.join(", ") };
+        return wish("InputsChanged", &format!("{what} changed: another run is wanted"));
     }
     let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
     if superseded { wish("Superseded", "the run before was superseded") } else { None }
