@@ -65,7 +65,8 @@ pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
         .or_else(|| trouble::of_pods(pods(), deadline, now).map(|t| Trouble { fatal: t.fatal.min(deadline), ..t }))
         .or_else(|| {
             let refusals = world.refusals.iter().filter(|refusal| refusal.variant.is_none());
-            trouble::of_objects(job.into_iter(), refusals, since)
+            let teardown_seconds = world.spec.execution.deadlines.teardown_seconds;
+            trouble::of_objects(job.into_iter(), refusals, since, teardown_seconds)
         })
         .or_else(|| overdue(deadline, limit, now))
 }

@@ -156,7 +156,7 @@ fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
         view.load_job().and_then(|job| trouble::of_failed_job("LoadFailed", job, view.loaders(), now)),
         trouble::of_pods(view.servers(), schedule_by, now),
         trouble::of_pods(view.loaders(), schedule_by, now),
-        trouble::of_objects(view.children(), refusals, deployment.created.0),
+        trouble::of_objects(view.children(), refusals, deployment.created.0, limits.teardown_seconds),
     ];
     let cause = found.into_iter().flatten().min_by_key(|trouble| trouble.fatal);
     match (cause, overdue(view, now)) {

@@ -8,6 +8,8 @@ use crate::manifests::termination::{TerminationMessage, TerminationReason};
 
 /// How long an image or configuration error, or a refusal, may last before it is final. It may be mended meanwhile.
 const GRACE_SECONDS: i64 = 300;
+/// Reason of a refusal: something else has the name.
+const NAME_TAKEN: &str = "NameTaken";
 /// Restarts after which a container is taken to fail for ever.
 const RESTARTS: u32 = 3;
 
@@ -97,7 +99,8 @@ fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Tro
     })
 }
 
-/// What objects themselves complain about, and creations the API server refused. `since` is when creating began.
+/// What objects themselves complain about, and creations the API server refused. `since` is when creating began. What has a
+/// taken name may be on its way out: it has as long as a teardown has.
 pub fn of_objects<'a>(
     children: impl Iterator<Item = &'a Child>,
     refusals: impl Iterator<Item = &'a Refusal>,
@@ -111,17 +114,22 @@ pub fn of_objects<'a>(
         let message = format!("{object} cannot create its pods: {}; {}", shortened(words), cure_of_refusal(words));
         return Some(Trouble { reason: reason_of_refusal(words), message, fatal });
     }
-    refusals.map(|refusal| of_refusal(refusal, fatal)).next()
+    let final_at = |refusal: &Refusal| match refusal.reason.as_str() {
+        NAME_TAKEN => after(since, teardown_seconds),
+        _ => fatal,
+    };
+    refusals.map(|refusal| of_refusal(refusal, final_at(refusal))).next()
 }
 
 fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Trouble {
     let words = &refusal.message;
     let (reason, cure) = match refusal.reason.as_str() {
-        "NameTaken" => ("NameTaken", "delete or rename the object that has the name"),
+        NAME_TAKEN => ("NameTaken", "delete or rename the object that has the name"),
         "NotFound" => ("KindNotServed", "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)"),
         _ => (reason_of_refusal(words), cure_of_refusal(words)),
     };
     Trouble { reason, message: format!("{} was refused: {}; {cure}", refusal.object, shortened(words)), fatal }
+    teardown_seconds: i32,
 }
 
 fn reason_of_refusal(words: &str) -> &'static str {
