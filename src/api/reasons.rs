@@ -278,6 +278,12 @@ pub const REASONS: &[Reason] = &[
     ),
     of(
         Course,
+        "CaughtByFailOn",
+        "the run has its answer, and `judgement.failOn` names it: by that rule it counts as failed",
+        "see the answer (`kubectl bcmp report NAME`); without its word in `judgement.failOn` the run ends well, and nothing is measured again",
+    ),
+    of(
+        Course,
         "NotRequested",
         "`execution.start` is `OnRequest` and no run was asked for",
         "`kubectl bcmp rerun NAME`",

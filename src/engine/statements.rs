@@ -8,7 +8,7 @@ use super::teardown;
 use super::{judged, requests, teardown};
 use super::world::World;
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start};
 use crate::judgement::Judgement;
 use crate::prediction::configurations::GenerationOutcome;
 
@@ -41,7 +41,7 @@ pub fn statements(
         reason: reason.to_owned(),
         message: message.to_owned(),
     };
-    let reason = reason(status, phase, stuck.is_some());
+    let reason = reason(status, phase, judged::caught(judged, world), stuck.is_some());
     let finished = matches!(standing, Standing::Well | Standing::Badly);
     let mut statements = vec![
         say(ConditionType::Finished, if finished { True } else { False }, &reason, message),
@@ -85,9 +85,7 @@ fn standing(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> 
     match phase {
         Phase::Succeeded => Standing::Well,
         Phase::Failed | Phase::Cancelled => Standing::Badly,
-        Phase::Inconclusive if world.spec.judgement.fail_on.contains(&crate::api::FailOn::Inconclusive) => {
-            Standing::Badly
-        }
+        Phase::Inconclusive if world.spec.judgement.fail_on.contains(&FailOn::Inconclusive) => Standing::Badly,
         Phase::Inconclusive => Standing::Well,
         Phase::Suspended => Standing::Held,
         Phase::Predicted if status.run.as_ref().is_some_and(|run| nothing_left(run.number, world)) => Standing::Well,
@@ -96,7 +94,7 @@ fn standing(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> 
     }
 }
 
-fn reason(status: &BenchmarkComparisonStatus, phase: Phase, stuck: bool) -> String {
+fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailOn>, stuck: bool) -> String {
     if stuck {
         return "TeardownStuck".into();
     }
@@ -105,9 +103,9 @@ fn reason(status: &BenchmarkComparisonStatus, phase: Phase, stuck: bool) -> Stri
         return ended.reason.clone();
     }
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref());
-    match (phase, failure, &status.verdict) {
+    match (phase, failure, caught) {
         (Phase::Failed, Some(failure), _) => failure.reason.clone(),
-        (Phase::Failed, None, Some(verdict)) => format!("{:?}", verdict.result),
+        (Phase::Failed, None, Some(_)) => "CaughtByFailOn".into(),
         (Phase::Pending, _, _) if run.is_none() => "NotRequested".into(),
         (phase, _, _) => phase.as_str().into(),
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::admission::{self, Turn};
 use super::facts::{active_run, all_measured, anything_deployed, live, rests_predicted};
 use super::world::{Output, World};
-use super::{generation, measuring, requests, teardown};
+use super::{generation, judged, measuring, requests, teardown};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start, VariantPhase, VariantStatus, VerdictResult};
 use crate::judgement::Judgement;
 
@@ -104,7 +104,7 @@ fn happening(
         },
         Phase::Queued => queued(status, world),
         Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
-        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, judged),
+        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, world, judged, phase),
     }
 }
 
@@ -150,11 +150,15 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     }
 }
 
-fn over(status: &BenchmarkComparisonStatus, judged: Option<&Judgement>) -> String {
+fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>, phase: Phase) -> String {
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
-    match (failure, judged) {
-        (Some((name, message)), _) => format!("variant {name} failed: {message}"),
-        (None, Some(judgement)) => judgement.verdict.summary.clone(),
-        (None, None) => status.message.clone().unwrap_or_default(),
+    let caught = judged::caught(judged, world).filter(|_| phase == Phase::Failed);
+    match (failure, judged, caught) {
+        (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
+        (None, Some(judgement), Some(outcome)) => {
+            format!("judgement.failOn names {outcome:?}: {}", judgement.verdict.summary)
+        }
+        (None, Some(judgement), None) => judgement.verdict.summary.clone(),
+        (None, None, _) => status.message.clone().unwrap_or_default(),
     }
 }
