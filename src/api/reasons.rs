@@ -13,9 +13,14 @@ pub enum About {
     Course,
     /// What follows from the measurements.
     Judgement,
+    /// What happened: reasons of events only.
+    Event,
 }
 
 impl About {
+    /// Every group, in the order in which they are listed.
+    pub const ALL: [Self; 5] = [Self::Failure, Self::Configuration, Self::Course, Self::Judgement, Self::Event];
+
     /// As a title.
     pub const fn title(self) -> &'static str {
         match self {
@@ -23,6 +28,7 @@ impl About {
             Self::Configuration => "Why a variant has no configuration",
             Self::Course => "Where a run is, and why it ended early",
             Self::Judgement => "What follows from the measurements",
+            Self::Event => "What happened, as events say it",
         }
     }
 }
@@ -55,7 +61,7 @@ const fn of(about: About, name: &'static str, meaning: &'static str, remedy: &'s
     Reason { name, about, meaning, final_after: None, remedy }
 }
 
-use About::{Configuration, Course, Judgement};
+use About::{Configuration, Course, Event, Judgement};
 
 const AT_ONCE: &str = "at once";
 const WITH_ITS_JOB: &str = "when its Job fails";
@@ -394,6 +400,26 @@ pub const REASONS: &[Reason] = &[
         "EvidenceInsufficient",
         "too few accepted levels are left to say what a variant delivers at the SLA",
         "see the levels' evidence (`kubectl bcmp report NAME`), mend its cause and run again",
+    ),
+    of(Event, "RunStarted", "a run began; predictions and manifests come first, and hold no GPU", NOTHING),
+    of(Event, "ConfigurationsGenerated", "predictions and manifests of all variants are ready", NOTHING),
+    of(Event, "Admitted", "the run may hold GPUs now; the message has its mode and why", NOTHING),
+    of(
+        Event,
+        "ModeChanged",
+        "a parallel run found GPUs for a part only and goes on one variant after the other",
+        "nothing; `execution.mode: Sequential` does not try",
+    ),
+    of(Event, "Deploying", "the objects of a variant are being created", NOTHING),
+    of(Event, "Scheduled", "all pods of a variant have a node: from now on it holds its GPUs", NOTHING),
+    of(Event, "Serving", "a variant completed its first request; its levels are measured from now on", NOTHING),
+    of(Event, "TornDown", "everything of a variant was seen to be gone", NOTHING),
+    of(Event, "Finished", "the run is over; the message has its answer, or why there is none", NOTHING),
+    of(
+        Event,
+        "ReportRefused",
+        "the API server refused the report; the run ended without it, and the status has its answer",
+        "mend what the message names: the report is written then",
     ),
 ];
 
