@@ -1,4 +1,4 @@
-//! Every reason that stands in a condition, a failure or an early end: what it means and what to do.
+//! Every reason that stands in a condition, a failure, an early end or an event: what it means and what to do.
 //!
 //! One source for `kubectl bcmp explain` and for docs/troubleshooting.md; `tests/reasons.rs` holds code and page to it.
 
@@ -36,7 +36,7 @@ impl About {
 /// A reason in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// As it is written in status.
+    /// As it is written in status and events.
     pub name: &'static str,
     /// What it is about.
     pub about: About,
@@ -69,6 +69,9 @@ const AFTER_GRACE: &str = "after 300 s";
 const AFTER_BINDING: &str = "300 s after the pod has a node";
 const NOTHING: &str = "nothing";
 const RUN_AGAIN: &str = "run again";
+const LOG_OF_LOAD: &str =
+    "`execution.keepOnFailureSeconds` keeps its pods; then its log: `kubectl logs job/…-load-a1 -c load`";
+const CONFIGURATIONS_GONE: &str = "the ConfigMap of the run's predictions and manifests was changed or removed";
 
 /// Every reason.
 pub const REASONS: &[Reason] = &[
@@ -90,18 +93,23 @@ pub const REASONS: &[Reason] = &[
         AFTER_BINDING,
         "create it, or correct its name",
     ),
-    failure("CrashLoop", "a container has ended and restarted", "after 3 restarts", "`kubectl logs --previous`"),
+    failure(
+        "CrashLoop",
+        "a container has ended and restarted",
+        "after 3 restarts",
+        "its log; `execution.keepOnFailureSeconds` keeps its pod for that",
+    ),
     failure(
         "OutOfMemory",
         "a container was killed for memory",
         "after 3 restarts",
-        "raise its limit; for the load tool: `load.pod.resources`",
+        "raise its limit; for the load tool: `load.pod.resources`; the predictor has the limit of a LimitRange, or its node's",
     ),
     failure(
         "NotServing",
         "pods run, but no streamed request was completed",
         "after `deadlines.readySeconds`",
-        "look at the servers' logs; is `model.name` the name they serve?",
+        "is `model.name` the name they serve? Their logs; `execution.keepOnFailureSeconds` keeps their pods for that",
     ),
     failure("QuotaExceeded", "the namespace's quota refuses pods or objects", AFTER_GRACE, "raise the quota"),
     failure(
@@ -132,14 +140,14 @@ pub const REASONS: &[Reason] = &[
     failure(
         "GenerationFailed",
         "configurations could not be made; the message has the predictor's words",
-        AT_ONCE,
-        "correct the spec; no GPU was held",
+        WITH_ITS_JOB,
+        "correct the spec, or run again and follow the log of the generate Job; no GPU was held",
     ),
     failure(
         "GenerationDeadline",
         "configurations were not ready in time",
         "after `deadlines.generateSeconds`",
-        "raise the deadline; look at the generate Job",
+        "raise the deadline, or run again and see what the generate Job's pod waits for",
     ),
     failure(
         "QueueDeadline",
@@ -147,21 +155,11 @@ pub const REASONS: &[Reason] = &[
         "after `deadlines.queueSeconds`",
         "raise it; 0 waits for ever",
     ),
-    failure(
-        "LoadFailed",
-        "the load tool failed again and again",
-        WITH_ITS_JOB,
-        "its log: `kubectl logs job/…-load-a1 -c load`",
-    ),
-    failure(
-        "ToolFailed",
-        "the load tool failed again and again",
-        WITH_ITS_JOB,
-        "its log: `kubectl logs job/…-load-a1 -c load`",
-    ),
+    failure("LoadFailed", "the load tool failed again and again", WITH_ITS_JOB, LOG_OF_LOAD),
+    failure("ToolFailed", "the load tool failed again and again", WITH_ITS_JOB, LOG_OF_LOAD),
     failure(
         "ResultsNotPublished",
-        "the load pod could not hand over its results",
+        "a pod could not hand over what it made or measured",
         WITH_ITS_JOB,
         "network policies between pods and the API server",
     ),
@@ -177,6 +175,8 @@ pub const REASONS: &[Reason] = &[
         AT_ONCE,
         "run again; nothing is measured twice within one run",
     ),
+    failure("ConfigurationsUnreadable", CONFIGURATIONS_GONE, AT_ONCE, RUN_AGAIN),
+    failure("ConfigurationsLost", CONFIGURATIONS_GONE, AT_ONCE, RUN_AGAIN),
     failure("PlanUnreadable", "the run's plan was changed, or is from a version too far away", AT_ONCE, RUN_AGAIN),
     failure("ObjectsDeleted", "somebody deleted a variant's objects in mid-run", AT_ONCE, RUN_AGAIN),
     failure(
@@ -278,15 +278,15 @@ pub const REASONS: &[Reason] = &[
     ),
     of(
         Course,
-        "Cancelled",
-        "the run was cancelled, or superseded by another",
-        "`kubectl bcmp rerun NAME` starts another",
-    ),
-    of(
-        Course,
         "CaughtByFailOn",
         "the run has its answer, and `judgement.failOn` names it: by that rule it counts as failed",
         "see the answer (`kubectl bcmp report NAME`); without its word in `judgement.failOn` the run ends well, and nothing is measured again",
+    ),
+    of(
+        Course,
+        "Cancelled",
+        "the run was cancelled, or superseded by another",
+        "`kubectl bcmp rerun NAME` starts another",
     ),
     of(
         Course,

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 
 use super::completion::nothing_left;
 use super::facts::{active_run, all_measured, anything_deployed, rests_predicted};
-use super::teardown;
-use super::{judged, requests, teardown};
 use super::world::World;
+use super::{judged, requests, teardown};
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start};
 use crate::judgement::Judgement;
@@ -127,7 +126,7 @@ fn generated(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
     match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
         Some(ended) if ended.outcome == EarlyEnd::Failed => statement(False, &ended.reason, ended.message.clone()),
         Some(ended) => statement(Unknown, &ended.reason, ended.message.clone()),
-        None => statement(Unknown, "Generating", "predictions and manifests are not ready".into()),
+        None => statement(Unknown, "Generating", "predictions and manifests are not ready yet".into()),
     }
 }
 
@@ -140,7 +139,7 @@ fn measured(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
         None if all_measured(world, status) => statement(True, "Measured", "all variants are measured".into()),
         None => match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
             Some(ended) => statement(False, &ended.reason, ended.message.clone()),
-            None => statement(Unknown, "NotMeasured", "not all variants are measured".into()),
+            None => statement(Unknown, "NotMeasured", "not all variants are measured yet".into()),
         },
     }
 }
@@ -152,18 +151,14 @@ fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<St
         return statement(False, "TeardownStuck", message);
     }
     if let Some(name) = teardown::kept(status, world) {
-        return statement(
-            False,
-            "KeptForDebugging",
-            format!("variant {name} is kept for debugging and holds its GPUs"),
-        );
+        return statement(False, "KeptForDebugging", teardown::words_of_kept(name));
     }
     if anything_deployed(status) {
-        return statement(False, "Deployed", "a variant is deployed".into());
+        return statement(False, "Deployed", "a variant is deployed and holds its GPUs".into());
     }
     match active_run(status) {
         Some(run) if run.ended.is_some() && !nothing_left(run.number, world) => {
-            statement(False, "TearingDown", "the last objects are going".into())
+            statement(False, "TearingDown", "the last objects of the run are being deleted".into())
         }
         _ => statement(True, "Gone", "nothing that holds GPUs is left".into()),
     }

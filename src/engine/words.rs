@@ -93,7 +93,7 @@ fn happening(
         return ended.message.clone();
     }
     match phase {
-        Phase::Pending => pending(world),
+        Phase::Pending => pending(status, world, now),
         Phase::Suspended => "suspended; set spec.suspend to false to go on".into(),
         Phase::Predicted => {
             "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
@@ -108,24 +108,30 @@ fn happening(
     }
 }
 
-fn pending(world: &World) -> String {
-    match world.spec.execution.start {
-        Start::OnRequest => "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into(),
-        Start::Automatic => "starts".into(),
+fn pending(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    match (&status.run, world.spec.execution.start) {
+        (Some(run), _) => match generation::trouble(status, world, now) {
+            Some(trouble) => trouble.message,
+            None => format!("run {} begins: its plan is being written", run.number),
+        },
+        (None, Start::OnRequest) => {
+            "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into()
+        }
+        (None, Start::Automatic) => "the first run is about to begin".into(),
     }
 }
 
 fn queued(status: &BenchmarkComparisonStatus, world: &World) -> String {
     match admission::waiting(status, world).map(|run| admission::turn(run, world)) {
         Some(Turn::Wait(why)) => why,
-        _ => "its turn has come".into(),
+        _ => "the run is next to get GPUs".into(),
     }
 }
 
 fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
     let Some(run) = active_run(status) else { return String::new() };
     if let Some(name) = teardown::kept(status, world) {
-        return format!("variant {name} failed and is kept for debugging; it holds its GPUs");
+        return teardown::words_of_kept(name);
     }
     let trouble = status.variants.iter().find_map(|v| measuring::trouble_of(v, run, world, now));
     if let Some(trouble) = trouble {
@@ -134,18 +140,18 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     let busy = status.variants.iter().filter_map(|v| Some((v, live(v)?)));
     let doing = busy.map(|(variant, deployment)| {
         let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
-            (Some(_), _, _) => "is torn down",
-            (None, Some(_), _) => "is measured",
+            (Some(_), _, _) => "is being torn down",
+            (None, Some(_), _) => "is being measured",
             (None, None, Some(_)) => "starts up",
             (None, None, None) => "waits for nodes",
         };
         format!("{} {doing}", variant.name)
     });
     let doing: Vec<String> = doing.collect();
-    let next = if requests::waits_for_next(status, world) { "; the next run starts after this one" } else { "" };
+    let next = if requests::waits_for_next(status, world) { "; another run begins after this one" } else { "" };
     match doing.is_empty() {
-        true if all_measured(world, status) => format!("the last objects are going{next}"),
-        true => format!("the next variant is prepared{next}"),
+        true if all_measured(world, status) => format!("the last objects of the run are being deleted{next}"),
+        true => format!("the next variant is about to be deployed{next}"),
         false => format!("{}{next}", doing.join(", ")),
     }
 }
