@@ -32,11 +32,11 @@ string_enum! {
 }
 
 string_enum! {
-    /// What starts the first run.
+    /// What starts a run.
     Start {
-        /// The object's existence.
+        /// The object's existence, and each change of what is measured.
         #[default] Automatic,
-        /// The annotation `bcmp.dev/run-requested`, or a change of `runId`.
+        /// Only a request: the annotation `bcmp.dev/run-requested`, or after the first run another `runId`.
         OnRequest,
     }
 }
