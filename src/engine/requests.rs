@@ -210,7 +210,7 @@ mod tests {
             world.spec.workload.concurrency = vec![1, 2];
         }
         if changed.contains(&"runId") {
-            world.spec.run_id = "again".into();
+            world.spec.run_id = Some("again".into());
         }
         let otherwise = without_and_after_a_run[usize::from(ran)];
         let expected = if requested == Some("new") { Some("RunRequested") } else { otherwise };
