@@ -29,13 +29,13 @@ const MISSES_UNTIL_ONLY_SHOWN: u32 = 2;
 const TIMEOUT_FACTOR: f64 = 5.0;
 /// A spoilt run is tried once more.
 const MAXIMUM_ATTEMPTS: u32 = 2;
-/// Reasons for which a run is spoilt: they may not be there again.
-const SPOILT: [EvidenceCode; 6] = [
+/// Reasons for which a run is spoilt: they may not be there again. A restart of the server is seen by the operator and not
+/// by the load pod, which asks what comes next: a run it spoils without failed requests is not tried again.
+const SPOILT: [EvidenceCode; 5] = [
     EvidenceCode::Incomplete,
     EvidenceCode::Cancelled,
     EvidenceCode::ErrorRate,
     EvidenceCode::ConcurrencyNotReached,
-    EvidenceCode::ServerRestarted,
     EvidenceCode::LoadPodLost,
 ];
 
