@@ -279,21 +279,28 @@ fn known_findings(variant: &VariantEvidence) -> Vec<Finding> {
 /// What is known of a variant, and what follows from all its runs.
 fn findings(assessed: &Assessed) -> Vec<Finding> {
     let mut findings = known_findings(assessed.variant);
-    findings.extend(unmeasured_claim(assessed));
-    findings.extend(drift(assessed));
-    findings.extend(across::deployments(assessed.rounds()));
-    if assessed.single_run() {
-        findings.push(Finding::new(EvidenceCode::SingleRun, "one repetition decides: its scatter is not known"));
-    }
-    if assessed.accepted_steps(|run| run.deployment) > assessed.rounds() {
-        findings.push(Finding::new(EvidenceCode::Redeployed, "deployed again within a round"));
-    }
-    once_each(findings)
+    let said: BTreeSet<EvidenceCode> = findings.iter().map(|finding| finding.code).collect();
+    findings.extend(following(assessed).into_iter().filter(|finding| !said.contains(&finding.code)));
+    findings.truncate(MAXIMUM_FINDINGS);
+    findings
 }
 
+fn following(assessed: &Assessed) -> Vec<Finding> {
+    let single_run = assessed
+        .single_run()
+        .then(|| Finding::new(EvidenceCode::SingleRun, "one repetition decides: its scatter is not known"));
+    let redeployed = (assessed.accepted_steps(|run| run.deployment) > assessed.rounds())
+        .then(|| Finding::new(EvidenceCode::Redeployed, "deployed again within a round"));
+    let deployments = across::deployments(assessed.rounds());
+    let claim = unmeasured_claim(assessed);
+    claim.into_iter().chain(drift(assessed)).chain(deployments).chain(single_run).chain(redeployed).collect()
+}
+
+/// Findings of one code may be about different things: what is the same in code and words is said once.
 fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
-    findings.into_iter().filter(|finding| seen.insert(finding.code)).take(MAXIMUM_FINDINGS).collect()
+    let is_new = |finding: &Finding| seen.insert((finding.code, finding.message.clone()));
+    findings.into_iter().filter(is_new).take(MAXIMUM_FINDINGS).collect()
 }
 
 fn unmeasured_claim(assessed: &Assessed) -> Option<Finding> {
