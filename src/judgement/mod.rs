@@ -367,12 +367,17 @@ fn verdict(case: &Case, assessed: &[Assessed], comparisons: &[Compared], worst: 
     }
 }
 
-/// The variant that is better than every other one, beyond doubt.
+/// The variant that is better than every other one, beyond doubt and at the same work: two candidates may be as far apart
+/// in their prompts as each may be from the baseline on either side.
 fn winner(case: &Case, assessed: &[Assessed]) -> Option<String> {
     let candidates = assessed.len() - 1;
+    let same_work = |a: &Assessed, b: &Assessed| {
+        let lengths = input_tokens(a).zip(input_tokens(b));
+        lengths.is_none_or(|(own, other)| across::input_lengths(&[(a.name(), own), (b.name(), other)]).is_none())
+    };
     let beats = |a: &Assessed, b: &Assessed| {
         let outcome = verdict::measured(&case.rules, b, a, candidates).outcome;
-        matches!(outcome, Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla)
+        same_work(a, b) && matches!(outcome, Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla)
     };
     let best = |a: &&Assessed| assessed.iter().all(|b| a.name() == b.name() || beats(a, b));
     assessed.iter().find(best).map(|best| best.name().to_owned())
