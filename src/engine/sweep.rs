@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
 use crate::judgement::rules::AuditRules;
-use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SlaLimits, requests_needed};
+use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits, requests_needed};
 pub use crate::judgement::stored::MAXIMUM_LEVELS;
 use crate::judgement::stored::ladder;
 use crate::measurement::audit::LimitError;
@@ -403,7 +403,11 @@ impl<'a> Sweep<'a> {
     fn deciding_size(&self, concurrency: u32) -> Size {
         let load = &self.plan.load;
         let median_misses = SELECTING.into_iter().any(|purpose| match self.selecting(concurrency, purpose) {
-            Fate::Closed(Some(run)) => run.measurement.as_ref().is_some_and(|run| self.plan.limits.median_misses(run)),
+            // The new runs have to miss as well: so far off the limit they will.
+            Fate::Closed(Some(run)) => {
+                let misses = |run| self.plan.limits.median_misses(run, SINGLE_RUN_MARGIN);
+                run.measurement.as_ref().is_some_and(misses)
+            }
             _ => false,
         });
         let needed = if median_misses { 0 } else { requests_needed(self.plan.limits.statistic) };
