@@ -20,6 +20,9 @@ const MAXIMUM_EARLIER_IMAGES: usize = 2;
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
+    if judged::stands(&status, world) {
+        return unchanged(status, world.object.generation);
+    }
     let before = status.conditions.clone();
     status.observed_generation = world.object.generation;
     for index in 0..status.variants.len() {
@@ -44,6 +47,13 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
     status.conditions = conditions(statements, &before, world.object.generation, &stamp(now));
     status.phase = Some(phase);
     status.message = Some(message);
+    status
+}
+
+/// What was said stands; it speaks about this generation too.
+fn unchanged(mut status: BenchmarkComparisonStatus, generation: i64) -> BenchmarkComparisonStatus {
+    status.observed_generation = generation;
+    status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(generation));
     status
 }
 

@@ -14,8 +14,8 @@ pub use crate::judgement::stored::MAXIMUM_LEVELS;
 use crate::judgement::stored::ladder;
 use crate::measurement::audit::LimitError;
 use crate::measurement::record::{LevelRecord, Purpose, Step};
-use crate::prediction::Curve;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
+use crate::prediction::{Curve, PredictedLevel};
 
 /// How often the top of the ladder is doubled when no level misses the SLA.
 const MAXIMUM_DOUBLINGS: u32 = 2;
@@ -391,7 +391,7 @@ impl<'a> Sweep<'a> {
         let load = &self.plan.load;
         let requests = load.minimum_requests.max(load.requests_per_concurrency.saturating_mul(concurrency));
         let warmup = load.warmup_per_concurrency.saturating_mul(concurrency);
-        let beyond = self.plan.curve.as_ref().is_some_and(|curve| concurrency > curve.capacity());
+        let beyond = self.predicted(concurrency).is_some_and(|level| level.beyond_operating_point);
         if !(only_shown || beyond) {
             return Size { requests, warmup };
         }
@@ -433,11 +433,14 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    fn predicted(&self, concurrency: u32) -> Option<PredictedLevel> {
+        self.plan.curve.as_ref()?.at(concurrency)
+    }
+
     fn timeout_seconds(&self, concurrency: u32) -> u32 {
-        let predicted = self.plan.curve.as_ref().map_or(0.0, |curve| {
-            let point = curve.at(concurrency).point;
-            point.ttft.get() + point.tpot.get() * f64::from(curve.output_tokens().saturating_sub(1))
-        });
+        let later = self.plan.curve.as_ref().map_or(0, |curve| curve.output_tokens().saturating_sub(1));
+        let latency = |level: PredictedLevel| level.point.ttft.get() + level.point.tpot.get() * f64::from(later);
+        let predicted = self.predicted(concurrency).map_or(0.0, latency);
         // A float beyond u32 saturates.
         let patient = (TIMEOUT_FACTOR * predicted / 1000.0).ceil() as u32;
         self.plan.load.request_timeout_seconds.max(patient)

@@ -114,9 +114,7 @@ fn level_errors(variant: &Judged) -> Vec<Errors> {
 
 /// The estimate for what is deployed; where there is none, the advertised point at its own concurrency.
 pub fn predicted_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    if let Some(curve) = &prediction.curve {
-        return Some(curve.at(concurrency));
-    }
-    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency)?;
-    Some(PredictedLevel { point: claim.point, beyond_operating_point: false })
+    let estimate = prediction.curve.as_ref().and_then(|curve| curve.at(concurrency));
+    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency);
+    estimate.or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
 }

@@ -391,7 +391,7 @@ fn evidence_sufficient(comparisons: &[Compared]) -> Statement {
     let kind = ConditionType::EvidenceSufficient;
     match comparisons.iter().find(|compared| compared.result == VerdictResult::Inconclusive) {
         None => {
-            let message = "Every deciding level was measured, and the outcome is beyond doubt.";
+            let message = "every deciding level was measured, and the outcome is beyond doubt";
             statement(kind, ConditionStatus::True, "Sufficient", message.into())
         }
         Some(compared) => {
@@ -411,11 +411,11 @@ fn prediction_accurate(worst: &Worst, tolerance_percent: f64) -> Statement {
     };
     let message = match worst.largest() {
         Some(error) => format!(
-            "Over {} levels predictions are at most {} % off; {tolerance_percent} % are tolerated.",
+            "over {} levels predictions are at most {} % off; {tolerance_percent} % are tolerated",
             worst.levels,
             text::signed(error)
         ),
-        None => "No prediction is for what was measured.".into(),
+        None => "no prediction is for what was measured".into(),
     };
     statement(ConditionType::PredictionAccurate, status, reason, message)
 }
@@ -424,15 +424,15 @@ fn sla_met(assessed: &[Assessed]) -> Statement {
     let kind = ConditionType::SlaMet;
     let candidates = || assessed.iter().filter(|assessed| assessed.variant.role == Role::Candidate);
     if let Some((candidate, level)) = candidates().find_map(|candidate| Some((candidate, candidate.meets()?))) {
-        let message = format!("{} keeps the SLA with {} in flight.", candidate.name(), level.concurrency);
+        let message = format!("{} keeps the SLA with {} in flight", candidate.name(), level.concurrency);
         return statement(kind, ConditionStatus::True, "SlaMet", message);
     }
     let open = |candidate: &Assessed| !matches!(candidate.standing, Standing::Misses { certain: true, .. });
     match candidates().find(|candidate| open(candidate)) {
         Some(candidate) => {
             let why = candidate.standing.reason().map_or("no level keeps it beyond the scatter".into(), |why| why.text);
-            statement(kind, ConditionStatus::Unknown, "NotKnown", format!("{}: {why}.", candidate.name()))
+            statement(kind, ConditionStatus::Unknown, "NotKnown", format!("{}: {why}", candidate.name()))
         }
-        None => statement(kind, ConditionStatus::False, "SlaMissed", "No candidate keeps the SLA at any level.".into()),
+        None => statement(kind, ConditionStatus::False, "SlaMissed", "no candidate keeps the SLA at any level".into()),
     }
 }
