@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
 use crate::judgement::rules::AuditRules;
-use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SlaLimits, requests_needed};
+use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits, requests_needed};
 pub use crate::judgement::stored::MAXIMUM_LEVELS;
 use crate::judgement::stored::ladder;
 use crate::measurement::audit::LimitError;
@@ -29,13 +29,13 @@ const MISSES_UNTIL_ONLY_SHOWN: u32 = 2;
 const TIMEOUT_FACTOR: f64 = 5.0;
 /// A spoilt run is tried once more.
 const MAXIMUM_ATTEMPTS: u32 = 2;
-/// Reasons for which a run is spoilt: they may not be there again.
-const SPOILT: [EvidenceCode; 6] = [
+/// Reasons for which a run is spoilt: they may not be there again. A restart of the server is seen by the operator and not
+/// by the load pod, which asks what comes next: a run it spoils without failed requests is not tried again.
+const SPOILT: [EvidenceCode; 5] = [
     EvidenceCode::Incomplete,
     EvidenceCode::Cancelled,
     EvidenceCode::ErrorRate,
     EvidenceCode::ConcurrencyNotReached,
-    EvidenceCode::ServerRestarted,
     EvidenceCode::LoadPodLost,
 ];
 
@@ -403,7 +403,11 @@ impl<'a> Sweep<'a> {
     fn deciding_size(&self, concurrency: u32) -> Size {
         let load = &self.plan.load;
         let median_misses = SELECTING.into_iter().any(|purpose| match self.selecting(concurrency, purpose) {
-            Fate::Closed(Some(run)) => run.measurement.as_ref().is_some_and(|run| self.plan.limits.median_misses(run)),
+            // The new runs have to miss as well: so far off the limit they will.
+            Fate::Closed(Some(run)) => {
+                let misses = |run| self.plan.limits.median_misses(run, SINGLE_RUN_MARGIN);
+                run.measurement.as_ref().is_some_and(misses)
+            }
             _ => false,
         });
         let needed = if median_misses { 0 } else { requests_needed(self.plan.limits.statistic) };

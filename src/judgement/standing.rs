@@ -6,8 +6,9 @@ use super::accuracy::predicted_at;
 use super::at_limit::{Pair, Sample, at_limit};
 use super::level::{CONFIDENCE, Level, Run, Values};
 use super::rules::Rules;
-use super::sla::{Bracket, Rated, SlaLimits};
+use super::sla::{Bracket, Rated, SlaLimits, requests_needed};
 use super::statistics::{Estimate, geometric_mean};
+use super::stored::MAXIMUM_LEVELS;
 use crate::api::{EvidenceCode, SlaState};
 use crate::prediction::{Extent, Point, Prediction};
 
@@ -34,6 +35,8 @@ pub enum Standing {
         top: u32,
         /// Whether some level keeps it beyond doubt.
         certain: bool,
+        /// As many levels were tried as a status has rows for.
+        full: bool,
     },
     /// The SLA ends near two levels, but repeated, r is too much alike on both to tell where.
     Blurred {
@@ -64,9 +67,12 @@ impl Standing {
         if let Some(lost) = deciding.iter().find(|level| !level.decides(rules, failure.is_none())) {
             return Self::Insufficient { reason: why_lost(lost, failure) };
         }
+        if let Some(reason) = deciding.iter().find_map(|level| too_few(&rules.limits, level)) {
+            return Self::Insufficient { reason };
+        }
         match (bracket, deciding.as_slice()) {
             (Bracket::NoMiss { top }, _) if failure.is_none() => {
-                Self::Ceiling { top, certain: keeps_up_to(levels, top) }
+                Self::Ceiling { top, certain: keeps_up_to(levels, top), full: levels.len() >= MAXIMUM_LEVELS }
             }
             (Bracket::Between { .. }, [met, missed]) => reaches(levels, met, missed),
             (Bracket::NoneMeets { lowest }, [level]) => {
@@ -127,8 +133,13 @@ impl Standing {
                 "Marginal",
                 format!("whether {lowest} in flight, the lowest level, keeps the SLA is within the scatter"),
             ),
-            Self::Ceiling { top, .. } => {
-                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and more were not tried"))
+            Self::Ceiling { top, full, .. } => {
+                let why = if *full {
+                    format!("{MAXIMUM_LEVELS} levels are tried at most: give fewer and higher ones")
+                } else {
+                    "more were not tried".into()
+                };
+                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and {why}"))
             }
             Self::Blurred { met, missed, .. } => {
                 ("Marginal", format!("the runs with {met} and {missed} in flight do not tell where the SLA ends"))
@@ -187,6 +198,17 @@ fn why_lost(level: &Level, failure: Option<&str>) -> String {
         (None, Some(failure)) => format!("{name} was not measured to its end: {failure}"),
         (None, None) => format!("{name} was not measured to its end"),
     }
+}
+
+/// Why a level does not tell the statistic of the SLA, if it does not.
+fn too_few(limits: &SlaLimits, level: &Level) -> Option<String> {
+    let (sent, statistic) = (level.too_few()?, limits.statistic);
+    Some(format!(
+        "the deciding level of {} in flight has {sent} requests, {statistic:?} needs {}: measure it with more, or judge by \
+         a statistic that needs fewer",
+        level.concurrency,
+        requests_needed(statistic)
+    ))
 }
 
 fn why_nothing(levels: &[Level], failure: Option<&str>) -> String {

@@ -71,6 +71,7 @@ pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, 
         add("KV cache", deployed.kv_cache.clone());
         add("Image", deployed.image.clone());
         add("Image as resolved", deployed.image_id.clone());
+        add("Image as resolved earlier", Some(deployed.earlier_image_ids.join(", ")));
         add("Nodes", Some(deployed.nodes.join(", ")));
     }
     add("Deployed", (!variant.deployments.is_empty()).then(|| deployments(variant)));
