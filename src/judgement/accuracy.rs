@@ -67,7 +67,7 @@ pub struct Worst {
 impl Worst {
     /// Over all levels of all variants whose prediction is for what was measured.
     pub fn of(variants: &[Judged], tolerance_percent: f64) -> Self {
-        let comparable = variants.iter().filter(|variant| comparable(variant));
+        let comparable = variants.iter().filter(|variant| comparable(variant.findings));
         let errors: Vec<Errors> = comparable.flat_map(level_errors).collect();
         let (tpot, tokens) =
             (worst(errors.iter().filter_map(|e| e.tpot)), worst(errors.iter().filter_map(|e| e.tokens)));
@@ -99,22 +99,26 @@ fn worst(errors: impl Iterator<Item = f64>) -> Option<f64> {
     errors.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-/// Whether the prediction is for what was measured. The shape in doubt is the advertised row's: a curve is for what is
-/// deployed.
-fn comparable(variant: &Judged) -> bool {
-    let found = |code: EvidenceCode| variant.findings.iter().any(|finding| finding.code == code);
-    let row_alone = variant.prediction.curve.is_none();
-    !NOT_COMPARABLE.into_iter().any(found) && !(row_alone && found(EvidenceCode::NotTheDeployedShape))
+fn comparable(findings: &[Finding]) -> bool {
+    !findings.iter().any(|finding| NOT_COMPARABLE.contains(&finding.code))
 }
 
+/// The shape in doubt is the advertised row's: an estimate is for what is deployed, whatever the row is for.
 fn level_errors(variant: &Judged) -> Vec<Errors> {
-    let errors_at = |level: &Level| errors(level, &predicted_at(variant.prediction, level.concurrency)?);
-    variant.levels.iter().filter_map(errors_at).collect()
+    let prediction = variant.prediction;
+    let of_another_shape = variant.findings.iter().any(|finding| finding.code == EvidenceCode::NotTheDeployedShape);
+    let is_estimated = |level: &&Level| estimated_at(prediction, level.concurrency).is_some();
+    let judged = variant.levels.iter().filter(|level| !of_another_shape || is_estimated(level));
+    judged.filter_map(|level| errors(level, &predicted_at(prediction, level.concurrency)?)).collect()
+}
+
+fn estimated_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
+    prediction.curve.as_ref().and_then(|curve| curve.at(concurrency))
 }
 
 /// The estimate for what is deployed; where there is none, the advertised point at its own concurrency.
 pub fn predicted_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    let estimate = prediction.curve.as_ref().and_then(|curve| curve.at(concurrency));
     let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency);
-    estimate.or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
+    estimated_at(prediction, concurrency)
+        .or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
 }
