@@ -8,13 +8,16 @@ use bcmp::api::Phase;
 use bcmp::api::reasons::{REASONS, reason};
 use regex::Regex;
 
-/// What gives reasons to runs, variants and conditions.
+/// What gives reasons to runs, variants, conditions and events.
 const SOURCES: &[&str] = &[
     include_str!("../src/agent/generate/mod.rs"),
     include_str!("../src/agent/generate/variant.rs"),
     include_str!("../src/engine/admission.rs"),
+    include_str!("../src/engine/completion.rs"),
     include_str!("../src/engine/generation.rs"),
     include_str!("../src/engine/measuring.rs"),
+    include_str!("../src/engine/notes.rs"),
+    include_str!("../src/engine/reporting.rs"),
     include_str!("../src/engine/requests.rs"),
     include_str!("../src/engine/statements.rs"),
     include_str!("../src/engine/trouble.rs"),
@@ -24,18 +27,18 @@ const SOURCES: &[&str] = &[
 ];
 
 /// Texts in CamelCase that stand where a reason is given. Only words that follow one another are taken for reasons
-/// everywhere; single ones where `statement(…)` gives them.
+/// everywhere; single ones where `statement(…)` or an event gives them.
 fn reasons() -> BTreeSet<String> {
-    let given =
-        r#"(?:reason: |=> \(?|refused\(|wish\(|EarlyEnd::\w+, |ConditionStatus::\w+, |of_failed_job\(|\(|else \{ )"#;
+    let given = r#"(?:reason: |=> \(?|refused\(|wish\(|EarlyEnd::\w+, |ConditionStatus::\w+, |failed: |\(|else \{ )"#;
     let camel_case = Regex::new(&format!(r#"{given}"((?:[A-Z][a-z]+){{2,}})""#)).unwrap();
     let stated =
         Regex::new(r#"statement\((?:kind, )?(?:ConditionStatus::)?(?:True|False|Unknown), "([A-Z][A-Za-z]+)""#)
             .unwrap();
+    let told = Regex::new(r#"(?:normal|warning|note)\("([A-Z][A-Za-z]+)""#).unwrap();
     let products = || SOURCES.iter().map(|source| source.split("#[cfg(test)]").next().unwrap());
     let found = products().flat_map(|product| {
-        let both = camel_case.captures_iter(product).chain(stated.captures_iter(product));
-        both.map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        let all = [&camel_case, &stated, &told].into_iter().flat_map(|given| given.captures_iter(product));
+        all.map(|found| found[1].to_owned()).collect::<Vec<_>>()
     });
     // A word of the server, a wish that ends no run, and what cannot happen to a plan that was read from JSON.
     let not_shown = ["PodSecurity", "FirstRun", "NotWritable"];

@@ -2,6 +2,12 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+/// The longest reason and the longest message of a condition, a failure or a run, in bytes. Kubernetes allows conditions
+/// 1024 and 32768: an object in the store should not weigh that much.
+pub const LONGEST_REASON: usize = 64;
+/// See [`LONGEST_REASON`].
+pub const LONGEST_MESSAGE: usize = 1024;
+
 /// The types of conditions a comparison carries, in the order they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConditionType {

@@ -1,23 +1,47 @@
 //! The CustomResourceDefinition as it is installed.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
 
 use super::BenchmarkComparison;
+use super::conditions::{LONGEST_MESSAGE, LONGEST_REASON};
 
-/// The CRD, with a default for `status` that the derived schema cannot express: a new object must not read as
-/// already observed, else kstatus and `kubectl wait` take it for current before the operator has looked at it.
+/// How Kubernetes writes the reason of a condition.
+const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
+
+/// The CRD, with what the derived schema cannot express: a default for `status`, since a new object must not read as
+/// already observed, else kstatus and `kubectl wait` take it for current before the operator has looked at it; and limits
+/// of the texts in conditions, whose type is Kubernetes' own.
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = BenchmarkComparison::crd();
     for version in &mut crd.spec.versions {
         let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(status) = root.and_then(status_schema) {
             status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+            limit_conditions(status);
         }
     }
     crd
+}
+
+fn limit_conditions(status: &mut JSONSchemaProps) {
+    let conditions = status.properties.as_mut().and_then(|fields| fields.get_mut("conditions"));
+    let Some(JSONSchemaPropsOrArray::Schema(condition)) = conditions.and_then(|list| list.items.as_mut()) else {
+        return;
+    };
+    for (name, field) in condition.properties.iter_mut().flatten() {
+        match name.as_str() {
+            "message" => field.max_length = i64::try_from(LONGEST_MESSAGE).ok(),
+            "reason" => {
+                field.max_length = i64::try_from(LONGEST_REASON).ok();
+                field.min_length = Some(1);
+                field.pattern = Some(REASON_PATTERN.into());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn status_schema(root: &mut JSONSchemaProps) -> Option<&mut JSONSchemaProps> {
@@ -36,5 +60,13 @@ mod tests {
         let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         assert_eq!(schema["properties"]["status"]["properties"]["observedGeneration"]["type"], "integer");
+    }
+    #[test]
+    fn texts_of_conditions_have_a_limit() {
+        let crd = serde_json::to_value(crd()).unwrap();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let condition = &schema["properties"]["status"]["properties"]["conditions"]["items"]["properties"];
+        assert_eq!((&condition["message"]["maxLength"], &condition["reason"]["maxLength"]), (&1024.into(), &64.into()));
+        assert_eq!(condition["reason"]["pattern"], REASON_PATTERN);
     }
 }

@@ -1,4 +1,4 @@
-//! Every reason that stands in a condition, a failure or an early end: what it means and what to do.
+//! Every reason that stands in a condition, a failure, an early end or an event: what it means and what to do.
 //!
 //! One source for `kubectl bcmp explain` and for docs/troubleshooting.md; `tests/reasons.rs` holds code and page to it.
 
@@ -13,9 +13,14 @@ pub enum About {
     Course,
     /// What follows from the measurements.
     Judgement,
+    /// What happened: reasons of events only.
+    Event,
 }
 
 impl About {
+    /// Every group, in the order in which they are listed.
+    pub const ALL: [Self; 5] = [Self::Failure, Self::Configuration, Self::Course, Self::Judgement, Self::Event];
+
     /// As a title.
     pub const fn title(self) -> &'static str {
         match self {
@@ -23,6 +28,7 @@ impl About {
             Self::Configuration => "Why a variant has no configuration",
             Self::Course => "Where a run is, and why it ended early",
             Self::Judgement => "What follows from the measurements",
+            Self::Event => "What happened, as events say it",
         }
     }
 }
@@ -30,7 +36,7 @@ impl About {
 /// A reason in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// As it is written in status.
+    /// As it is written in status and events.
     pub name: &'static str,
     /// What it is about.
     pub about: About,
@@ -55,7 +61,7 @@ const fn of(about: About, name: &'static str, meaning: &'static str, remedy: &'s
     Reason { name, about, meaning, final_after: None, remedy }
 }
 
-use About::{Configuration, Course, Judgement};
+use About::{Configuration, Course, Event, Judgement};
 
 const AT_ONCE: &str = "at once";
 const WITH_ITS_JOB: &str = "when its Job fails";
@@ -63,6 +69,9 @@ const AFTER_GRACE: &str = "after 300 s";
 const AFTER_BINDING: &str = "300 s after the pod has a node";
 const NOTHING: &str = "nothing";
 const RUN_AGAIN: &str = "run again";
+const LOG_OF_LOAD: &str =
+    "`execution.keepOnFailureSeconds` keeps its pods; then its log: `kubectl logs job/…-load-a1 -c load`";
+const CONFIGURATIONS_GONE: &str = "the ConfigMap of the run's predictions and manifests was changed or removed";
 
 /// Every reason.
 pub const REASONS: &[Reason] = &[
@@ -84,18 +93,23 @@ pub const REASONS: &[Reason] = &[
         AFTER_BINDING,
         "create it, or correct its name",
     ),
-    failure("CrashLoop", "a container has ended and restarted", "after 3 restarts", "`kubectl logs --previous`"),
+    failure(
+        "CrashLoop",
+        "a container has ended and restarted",
+        "after 3 restarts",
+        "its log; `execution.keepOnFailureSeconds` keeps its pod for that",
+    ),
     failure(
         "OutOfMemory",
         "a container was killed for memory",
         "after 3 restarts",
-        "raise its limit; for the load tool: `load.pod.resources`",
+        "raise its limit; for the load tool: `load.pod.resources`; the predictor has the limit of a LimitRange, or its node's",
     ),
     failure(
         "NotServing",
         "pods run, but no streamed request was completed",
         "after `deadlines.readySeconds`",
-        "look at the servers' logs; is `model.name` the name they serve?",
+        "is `model.name` the name they serve? Their logs; `execution.keepOnFailureSeconds` keeps their pods for that",
     ),
     failure("QuotaExceeded", "the namespace's quota refuses pods or objects", AFTER_GRACE, "raise the quota"),
     failure(
@@ -126,14 +140,14 @@ pub const REASONS: &[Reason] = &[
     failure(
         "GenerationFailed",
         "configurations could not be made; the message has the predictor's words",
-        AT_ONCE,
-        "correct the spec; no GPU was held",
+        WITH_ITS_JOB,
+        "correct the spec, or run again and follow the log of the generate Job; no GPU was held",
     ),
     failure(
         "GenerationDeadline",
         "configurations were not ready in time",
         "after `deadlines.generateSeconds`",
-        "raise the deadline; look at the generate Job",
+        "raise the deadline, or run again and see what the generate Job's pod waits for",
     ),
     failure(
         "QueueDeadline",
@@ -141,21 +155,11 @@ pub const REASONS: &[Reason] = &[
         "after `deadlines.queueSeconds`",
         "raise it; 0 waits for ever",
     ),
-    failure(
-        "LoadFailed",
-        "the load tool failed again and again",
-        WITH_ITS_JOB,
-        "its log: `kubectl logs job/…-load-a1 -c load`",
-    ),
-    failure(
-        "ToolFailed",
-        "the load tool failed again and again",
-        WITH_ITS_JOB,
-        "its log: `kubectl logs job/…-load-a1 -c load`",
-    ),
+    failure("LoadFailed", "the load tool failed again and again", WITH_ITS_JOB, LOG_OF_LOAD),
+    failure("ToolFailed", "the load tool failed again and again", WITH_ITS_JOB, LOG_OF_LOAD),
     failure(
         "ResultsNotPublished",
-        "the load pod could not hand over its results",
+        "a pod could not hand over what it made or measured",
         WITH_ITS_JOB,
         "network policies between pods and the API server",
     ),
@@ -171,6 +175,8 @@ pub const REASONS: &[Reason] = &[
         AT_ONCE,
         "run again; nothing is measured twice within one run",
     ),
+    failure("ConfigurationsUnreadable", CONFIGURATIONS_GONE, AT_ONCE, RUN_AGAIN),
+    failure("ConfigurationsLost", CONFIGURATIONS_GONE, AT_ONCE, RUN_AGAIN),
     failure("PlanUnreadable", "the run's plan was changed, or is from a version too far away", AT_ONCE, RUN_AGAIN),
     failure("ObjectsDeleted", "somebody deleted a variant's objects in mid-run", AT_ONCE, RUN_AGAIN),
     failure(
@@ -269,6 +275,12 @@ pub const REASONS: &[Reason] = &[
         "Inconclusive",
         "the run ended; the evidence does not suffice for an answer",
         "see the levels' evidence (`kubectl bcmp report NAME`), mend its cause and run again",
+    ),
+    of(
+        Course,
+        "CaughtByFailOn",
+        "the run has its answer, and `judgement.failOn` names it: by that rule it counts as failed",
+        "see the answer (`kubectl bcmp report NAME`); without its word in `judgement.failOn` the run ends well, and nothing is measured again",
     ),
     of(
         Course,
@@ -388,6 +400,26 @@ pub const REASONS: &[Reason] = &[
         "EvidenceInsufficient",
         "too few accepted levels are left to say what a variant delivers at the SLA",
         "see the levels' evidence (`kubectl bcmp report NAME`), mend its cause and run again",
+    ),
+    of(Event, "RunStarted", "a run began; predictions and manifests come first, and hold no GPU", NOTHING),
+    of(Event, "ConfigurationsGenerated", "predictions and manifests of all variants are ready", NOTHING),
+    of(Event, "Admitted", "the run may hold GPUs now; the message has its mode and why", NOTHING),
+    of(
+        Event,
+        "ModeChanged",
+        "a parallel run found GPUs for a part only and goes on one variant after the other",
+        "nothing; `execution.mode: Sequential` does not try",
+    ),
+    of(Event, "Deploying", "the objects of a variant are being created", NOTHING),
+    of(Event, "Scheduled", "all pods of a variant have a node: from now on it holds its GPUs", NOTHING),
+    of(Event, "Serving", "a variant completed its first request; its levels are measured from now on", NOTHING),
+    of(Event, "TornDown", "everything of a variant was seen to be gone", NOTHING),
+    of(Event, "Finished", "the run is over; the message has its answer, or why there is none", NOTHING),
+    of(
+        Event,
+        "ReportRefused",
+        "the API server refused the report; the run ended without it, and the status has its answer",
+        "mend what the message names: the report is written then",
     ),
 ];
 

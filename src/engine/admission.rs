@@ -33,8 +33,10 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         Turn::Wait(why) => {
             if let Some(deadline) = deadline(run, world).filter(|deadline| now >= *deadline) {
                 let seconds = (deadline.as_second() - run.queued_time.0.as_second()).max(0);
-                let message =
-                    format!("its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}");
+                let message = format!(
+                    "its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
+                     deadline, or set it to 0 to wait for ever"
+                );
                 end(status, EarlyEnd::Failed, "QueueDeadline", message, now);
             }
         }
@@ -75,12 +77,13 @@ pub enum Turn {
 pub fn turn(run: &Run, world: &World) -> Turn {
     if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
         return Turn::Wait(format!(
-            "{:?} {} of a deleted comparison of the same name is still there",
+            "waits for {:?} {} of a deleted comparison of the same name to go; delete it if it stays",
             child.kind, child.name
         ));
     }
     if world.pods.iter().any(|p| !p.ours && p.component == Component::Server && !p.over) {
-        return Turn::Wait("pods of a deleted comparison of the same name are still there".into());
+        let why = "waits for pods of a deleted comparison of the same name to go; delete them if they stay";
+        return Turn::Wait(why.into());
     }
     let demands = demands(world);
     let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();

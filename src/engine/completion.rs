@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::{active_run, all_measured, anything_deployed, rests_predicted};
+use super::judged;
 use super::reporting;
 use super::requests::end;
 use super::time::stamp;
@@ -51,20 +52,30 @@ pub fn is_over(status: &BenchmarkComparisonStatus, world: &World) -> bool {
 
 /// What was measured and is gone is never measured again.
 fn lost_results(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
-    let lost = status.variants.iter().find(|variant| {
-        let measured = variant.deployments.iter().any(|d| d.measured.is_some()) || !variant.levels.is_empty();
-        let rows = variant.levels.iter().any(|level| level.evidence.accepted > 0 || level.evidence.rejected > 0);
-        let none = match world.results.get(&variant.name) {
-            Some(Output::Present(results)) => results.ledger.records.is_empty(),
-            Some(Output::Unreadable(_)) => false,
-            _ => true,
-        };
-        measured && rows && none
+    let lost = status.variants.iter().filter(|variant| judged::has_rows(variant)).find_map(|variant| {
+        let name = &variant.name;
+        match world.results.get(name) {
+            Some(Output::Present(results)) if !results.ledger.records.is_empty() => None,
+            // The variant has failed for it, the others go on.
+            Some(Output::Unreadable(_)) if variant.failure.is_some() => None,
+            Some(Output::Unreadable(why)) => Some(unreadable(name, why)),
+            _ => Some(gone(name)),
+        }
     });
-    if let Some(name) = lost.map(|variant| variant.name.clone()) {
-        let message = format!("results of variant {name} were measured but their ConfigMap is gone; start another run");
-        end(status, EarlyEnd::Failed, "ResultsLost", message, now);
+    if let Some((reason, message)) = lost {
+        end(status, EarlyEnd::Failed, reason, message, now);
     }
+}
+
+fn gone(variant: &str) -> (&'static str, String) {
+    let message = format!("the ConfigMap with what was measured of variant {variant} is gone; start another run");
+    ("ResultsLost", message)
+}
+
+/// What is said of results that cannot be read, for the variant or the whole run.
+pub fn unreadable(variant: &str, why: &str) -> (&'static str, String) {
+    let message = format!("the results of variant {variant} cannot be read: {why}; start another run");
+    ("ResultsUnreadable", message)
 }
 
 /// Components that go when a run is over.

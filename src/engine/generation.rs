@@ -6,7 +6,7 @@ use super::facts::active_run;
 use super::requests::{end, failure};
 use super::time::after;
 use super::trouble::{self, Trouble};
-use super::world::{Component, JobState, Output, World};
+use super::world::{Child, Component, JobState, Output, World};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd};
 use crate::prediction::configurations::GenerationOutcome;
 
@@ -16,12 +16,12 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     match &world.configurations {
         Output::Present(_) => record_refused(status, world, now),
         Output::Unreadable(why) => {
-            let message = format!("the output of generation cannot be read: {why}");
-            end(status, EarlyEnd::Failed, "ResultsUnreadable", message, now);
+            let message = format!("the run's predictions and manifests cannot be read: {why}; start another run");
+            end(status, EarlyEnd::Failed, "ConfigurationsUnreadable", message, now);
         }
         Output::Absent | Output::Empty if run.start_time.is_some() => {
-            let message = "the configurations of the run were deleted; start another run";
-            end(status, EarlyEnd::Failed, "ResultsLost", message, now);
+            let message = "the ConfigMap with the run's predictions and manifests is gone; start another run";
+            end(status, EarlyEnd::Failed, "ConfigurationsLost", message, now);
         }
         Output::Absent | Output::Empty => {
             if let Some(trouble) = trouble(status, world, now).filter(|trouble| trouble.is_final(now)) {
@@ -56,34 +56,41 @@ pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
         return Some(Trouble { reason: "ManifestsNotFound", message: message.clone(), fatal: deadline });
     }
     if let Output::Unreadable(why) = &world.plan {
-        let message = format!("the plan of the run cannot be read: {why}");
+        let message = format!("the plan of the run cannot be read: {why}; start another run");
         return Some(Trouble { reason: "PlanUnreadable", message, fatal: now });
     }
     let pods = || world.pods.iter().filter(|p| p.ours && p.run == run.number && p.component == Component::Generate);
-    job.and_then(|job| trouble::of_failed_job("GenerationFailed", job, pods(), now))
-        .or_else(|| job.and_then(|job| finished_without_output(job.job.as_ref(), job.created, now)))
+    job.and_then(|job| trouble::of_failed_job(job, pods(), now))
+        .or_else(|| job.and_then(|job| finished_without_output(job, now)))
         .or_else(|| trouble::of_pods(pods(), deadline, now).map(|t| Trouble { fatal: t.fatal.min(deadline), ..t }))
         .or_else(|| {
             let refusals = world.refusals.iter().filter(|refusal| refusal.variant.is_none());
-            trouble::of_objects(job.into_iter(), refusals, since)
+            let teardown_seconds = world.spec.execution.deadlines.teardown_seconds;
+            trouble::of_objects(job.into_iter(), refusals, since, teardown_seconds)
         })
-        .or_else(|| overdue(deadline, limit, now))
+        .or_else(|| overdue(run.number, world, deadline, now))
 }
 
 /// A complete Job whose output is not there: the cache may lag, a minute later it is lost.
-fn finished_without_output(job: Option<&JobState>, created: Timestamp, now: Timestamp) -> Option<Trouble> {
-    (job == Some(&JobState::Complete)).then(|| Trouble {
+fn finished_without_output(job: &Child, now: Timestamp) -> Option<Trouble> {
+    (job.job == Some(JobState::Complete)).then(|| Trouble {
         reason: "GenerationFailed",
-        message: "the generate Job is complete but its output is missing".into(),
-        fatal: after(created, 60).max(now),
+        message: format!(
+            "Job {} is complete, but its predictions and manifests are missing; start another run",
+            job.name
+        ),
+        fatal: after(job.created, 60).max(now),
     })
 }
 
-fn overdue(deadline: Timestamp, limit: i64, now: Timestamp) -> Option<Trouble> {
+fn overdue(run: i64, world: &World, deadline: Timestamp, now: Timestamp) -> Option<Trouble> {
+    let job = world.generate_job(run).map_or("the generate Job".into(), |job| format!("Job {}", job.name));
+    let limit = world.spec.execution.deadlines.generate_seconds;
     (now >= deadline).then(|| Trouble {
         reason: "GenerationDeadline",
         message: format!(
-            "predictions and manifests were not ready after {limit} s (execution.deadlines.generateSeconds)"
+            "{job} did not make predictions and manifests within {limit} s (execution.deadlines.generateSeconds): raise the \
+             deadline, or start another run and see what its pod waits for"
         ),
         fatal: deadline,
     })

@@ -1,6 +1,8 @@
 //! The hash of what is measured: a changed hash starts a new run, anything else does not.
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::{BenchmarkComparisonSpec, Evidence, Execution, Judgement, Load, Statistic, default_variants};
@@ -36,6 +38,19 @@ fn fingerprint(mut fields: Value, defaults: &Value) -> String {
     let digest = Sha256::digest(fields.to_string());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{VERSION}:{hex}")
+}
+
+/// Fields in which what is measured differs, for people: `spec.workload`.
+pub fn changed(was: &BenchmarkComparisonSpec, is: &BenchmarkComparisonSpec) -> Vec<String> {
+    let canonical = |spec: &BenchmarkComparisonSpec| {
+        let mut fields = measured(spec);
+        leave_out(&mut fields, &defaults());
+        fields
+    };
+    let (was, is) = (canonical(was), canonical(is));
+    let names = [&was, &is].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect::<BTreeSet<_>>();
+    let differ = names.into_iter().filter(|name| was[name.as_str()] != is[name.as_str()]);
+    differ.map(|name| format!("spec.{name}")).collect()
 }
 
 /// Whether two hashes were made by the same rules.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::completion::unreadable;
 use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
 use super::requests::failure;
 use super::time::{after, stamp};
@@ -145,17 +146,17 @@ fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
     }
     let limits = &view.world.spec.execution.deadlines;
     if let Some(Output::Unreadable(why)) = view.world.results.get(view.variant) {
-        let message = format!("the results of variant {} cannot be read: {why}", view.variant);
-        return Some(Trouble { reason: "ResultsUnreadable", message, fatal: now });
+        let (reason, message) = unreadable(view.variant, why);
+        return Some(Trouble { reason, message, fatal: now });
     }
     let schedule_by = after(deployment.created.0, limits.schedule_seconds);
     let refusals = view.world.refusals.iter().filter(|r| r.variant.as_deref() == Some(view.variant));
     let found = [
         vanished(view, now),
-        view.load_job().and_then(|job| trouble::of_failed_job("LoadFailed", job, view.loaders(), now)),
+        view.load_job().and_then(|job| trouble::of_failed_job(job, view.loaders(), now)),
         trouble::of_pods(view.servers(), schedule_by, now),
         trouble::of_pods(view.loaders(), schedule_by, now),
-        trouble::of_objects(view.children(), refusals, deployment.created.0),
+        trouble::of_objects(view.children(), refusals, deployment.created.0, limits.teardown_seconds),
     ];
     let cause = found.into_iter().flatten().min_by_key(|trouble| trouble.fatal);
     match (cause, overdue(view, now)) {
@@ -190,7 +191,8 @@ fn overdue(view: &View, now: Timestamp) -> Option<Trouble> {
         (None, _) => {
             let fatal = after(view.deployment.created.0, limits.schedule_seconds);
             let message = format!(
-                "pods of variant {variant} had no node after {} s (execution.deadlines.scheduleSeconds)",
+                "not all pods of variant {variant} had a node after {} s (execution.deadlines.scheduleSeconds): free GPUs, correct \
+                 spec.hardware.nodeSelector and tolerations, or raise the deadline",
                 limits.schedule_seconds
             );
             (now >= fatal).then_some(Trouble { reason: "Unschedulable", message, fatal })
@@ -198,7 +200,9 @@ fn overdue(view: &View, now: Timestamp) -> Option<Trouble> {
         (Some(scheduled), None) => {
             let fatal = after(scheduled.0, limits.ready_seconds);
             let message = format!(
-                "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds)",
+                "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds): see \
+                 that its servers answer to the name in spec.model.name, raise the deadline if they load for longer, or set \
+                 execution.keepOnFailureSeconds to keep their pods and read their logs",
                 limits.ready_seconds
             );
             (now >= fatal).then_some(Trouble { reason: "NotServing", message, fatal })

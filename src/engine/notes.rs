@@ -46,7 +46,10 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         notes.push(warning(&ended.reason, ended.message.clone()));
     }
     if after.phase == Some(Phase::Suspended) && before.phase != Some(Phase::Suspended) {
-        notes.push(normal("Suspended", "nothing runs; what was measured is kept".into()));
+        notes.push(normal(
+            "Suspended",
+            "nothing runs; what was measured is kept; set spec.suspend to false to go on".into(),
+        ));
     }
 }
 
@@ -56,14 +59,14 @@ fn variant_notes(before: Option<&VariantStatus>, after: &VariantStatus, notes: &
         let past = before.and_then(|v| v.deployments.iter().find(|d| d.attempt == deployment.attempt));
         let gpus = after.gpus.map(|gpus| format!(" on {gpus} GPUs")).unwrap_or_default();
         if past.is_none() {
-            notes.push(normal("Deploying", format!("variant {name} is deployed{gpus}")));
+            notes.push(normal("Deploying", format!("variant {name} is being deployed{gpus}")));
         }
         let new = |now: bool, then: fn(&crate::api::DeploymentTimes) -> bool| now && !past.is_some_and(then);
         if new(deployment.scheduled.is_some(), |d| d.scheduled.is_some()) {
             notes.push(normal("Scheduled", format!("all pods of variant {name} have nodes")));
         }
         if new(deployment.serving.is_some(), |d| d.serving.is_some()) {
-            notes.push(normal("Serving", format!("variant {name} completed its first request; measuring")));
+            notes.push(normal("Serving", format!("variant {name} completed its first request: it is being measured")));
         }
         if new(deployment.measured.is_some(), |d| d.measured.is_some()) {
             notes.push(normal("Measured", format!("variant {name} is measured: {} levels", after.levels.len())));

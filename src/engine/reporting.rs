@@ -11,18 +11,19 @@ use super::judged::{self, case};
 use super::statements::is_judged;
 use super::world::{Child, Component, Refusal, World};
 use crate::api::{BenchmarkComparisonStatus, Run};
+use crate::judgement::judge;
 use crate::judgement::stored::{judged_now, write_rows};
-use crate::judgement::{judge, judge_rows};
 use crate::manifests::names::Names;
 use crate::report::{Provenance, Report, Subject};
 
 /// What the report is to tell of, in a word that changes when it must be written anew: how far the run is and the rules
-/// it is judged by. `None` while there is nothing to tell, and when the records are gone: what was written of them stands.
+/// it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
+/// them stands.
 ///
 /// The operator's version is no part of it: an upgrade rewrites no report.
 pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<String> {
     world.plan.present()?;
-    if judged::records_are_gone(status, world) {
+    if judged::stands(status, world) {
         return None;
     }
     let stage = match (rests_predicted(world, status), is_torn_down(status, world)) {
@@ -68,7 +69,7 @@ pub fn report(status: &BenchmarkComparisonStatus, world: &World) -> Option<Repor
     let case = case(status, world)?;
     let judgement = is_judged(status, world).then(|| judge(&case));
     let mut variants = status.variants.clone();
-    write_rows(judgement.as_ref().map_or_else(|| judge_rows(&case), |judged| judged.variants.clone()), &mut variants);
+    write_rows(judged::rows(&case, judgement.as_ref(), status, world), &mut variants);
     let comparison = Subject { namespace: Some(world.object.namespace.clone()), name: world.object.name.clone() };
     let mut report = Report::new(comparison, spec, &case, variants, judgement.as_ref());
     report.run = Some(Run { completion_time: None, ..run.clone() });

@@ -6,15 +6,12 @@ use super::facts::{self, active_run, rests_predicted};
 use super::inputs;
 use super::time::stamp;
 use super::world::World;
+use crate::api::conditions::{LONGEST_MESSAGE, LONGEST_REASON};
 use crate::api::{
     BenchmarkComparisonStatus, EarlyEnd, Ended, Failure, OnChange, PastRun, Role, Run, Start, VariantPhase,
     VariantStatus,
 };
 use crate::measurement::shortened;
-
-/// The longest reason and message a status holds, in bytes.
-const LONGEST_REASON: usize = 64;
-const LONGEST_MESSAGE: usize = 1024;
 
 /// Records cancellation, supersession and the start of the next run.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
@@ -43,7 +40,14 @@ pub fn end(
 
 /// A failure, in as many words as a status holds: what others say may be longer.
 pub fn failure(reason: &str, message: &str, now: Timestamp) -> Failure {
-    Failure { reason: shortened(reason, LONGEST_REASON), message: fitting(message), time: stamp(now) }
+    Failure { reason: word(reason), message: fitting(message), time: stamp(now) }
+}
+
+/// A reason as Kubernetes writes it, and no longer than a status holds.
+pub fn word(reason: &str) -> String {
+    let letters = reason.chars().filter(char::is_ascii_alphanumeric).skip_while(char::is_ascii_digit);
+    let word: String = letters.take(LONGEST_REASON).collect();
+    if word.is_empty() { "Unknown".into() } else { word }
 }
 
 /// A message, in as many words as a status holds.
@@ -56,11 +60,12 @@ struct Wish {
     message: String,
 }
 
-/// Why a run other than the one in status is wanted, if so.
+/// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
+/// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
     if world.object.run_requested.is_some() && world.object.run_requested != status.last_handled_run_request {
-        return wish("RunRequested", "another run was requested by annotation");
+        return wish("RunRequested", "another run was asked for by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
     let Some(run) = &status.run else {
@@ -68,10 +73,12 @@ fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     };
     let plan = world.plan.present();
     if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
-        return wish("RunIdChanged", "spec.runId changed");
+        return wish("RunIdChanged", "spec.runId changed: another run is wanted");
     }
     if automatic && inputs_changed(run, world) {
-        return wish("InputsChanged", "measured inputs changed");
+        let changed = plan.map_or(vec![], |plan| inputs::changed(&plan.spec, &world.spec));
+        let what = if changed.is_empty() { "what is measured".into() } else { changed.join(", ") };
+        return wish("InputsChanged", &format!("{what} changed: another run is wanted"));
     }
     let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
     if superseded { wish("Superseded", "the run before was superseded") } else { None }
@@ -154,5 +161,83 @@ fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp)
     let Some(number) = active_run(status).map(|run| run.number) else { return };
     if world.object.cancel_requested.as_deref() == Some(number.to_string().as_str()) {
         end(status, EarlyEnd::Cancelled, "CancelRequested", format!("run {number} was cancelled by annotation"), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::engine::testing::{plan, spec, world};
+    use crate::engine::world::Output;
+
+    use Start::{Automatic, OnRequest};
+
+    /// What is different since run 1, which is over.
+    const NOTHING: &[&str] = &[];
+    const INPUT: &[&str] = &["input"];
+    const RUN_ID: &[&str] = &["runId"];
+    const BOTH: &[&str] = &["input", "runId"];
+
+    #[rstest]
+    #[case(Automatic, NOTHING, [Some("FirstRun"), None])]
+    #[case(Automatic, INPUT, [Some("FirstRun"), Some("InputsChanged")])]
+    #[case(Automatic, RUN_ID, [Some("FirstRun"), Some("RunIdChanged")])]
+    #[case(Automatic, BOTH, [Some("FirstRun"), Some("RunIdChanged")])]
+    #[case(OnRequest, NOTHING, [None, None])]
+    #[case(OnRequest, INPUT, [None, None])]
+    #[case(OnRequest, RUN_ID, [None, Some("RunIdChanged")])]
+    #[case(OnRequest, BOTH, [None, Some("RunIdChanged")])]
+    fn what_starts_a_run(
+        #[case] start: Start,
+        #[case] changed: &[&str],
+        #[case] without_and_after_a_run: [Option<&str>; 2],
+        #[values(None, Some("handled"), Some("new"))] requested: Option<&str>,
+        #[values(false, true)] ran: bool,
+    ) {
+        let mut world = world(spec());
+        world.spec.execution.start = start;
+        let mut status = BenchmarkComparisonStatus::default();
+        if ran {
+            begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+            status.run.as_mut().unwrap().completion_time = Some(stamp(Timestamp::UNIX_EPOCH));
+            world.plan = Output::Present(plan(world.spec.clone()));
+        }
+        status.last_handled_run_request = Some("handled".into());
+        world.object.run_requested = requested.map(str::to_owned);
+        if changed.contains(&"input") {
+            world.spec.workload.concurrency = vec![1, 2];
+        }
+        if changed.contains(&"runId") {
+            world.spec.run_id = Some("again".into());
+        }
+        let otherwise = without_and_after_a_run[usize::from(ran)];
+        let expected = if requested == Some("new") { Some("RunRequested") } else { otherwise };
+        assert_eq!(wish(&status, &world).map(|wish| wish.reason), expected);
+        advance(&mut status, &world, Timestamp::UNIX_EPOCH);
+        assert_eq!(status.run.map_or(0, |run| run.number), i64::from(ran) + i64::from(expected.is_some()));
+    }
+
+    #[test]
+    fn a_superseded_run_names_what_changed() {
+        let mut world = world(spec());
+        let mut status = BenchmarkComparisonStatus::default();
+        begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+        world.plan = Output::Present(plan(world.spec.clone()));
+        world.spec.workload.concurrency = vec![1, 2];
+        world.spec.load.seed = 7;
+        let message = wish(&status, &world).unwrap().message;
+        assert_eq!(message, "spec.load, spec.workload changed: another run is wanted");
+    }
+
+    #[rstest]
+    #[case("NotServing", "NotServing")]
+    #[case("not a word: é", "notaword")]
+    #[case("42", "Unknown")]
+    #[case("", "Unknown")]
+    fn a_reason_is_a_word(#[case] reason: &str, #[case] expected: &str) {
+        assert_eq!(word(reason), expected);
+        assert_eq!(word(&"x".repeat(100)).len(), LONGEST_REASON);
     }
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::completion::nothing_left;
 use super::facts::{active_run, all_measured, anything_deployed, rests_predicted};
-use super::teardown;
 use super::world::World;
+use super::{judged, requests, teardown};
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start};
 use crate::judgement::Judgement;
 use crate::prediction::configurations::GenerationOutcome;
 
@@ -40,7 +40,7 @@ pub fn statements(
         reason: reason.to_owned(),
         message: message.to_owned(),
     };
-    let reason = reason(status, phase, stuck.is_some());
+    let reason = reason(status, phase, judged::caught(judged, world), stuck.is_some());
     let finished = matches!(standing, Standing::Well | Standing::Badly);
     let mut statements = vec![
         say(ConditionType::Finished, if finished { True } else { False }, &reason, message),
@@ -71,16 +71,20 @@ pub fn statements(
     statements.push(measured(status, world));
     statements.push(torn_down(status, world, stuck));
     statements.extend(judgements(judged));
-    statements
+    statements.into_iter().map(fitting).collect()
+}
+
+/// As a condition may hold it: what others say can be anything, of any length.
+fn fitting(statement: Statement) -> Statement {
+    let (reason, message) = (requests::word(&statement.reason), requests::fitting(&statement.message));
+    Statement { reason, message, ..statement }
 }
 
 fn standing(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> Standing {
     match phase {
         Phase::Succeeded => Standing::Well,
         Phase::Failed | Phase::Cancelled => Standing::Badly,
-        Phase::Inconclusive if world.spec.judgement.fail_on.contains(&crate::api::FailOn::Inconclusive) => {
-            Standing::Badly
-        }
+        Phase::Inconclusive if world.spec.judgement.fail_on.contains(&FailOn::Inconclusive) => Standing::Badly,
         Phase::Inconclusive => Standing::Well,
         Phase::Suspended => Standing::Held,
         Phase::Predicted if status.run.as_ref().is_some_and(|run| nothing_left(run.number, world)) => Standing::Well,
@@ -89,7 +93,7 @@ fn standing(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> 
     }
 }
 
-fn reason(status: &BenchmarkComparisonStatus, phase: Phase, stuck: bool) -> String {
+fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailOn>, stuck: bool) -> String {
     if stuck {
         return "TeardownStuck".into();
     }
@@ -98,9 +102,9 @@ fn reason(status: &BenchmarkComparisonStatus, phase: Phase, stuck: bool) -> Stri
         return ended.reason.clone();
     }
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref());
-    match (phase, failure, &status.verdict) {
+    match (phase, failure, caught) {
         (Phase::Failed, Some(failure), _) => failure.reason.clone(),
-        (Phase::Failed, None, Some(verdict)) => format!("{:?}", verdict.result),
+        (Phase::Failed, None, Some(_)) => "CaughtByFailOn".into(),
         (Phase::Pending, _, _) if run.is_none() => "NotRequested".into(),
         (phase, _, _) => phase.as_str().into(),
     }
@@ -122,7 +126,7 @@ fn generated(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
     match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
         Some(ended) if ended.outcome == EarlyEnd::Failed => statement(False, &ended.reason, ended.message.clone()),
         Some(ended) => statement(Unknown, &ended.reason, ended.message.clone()),
-        None => statement(Unknown, "Generating", "predictions and manifests are not ready".into()),
+        None => statement(Unknown, "Generating", "predictions and manifests are not ready yet".into()),
     }
 }
 
@@ -135,7 +139,7 @@ fn measured(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
         None if all_measured(world, status) => statement(True, "Measured", "all variants are measured".into()),
         None => match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
             Some(ended) => statement(False, &ended.reason, ended.message.clone()),
-            None => statement(Unknown, "NotMeasured", "not all variants are measured".into()),
+            None => statement(Unknown, "NotMeasured", "not all variants are measured yet".into()),
         },
     }
 }
@@ -147,18 +151,14 @@ fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<St
         return statement(False, "TeardownStuck", message);
     }
     if let Some(name) = teardown::kept(status, world) {
-        return statement(
-            False,
-            "KeptForDebugging",
-            format!("variant {name} is kept for debugging and holds its GPUs"),
-        );
+        return statement(False, "KeptForDebugging", teardown::words_of_kept(name));
     }
     if anything_deployed(status) {
-        return statement(False, "Deployed", "a variant is deployed".into());
+        return statement(False, "Deployed", "a variant is deployed and holds its GPUs".into());
     }
     match active_run(status) {
         Some(run) if run.ended.is_some() && !nothing_left(run.number, world) => {
-            statement(False, "TearingDown", "the last objects are going".into())
+            statement(False, "TearingDown", "the last objects of the run are being deleted".into())
         }
         _ => statement(True, "Gone", "nothing that holds GPUs is left".into()),
     }

@@ -32,15 +32,26 @@ pub fn overdue(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
                 child.finalizers.join(", ")
             ),
             (_, Some(pod)) => format!(
-                "pod {} of variant {} is still there on node {}: check that its kubelet works",
+                "pod {} of variant {} was deleted and is still there on node {}: check that the node's kubelet works",
                 pod.name,
                 variant.name,
                 pod.node.as_deref().unwrap_or("(none)")
             ),
-            (Some(child), None) => format!("{:?} {} of variant {} is still there", child.kind, child.name, variant.name),
-            (None, None) => format!("variant {} is being looked at", variant.name),
+            (Some(child), None) => format!(
+                "{:?} {} of variant {} was deleted and is still there: check that the cluster's controllers and its garbage \
+                 collector run",
+                child.kind, child.name, variant.name
+            ),
+            (None, None) => return None,
         })
     })
+}
+
+/// What is said of a variant that is kept, and how to let it go.
+pub fn words_of_kept(variant: &str) -> String {
+    format!(
+        "variant {variant} failed and is kept for debugging; it holds its GPUs: set execution.keepOnFailureSeconds to 0 to let go"
+    )
 }
 
 /// A failed variant that is kept for debugging.

@@ -3,13 +3,20 @@
 use jiff::Timestamp;
 
 use super::time::after;
-use super::world::{Child, Container, JobState, Pod, Refusal};
+use super::world::{Child, Component, Container, JobState, Pod, Refusal};
 use crate::manifests::termination::{TerminationMessage, TerminationReason};
 
 /// How long an image or configuration error, or a refusal, may last before it is final. It may be mended meanwhile.
 const GRACE_SECONDS: i64 = 300;
+/// Reason of a refusal: something else has the name.
+const NAME_TAKEN: &str = "NameTaken";
 /// Restarts after which a container is taken to fail for ever.
 const RESTARTS: u32 = 3;
+
+/// A pod is deleted with what failed: its log has to be kept first.
+const KEEP_AND_READ: &str = "set execution.keepOnFailureSeconds to keep the pods of a variant that fails, and read";
+const KEEP_SERVERS: &str = "see that the servers answer to the name in spec.model.name; set execution.keepOnFailureSeconds to keep their pods and read their logs";
+const ADMIT_PUBLISHING: &str = "check that network policies let the pod reach the API server";
 
 /// Something that keeps a run from going on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +46,26 @@ fn of_pod(pod: &Pod, schedule_by: Timestamp, now: Timestamp) -> Option<Trouble> 
     if pod.node.is_none() {
         return pod.unschedulable.as_ref().map(|words| Trouble {
             reason: "Unschedulable",
-            message: format!("pod {} finds no node: {words}", pod.name),
+            message: format!(
+                "pod {} finds no node: {}; {}",
+                pod.name,
+                shortened(words),
+                cure_of_unbound(pod.component)
+            ),
             fatal: schedule_by,
         });
     }
     pod.containers.iter().find_map(|container| of_container(pod, container, now))
+}
+
+fn cure_of_unbound(component: Component) -> &'static str {
+    match component {
+        Component::Generate => "free CPU and memory on a node, or correct the claims that the spec names",
+        Component::Load => {
+            "free CPU and memory on a node, or correct spec.load.pod (nodeSelector, tolerations, resources)"
+        }
+        _ => "free GPUs, or correct spec.hardware (nodeSelector, tolerations) and the claims that the spec names",
+    }
 }
 
 fn of_container(pod: &Pod, container: &Container, now: Timestamp) -> Option<Trouble> {
@@ -89,19 +111,21 @@ fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Tro
         Trouble {
             reason: "CrashLoop",
             message: format!(
-                "{place} ended with exit code {} and restarted {times} times{said}; read its log with kubectl logs --previous",
-                ended.exit_code
+                "{place} ended with exit code {} and restarted {times} times{said}; {KEEP_AND_READ} the log: kubectl logs POD -c {} --previous",
+                ended.exit_code, container.name
             ),
             fatal,
         }
     })
 }
 
-/// What objects themselves complain about, and creations the API server refused. `since` is when creating began.
+/// What objects themselves complain about, and creations the API server refused. `since` is when creating began. What has a
+/// taken name may be on its way out: it has as long as a teardown has.
 pub fn of_objects<'a>(
     children: impl Iterator<Item = &'a Child>,
     refusals: impl Iterator<Item = &'a Refusal>,
     since: Timestamp,
+    teardown_seconds: i32,
 ) -> Option<Trouble> {
     let fatal = after(since, GRACE_SECONDS);
     let complaint = children
@@ -111,13 +135,17 @@ pub fn of_objects<'a>(
         let message = format!("{object} cannot create its pods: {}; {}", shortened(words), cure_of_refusal(words));
         return Some(Trouble { reason: reason_of_refusal(words), message, fatal });
     }
-    refusals.map(|refusal| of_refusal(refusal, fatal)).next()
+    let final_at = |refusal: &Refusal| match refusal.reason.as_str() {
+        NAME_TAKEN => after(since, teardown_seconds),
+        _ => fatal,
+    };
+    refusals.map(|refusal| of_refusal(refusal, final_at(refusal))).next()
 }
 
 fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Trouble {
     let words = &refusal.message;
     let (reason, cure) = match refusal.reason.as_str() {
-        "NameTaken" => ("NameTaken", "delete or rename the object that has the name"),
+        NAME_TAKEN => ("NameTaken", "delete or rename the object that has the name"),
         "NotFound" => ("KindNotServed", "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)"),
         _ => (reason_of_refusal(words), cure_of_refusal(words)),
     };
@@ -144,38 +172,61 @@ fn cure_of_refusal(words: &str) -> &'static str {
     }
 }
 
+/// What the two Jobs' failures are called, and what is to be done about them.
+struct Words {
+    failed: &'static str,
+    tool_failed: &'static str,
+    memory: &'static str,
+    /// When the container said what is wrong.
+    cure: String,
+    /// When it did not.
+    log: String,
+}
+
+fn words_of(job: &Child) -> Words {
+    match job.component {
+        Component::Generate => Words {
+            failed: "GenerationFailed",
+            tool_failed: "GenerationFailed",
+            memory: "its node is short of memory, or a LimitRange of the namespace allows too little: free the one, or raise the other",
+            cure: "correct in the spec what it names".into(),
+            log: "start another run and follow the log of its generate Job".into(),
+        },
+        _ => {
+            let log = format!("{KEEP_AND_READ} kubectl logs job/{} -c load", job.name);
+            let memory = "raise spec.load.pod.resources";
+            Words { failed: "LoadFailed", tool_failed: "ToolFailed", memory, cure: log.clone(), log }
+        }
+    }
+}
+
 /// What a failed Job's own pods say, or the Job itself.
-pub fn of_failed_job<'a>(
-    reason: &'static str,
-    job: &Child,
-    pods: impl Iterator<Item = &'a Pod>,
-    now: Timestamp,
-) -> Option<Trouble> {
+pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: Timestamp) -> Option<Trouble> {
     let Some(JobState::Failed(words)) = &job.job else { return None };
     let last = pods
         .flat_map(|pod| pod.containers.iter())
         .filter_map(|container| container.terminated.as_ref().map(|ended| (container, ended)))
         .filter(|(_, ended)| ended.exit_code != 0)
         .max_by_key(|(_, ended)| (!ended.message.is_empty(), ended.finished));
+    let Words { failed, tool_failed, memory, cure, log } = words_of(job);
     let (reason, said) = match last {
-        Some((container, ended)) if ended.reason == "OOMKilled" => (
-            "OutOfMemory",
-            format!("container {} was killed for memory; raise spec.load.pod.resources", container.name),
-        ),
+        Some((container, ended)) if ended.reason == "OOMKilled" => {
+            ("OutOfMemory", format!("container {} was killed for memory; {memory}", container.name))
+        }
         Some((container, ended)) if !ended.message.is_empty() => {
             let words = TerminationMessage::parse(&ended.message);
-            let reason = match words.reason {
-                TerminationReason::NotServing => "NotServing",
-                TerminationReason::ToolFailed => "ToolFailed",
-                TerminationReason::NotPublished => "ResultsNotPublished",
-                _ => reason,
+            let (reason, cure) = match words.reason {
+                TerminationReason::NotServing => ("NotServing", KEEP_SERVERS),
+                TerminationReason::ToolFailed => (tool_failed, cure.as_str()),
+                TerminationReason::NotPublished => ("ResultsNotPublished", ADMIT_PUBLISHING),
+                _ => (failed, cure.as_str()),
             };
-            (reason, format!("container {} said: {}", container.name, shortened(&words.message)))
+            (reason, format!("container {} said: {}; {cure}", container.name, shortened(&words.message)))
         }
         Some((container, ended)) => {
-            (reason, format!("container {} ended with exit code {}", container.name, ended.exit_code))
+            (failed, format!("container {} ended with exit code {}; {log}", container.name, ended.exit_code))
         }
-        None => (reason, "its pods are gone".into()),
+        None => (failed, format!("its pods are gone; {log}")),
     };
     let message = format!("Job {} failed ({}): {said}", job.name, shortened(words));
     Some(Trouble { reason, message, fatal: now })
@@ -187,5 +238,80 @@ pub fn shortened(words: &str) -> String {
     match line.char_indices().nth(400) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::engine::world::{Kind, Termination};
+
+    fn job(component: Component) -> Child {
+        Child {
+            kind: Kind::Job,
+            name: "qwen-r1-job".into(),
+            uid: "u".into(),
+            component,
+            run: 1,
+            variant: None,
+            attempt: None,
+            ours: true,
+            going: false,
+            finalizers: vec![],
+            created: Timestamp::UNIX_EPOCH,
+            job: Some(JobState::Failed("BackoffLimitExceeded".into())),
+            has_pods: true,
+            edition: None,
+            complaint: None,
+        }
+    }
+
+    fn pod(component: Component, reason: &str, message: &str) -> Pod {
+        let ended = Termination { reason: reason.into(), exit_code: 1, message: message.into(), finished: None };
+        Pod {
+            name: "p".into(),
+            component,
+            run: 1,
+            variant: None,
+            attempt: None,
+            ours: true,
+            going: false,
+            over: true,
+            node: Some("n".into()),
+            bound: None,
+            created: Timestamp::UNIX_EPOCH,
+            unschedulable: None,
+            gpus: 0,
+            containers: vec![Container { terminated: Some(ended), ..Container::default() }],
+        }
+    }
+
+    const TOOL: &str = r#"{"reason":"ToolFailed","message":"no such database"}"#;
+    const UNPUBLISHED: &str = r#"{"reason":"NotPublished","message":"10 min without"}"#;
+
+    /// The predictor is no load tool, and what helps one does not help the other.
+    #[rstest]
+    #[case(Component::Generate, "Error", TOOL, "GenerationFailed", "no such database; correct in the spec")]
+    #[case(Component::Generate, "Error", "", "GenerationFailed", "follow the log of its generate Job")]
+    #[case(Component::Generate, "OOMKilled", "", "OutOfMemory", "LimitRange")]
+    #[case(Component::Generate, "Error", UNPUBLISHED, "ResultsNotPublished", "network policies")]
+    #[case(Component::Load, "Error", TOOL, "ToolFailed", "set execution.keepOnFailureSeconds")]
+    #[case(Component::Load, "Error", "", "LoadFailed", "kubectl logs job/qwen-r1-job -c load")]
+    #[case(Component::Load, "OOMKilled", "", "OutOfMemory", "raise spec.load.pod.resources")]
+    fn a_failed_job_says_what_helps(
+        #[case] component: Component,
+        #[case] ended: &str,
+        #[case] message: &str,
+        #[case] reason: &str,
+        #[case] cure: &str,
+    ) {
+        let pods = [pod(component, ended, message)];
+        let trouble = of_failed_job(&job(component), pods.iter(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(trouble.reason, reason);
+        assert!(trouble.message.contains(cure), "{}", trouble.message);
+        let others = if component == Component::Generate { "spec.load" } else { "generate" };
+        assert!(!trouble.message.contains(others), "{}", trouble.message);
     }
 }

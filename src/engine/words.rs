@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::admission::{self, Turn};
 use super::facts::{active_run, all_measured, anything_deployed, live, rests_predicted};
 use super::world::{Output, World};
-use super::{generation, measuring, requests, teardown};
+use super::{generation, judged, measuring, requests, teardown};
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, Start, VariantPhase, VariantStatus, VerdictResult};
 use crate::judgement::Judgement;
 
@@ -42,7 +42,7 @@ fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option
     if status.variants.iter().any(|v| v.failure.is_some()) {
         return Phase::Failed;
     }
-    // Records that are gone cannot be judged again: what was said of them stands.
+    // Rules that cannot be used judge nothing: what was said before them stands.
     let Some(judgement) = judged else {
         let said = status.phase.filter(|phase| matches!(phase, Phase::Succeeded | Phase::Inconclusive));
         return said.unwrap_or(Phase::Failed);
@@ -93,7 +93,7 @@ fn happening(
         return ended.message.clone();
     }
     match phase {
-        Phase::Pending => pending(world),
+        Phase::Pending => pending(status, world, now),
         Phase::Suspended => "suspended; set spec.suspend to false to go on".into(),
         Phase::Predicted => {
             "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
@@ -104,28 +104,34 @@ fn happening(
         },
         Phase::Queued => queued(status, world),
         Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
-        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, judged),
+        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, world, judged, phase),
     }
 }
 
-fn pending(world: &World) -> String {
-    match world.spec.execution.start {
-        Start::OnRequest => "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into(),
-        Start::Automatic => "starts".into(),
+fn pending(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    match (&status.run, world.spec.execution.start) {
+        (Some(run), _) => match generation::trouble(status, world, now) {
+            Some(trouble) => trouble.message,
+            None => format!("run {} begins: its plan is being written", run.number),
+        },
+        (None, Start::OnRequest) => {
+            "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into()
+        }
+        (None, Start::Automatic) => "the first run is about to begin".into(),
     }
 }
 
 fn queued(status: &BenchmarkComparisonStatus, world: &World) -> String {
     match admission::waiting(status, world).map(|run| admission::turn(run, world)) {
         Some(Turn::Wait(why)) => why,
-        _ => "its turn has come".into(),
+        _ => "the run is next to get GPUs".into(),
     }
 }
 
 fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
     let Some(run) = active_run(status) else { return String::new() };
     if let Some(name) = teardown::kept(status, world) {
-        return format!("variant {name} failed and is kept for debugging; it holds its GPUs");
+        return teardown::words_of_kept(name);
     }
     let trouble = status.variants.iter().find_map(|v| measuring::trouble_of(v, run, world, now));
     if let Some(trouble) = trouble {
@@ -134,27 +140,31 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     let busy = status.variants.iter().filter_map(|v| Some((v, live(v)?)));
     let doing = busy.map(|(variant, deployment)| {
         let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
-            (Some(_), _, _) => "is torn down",
-            (None, Some(_), _) => "is measured",
+            (Some(_), _, _) => "is being torn down",
+            (None, Some(_), _) => "is being measured",
             (None, None, Some(_)) => "starts up",
             (None, None, None) => "waits for nodes",
         };
         format!("{} {doing}", variant.name)
     });
     let doing: Vec<String> = doing.collect();
-    let next = if requests::waits_for_next(status, world) { "; the next run starts after this one" } else { "" };
+    let next = if requests::waits_for_next(status, world) { "; another run begins after this one" } else { "" };
     match doing.is_empty() {
-        true if all_measured(world, status) => format!("the last objects are going{next}"),
-        true => format!("the next variant is prepared{next}"),
+        true if all_measured(world, status) => format!("the last objects of the run are being deleted{next}"),
+        true => format!("the next variant is about to be deployed{next}"),
         false => format!("{}{next}", doing.join(", ")),
     }
 }
 
-fn over(status: &BenchmarkComparisonStatus, judged: Option<&Judgement>) -> String {
+fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>, phase: Phase) -> String {
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
-    match (failure, judged) {
-        (Some((name, message)), _) => format!("variant {name} failed: {message}"),
-        (None, Some(judgement)) => judgement.verdict.summary.clone(),
-        (None, None) => status.message.clone().unwrap_or_default(),
+    let caught = judged::caught(judged, world).filter(|_| phase == Phase::Failed);
+    match (failure, judged, caught) {
+        (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
+        (None, Some(judgement), Some(outcome)) => {
+            format!("judgement.failOn names {outcome:?}: {}", judgement.verdict.summary)
+        }
+        (None, Some(judgement), None) => judgement.verdict.summary.clone(),
+        (None, None, _) => status.message.clone().unwrap_or_default(),
     }
 }

@@ -6,13 +6,10 @@ use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};
 
-/// Findings that say that the prediction is for something else than what was measured.
-const NOT_COMPARABLE: [EvidenceCode; 4] = [
-    EvidenceCode::NotTheDeployedShape,
-    EvidenceCode::QuantizationMismatch,
-    EvidenceCode::DatabaseVersionMismatch,
-    EvidenceCode::ClaimedPointNotMeasured,
-];
+/// Findings that say that the prediction is for something else than what was measured. The types are those of the estimate
+/// where there is one.
+const NOT_COMPARABLE: [EvidenceCode; 3] =
+    [EvidenceCode::QuantizationMismatch, EvidenceCode::DatabaseVersionMismatch, EvidenceCode::ClaimedPointNotMeasured];
 
 /// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
 /// a burst that the measured one does not.
@@ -70,7 +67,7 @@ pub struct Worst {
 impl Worst {
     /// Over all levels of all variants whose prediction is for what was measured.
     pub fn of(variants: &[Judged], tolerance_percent: f64) -> Self {
-        let comparable = variants.iter().filter(|variant| comparable(variant.findings));
+        let comparable = variants.iter().filter(|variant| comparable(variant));
         let errors: Vec<Errors> = comparable.flat_map(level_errors).collect();
         let (tpot, tokens) =
             (worst(errors.iter().filter_map(|e| e.tpot)), worst(errors.iter().filter_map(|e| e.tokens)));
@@ -102,8 +99,12 @@ fn worst(errors: impl Iterator<Item = f64>) -> Option<f64> {
     errors.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-fn comparable(findings: &[Finding]) -> bool {
-    !findings.iter().any(|finding| NOT_COMPARABLE.contains(&finding.code))
+/// Whether the prediction is for what was measured. The shape in doubt is the advertised row's: a curve is for what is
+/// deployed.
+fn comparable(variant: &Judged) -> bool {
+    let found = |code: EvidenceCode| variant.findings.iter().any(|finding| finding.code == code);
+    let row_alone = variant.prediction.curve.is_none();
+    !NOT_COMPARABLE.into_iter().any(found) && !(row_alone && found(EvidenceCode::NotTheDeployedShape))
 }
 
 fn level_errors(variant: &Judged) -> Vec<Errors> {
@@ -113,9 +114,7 @@ fn level_errors(variant: &Judged) -> Vec<Errors> {
 
 /// The estimate for what is deployed; where there is none, the advertised point at its own concurrency.
 pub fn predicted_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    if let Some(curve) = &prediction.curve {
-        return Some(curve.at(concurrency));
-    }
-    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency)?;
-    Some(PredictedLevel { point: claim.point, beyond_operating_point: false })
+    let estimate = prediction.curve.as_ref().and_then(|curve| curve.at(concurrency));
+    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency);
+    estimate.or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
 }

@@ -123,6 +123,7 @@ pub fn status() -> Value {
                 "weights": "bfloat16", "kvCache": "bfloat16",
                 "image": format!("registry.example/{}:1.2.3", "i".repeat(100)),
                 "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(100), "0".repeat(64)),
+                "earlierImageIds": vec![format!("registry.example/{}@sha256:{}", "i".repeat(100), "1".repeat(64)); 2],
                 "nodes": (0..16).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
             },
             "claimedPoint": and(json!({"concurrency": 1024})), "findings": [finding, finding],

@@ -112,6 +112,28 @@ async fn a_refusal_is_shown_at_once_and_final_after_five_minutes() {
     assert!(message.contains("raise the quota"), "{message}");
 }
 
+/// What has the name may be on its way out: it has as long as a teardown has.
+#[tokio::test(start_paused = true)]
+async fn a_taken_name_is_final_when_a_teardown_would_be_overdue() {
+    let lab = Lab::new(&[8]);
+    lab.cluster.put(json!({
+        "apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment",
+        "metadata": {"name": "qwen-r1-baseline-a1", "namespace": "default"}, "spec": {"services": {}},
+    }));
+    let mut spec = small();
+    spec["execution"] = json!({"deadlines": {"teardownSeconds": 1200}});
+    lab.apply("qwen", spec);
+    lab.until("qwen", "the refusal is shown", 600, |status| {
+        status.message.as_ref().is_some_and(|message| message.contains("delete or rename"))
+    })
+    .await;
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(failure(&status, 0).0, "NameTaken", "{}", failure(&status, 0).1);
+    let (failed, created) = (&status.variants[0].failure.as_ref().unwrap().time, &status.variants[0].deployments[0]);
+    let waited = failed.0.duration_since(created.created.0).as_secs();
+    assert!((1200..1260).contains(&waited), "final after {waited} s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_pods_are_refused_says_why() {
     let lab = Lab::new(&[8]);

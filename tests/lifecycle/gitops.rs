@@ -139,7 +139,9 @@ async fn evidence_that_does_not_suffice() {
 async fn caught_by_a_rule() {
     let lab = Lab::new(&[8]);
     lab.apply("qwen", with(&json!({"judgement": {"failOn": ["Inaccurate"], "accuracyTolerancePercent": "0.01"}})));
-    lab.finished("qwen", 1).await;
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(condition(&status, "Stalled"), ("True", "CaughtByFailOn"));
+    assert!(status.message.as_ref().expect("a message").starts_with("judgement.failOn names Inaccurate: "));
     keep(&lab, "degraded-inaccurate");
 }
 

@@ -2,6 +2,7 @@
 
 use bcmp::api::{Phase, VerdictResult, annotations, labels};
 use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, condition, is_finished, seconds, small};
@@ -140,4 +141,50 @@ async fn a_refused_report_keeps_no_run_from_ending() {
     lab.cluster.admit_all();
     lab.until("qwen", "the report", 1300, |status| status.report.is_some()).await;
     assert!(is_finished(&lab.status("qwen"), 1));
+}
+
+/// The answer is in the status; the records only show what it rests on.
+#[rstest]
+#[case::plan("plan")]
+#[case::configurations("configurations")]
+#[case::of_the_baseline("baseline-results")]
+#[case::of_the_candidate("optimized-results")]
+#[tokio::test(start_paused = true)]
+async fn what_was_said_of_a_finished_run_stands_when_a_record_is_gone(
+    #[case] record: &str,
+    #[values(true, false)] deleted: bool,
+) {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    let before = lab.finished("qwen", 1).await;
+    tokio::time::sleep(seconds(60)).await;
+    let name = format!("qwen-r1-{record}");
+    let mut map = lab.cluster.object("configmaps", "default", &name).unwrap();
+    assert!(lab.cluster.delete("configmaps", "default", &name, "Background"));
+    if !deleted {
+        map["data"].as_object_mut().unwrap().values_mut().for_each(|text| *text = json!("{"));
+        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+            map["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        lab.cluster.put(map);
+    }
+    lab.cluster.clear_log();
+    tokio::time::sleep(seconds(3600)).await;
+    assert!(lab.cluster.requests().len() > 10, "the operator looked again");
+    let writes: Vec<String> = lab.cluster.writes().iter().map(|w| w.line()).collect();
+    assert_eq!((writes, lab.status("qwen")), (vec![], before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_records_a_finished_run_is_judged_by_no_other_rules() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    let before = lab.finished("qwen", 1).await;
+    assert!(lab.cluster.delete("configmaps", "default", "qwen-r1-baseline-results", "Background"));
+    lab.edit("qwen", |object| object["spec"]["judgement"]["accuracyTolerancePercent"] = json!("0.01"));
+    lab.until("qwen", "looked at", 60, |status| status.observed_generation == 2).await;
+    let after = lab.status("qwen");
+    assert_eq!((&after.verdict, &after.variants, after.phase), (&before.verdict, &before.variants, before.phase));
+    assert_eq!(condition(&after, "PredictionAccurate"), condition(&before, "PredictionAccurate"));
+    assert!(after.conditions.iter().all(|condition| condition.observed_generation == Some(2)));
 }

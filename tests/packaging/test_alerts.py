@@ -84,7 +84,7 @@ class Alerts(unittest.TestCase):
         self.check([{"series": name, "values": "0x60"}], "50m", "BcmpRunOverDeadline", False)
 
     def test_errors(self):
-        name = f'controller_runtime_reconcile_errors_total{{{OF},category="api"}}'
+        name = f'controller_runtime_reconcile_errors_total{{{OF},controller="benchmarkcomparison",category="api"}}'
         self.check([{"series": name, "values": "0+1x60"}], "40m", "BcmpReconcileErrors", True)
         self.check([{"series": name, "values": "0+1x5 5x60"}], "40m", "BcmpReconcileErrors", False)
 

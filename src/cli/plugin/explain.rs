@@ -85,7 +85,7 @@ fn everything() -> Page {
     };
     group("Evidence codes that reject a level", codes(Severity::Reject));
     group("Evidence codes that warn", codes(Severity::Warn));
-    for about in [About::Failure, About::Configuration, About::Course, About::Judgement] {
+    for about in About::ALL {
         let of = REASONS.iter().filter(|reason| reason.about == about);
         group(&format!("Reasons: {}", about.title().to_lowercase()), of.map(|r| (r.name, r.meaning)).collect());
     }

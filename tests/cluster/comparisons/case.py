@@ -17,7 +17,8 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         outcome = self._outcome.result
-        bad = {test for test, _ in outcome.failures + outcome.errors}
+        # A failed subtest is listed as itself.
+        bad = {getattr(test, "test_case", test) for test, _ in outcome.failures + outcome.errors}
         if self in bad:
             say(kubectl("-n", self.namespace, "get", "bcmp,pods", "-o", "wide", check=False))
             say(kubectl("-n", self.namespace, "get", "events", check=False)[-3000:])

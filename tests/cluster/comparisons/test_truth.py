@@ -33,11 +33,11 @@ class Truth(Case):
         self.assert_nothing_left(comparison)
 
     def test_opposite_direction(self):
-        """The candidate, predicted to win, is 40 % slower than predicted: refuted."""
+        """The candidate, predicted to win with a fuller batch, is 40 % slower than predicted: refuted."""
         comparison = Comparison(
             self.namespace,
-            workload={"inputTokens": 1000, "outputTokens": 40, "concurrency": [1, 4]},
-            sla={"ttftMilliseconds": 1000, "tpotMilliseconds": 21},
+            workload={"inputTokens": 1000, "outputTokens": 40, "concurrency": [8, 24]},
+            sla={"ttftMilliseconds": 2000, "tpotMilliseconds": 33},
             variants=[variant("baseline", "Baseline"), variant("optimized", kind="Recommended", env=tpot("1.40"))],
         )
         comparison.spec["load"]["decisionRepetitions"] = 3
@@ -48,12 +48,22 @@ class Truth(Case):
 
 
 class Faults(Case):
+    def test_no_prompt_is_known_to_a_cache(self):
+        """A server that caches prefixes, left on: the load never repeats a prompt, so nothing is cached, also where the
+        level is run again for the decision."""
+        caching = variant("caching", env={"BCMP_MOCK_PREFIX_CACHE": "on"})
+        comparison = Comparison(self.namespace, variants=[variant("baseline", "Baseline"), caching])
+        comparison.spec["load"]["decisionRepetitions"] = 2
+        status = comparison.apply().wait_finished(900)
+        self.assertEqual(self.level(comparison, status, "caching", 1)["evidence"]["rejected"], 0)
+        self.assertNotIn("PrefixCacheHits", self.codes(comparison, status, "caching"))
+
     def test_bad_servers_are_found_out(self):
         """Servers that misbehave, beside a sound baseline: each one's levels are rejected, with the right reason."""
         faults = {
             "stops-early": ({"BCMP_MOCK_IGNORE_EOS": "off"}, {"OutputLengthMismatch"}),
             "errors": ({"BCMP_MOCK_ERROR_RATE": "0.34"}, {"ErrorRate"}),
-            "cached": ({"BCMP_MOCK_PREFIX_CACHE": "on"}, {"PrefixCacheHits"}),
+            "cached": ({"BCMP_MOCK_PREFIX_CACHE": "on", "BCMP_MOCK_PREFIX_CACHE_BLIND": "on"}, {"PrefixCacheHits"}),
             "dies": ({"BCMP_MOCK_DIE_AFTER_REQUESTS": "6"}, {"ErrorRate", "Incomplete", "ServerRestarted", "LoadToolFailed"}),
         }
         comparison = Comparison(

@@ -149,3 +149,8 @@ class Prefixes(unittest.TestCase):
         self.assertEqual(cache.look_up_and_keep(prompt[:64]), 63)
         self.assertEqual(cache.look_up_and_keep([7, *prompt]), 0)
         self.assertEqual(cache.look_up_and_keep(prompt[:40] + [0] * 60), 32)
+
+    def test_a_blind_cache_knows_every_prompt(self):
+        cache = PrefixCache(blind=True)
+        self.assertEqual(cache.look_up_and_keep(list(range(100))), 0)
+        self.assertEqual(cache.look_up_and_keep([7] * 100), 96)

@@ -38,7 +38,7 @@ class TableEngine(LLMEngine):
         self.settings = settings
         self.mode = MODES[settings.mode]
         self.table = Table.load(settings.table, settings.engine.tensor_parallel_size)
-        self.prefixes = PrefixCache() if settings.faults.prefix_cache else None
+        self.prefixes = PrefixCache(settings.faults.prefix_cache_is_blind) if settings.faults.prefix_cache else None
         self.in_flight = 0
         self.waiting: list[asyncio.Event] = []
         self.requests = itertools.count(1)

@@ -36,6 +36,7 @@ class Faults:
     honours_ignore_eos: bool = True
     error_rate: float = 0.0
     prefix_cache: bool = False
+    prefix_cache_is_blind: bool = False
     die_after_requests: int | None = None
     die_once: bool = False
     crash_at_start: bool = False
@@ -76,6 +77,7 @@ def parse(argv: list[str], environment: Mapping[str, str] = os.environ) -> Setti
             honours_ignore_eos=source.switch("BCMP_MOCK_IGNORE_EOS", True),
             error_rate=source.number("BCMP_MOCK_ERROR_RATE", 0.0, 0.0, 1.0),
             prefix_cache=source.switch("BCMP_MOCK_PREFIX_CACHE", False),
+            prefix_cache_is_blind=source.switch("BCMP_MOCK_PREFIX_CACHE_BLIND", False),
             die_after_requests=source.count("BCMP_MOCK_DIE_AFTER_REQUESTS"),
             die_once=source.switch("BCMP_MOCK_DIE_ONCE", False),
             crash_at_start=source.switch("BCMP_MOCK_CRASH_AT_START", False),
