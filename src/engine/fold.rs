@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::facts::planned;
+use super::facts::{active_run, planned};
 use super::judged;
 use super::reporting;
 use super::statements::{is_judged, statements};
@@ -75,7 +75,7 @@ fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus, wor
 
 /// What only running pods show is kept when they are gone.
 fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &BenchmarkComparisonStatus, world: &World) {
-    let Some(run) = &status.run else { return };
+    let Some(run) = active_run(status) else { return };
     let Some(deployment) = variant.deployments.last() else { return };
     let server = world.children.iter().find(|c| {
         c.component == Component::Server
