@@ -13,6 +13,9 @@ use crate::api::{
 };
 use crate::measurement::shortened;
 
+/// Bytes of a request that are kept, as the CRD has room for.
+const LONGEST_REQUEST: usize = 256;
+
 /// Records cancellation, supersession and the start of the next run.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     cancel(status, world, now);
@@ -60,11 +63,17 @@ struct Wish {
     message: String,
 }
 
+/// What the annotation asks with, as long as status has room for: a status with more would never be stored.
+fn request(world: &World) -> Option<String> {
+    world.object.run_requested.as_deref().map(|value| shortened(value, LONGEST_REQUEST))
+}
+
 /// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
 /// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
-    if world.object.run_requested.is_some() && world.object.run_requested != status.last_handled_run_request {
+    let asked = request(world);
+    if asked.is_some() && asked != status.last_handled_run_request {
         return wish("RunRequested", "another run was asked for by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
@@ -122,7 +131,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         }),
         variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
         history: retained(history, world.spec.history.runs),
-        last_handled_run_request: world.object.run_requested.clone().or(status.last_handled_run_request.take()),
+        last_handled_run_request: request(world).or(status.last_handled_run_request.take()),
         ..BenchmarkComparisonStatus::default()
     };
 }
@@ -217,6 +226,16 @@ mod tests {
         assert_eq!(wish(&status, &world).map(|wish| wish.reason), expected);
         advance(&mut status, &world, Timestamp::UNIX_EPOCH);
         assert_eq!(status.run.map_or(0, |run| run.number), i64::from(ran) + i64::from(expected.is_some()));
+    }
+
+    #[test]
+    fn a_long_request_is_handled_once_and_can_be_stored() {
+        let mut world = world(spec());
+        world.object.run_requested = Some("é".repeat(400));
+        let mut status = BenchmarkComparisonStatus::default();
+        begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+        assert!(status.last_handled_run_request.as_ref().is_some_and(|value| value.len() <= LONGEST_REQUEST));
+        assert_eq!(wish(&status, &world).map(|wish| wish.reason), None);
     }
 
     #[test]
