@@ -2,7 +2,7 @@
 //! the load tool that can fail as the real one does.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -54,8 +54,7 @@ impl Job {
             fs::create_dir(job.path(name)).unwrap();
         }
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-        fs::copy(tests.join("agent/aiperf.sh"), job.path("bin/aiperf")).unwrap();
-        fs::set_permissions(job.path("bin/aiperf"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(tests.join("agent/aiperf.sh"), job.path("bin/aiperf")).unwrap();
         fs::copy(tests.join("fixtures/aiperf/failures/down/profile_export.jsonl"), job.path("down.jsonl")).unwrap();
         let partial = tests.join("fixtures/aiperf/failures/partial/profile_export_aiperf.json");
         fs::copy(partial, job.path("partial.json")).unwrap();
@@ -346,8 +345,8 @@ async fn a_tool_that_fails_again_and_again_ends_the_job() {
 async fn a_missing_tool_is_named() {
     let job = Job::new().await;
     fs::remove_file(job.path("bin/aiperf")).unwrap();
-    fs::write(job.path("bin/python3"), "#!/bin/sh\necho 'No module named aiperf' >&2\nexit 1\n").unwrap();
-    fs::set_permissions(job.path("bin/python3"), fs::Permissions::from_mode(0o755)).unwrap();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    symlink(tests.join("agent/no_module.sh"), job.path("bin/python3")).unwrap();
     job.plan(|plan| plan["spec"]["workload"]["concurrency"] = json!([1, 2, 3, 4]));
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);

@@ -2,32 +2,29 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::os::unix::fs::PermissionsExt;
-
 use rstest::rstest;
 use tempfile::TempDir;
 
 use super::*;
 use crate::agent::generate::protocol::About;
 
-/// An "interpreter" that runs a shell script instead of the driver.
+/// A shell that is given another source than the driver's. It is the system's own: a script that a test writes and
+/// then starts may still be open for writing in a process that another test is just starting (`Text file busy`).
 struct Fake {
     directory: TempDir,
+    source: &'static str,
     deadline: Duration,
 }
 
 impl Fake {
-    fn new(script: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("python");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self { directory, deadline: Duration::from_secs(60) }
+    fn new(source: &'static str) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), source, deadline: Duration::from_secs(60) }
     }
 
-    fn command(&self) -> DriverCommand {
-        let path = self.directory.path();
-        DriverCommand { python: path.join("python"), work: path.into(), deadline: self.deadline }
+    fn start(&self) -> Driver {
+        let work = self.directory.path().into();
+        let command = DriverCommand { python: "/bin/sh".into(), work, deadline: self.deadline };
+        Driver::start_source(&command, self.source).unwrap()
     }
 }
 
@@ -36,7 +33,7 @@ fn question() -> Request {
 }
 
 async fn answer(fake: &Fake) -> Result<Value, DriverError> {
-    let mut driver = Driver::start(&fake.command()).unwrap();
+    let mut driver = fake.start();
     let answer = driver.ask(&question()).await;
     driver.end().await;
     answer
@@ -50,17 +47,17 @@ while read -r line; do
   case "$line" in *'"operation":"versions"'*'"system":"s"'*) echo "{\"id\":$id,\"result\":{\"n\":$id}}";; esac
 done"#;
     let fake = Fake::new(script);
-    let mut driver = Driver::start(&fake.command()).unwrap();
+    let mut driver = fake.start();
     assert_eq!(driver.ask(&question()).await, Ok(json!({"n": 1})));
     assert_eq!(driver.ask(&question()).await, Ok(json!({"n": 2})));
     driver.end().await;
 }
 
 #[tokio::test]
-async fn the_interpreter_gets_the_source_and_the_directory() {
-    let fake = Fake::new(r#"read -r _; printf '{"id":1,"result":["%s","%s","%s"]}\n' "$1" "$3" "$(pwd)""#);
+async fn the_source_gets_the_directory_and_runs_in_it() {
+    let fake = Fake::new(r#"read -r _; printf '{"id":1,"result":["%s","%s"]}\n' "$0" "$(pwd)""#);
     let path = fake.directory.path().display().to_string();
-    assert_eq!(answer(&fake).await, Ok(json!(["-c", path, path])));
+    assert_eq!(answer(&fake).await, Ok(json!([path, path])));
 }
 
 #[rstest]
@@ -75,8 +72,8 @@ async fn the_interpreter_gets_the_source_and_the_directory() {
 #[case::other_question(r#"read -r _; echo '{"id":7,"result":1}'"#, "it is to question 7, asked was 1")]
 #[case::nothing(r#"read -r _; echo '{"id":1}'"#, "it has neither result nor error")]
 #[tokio::test]
-async fn what_goes_wrong_is_told(#[case] script: &str, #[case] expected: &str) {
-    let error = answer(&Fake::new(script)).await.unwrap_err();
+async fn what_goes_wrong_is_told(#[case] source: &'static str, #[case] expected: &str) {
+    let error = answer(&Fake::new(source)).await.unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
     assert_eq!(error.is_answer(), expected.starts_with("the predictor says"));
 }
@@ -100,8 +97,9 @@ async fn at_the_deadline_the_whole_group_is_ended() {
 
 #[tokio::test]
 async fn a_missing_interpreter_is_named() {
-    let fake = Fake::new("");
-    let command = DriverCommand { python: "/nowhere/python3".into(), ..fake.command() };
+    let directory = tempfile::tempdir().unwrap();
+    let work = directory.path().into();
+    let command = DriverCommand { python: "/nowhere/python3".into(), work, deadline: Duration::from_secs(60) };
     let error = Driver::start(&command).err().unwrap();
     assert!(error.to_string().starts_with("the predictor cannot be started: /nowhere/python3: "), "{error}");
 }
