@@ -2,9 +2,10 @@
 #              docker build --target tools -t bcmp-tools .     AIConfigurator and AIPerf, for the predictor's and the load's pods
 # tools/release builds both for a release, with --build-arg VERSION=….
 
-# Any image of Debian with Rust 1.89 or newer, and any with Python 3.11.
-ARG RUST_IMAGE=docker.io/library/rust:1-slim-bookworm
-ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+# Any image of Debian with Rust 1.89 or newer, and any with Python 3.11. Full versions, so that a build does not change by
+# itself; for one that cannot change name them with their digests: --build-arg RUST_IMAGE=…@sha256:….
+ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm
 # For the labels.
 ARG VERSION=
 

@@ -14,10 +14,12 @@ demo:
 benchmark:
 	NAME=$(NAME) tests/cluster/benchmark/run
 
-# Comparisons on that cluster: modes, known truth, kills, deletions, failures. Hours; a machine that does nothing else.
+# On that cluster: comparisons (modes, known truth, kills, deletions, failures), then the chart with its pods, from installation
+# to removal. Hours; a machine that does nothing else.
 .PHONY: test-cluster
 test-cluster:
 	NAME=$(NAME) tests/cluster/comparisons/run
+	NAME=$(NAME) tests/cluster/test_install.sh
 
 # Everything CI runs, the fast things first.
 .PHONY: test check

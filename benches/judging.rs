@@ -111,8 +111,9 @@ fn comparison(root: &Path, with_records: bool) {
     let runs: Vec<(String, Vec<Run>)> = spec.variants.iter().map(read).collect();
     let reading = start.elapsed();
     let start = Instant::now();
-    let known =
-        |(name, runs)| (name, Known { prediction: Some(prediction()), shape: None, records: records(runs).unwrap() });
+    let known = |(name, runs)| {
+        (name, Known { prediction: Some(prediction()), shape: None, gpus: None, records: records(runs).unwrap() })
+    };
     let known: BTreeMap<String, Known> = runs.into_iter().map(known).collect();
     let evaluated = evaluate_known(&spec, &known).unwrap();
     let judging = start.elapsed();

@@ -136,7 +136,7 @@ pub fn ledger(bytes: &[u8]) {
     let none = Configurations { schema_version: SCHEMA_VERSION, load_tool: None, variants: vec![] };
     let plan = SweepPlan::new(&spec(), &none, "baseline", 1).expect("the spec is valid");
     let _ = next(&plan, &ledger.records);
-    let known = |prediction| Known { prediction, shape: None, records: ledger.records.clone() };
+    let known = |prediction| Known { prediction, shape: None, gpus: None, records: ledger.records.clone() };
     let known = [("baseline", known(None)), ("optimized", known(Some(Prediction::default())))];
     let judged = evaluate_known(&spec(), &known.map(|(name, known)| (name.to_owned(), known)).into());
     assert!(judged.expect("the spec is valid").judgement.verdict.summary.chars().count() <= 512);

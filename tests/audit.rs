@@ -10,7 +10,7 @@ use bcmp::api::EvidenceCode::*;
 use bcmp::api::{Decimal, Evidence, EvidenceCode, Severity};
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit, rejected};
-use bcmp::measurement::{Distribution, Measurement, across, genai_perf};
+use bcmp::measurement::{Distribution, Measurement, across, find, genai_perf};
 use bcmp::units::{Milliseconds, TokensPerSecond};
 use rstest::rstest;
 
@@ -168,6 +168,8 @@ fn error_rate(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCod
 #[case::windowed_fewer(|l: &mut Measurement| l.requests = 11, &[TooFewRequests])]
 #[case::summary_five_each(|l: &mut Measurement| (l.requests, l.facts.windowed) = (20, false), &[RampIncluded])]
 #[case::summary_fewer(|l: &mut Measurement| (l.requests, l.facts.windowed) = (19, false), &[TooFewRequests, RampIncluded])]
+#[case::failed_ones_were_sent_too(|l: &mut Measurement| (l.requests, l.errors) = (11, 1), &[ErrorRate])]
+#[case::still_too_few(|l: &mut Measurement| (l.requests, l.errors) = (10, 1), &[ErrorRate, TooFewRequests])]
 #[case::none(|l: &mut Measurement| l.requests = 0, &[TooFewRequests])]
 fn too_few_requests(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
@@ -357,4 +359,49 @@ fn variants_get_the_same_prompts(#[case] lengths: &[(&str, f64)], #[case] code: 
 #[case(2, None)]
 fn one_deployment_is_not_many(#[case] count: usize, #[case] code: Option<EvidenceCode>) {
     assert_eq!(across::deployments(count).map(|finding| finding.code), code);
+}
+
+/// Model, input and output tokens of the runs below a directory of the samples.
+const SAMPLES: &[(&str, &str, u32, u32)] = &[
+    ("aiperf/clean", "mock/tiny", 400, 60),
+    ("aiperf/versions", "mock/tiny", 400, 60),
+    ("aiperf/warmup", "m", 174, 60),
+    ("aiperf/isl4000-osl500", QWEN, 4000, 500),
+    ("aiperf/concurrency50-500req", QWEN, 4000, 500),
+    ("aiperf/failures/cancel", QWEN, 128, 200),
+    ("aiperf/failures", QWEN, 200, 12),
+    ("aiperf/sweeps", QWEN, 512, 40),
+    ("genai-perf", "Qwen/Qwen3-32B", 4000, 500),
+];
+
+fn of_sample(path: &str, concurrency: u32) -> Expectation {
+    let (_, model, input, output) = SAMPLES.iter().find(|(start, ..)| path.starts_with(start)).unwrap();
+    expectation(model, *input, *output, concurrency)
+}
+
+/// All samples as a person who has the directory reads them: found, read with whatever lies beside, audited.
+#[test]
+fn every_sample_directory_is_read_as_a_person_would() {
+    let root = fixture("");
+    let mut lines = vec![];
+    let mut add = |directory: &str, run: find::Run| {
+        let path = format!("{directory}/{}", run.path.display());
+        let found = match &run.outcome {
+            Ok(level) => {
+                let (rejecting, warning) = codes(level, &of_sample(&path, level.concurrency));
+                format!("c = {}, rejected for {rejecting:?}, warned of {warning:?}", level.concurrency)
+            }
+            Err(error) => error.to_string().replace(&root.display().to_string(), ""),
+        };
+        lines.push(format!("{path}\n    {found}"));
+    };
+    find::read_all(&fixture("aiperf"), None).unwrap().into_iter().for_each(|run| add("aiperf", run));
+    for file in ["agg-baseline-c10.json", "aic-agg-c250.json"] {
+        // The files were given names of their own: each is named itself.
+        find::read_all(&fixture("genai-perf").join(file), None)
+            .unwrap()
+            .into_iter()
+            .for_each(|run| add("genai-perf", run));
+    }
+    insta::assert_snapshot!(lines.join("\n"));
 }

@@ -8,6 +8,8 @@
 mod full;
 #[path = "crd/limits.rs"]
 mod limits;
+#[path = "crd/rules.rs"]
+mod rules;
 mod support;
 
 use std::collections::BTreeSet;
@@ -15,6 +17,7 @@ use std::collections::BTreeSet;
 use bcmp::api::{BenchmarkComparison, BenchmarkComparisonSpec};
 use full::{full, remove, set, smallest};
 use limits::{ENUMS, ITEMS, LENGTHS, PATTERNS, PROPERTIES, RANGES, REQUIRED};
+use rules::{broken, kept};
 use serde_json::{Value, json};
 use support::bed::{Bed, Reply};
 use support::meta;
@@ -188,84 +191,12 @@ async fn what_is_needed_is_said(bed: &Bed) {
     }
 }
 
-/// Every CEL rule of the CRD but the limits' and the name's: what breaks it, and its message.
-fn rules() -> Vec<(Value, &'static str)> {
-    let broken = |changes: &[(&str, Value)], removed: &[&str]| {
-        let mut object = full();
-        changes.iter().for_each(|(path, value)| set(&mut object, path, value.clone()));
-        removed.iter().for_each(|path| remove(&mut object, path));
-        object
-    };
-    let operation = "/spec/variants/0/patches/0/operations/0";
-    let all_given = |sources: Value| {
-        let mut object = smallest();
-        object["spec"]["variants"] = json!([
-            {"name": "a", "role": "Baseline", "source": sources}, {"name": "b", "role": "Candidate", "source": sources}]);
-        object
-    };
-    let endpoint = json!({"type": "Endpoint", "endpoint": {"url": "http://server:8000", "gpus": 8}});
-    let mut arguments = all_given(endpoint.clone());
-    arguments["spec"]["predictor"]["extraArguments"] = json!(["A=b"]);
-    let mut no_image = smallest();
-    remove(&mut no_image, "/spec/runtime/image");
-    vec![
-        (arguments, "predictor.extraArguments are given but no variant is generated"),
-        (no_image, "runtime.image is needed to deploy generated variants"),
-        (
-            broken(&[("/spec/variants/1/role", json!("Baseline"))], &[]),
-            "exactly one variant must have the role Baseline",
-        ),
-        (
-            broken(&[("/spec/variants/0/role", json!("Candidate"))], &[]),
-            "exactly one variant must have the role Baseline",
-        ),
-        (broken(&[("/spec/variants/1/name", json!("naive"))], &[]), "the names of variants must differ"),
-        (
-            broken(&[("/spec/workload/concurrency", json!([1, 2, 1]))], &[]),
-            "the levels of workload.concurrency must differ",
-        ),
-        (
-            broken(&[("/spec/variants/0/source/recommended", json!({"rank": 1}))], &[]),
-            "source.recommended is only for type Recommended",
-        ),
-        (broken(&[], &["/spec/variants/2/source/manifests"]), "source.manifests belongs to type Manifests"),
-        (
-            broken(&[("/spec/variants/0/source/manifests", json!({"inline": "x"}))], &[]),
-            "source.manifests belongs to type Manifests",
-        ),
-        (broken(&[], &["/spec/variants/4/source/endpoint"]), "source.endpoint belongs to type Endpoint"),
-        (
-            broken(&[("/spec/variants/0/source/endpoint", endpoint["endpoint"].clone())], &[]),
-            "source.endpoint belongs to type Endpoint",
-        ),
-        (
-            broken(&[("/spec/variants/2/source/manifests/inline", json!("x"))], &[]),
-            "give either manifests.inline or manifests.configMapName",
-        ),
-        (
-            broken(&[], &["/spec/variants/3/source/manifests/inline"]),
-            "give either manifests.inline or manifests.configMapName",
-        ),
-        (
-            broken(&[("/spec/variants/3/source/manifests/key", json!("k"))], &[]),
-            "manifests.key needs manifests.configMapName",
-        ),
-        (
-            broken(&[("/spec/variants/0/patches/0/removeLines", json!({"pointer": "/a", "matching": "b"}))], &[]),
-            "a patch has either operations (JSON Patch) or removeLines",
-        ),
-        (
-            broken(&[], &["/spec/variants/0/patches/1/removeLines"]),
-            "a patch has either operations (JSON Patch) or removeLines",
-        ),
-        (broken(&[(operation, json!({"op": "move", "path": "/a"}))], &[]), "the operations move and copy need from"),
-        (broken(&[(operation, json!({"op": "copy", "path": "/a"}))], &[]), "the operations move and copy need from"),
-    ]
-}
-
 async fn rules_say_what_to_do(bed: &Bed) {
-    for (object, message) in rules() {
+    for (object, message) in broken() {
         refuses(bed, message, object, &[message]).await;
+    }
+    for (object, message) in kept() {
+        accepts(bed, message, object).await;
     }
     for path in ["/spec/sla/ttftMilliseconds", "/spec/sla/tpotMilliseconds"] {
         for good in [json!(1), json!(7), json!("7"), json!("6.5"), json!("0.000001"), json!("123456789.654321")] {
@@ -277,13 +208,6 @@ async fn rules_say_what_to_do(bed: &Bed) {
             refuses(bed, &format!("{path} = {bad}"), with(path, bad), &[&field(path), words]).await;
         }
     }
-    // What no generated variant needs may be left out where none is generated.
-    let mut endpoints = smallest();
-    endpoints["spec"]["runtime"] = json!({});
-    let source = json!({"type": "Endpoint", "endpoint": {"url": "http://server:8000", "gpus": 8}});
-    endpoints["spec"]["variants"] = json!([
-        {"name": "a", "role": "Baseline", "source": source}, {"name": "b", "role": "Candidate", "source": source}]);
-    accepts(bed, "no image for endpoints", endpoints).await;
 }
 
 async fn names_fit_the_names_made_from_them(bed: &Bed) {
@@ -461,10 +385,12 @@ fn every_constraint_has_a_case() {
     let stale: Vec<_> = covered.difference(&there).collect();
     assert!(missing.is_empty() && stale.is_empty(), "without a case: {missing:#?}\nwithout a constraint: {stale:#?}");
     let messages: Vec<String> = rule_messages(schema);
-    let named: Vec<&str> = rules().iter().map(|(_, message)| *message).collect();
+    let named = |cases: Vec<(Value, &'static str)>| cases.into_iter().map(|(_, message)| message).collect::<Vec<_>>();
+    let (broken, kept) = (named(broken()), named(kept()));
     for message in messages {
         let elsewhere = message.starts_with("must be a positive integer") || message.starts_with("metadata.name must");
-        assert!(elsewhere || named.iter().any(|m| message.starts_with(m)), "no case breaks: {message}");
+        assert!(elsewhere || broken.iter().any(|m| message.starts_with(m)), "no case breaks: {message}");
+        assert!(elsewhere || kept.iter().any(|m| message.starts_with(m)), "no case keeps: {message}");
     }
 }
 

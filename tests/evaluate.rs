@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bcmp::api::{EvidenceCode, Severity, VariantStatus, Verdict, VerdictResult};
+use bcmp::api::{EvidenceCode, LevelStatus, Severity, VariantStatus, Verdict, VerdictResult};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 use bcmp::prediction::{Claim, Curve, CurvePoint, Origin, Point, Prediction};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
@@ -269,6 +269,60 @@ mod answers {
         assert_eq!(ended.json(), clean.evaluate(CLEAN, Some("predicted.json"), &["-o", "json"]).json());
     }
 
+    /// The tables have rows of what is deployed for 3 to 5 requests in flight, and the advertised row for 12.
+    #[test]
+    fn where_the_tables_have_no_rows_only_the_advertised_point_is_predicted() {
+        let prediction = "optimized=tests/fixtures/aiconfigurator/0.12.0-default";
+        let arguments = ["-f", GUIDE, "--results", OPTIMIZED, "--prediction", prediction];
+        let ended = evaluate(&[&arguments[..], &["-o", "json"]].concat());
+        let tpot = |level: &LevelStatus| Some(level.predicted.as_ref()?.figures.tpot_milliseconds.clone().unwrap());
+        let optimized = ended.variant("optimized");
+        let predicted: Vec<_> = optimized.levels.iter().filter_map(|l| Some((l.concurrency, tpot(l)?))).collect();
+        assert_eq!(predicted, [(5, "5.431".to_owned()), (12, "6.568".to_owned())], "{}", ended.stdout);
+        let text = evaluate(&arguments).stdout;
+        let said = "what is deployed, where the tables have rows: 3–5 in flight, and the advertised point";
+        assert!(text.contains(said), "{text}");
+    }
+
+    /// tokens/s/GPU is by the GPUs held, wherever they are told: a row of two prefill and one decode engines holds 6 of 8.
+    #[rstest]
+    #[case::manifests_that_cannot_be_deployed(
+        "guide-snapshot-2025-10-02-db-1.0.0rc3",
+        "{type: Recommended, recommended: {servingMode: Disaggregated}}",
+        Some(6)
+    )]
+    #[case::a_row_without_manifests("0.1.1-pypi", "{type: Recommended}", Some(8))]
+    #[case::one_replica_of_the_row("0.4.0", "{type: Recommended}", Some(4))]
+    #[case::a_hint("0.12.0-exp-baseline-tp1x8", "{type: Naive}, shape: {tensorParallel: 1, replicas: 4}", Some(4))]
+    #[case::nothing("", "{type: Recommended}", None)]
+    fn the_gpus_held_are_taken_from_whatever_tells_them(
+        #[case] sample: &str,
+        #[case] source: &str,
+        #[case] gpus: Option<i32>,
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GUIDE)).unwrap();
+        let variants = format!(
+            "  variants:\n  - {{name: baseline, role: Baseline, source: {{type: Naive}}}}\n  - {{name: optimized, role: \
+             Candidate, source: {source}}}\n"
+        );
+        let file = directory.path().join("comparison.yaml");
+        fs::write(&file, text + &variants).unwrap();
+        let file = file.display().to_string();
+        let prediction = format!("optimized=tests/fixtures/aiconfigurator/{sample}");
+        let mut arguments = vec!["-f", file.as_str(), "--results", OPTIMIZED];
+        if !sample.is_empty() {
+            arguments.extend(["--prediction", prediction.as_str()]);
+        }
+        let json = evaluate(&[&arguments[..], &["-o", "json"]].concat());
+        assert_eq!(json.stderr, "");
+        assert_eq!(json.variant("optimized").gpus, gpus);
+        assert_eq!(json.variant("baseline").gpus, None);
+        let text = evaluate(&arguments).stdout;
+        let assumed = text.matches("8 assumed (hardware.gpusPerVariant)").count();
+        assert_eq!(assumed, 1 + usize::from(gpus.is_none()), "{text}");
+    }
+
     /// The rows of a search pinned to TP1 are a prediction for a baseline of that shape, although none keeps the SLA.
     #[test]
     fn a_baseline_that_never_keeps_the_sla_is_predicted_to_miss_it() {
@@ -284,7 +338,10 @@ mod answers {
         let ended = evaluate(&["-f", &file, "--prediction", prediction, "--results", OPTIMIZED, "-o", "json"]);
         let baseline = ended.variant("baseline");
         assert_eq!(baseline.claimed_point, None);
-        assert!(baseline.levels.iter().all(|level| level.predicted.is_some()), "{}", ended.stdout);
+        let predicted = baseline.levels.iter().filter(|level| level.predicted.is_some());
+        let predicted: Vec<i32> = predicted.map(|level| level.concurrency).collect();
+        // Its rows are for 1 to 5 and 16 to 56 requests in each of the eight engines.
+        assert_eq!(predicted, [1, 2, 5, 10, 250], "{}", ended.stdout);
     }
 }
 

@@ -277,3 +277,56 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink(summary, directory.path().join("profile_export_aiperf.json")).unwrap();
     assert!(matches!(find::read_all(directory.path(), None), Err(FindError::Nothing { .. })));
 }
+
+/// Records of a run, made while they are read: a line has the times between the chunks of a long answer.
+struct Endless {
+    line: Vec<u8>,
+    read: usize,
+    lines: usize,
+}
+
+impl std::io::Read for Endless {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.lines == 0 {
+            return Ok(0);
+        }
+        let rest = &self.line[self.read..];
+        let length = rest.len().min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        self.read += length;
+        if self.read == self.line.len() {
+            (self.read, self.lines) = (0, self.lines - 1);
+        }
+        Ok(length)
+    }
+}
+
+/// The most memory the process has held, in KiB.
+#[cfg(target_os = "linux")]
+fn high_water_mark() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Records may have gigabytes: what is kept is a few numbers of each request.
+#[cfg(target_os = "linux")]
+#[test]
+fn records_are_read_in_bounded_memory() {
+    const LINES: usize = 400;
+    const MOST_KIB: usize = 24 << 10;
+    let chunks = "1.234567,".repeat(40_000);
+    let line = format!(
+        r#"{{"metadata":{{"benchmark_phase":"profiling","request_start_ns":0,"request_end_ns":9}},"metrics":{{"inter_chunk_latency":{{"value":[{chunks}1],"unit":"ms"}},"time_to_first_token":{{"value":3.5,"unit":"ms"}}}}}}"#
+    );
+    let bytes = (line.len() + 1) * LINES;
+    assert!(bytes > 4 * (MOST_KIB << 10), "{bytes}");
+    let records = Endless { line: (line + "\n").into_bytes(), read: 0, lines: LINES };
+    let summary = serde_json::json!({"aiperf_version": "0.13.0", "request_count": {"avg": LINES},
+        "input_config": {"phases": [{"name": "profiling", "concurrency": 1}]}});
+    let before = high_water_mark();
+    let level = aiperf::read(summary.to_string().as_bytes(), Some(BufReader::new(records)), None).unwrap();
+    let grown = high_water_mark() - before;
+    assert_eq!(level.requests as usize, LINES);
+    assert!(grown < MOST_KIB, "{grown} KiB for {bytes} bytes");
+}

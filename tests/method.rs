@@ -147,7 +147,7 @@ fn one_replica() -> Curve {
 }
 
 fn shows_level(row: &Row, curve: &Curve, concurrency: u32) {
-    let point = curve.at(concurrency).point;
+    let point = curve.at(concurrency).unwrap().point;
     row.shows("TTFT, ms", point.ttft.get());
     row.shows("TPOT, ms", point.tpot.get());
     row.shows("tokens/s/GPU", point.tokens_per_second_per_gpu.get());
@@ -164,7 +164,7 @@ fn over_replicas() {
 
 fn beyond_capacity() {
     for row in example("beyond capacity") {
-        let level = one_replica().at(row.count("c"));
+        let level = one_replica().at(row.count("c")).unwrap();
         row.shows("TTFT, ms", level.point.ttft.get());
         row.shows("TPOT, ms", level.point.tpot.get());
         assert_eq!(level.beyond_operating_point, row.says_yes("beyond the operating point"));

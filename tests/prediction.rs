@@ -1,13 +1,15 @@
 //! Real output of AIConfigurator, all layouts, → what is claimed for a whole deployment.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 
 use bcmp::api::EvidenceCode;
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
 use bcmp::files::{TreeLimits, read_text_tree};
-use bcmp::prediction::{Files, Limits, Picked, Shape, SourceError, Wanted, pick, predict_from_output, read_shape};
+use bcmp::prediction::{
+    Files, Limits, Picked, Serving, Shape, SourceError, Wanted, Workers, pick, predict_from_output, read_shape,
+};
 use rstest::rstest;
 
 fn fixture(sample: &str) -> PathBuf {
@@ -349,18 +351,19 @@ fn deployed(picked: &Picked, gpus: u32) -> Shape {
     read_shape(&objects, gpus, None).unwrap()
 }
 
-/// Everything pinned to the baseline's shape: the rows beside the best are the baseline's curve.
+/// Everything pinned to the baseline's shape: the rows beside the best are the baseline's curve, where they are near each
+/// other.
 #[test]
 fn the_rows_of_a_pinned_experiment_are_its_curve() {
     let limits = Limits { ttft: 1e5, tpot: 1e3 };
     let picked = pick(&files("0.12.0-exp-baseline-tp1x8"), &Wanted { limits, ..wanted(Aggregated, 1) }).unwrap();
     let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
     let curve = prediction.curve.unwrap();
-    assert_eq!(curve.capacity(), 448);
+    assert_eq!((curve.end(), curve.covered()), (448, vec![1..=40, 128..=448]));
     // Rows that work on two prompts a step are left out: the engine's limit does not allow it.
     let points: Vec<u32> = curve.points().iter().map(|point| point.in_flight).collect();
     assert_eq!(points, [1, 3, 4, 5, 16, 20, 24, 28, 32, 40, 48, 56]);
-    let level = curve.at(24).point;
+    let level = curve.at(24).unwrap().point;
     assert_eq!((level.ttft.get(), level.tpot.get()), (759.882, 20.693));
     assert_eq!(prediction.findings, []);
 }
@@ -374,6 +377,25 @@ fn the_guide_s_row_is_claimed_but_not_deployed() {
     assert_eq!(codes, [EvidenceCode::RowNotDeployable]);
     let origin = prediction.origin.unwrap();
     assert_eq!(origin.database_version.as_deref(), Some("1.3.0rc20"));
+}
+
+/// The rows of one prompt a step, which is all the deployed engine does, are for 3, 4, 5, and then 96 … 512 requests. From
+/// 5 and 96 twelve would be read as 8.78 ms, which the tool itself estimates as 7.12 ms.
+#[test]
+fn nothing_is_read_off_between_rows_that_are_far_apart() {
+    let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
+    let deployed = deployed(&picked, 8);
+    let curve = predict_from_output(&picked, Some(&deployed), 8).curve.unwrap();
+    assert_eq!(curve.covered(), [3..=5]);
+    // The engine holds 12, the rows end at 5: what lies above is not beyond capacity, it is not known.
+    assert_eq!((curve.at(1), curve.at(12), curve.at(13)), (None, None, None));
+
+    let Serving::Aggregated { workers } = deployed.serving.clone() else { panic!("{deployed:?}") };
+    let workers = Workers { max_batch_size: Some(100), ..workers };
+    let larger = Shape { serving: Serving::Aggregated { workers }, ..deployed };
+    let curve = predict_from_output(&picked, Some(&larger), 8).curve.unwrap();
+    assert_eq!(curve.covered(), [3..=5, 96..=100]);
+    assert!(curve.at(101).unwrap().beyond_operating_point);
 }
 
 /// Up to 0.4 manifests hold one replica of the row, whatever the GPUs: the claim is for what is deployed.

@@ -9,49 +9,29 @@ use crate::measurement::record::Step;
 /// Variables that make AIPerf take a tokenizer's path for a repository's name.
 const OFFLINE_VARIABLES: [&str; 3] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"];
 
-/// Flags by which people would measure something else than the records say.
-const OWN_FLAGS: [&str; 40] = [
-    "-f",
-    "-m",
-    "-u",
-    "--artifact-dir",
-    "--benchmark-duration",
-    "--cache-bust",
-    "--concurrency",
-    "--config",
-    "--endpoint-type",
-    "--export-level",
-    "--input-file",
-    "--isl",
-    "--isl-stddev",
-    "--model",
-    "--model-names",
-    "--num-dataset-entries",
-    "--num-profile-runs",
-    "--num-prompts",
-    "--num-requests",
-    "--num-warmup-requests",
-    "--osl",
-    "--osl-stddev",
-    "--output-artifact-dir",
-    "--output-tokens-mean",
-    "--output-tokens-stddev",
-    "--profile-export-level",
-    "--prompt-input-tokens-mean",
-    "--prompt-input-tokens-stddev",
-    "--prompt-output-tokens-mean",
-    "--prompt-output-tokens-stddev",
-    "--random-seed",
-    "--request-count",
-    "--request-rate",
-    "--request-timeout-seconds",
-    "--streaming",
-    "--synthetic-input-tokens-mean",
-    "--synthetic-input-tokens-stddev",
-    "--url",
-    "--use-server-token-count",
-    "--warmup-request-count",
+/// Flags that take a value and that people may add: how the tool reaches the server and who it says it is, its own
+/// processes, its tokenizer, its log. None changes the load or what is recorded of it. A flag that is not known here might,
+/// so it is refused.
+const SETTINGS: [&str; 15] = [
+    "--api-key",
+    "--connection-reuse-strategy",
+    "--header",
+    "--log-level",
+    "--max-workers",
+    "--record-processor-service-count",
+    "--record-processors",
+    "--tokenizer-revision",
+    "--transport",
+    "--transport-type",
+    "--wait-for-model-interval",
+    "--wait-for-model-mode",
+    "--wait-for-model-timeout",
+    "--workers-max",
+    "-H",
 ];
+/// The same that take no value.
+const SWITCHES: [&str; 6] =
+    ["--extra-verbose", "--tokenizer-trust-remote-code", "--use-legacy-max-tokens", "--verbose", "-v", "-vv"];
 
 /// Program and first arguments: the command `aiperf`, or else Python's module, whichever is found in `PATH`.
 /// `is_program` tells whether a path is an executable file.
@@ -63,10 +43,31 @@ pub fn program(path: &OsStr, is_program: impl Fn(&Path) -> bool) -> Option<(Path
     })
 }
 
-/// The flag among `extra` that the agent sets itself, if there is one.
-pub fn contradiction(extra: &[String]) -> Option<&str> {
-    let flag = |argument: &str| argument.split('=').next().unwrap_or_default().replace('_', "-");
-    extra.iter().map(String::as_str).find(|argument| OWN_FLAGS.contains(&flag(argument).as_str()))
+/// The first of `extra` that must not be given, with what may be.
+pub fn refused(extra: &[String]) -> Option<String> {
+    // Values that the flag before still takes: a header may have several.
+    let mut values = 0_usize;
+    for argument in extra {
+        let (flag, own_value) =
+            argument.split_once('=').map_or((argument.as_str(), None), |(flag, value)| (flag, Some(value)));
+        let is_value = !argument.starts_with('-') && values > 0;
+        let is_setting = SETTINGS.contains(&flag);
+        let is_switch = SWITCHES.contains(&flag) && own_value.is_none();
+        if !(is_value || is_setting || is_switch) {
+            return Some(format!(
+                "{argument}: remove it, since it might change the load or is set from other fields; allowed are {}, {}",
+                SETTINGS.join(", "),
+                SWITCHES.join(", ")
+            ));
+        }
+        values = match (is_value, is_setting && own_value.is_none()) {
+            (true, _) => values - 1,
+            (false, true) if ["--header", "-H"].contains(&flag) => usize::MAX,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+    }
+    None
 }
 
 /// Arguments of `aiperf` for one step against `url`.
@@ -202,13 +203,68 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["--header", "a:b"], None)]
+    #[case(&["--header", "a:b", "c:d", "--verbose", "--workers-max", "8", "--api-key=-x="], None)]
     #[case(&["--workers-max", "8", "--concurrency", "5"], Some("--concurrency"))]
     #[case(&["--request-count=7"], Some("--request-count=7"))]
     #[case(&["--random_seed", "7"], Some("--random_seed"))]
-    fn what_the_agent_sets_cannot_be_set_again(#[case] extra: &[&str], #[case] expected: Option<&str>) {
+    #[case(&["--workers-max", "8", "9"], Some("9"))]
+    #[case(&["--verbose", "5"], Some("5"))]
+    #[case(&["--verbose=5"], Some("--verbose=5"))]
+    #[case(&["prefill"], Some("prefill"))]
+    #[case(&["--"], Some("--"))]
+    #[case(&["-c8"], Some("-c8"))]
+    fn what_might_change_the_load_is_refused(#[case] extra: &[&str], #[case] expected: Option<&str>) {
         let extra: Vec<_> = extra.iter().map(|argument| (*argument).to_owned()).collect();
-        assert_eq!(contradiction(&extra), expected);
+        let refused = refused(&extra);
+        assert_eq!(refused.as_deref().and_then(|said| said.split(": remove it").next()), expected);
+        if let Some(said) = refused {
+            assert!(said.contains("allowed are --api-key, "), "{said}");
+        }
+    }
+
+    /// Flags of the tool that change the load, most of them in ways that its result does not show.
+    #[rstest]
+    fn flags_that_change_the_load_are_refused(
+        #[values(
+            "--extra-inputs",
+            "--concurrency-ramp-duration",
+            "--arrival-pattern",
+            "--user-centric-rate",
+            "--isl-osl-pairs",
+            "--sequence-distribution",
+            "--prefix-prompt-length",
+            "--request-cancellation-rate",
+            "--adaptive-scale",
+            "--network-latency-mean",
+            "--profile-export-prefix",
+            "--warmup-concurrency",
+            "--goodput",
+            "--tokenizer"
+        )]
+        flag: &str,
+    ) {
+        assert!(refused(&[flag.to_owned(), "1".to_owned()]).is_some());
+        assert!(refused(&[format!("{flag}=1")]).is_some());
+    }
+
+    /// The schema refuses the same flags when the comparison is applied, before anything holds a GPU.
+    #[test]
+    fn the_schema_allows_the_same_flags() {
+        let pattern = regex::Regex::new(crate::api::EXTRA_LOAD_ARGUMENT).unwrap();
+        for flag in SETTINGS {
+            assert!(pattern.is_match(flag) && pattern.is_match(&format!("{flag}=1")), "{flag}");
+            assert!(!pattern.is_match(&format!("{flag}x")), "{flag}");
+        }
+        for flag in SWITCHES {
+            assert!(pattern.is_match(flag) && !pattern.is_match(&format!("{flag}x")), "{flag}");
+        }
+        let allowed = crate::api::EXTRA_LOAD_ARGUMENT.split(['(', ')', '|']).filter(|part| {
+            part.len() > 1 && *part != "--" && part.chars().all(|c| c.is_ascii_alphabetic() || c == '-')
+        });
+        let allowed: Vec<String> = allowed.map(|name| format!("--{name}").replace("---", "-")).collect();
+        let known: Vec<&&str> = SETTINGS.iter().chain(&SWITCHES).collect();
+        assert!(allowed.iter().all(|flag| known.contains(&&flag.as_str())), "{allowed:?}");
+        assert_eq!(allowed.len(), known.len(), "{allowed:?}");
     }
 
     #[rstest]

@@ -127,9 +127,8 @@ impl<'a> Session<'a> {
         let plan: Plan = read_document(&load.plan, plan::SCHEMA_VERSION)?;
         let configurations: Configurations = read_document(&load.configurations, configurations::SCHEMA_VERSION)?;
         let spec = &plan.spec;
-        if let Some(argument) = aiperf::contradiction(&spec.load.extra_arguments) {
-            let problem = format!("load.extraArguments holds {argument}, which is set from other fields: remove it");
-            return Err(LoadError::Input(problem));
+        if let Some(refused) = aiperf::refused(&spec.load.extra_arguments) {
+            return Err(LoadError::Input(format!("load.extraArguments holds {refused}")));
         }
         let input = |error: &dyn std::fmt::Display| LoadError::Input(error.to_string());
         let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;

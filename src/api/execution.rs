@@ -198,6 +198,14 @@ impl Scheduling {
     }
 }
 
+/// What an entry of `load.extraArguments` may be: a value, or a flag that leaves the load as it is.
+pub const EXTRA_LOAD_ARGUMENT: &str = concat!(
+    r"^([^-].*|(--(api-key|connection-reuse-strategy|header|log-level|max-workers|record-processor-service-count",
+    r"|record-processors|tokenizer-revision|transport|transport-type|wait-for-model-interval|wait-for-model-mode",
+    r"|wait-for-model-timeout|workers-max)|-H)(=.*)?",
+    r"|--(extra-verbose|tokenizer-trust-remote-code|use-legacy-max-tokens|verbose)|-v|-vv)$",
+);
+
 /// How load is generated.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -206,8 +214,8 @@ pub struct Load {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image: Option<String>,
-    /// Measured requests of a level for each user.
-    #[schemars(range(min = 1, max = 1000))]
+    /// Measured requests of a level for each user. The audit rejects a level with fewer than three.
+    #[schemars(range(min = 3, max = 1000))]
     pub requests_per_concurrency: i32,
     /// Measured requests of a level at least.
     #[schemars(range(min = 1, max = 100_000))]
@@ -239,9 +247,10 @@ pub struct Load {
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub env: Vec<EnvVar>,
-    /// Further arguments of the load tool.
+    /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, log. Those that might change the
+    /// load are refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = EXTRA_LOAD_ARGUMENT)))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub extra_arguments: Vec<String>,
     /// The pods that run the load tool and the predictor.

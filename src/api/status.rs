@@ -376,6 +376,11 @@ pub struct Deployed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image_id: Option<String>,
+    /// Digests the same image resolved to in earlier deployments, where its tag was pushed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2), inner(length(max = 512)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub earlier_image_ids: Vec<String>,
     /// Nodes its pods ran on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 253)))]

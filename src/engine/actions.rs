@@ -110,7 +110,10 @@ fn seal(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Act
 fn unsealed(status: &BenchmarkComparisonStatus, world: &World) -> Vec<String> {
     let Some(run) = active_run(status) else { return vec![] };
     let complete = |variant: &&VariantStatus| {
-        let last = variant.failure.is_some() || run.ended.is_some() || facts::all_rounds_over(world, variant);
+        let last = variant.failure.is_some()
+            || run.ended.is_some()
+            || stops(world, status)
+            || facts::all_rounds_over(world, variant);
         let going = facts::live(variant).is_none_or(|d| d.teardown.is_some());
         last && going && !variant.deployments.is_empty()
     };

@@ -1,17 +1,22 @@
 //! Facts → the rest of status: rows, verdict, progress, phase, message, conditions.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::facts::planned;
+use super::facts::{active_run, planned};
 use super::judged;
 use super::reporting;
 use super::statements::{is_judged, statements};
 use super::time::{seconds_between, stamp};
 use super::words;
-use super::world::{Component, World};
+use super::world::{Component, Container, World};
 use crate::api::conditions::conditions;
 use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, ReportReference, VariantStatus};
 use crate::manifests::demand;
+
+/// Digests of an image that are kept beside the last one.
+const MAXIMUM_EARLIER_IMAGES: usize = 2;
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
@@ -70,7 +75,7 @@ fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus, wor
 
 /// What only running pods show is kept when they are gone.
 fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &BenchmarkComparisonStatus, world: &World) {
-    let Some(run) = &status.run else { return };
+    let Some(run) = active_run(status) else { return };
     let Some(deployment) = variant.deployments.last() else { return };
     let server = world.children.iter().find(|c| {
         c.component == Component::Server
@@ -93,11 +98,30 @@ fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &Benc
         {
             deployed.nodes.push(node.clone());
         }
-        if let Some(id) = pod.containers.iter().map(|c| &c.image_id).find(|id| !id.is_empty()) {
-            deployed.image_id = Some(id.clone());
-        }
+        show_image(deployed, &pod.containers);
     }
     deployed.nodes.sort();
+}
+
+/// The digest of the engines' image stands, and those it had before: a tag that was pushed again is another image. Where no
+/// container has the name that was asked for, any digest does.
+fn show_image(deployed: &mut Deployed, containers: &[Container]) {
+    let id = |container: &Container| Some(container.image_id.clone()).filter(|id| !id.is_empty());
+    // The runtime may put the registry before the name.
+    let is_engine = |container: &&Container| {
+        deployed.image.as_ref().is_some_and(|image| {
+            container.image.strip_suffix(image).is_some_and(|registry| registry.is_empty() || registry.ends_with('/'))
+        })
+    };
+    let Some(engine) = containers.iter().find(is_engine) else {
+        deployed.image_id = containers.iter().find_map(id).or(deployed.image_id.take());
+        return;
+    };
+    let Some(now) = id(engine) else { return };
+    let mut seen: BTreeSet<String> = std::mem::take(&mut deployed.earlier_image_ids).into_iter().collect();
+    seen.extend(deployed.image_id.replace(now.clone()));
+    seen.remove(&now);
+    deployed.earlier_image_ids = seen.into_iter().take(MAXIMUM_EARLIER_IMAGES).collect();
 }
 
 /// Over closed intervals only, so that it changes with facts and not with time.
@@ -118,4 +142,35 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
         }
     }
     Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(image: &str, id: &str) -> Container {
+        Container { image: image.into(), image_id: id.into(), ..Container::default() }
+    }
+
+    /// What stands after the engine's image had these ids, one after the other, beside a helper's.
+    fn shown(engine: &str, ids: &[&str]) -> (Option<String>, Vec<String>) {
+        let mut deployed = Deployed { image: Some("vllm:1".into()), ..Deployed::default() };
+        for id in ids {
+            show_image(&mut deployed, &[container("helper:1", "helper@sha256:00"), container(engine, id)]);
+        }
+        (deployed.image_id, deployed.earlier_image_ids)
+    }
+
+    #[test]
+    fn the_engines_image_is_shown_and_what_its_tag_was_before() {
+        assert_eq!(shown("vllm:1", &["a", "a"]), (Some("a".into()), vec![]));
+        assert_eq!(shown("docker.io/vllm:1", &["", "a", "", "b"]), (Some("b".into()), vec!["a".into()]));
+        assert_eq!(shown("vllm:1", &["a", "b", "a", "b"]), (Some("b".into()), vec!["a".into()]));
+        assert_eq!(shown("vllm:1", &["a", "b", "c", "d", "e", "f"]).1.len(), MAXIMUM_EARLIER_IMAGES);
+    }
+
+    #[test]
+    fn where_no_container_has_the_name_any_digest_does() {
+        assert_eq!(shown("other-vllm:1", &["a", "b"]), (Some("helper@sha256:00".into()), vec![]));
+    }
 }

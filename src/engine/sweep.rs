@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
 use crate::judgement::rules::AuditRules;
-use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SlaLimits, requests_needed};
+use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits, requests_needed};
 pub use crate::judgement::stored::MAXIMUM_LEVELS;
 use crate::judgement::stored::ladder;
 use crate::measurement::audit::LimitError;
 use crate::measurement::record::{LevelRecord, Purpose, Step};
-use crate::prediction::Curve;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
+use crate::prediction::{Curve, PredictedLevel};
 
 /// How often the top of the ladder is doubled when no level misses the SLA.
 const MAXIMUM_DOUBLINGS: u32 = 2;
@@ -29,13 +29,13 @@ const MISSES_UNTIL_ONLY_SHOWN: u32 = 2;
 const TIMEOUT_FACTOR: f64 = 5.0;
 /// A spoilt run is tried once more.
 const MAXIMUM_ATTEMPTS: u32 = 2;
-/// Reasons for which a run is spoilt: they may not be there again.
-const SPOILT: [EvidenceCode; 6] = [
+/// Reasons for which a run is spoilt: they may not be there again. A restart of the server is seen by the operator and not
+/// by the load pod, which asks what comes next: a run it spoils without failed requests is not tried again.
+const SPOILT: [EvidenceCode; 5] = [
     EvidenceCode::Incomplete,
     EvidenceCode::Cancelled,
     EvidenceCode::ErrorRate,
     EvidenceCode::ConcurrencyNotReached,
-    EvidenceCode::ServerRestarted,
     EvidenceCode::LoadPodLost,
 ];
 
@@ -391,7 +391,7 @@ impl<'a> Sweep<'a> {
         let load = &self.plan.load;
         let requests = load.minimum_requests.max(load.requests_per_concurrency.saturating_mul(concurrency));
         let warmup = load.warmup_per_concurrency.saturating_mul(concurrency);
-        let beyond = self.plan.curve.as_ref().is_some_and(|curve| concurrency > curve.capacity());
+        let beyond = self.predicted(concurrency).is_some_and(|level| level.beyond_operating_point);
         if !(only_shown || beyond) {
             return Size { requests, warmup };
         }
@@ -403,7 +403,11 @@ impl<'a> Sweep<'a> {
     fn deciding_size(&self, concurrency: u32) -> Size {
         let load = &self.plan.load;
         let median_misses = SELECTING.into_iter().any(|purpose| match self.selecting(concurrency, purpose) {
-            Fate::Closed(Some(run)) => run.measurement.as_ref().is_some_and(|run| self.plan.limits.median_misses(run)),
+            // The new runs have to miss as well: so far off the limit they will.
+            Fate::Closed(Some(run)) => {
+                let misses = |run| self.plan.limits.median_misses(run, SINGLE_RUN_MARGIN);
+                run.measurement.as_ref().is_some_and(misses)
+            }
             _ => false,
         });
         let needed = if median_misses { 0 } else { requests_needed(self.plan.limits.statistic) };
@@ -429,11 +433,14 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    fn predicted(&self, concurrency: u32) -> Option<PredictedLevel> {
+        self.plan.curve.as_ref()?.at(concurrency)
+    }
+
     fn timeout_seconds(&self, concurrency: u32) -> u32 {
-        let predicted = self.plan.curve.as_ref().map_or(0.0, |curve| {
-            let point = curve.at(concurrency).point;
-            point.ttft.get() + point.tpot.get() * f64::from(curve.output_tokens().saturating_sub(1))
-        });
+        let later = self.plan.curve.as_ref().map_or(0, |curve| curve.output_tokens().saturating_sub(1));
+        let latency = |level: PredictedLevel| level.point.ttft.get() + level.point.tpot.get() * f64::from(later);
+        let predicted = self.predicted(concurrency).map_or(0.0, latency);
         // A float beyond u32 saturates.
         let patient = (TIMEOUT_FACTOR * predicted / 1000.0).ceil() as u32;
         self.plan.load.request_timeout_seconds.max(patient)

@@ -26,6 +26,8 @@ pub struct Known {
     pub prediction: Option<Prediction>,
     /// What was deployed, where it can be told.
     pub shape: Option<Shape>,
+    /// GPUs it held, where it can be told. Else it is taken to hold all it may, and the answer says so.
+    pub gpus: Option<u32>,
     /// What was measured.
     pub records: Vec<LevelRecord>,
 }
@@ -101,7 +103,7 @@ fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {
     let shape = known.and_then(|known| known.shape.as_ref());
     let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
     VariantStatus {
-        gpus: endpoint.or_else(|| i32::try_from(shape?.gpus).ok()),
+        gpus: endpoint.or_else(|| i32::try_from(known?.gpus?).ok()),
         deployed: shape.map(|shape| {
             let mut deployed = Deployed::default();
             shape.show_in(&mut deployed);

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
 use crate::judgement::sla::SlaLimits;
+use crate::manifests::demand;
 use crate::manifests::variant::{Origin, Preparation, parse, prepare};
 use crate::measurement::shortened;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
 use crate::prediction::{
-    Files, Limits, Picked, Prediction, Shape, SourceError, Wanted, hinted_shape, pick, predict_deployed,
+    Files, Limits, Picked, Prediction, Shape, SourceError, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
     predict_from_output, read_shape,
 };
 
@@ -32,6 +33,18 @@ pub struct Predicted {
     pub prediction: Option<Prediction>,
     /// What was deployed.
     pub shape: Option<Shape>,
+    /// GPUs it held, where the shape, the manifests or the prediction tell.
+    pub gpus: Option<u32>,
+}
+
+impl Predicted {
+    /// What was deployed says best how many GPUs it held, then what its manifests ask for, then what is predicted.
+    fn new(prediction: Option<Prediction>, deployment: Deployment, of_row: Option<u32>) -> Self {
+        let Deployment { shape, gpus, .. } = deployment;
+        let of_curve = prediction.as_ref().and_then(|prediction| Some(prediction.curve.as_ref()?.gpus()));
+        let gpus = shape.as_ref().map(|shape| shape.gpus).or(gpus).or(of_curve).or(of_row).filter(|gpus| *gpus > 0);
+        Self { prediction, shape, gpus }
+    }
 }
 
 /// Why an output does not tell what is predicted for a variant.
@@ -125,20 +138,26 @@ pub fn predicted(
     spec: &BenchmarkComparisonSpec,
 ) -> Result<Predicted, PredictedError> {
     match output {
-        None => Ok(Predicted { prediction: None, shape: own_deployment(variant, spec)?.shape }),
-        Some(Output::Generated(configurations)) => generated(configurations, variant),
+        None => Ok(Predicted::new(None, own_deployment(variant, spec)?, None)),
+        Some(Output::Generated(configurations)) => generated(configurations, variant, spec),
         Some(Output::Predictor(files)) => of_files(files, variant, spec),
     }
 }
 
-fn generated(configurations: &Configurations, variant: &Variant) -> Result<Predicted, PredictedError> {
+fn generated(
+    configurations: &Configurations,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+) -> Result<Predicted, PredictedError> {
     let of_variant = configurations.variants.iter().find(|configuration| configuration.variant == variant.name);
     match of_variant.map(|configuration| &configuration.outcome) {
         Some(GenerationOutcome::Ready(ready)) => {
-            Ok(Predicted { prediction: Some(ready.prediction.clone()), shape: ready.shape.clone() })
+            let gpus = asked_for(&ready.objects, spec);
+            let deployment = Deployment { shape: ready.shape.clone(), gpus, unclear: None };
+            Ok(Predicted::new(Some(ready.prediction.clone()), deployment, None))
         }
         Some(GenerationOutcome::Refused { message, .. }) => {
-            Ok(Predicted { prediction: Some(nothing(message)), shape: None })
+            Ok(Predicted::new(Some(nothing(message)), Deployment::default(), None))
         }
         None => Err(PredictedError::OtherVariants {
             wanted: variant.name.clone(),
@@ -163,20 +182,22 @@ fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) ->
             match pick(files, &Wanted { limits: unlimited, rank: 1, ..wanted }) {
                 Ok(picked) => (picked, Some(why.to_string())),
                 Err(_) => {
-                    let shape = own_deployment(variant, spec)?.shape;
-                    return Ok(Predicted { prediction: Some(nothing(&why.to_string())), shape });
+                    let deployment = own_deployment(variant, spec)?;
+                    return Ok(Predicted::new(Some(nothing(&why.to_string())), deployment, None));
                 }
             }
         }
         Err(error) => return Err(error.into()),
     };
-    let Deployment { shape, unclear } = deployment_of(&picked, variant, spec)?;
+    let deployment = deployment_of(&picked, variant, spec)?;
+    let shape = deployment.shape.as_ref();
+    let of_row = why.is_none().then(|| gpus_claimed(&picked.row, shape, wanted.gpus));
     let mut prediction = match why {
-        None => predict_from_output(&picked, shape.as_ref(), wanted.gpus),
-        Some(why) => deployed_only(&picked, shape.as_ref(), &why),
+        None => predict_from_output(&picked, shape, wanted.gpus),
+        Some(why) => deployed_only(&picked, shape, &why),
     };
-    prediction.findings.extend(unclear.map(|unclear| not_predicted(&unclear)));
-    Ok(Predicted { prediction: Some(prediction), shape })
+    prediction.findings.extend(deployment.unclear.as_deref().map(not_predicted));
+    Ok(Predicted::new(Some(prediction), deployment, of_row))
 }
 
 fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, PredictedError> {
@@ -216,7 +237,15 @@ fn not_predicted(why: &str) -> Finding {
 #[derive(Default)]
 struct Deployment {
     shape: Option<Shape>,
+    /// GPUs that the manifests ask for.
+    gpus: Option<u32>,
     unclear: Option<String>,
+}
+
+/// GPUs that objects ask for; parts that cannot be read ask for nothing.
+fn asked_for(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Option<u32> {
+    let demands = demand::of(objects, &spec.hardware.gpu_resource_name);
+    Some(demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()))).filter(|gpus| *gpus > 0)
 }
 
 /// What the tool generated for the row, or else what the comparison itself says.
@@ -227,8 +256,10 @@ fn deployment_of(
 ) -> Result<Deployment, PredictedError> {
     let is_generated = variant.source.kind == SourceKind::Recommended;
     match picked.manifests.as_deref().filter(|_| is_generated) {
-        Some(manifests) => Ok(read(manifests, Origin::Generated, variant, spec)
-            .unwrap_or_else(|refused| Deployment { shape: None, unclear: Some(refused) })),
+        Some(manifests) => Ok(read(manifests, Origin::Generated, variant, spec).unwrap_or_else(|refused| {
+            let gpus = parse(manifests).ok().and_then(|objects| asked_for(&objects, spec));
+            Deployment { shape: None, gpus, unclear: Some(refused) }
+        })),
         None => own_deployment(variant, spec),
     }
 }
@@ -240,9 +271,12 @@ fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<D
         let refused = |problem| PredictedError::Manifests { variant: variant.name.clone(), problem };
         return read(manifests, Origin::Given, variant, spec).map_err(refused);
     }
-    let gpus = variant.source.endpoint.as_ref().map_or(spec.hardware.gpus_per_variant, |endpoint| endpoint.gpus);
-    let shape = hinted_shape(u32::try_from(gpus).unwrap_or(1), variant.shape.as_ref());
-    Ok(Deployment { shape, unclear: None })
+    let endpoint = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok());
+    let allowed = u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(1);
+    let shape = hinted_shape(endpoint.unwrap_or(allowed), variant.shape.as_ref());
+    // A variant may leave GPUs unused: it holds what its engines need.
+    let shape = shape.map(|shape| Shape { gpus: endpoint.unwrap_or(shape.serving.gpus()), ..shape });
+    Ok(Deployment { shape, gpus: endpoint, unclear: None })
 }
 
 /// What the operator would deploy of manifests, or why it would refuse them.
@@ -256,8 +290,9 @@ fn read(
     let namespace = objects.iter().find_map(|object| object.pointer("/metadata/namespace")?.as_str()).unwrap_or("");
     let preparation = Preparation { origin, namespace, spec, patches: &variant.patches };
     let prepared = prepare(&objects, &preparation).map_err(|error| error.to_string())?;
+    let gpus = Some(prepared.gpus);
     Ok(match read_shape(&prepared.objects, prepared.gpus, variant.shape.as_ref()) {
-        Ok(shape) => Deployment { shape: Some(shape), unclear: None },
-        Err(unclear) => Deployment { shape: None, unclear: Some(unclear.to_string()) },
+        Ok(shape) => Deployment { shape: Some(shape), gpus, unclear: None },
+        Err(unclear) => Deployment { shape: None, gpus, unclear: Some(unclear.to_string()) },
     })
 }

@@ -6,13 +6,10 @@ use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};
 
-/// Findings that say that the prediction is for something else than what was measured.
-const NOT_COMPARABLE: [EvidenceCode; 4] = [
-    EvidenceCode::NotTheDeployedShape,
-    EvidenceCode::QuantizationMismatch,
-    EvidenceCode::DatabaseVersionMismatch,
-    EvidenceCode::ClaimedPointNotMeasured,
-];
+/// Findings that say that the prediction is for something else than what was measured. The types are those of the estimate
+/// where there is one.
+const NOT_COMPARABLE: [EvidenceCode; 3] =
+    [EvidenceCode::QuantizationMismatch, EvidenceCode::DatabaseVersionMismatch, EvidenceCode::ClaimedPointNotMeasured];
 
 /// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
 /// a burst that the measured one does not.
@@ -106,16 +103,22 @@ fn comparable(findings: &[Finding]) -> bool {
     !findings.iter().any(|finding| NOT_COMPARABLE.contains(&finding.code))
 }
 
+/// The shape in doubt is the advertised row's: an estimate is for what is deployed, whatever the row is for.
 fn level_errors(variant: &Judged) -> Vec<Errors> {
-    let errors_at = |level: &Level| errors(level, &predicted_at(variant.prediction, level.concurrency)?);
-    variant.levels.iter().filter_map(errors_at).collect()
+    let prediction = variant.prediction;
+    let of_another_shape = variant.findings.iter().any(|finding| finding.code == EvidenceCode::NotTheDeployedShape);
+    let is_estimated = |level: &&Level| estimated_at(prediction, level.concurrency).is_some();
+    let judged = variant.levels.iter().filter(|level| !of_another_shape || is_estimated(level));
+    judged.filter_map(|level| errors(level, &predicted_at(prediction, level.concurrency)?)).collect()
+}
+
+fn estimated_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
+    prediction.curve.as_ref().and_then(|curve| curve.at(concurrency))
 }
 
 /// The estimate for what is deployed; where there is none, the advertised point at its own concurrency.
 pub fn predicted_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    if let Some(curve) = &prediction.curve {
-        return Some(curve.at(concurrency));
-    }
-    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency)?;
-    Some(PredictedLevel { point: claim.point, beyond_operating_point: false })
+    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency);
+    estimated_at(prediction, concurrency)
+        .or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
 }

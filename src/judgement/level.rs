@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::rules::Rules;
-use super::sla::{Rated, SELECTING, SlaLimits};
+use super::sla::{Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits};
 use super::statistics::{geometric_mean, mean, replicates};
 use crate::api::{Finding, SlaState};
 use crate::measurement::Measurement;
 use crate::measurement::record::{LevelRecord, Purpose};
 
-/// How far one run may be off its true r: its scatter is not known.
-const SINGLE_RUN_MARGIN: f64 = 0.03;
 /// Confidence of intervals that are shown, and of the SLA's.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -26,6 +24,8 @@ pub struct Values {
     pub tpot: f64,
     /// Output tokens per second ÷ GPUs held.
     pub tokens: f64,
+    /// Its requests, where they are too few for the statistic of the SLA.
+    pub too_few: Option<u32>,
 }
 
 /// One run of the load tool, audited.
@@ -85,6 +85,7 @@ fn values(limits: &SlaLimits, gpus: NonZeroU32, record: &LevelRecord) -> Option<
         ttft: measurement.ttft?.mean.get(),
         tpot: measurement.tpot?.mean.get(),
         tokens: measurement.output_tokens_per_second?.get() / f64::from(gpus.get()),
+        too_few: limits.too_few(measurement),
     })
 }
 
@@ -137,6 +138,11 @@ impl<'a> Level<'a> {
         (complete || self.has_decision_runs()) && self.deciding().len() * 2 > planned
     }
 
+    /// The requests of a run that decides, where they are too few for the statistic of the SLA.
+    pub fn too_few(&self) -> Option<u32> {
+        self.deciding().iter().filter_map(|(_, values)| values.too_few).min()
+    }
+
     /// Whether the level keeps the SLA; `None` without accepted runs.
     pub fn state(&self) -> Option<SlaState> {
         let logs: Vec<(u32, f64)> =
@@ -145,7 +151,7 @@ impl<'a> Level<'a> {
         let (low, high) = estimate
             .interval
             .unwrap_or((estimate.value * (1.0 - SINGLE_RUN_MARGIN), estimate.value * (1.0 + SINGLE_RUN_MARGIN)));
-        Some(if low <= 1.0 && 1.0 <= high {
+        Some(if (low <= 1.0 && 1.0 <= high) || self.too_few().is_some() {
             SlaState::Marginal
         } else if estimate.value <= 1.0 {
             SlaState::Met

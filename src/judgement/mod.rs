@@ -279,21 +279,28 @@ fn known_findings(variant: &VariantEvidence) -> Vec<Finding> {
 /// What is known of a variant, and what follows from all its runs.
 fn findings(assessed: &Assessed) -> Vec<Finding> {
     let mut findings = known_findings(assessed.variant);
-    findings.extend(unmeasured_claim(assessed));
-    findings.extend(drift(assessed));
-    findings.extend(across::deployments(assessed.rounds()));
-    if assessed.single_run() {
-        findings.push(Finding::new(EvidenceCode::SingleRun, "one repetition decides: its scatter is not known"));
-    }
-    if assessed.accepted_steps(|run| run.deployment) > assessed.rounds() {
-        findings.push(Finding::new(EvidenceCode::Redeployed, "deployed again within a round"));
-    }
-    once_each(findings)
+    let said: BTreeSet<EvidenceCode> = findings.iter().map(|finding| finding.code).collect();
+    findings.extend(following(assessed).into_iter().filter(|finding| !said.contains(&finding.code)));
+    findings.truncate(MAXIMUM_FINDINGS);
+    findings
 }
 
+fn following(assessed: &Assessed) -> Vec<Finding> {
+    let single_run = assessed
+        .single_run()
+        .then(|| Finding::new(EvidenceCode::SingleRun, "one repetition decides: its scatter is not known"));
+    let redeployed = (assessed.accepted_steps(|run| run.deployment) > assessed.rounds())
+        .then(|| Finding::new(EvidenceCode::Redeployed, "deployed again within a round"));
+    let deployments = across::deployments(assessed.rounds());
+    let claim = unmeasured_claim(assessed);
+    claim.into_iter().chain(drift(assessed)).chain(deployments).chain(single_run).chain(redeployed).collect()
+}
+
+/// Findings of one code may be about different things: what is the same in code and words is said once.
 fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
-    findings.into_iter().filter(|finding| seen.insert(finding.code)).take(MAXIMUM_FINDINGS).collect()
+    let is_new = |finding: &Finding| seen.insert((finding.code, finding.message.clone()));
+    findings.into_iter().filter(is_new).take(MAXIMUM_FINDINGS).collect()
 }
 
 fn unmeasured_claim(assessed: &Assessed) -> Option<Finding> {
@@ -360,12 +367,17 @@ fn verdict(case: &Case, assessed: &[Assessed], comparisons: &[Compared], worst: 
     }
 }
 
-/// The variant that is better than every other one, beyond doubt.
+/// The variant that is better than every other one, beyond doubt and at the same work: two candidates may be as far apart
+/// in their prompts as each may be from the baseline on either side.
 fn winner(case: &Case, assessed: &[Assessed]) -> Option<String> {
     let candidates = assessed.len() - 1;
+    let same_work = |a: &Assessed, b: &Assessed| {
+        let lengths = input_tokens(a).zip(input_tokens(b));
+        lengths.is_none_or(|(own, other)| across::input_lengths(&[(a.name(), own), (b.name(), other)]).is_none())
+    };
     let beats = |a: &Assessed, b: &Assessed| {
         let outcome = verdict::measured(&case.rules, b, a, candidates).outcome;
-        matches!(outcome, Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla)
+        same_work(a, b) && matches!(outcome, Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla)
     };
     let best = |a: &&Assessed| assessed.iter().all(|b| a.name() == b.name() || beats(a, b));
     assessed.iter().find(best).map(|best| best.name().to_owned())

@@ -7,6 +7,9 @@ use crate::measurement::record::Purpose;
 use crate::measurement::{Distribution, Measurement};
 use crate::units::Milliseconds;
 
+/// How far one run may be off its true r: its scatter is not known.
+pub const SINGLE_RUN_MARGIN: f64 = 0.03;
+
 /// The latencies a level has to keep, as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,9 +61,17 @@ impl SlaLimits {
         self.ratio_of(measurement, self.statistic)
     }
 
-    /// Whether even the median misses: the level then misses whatever the statistic, and needs no more requests.
-    pub fn median_misses(&self, measurement: &Measurement) -> bool {
-        self.ratio_of(measurement, Statistic::P50).is_some_and(|ratio| ratio > 1.0)
+    /// Whether even the median misses by so much of the limit: the level then misses whatever the statistic, and needs no
+    /// more requests.
+    pub fn median_misses(&self, measurement: &Measurement, by: f64) -> bool {
+        self.ratio_of(measurement, Statistic::P50).is_some_and(|ratio| ratio > 1.0 + by)
+    }
+
+    /// The requests of a run where they are too few to tell the statistic and the median does not miss already. Those that
+    /// failed were sent as well.
+    pub fn too_few(&self, measurement: &Measurement) -> Option<u32> {
+        let sent = measurement.requests.saturating_add(measurement.errors);
+        (sent < requests_needed(self.statistic) && !self.median_misses(measurement, 0.0)).then_some(sent)
     }
 
     fn ratio_of(&self, measurement: &Measurement, statistic: Statistic) -> Option<f64> {

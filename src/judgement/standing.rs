@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::accuracy::predicted_at;
 use super::at_limit::{Pair, Sample, at_limit};
 use super::level::{CONFIDENCE, Level, Run, Values};
 use super::rules::Rules;
-use super::sla::{Bracket, Rated, SlaLimits};
+use super::sla::{Bracket, Rated, SlaLimits, requests_needed};
 use super::statistics::{Estimate, geometric_mean};
+use super::stored::MAXIMUM_LEVELS;
 use crate::api::{EvidenceCode, SlaState};
-use crate::prediction::{Point, Prediction};
+use crate::prediction::{Extent, Point, Prediction};
 
 /// How a variant stands against the SLA.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,8 @@ pub enum Standing {
         top: u32,
         /// Whether some level keeps it beyond doubt.
         certain: bool,
+        /// As many levels were tried as a status has rows for.
+        full: bool,
     },
     /// The SLA ends near two levels, but repeated, r is too much alike on both to tell where.
     Blurred {
@@ -63,9 +67,12 @@ impl Standing {
         if let Some(lost) = deciding.iter().find(|level| !level.decides(rules, failure.is_none())) {
             return Self::Insufficient { reason: why_lost(lost, failure) };
         }
+        if let Some(reason) = deciding.iter().find_map(|level| too_few(&rules.limits, level)) {
+            return Self::Insufficient { reason };
+        }
         match (bracket, deciding.as_slice()) {
             (Bracket::NoMiss { top }, _) if failure.is_none() => {
-                Self::Ceiling { top, certain: keeps_up_to(levels, top) }
+                Self::Ceiling { top, certain: keeps_up_to(levels, top), full: levels.len() >= MAXIMUM_LEVELS }
             }
             (Bracket::Between { .. }, [met, missed]) => reaches(levels, met, missed),
             (Bracket::NoneMeets { lowest }, [level]) => {
@@ -75,31 +82,36 @@ impl Standing {
         }
     }
 
-    /// What the prediction says: its curve where r = 1, or the advertised point where there is no curve. Beyond capacity
-    /// nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there. Predictions are means:
-    /// held against a limit for a percentile they promise too much.
+    /// What the prediction says: its curve where r = 1, or the advertised point where the curve does not tell. Beyond
+    /// capacity nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there. Predictions are
+    /// means: held against a limit for a percentile they promise too much.
     pub fn predicted(limits: &SlaLimits, prediction: &Prediction) -> Option<Self> {
         let ratio = |point: &Point| limits.ratio(point.ttft, point.tpot);
-        let Some(curve) = &prediction.curve else {
-            let claim = prediction.claim.as_ref().filter(|claim| ratio(&claim.point) <= 1.0)?;
-            let tokens = claim.point.tokens_per_second_per_gpu.get();
-            return Some(Self::Reaches { logs: vec![tokens.ln()], certain: true });
+        let reaches = |logs: Vec<f64>| Some(Self::Reaches { logs, certain: true });
+        let tokens = |point: &Point| vec![point.tokens_per_second_per_gpu.get().ln()];
+        // An advertised point below a level that keeps the SLA as well is not where it ends.
+        let advertised = |above: u32| {
+            let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency >= above)?;
+            let level = predicted_at(prediction, claim.concurrency)?;
+            (!level.beyond_operating_point && ratio(&level.point) <= 1.0).then(|| tokens(&level.point))
         };
-        let at = |concurrency: u32| curve.at(concurrency).point;
-        let Some(met) = (1..=curve.capacity()).rev().find(|concurrency| ratio(&at(*concurrency)) <= 1.0) else {
-            return Some(Self::Misses { certain: true, lowest: 1 });
+        let Some(curve) = &prediction.curve else { return reaches(advertised(0)?) };
+        let at = |concurrency: u32| curve.at(concurrency).map(|level| level.point);
+        let kept = (1..=curve.end()).rev().find_map(|concurrency| {
+            at(concurrency).filter(|point| ratio(point) <= 1.0).map(|point| (concurrency, point))
+        });
+        let Some((met, kept)) = kept else {
+            // Latencies grow with load: what one request misses, more miss too.
+            let hopeless = at(1).map(|_| Self::Misses { certain: true, lowest: 1 });
+            return hopeless.or_else(|| reaches(advertised(0)?));
         };
-        let sample = |concurrency: u32| {
-            let point = at(concurrency);
-            Sample::new(ratio(&point), point.tokens_per_second_per_gpu.get())
-        };
-        let last = || vec![at(met).tokens_per_second_per_gpu.get().ln()];
-        let logs = if met < curve.capacity() {
-            at_limit(&[Pair { round: 1, below: sample(met)?, above: sample(met.saturating_add(1))? }])
-        } else {
-            None
-        };
-        Some(Self::Reaches { logs: logs.unwrap_or_else(last), certain: true })
+        if met == curve.end() && curve.extent() != Extent::Rows {
+            return reaches(tokens(&kept));
+        }
+        let Some(missed) = at(met.saturating_add(1)) else { return reaches(advertised(met)?) };
+        let sample = |point: &Point| Sample::new(ratio(point), point.tokens_per_second_per_gpu.get());
+        let pair = Pair { round: 1, below: sample(&kept)?, above: sample(&missed)? };
+        reaches(at_limit(&[pair]).unwrap_or_else(|| tokens(&kept)))
     }
 
     /// tokens/s/GPU at r = 1.
@@ -121,8 +133,13 @@ impl Standing {
                 "Marginal",
                 format!("whether {lowest} in flight, the lowest level, keeps the SLA is within the scatter"),
             ),
-            Self::Ceiling { top, .. } => {
-                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and more were not tried"))
+            Self::Ceiling { top, full, .. } => {
+                let why = if *full {
+                    format!("{MAXIMUM_LEVELS} levels are tried at most: give fewer and higher ones")
+                } else {
+                    "more were not tried".into()
+                };
+                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and {why}"))
             }
             Self::Blurred { met, missed, .. } => {
                 ("Marginal", format!("the runs with {met} and {missed} in flight do not tell where the SLA ends"))
@@ -181,6 +198,17 @@ fn why_lost(level: &Level, failure: Option<&str>) -> String {
         (None, Some(failure)) => format!("{name} was not measured to its end: {failure}"),
         (None, None) => format!("{name} was not measured to its end"),
     }
+}
+
+/// Why a level does not tell the statistic of the SLA, if it does not.
+fn too_few(limits: &SlaLimits, level: &Level) -> Option<String> {
+    let (sent, statistic) = (level.too_few()?, limits.statistic);
+    Some(format!(
+        "the deciding level of {} in flight has {sent} requests, {statistic:?} needs {}: measure it with more, or judge by \
+         a statistic that needs fewer",
+        level.concurrency,
+        requests_needed(statistic)
+    ))
 }
 
 fn why_nothing(levels: &[Level], failure: Option<&str>) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::{Deployed, DeploymentTimes, EvidenceCode, Finding, Role, VariantStatus};
+use crate::api::{DeploymentTimes, EvidenceCode, Finding, Role, VariantStatus};
 use crate::measurement::shortened;
 
 /// Nodes that a message names.
@@ -15,7 +15,7 @@ pub fn findings(variant: &VariantStatus, all: &[VariantStatus]) -> Vec<Finding> 
     let other = |code| move |message: String| Finding::new(code, shortened(&message, LONGEST_MESSAGE));
     let shared = shared_nodes(variant, all).map(other(EvidenceCode::SharedNodes));
     let apart = baseline.and_then(|base| different_nodes(variant, base)).map(other(EvidenceCode::DifferentNodes));
-    let image = baseline.and_then(|base| image_changed(variant, base)).map(other(EvidenceCode::ImageChanged));
+    let image = image_changed(variant, baseline).map(other(EvidenceCode::ImageChanged));
     [shared, apart, image].into_iter().flatten().collect()
 }
 
@@ -61,13 +61,24 @@ fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<
     })
 }
 
-/// One name, two images: a tag that was pushed again between the deployments.
-fn image_changed(variant: &VariantStatus, baseline: &VariantStatus) -> Option<String> {
-    let images = |deployed: &Deployed| Some((deployed.image.clone()?, deployed.image_id.clone()?));
-    let (image, own) = images(variant.deployed.as_ref()?)?;
-    let (base_image, base) = images(baseline.deployed.as_ref()?)?;
-    let changed = image == base_image && own != base;
-    changed.then(|| format!("image {image} was {} here and {} for the baseline", digest(&own), digest(&base)))
+/// One name, two images: a tag that was pushed again between deployments of the variant, or of it and the baseline.
+fn image_changed(variant: &VariantStatus, baseline: Option<&VariantStatus>) -> Option<String> {
+    let (image, own) = images(variant)?;
+    let last = own.last()?;
+    if let Some(other) = own.first().filter(|first| *first != last) {
+        let (one, another) = (digest(other), digest(last));
+        return Some(format!("image {image} was {one} in one deployment and {another} in another"));
+    }
+    let (base_image, base) = images(baseline?)?;
+    let other = base.difference(&own).next().filter(|_| image == base_image)?;
+    Some(format!("image {image} was {} here and {} for the baseline", digest(last), digest(other)))
+}
+
+/// The image as asked for, and all it resolved to.
+fn images(variant: &VariantStatus) -> Option<(&str, BTreeSet<&str>)> {
+    let deployed = variant.deployed.as_ref()?;
+    let ids = deployed.earlier_image_ids.iter().chain(&deployed.image_id).map(String::as_str);
+    Some((deployed.image.as_deref()?, ids.collect()))
 }
 
 fn digest(id: &str) -> &str {

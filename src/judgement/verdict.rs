@@ -118,6 +118,8 @@ fn outcome(
         }
         (Ceiling { .. } | Blurred { .. }, _) => unclear(base_name, baseline),
         (_, Ceiling { .. } | Blurred { .. }) => unclear(name, candidate),
+        (Reaches { certain: false, .. }, _) => marginal(base_name),
+        (_, Reaches { certain: false, .. }) => marginal(name),
         (Reaches { logs: base, .. }, Reaches { logs: over, .. }) => match gain(base, over) {
             Some((gain, call)) => called(gain, call, margin_percent),
             None => Side::undetermined("no repetition counts on both sides".into()),

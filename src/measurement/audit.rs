@@ -189,18 +189,18 @@ fn too_few_requests(Level { measurement, expected, limits }: &Level) -> Option<F
     let windowed = measurement.facts.windowed;
     let each = if windowed { REQUESTS_PER_USER_WINDOWED } else { REQUESTS_PER_USER };
     let for_users = u64::from(each) * u64::from(expected.concurrency);
-    let minimum = for_users.max(u64::from(limits.minimum_requests));
-    if u64::from(measurement.requests) >= minimum {
-        return None;
-    }
-    let reason = if minimum == for_users {
-        format!("{each} for each of {} users", expected.concurrency)
-    } else {
-        "evidence.minimumRequests".into()
-    };
+    let (completed, failed) = (u64::from(measurement.requests), u64::from(measurement.errors));
+    // A user whose request failed has gone on to the next: its start-up burst is over all the same.
+    let bounds = [
+        (completed + failed, for_users, format!("{each} for each of {} users", expected.concurrency)),
+        (completed, u64::from(limits.minimum_requests), "evidence.minimumRequests".into()),
+    ];
+    let (found, minimum, reason) =
+        bounds.into_iter().filter(|(found, minimum, _)| found < minimum).max_by_key(|(_, minimum, _)| *minimum)?;
+    let what = if found > completed { format!("completed and {failed} failed") } else { "completed".into() };
     finding(
         EvidenceCode::TooFewRequests,
-        format!("{} completed requests; at least {minimum} are needed ({reason})", measurement.requests),
+        format!("{completed} {what} requests; at least {minimum} are needed ({reason})"),
     )
 }
 

@@ -148,6 +148,10 @@ mod tests {
         r#"{"input_config": {"perf_analyzer": {}}}"#,
         "field `input_config.perf_analyzer.stimulus`: found no concurrency"
     )]
+    #[case::seconds(
+        r#"{"request_latency": {"unit": "s", "avg": 3}, "input_config": {"perf_analyzer": {"stimulus": {"concurrency": 5}}}}"#,
+        "field `request_latency.unit`: found the unit `s`; expected `ms`"
+    )]
     #[case::cut_off(
         r#"{"request_throughput": {"unit": "requests/sec""#,
         "line 1, field `request_throughput`: is cut off"

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::Distribution;
 use super::error::{ParseError, Place};
 use super::json::{Number, present};
+use super::{Distribution, shortened};
 use crate::units::{Milliseconds, NotAQuantity};
 
 /// Statistics of one metric; a scalar has only `avg`.
@@ -22,6 +22,28 @@ pub(super) struct Metric {
     p95: Option<Number>,
     #[serde(default, deserialize_with = "present")]
     p99: Option<Number>,
+    #[serde(default)]
+    unit: Option<String>,
+}
+
+/// What the tools give a metric in.
+fn units(name: &str) -> &'static [&'static str] {
+    match name {
+        "request_latency" | "time_to_first_token" | "inter_token_latency" | "credit_to_start_latency" => &["ms"],
+        "request_throughput" => &["requests/sec"],
+        "output_token_throughput" => &["tokens/sec"],
+        "overall_usage_prompt_cache_read_pct" => &["%"],
+        "effective_concurrency" => &["requests"],
+        _ if name.ends_with("request_count") => &["requests", "count"],
+        _ => &["tokens"],
+    }
+}
+
+/// What is wrong with the unit of a metric: taken for another it would be off by a factor. A metric may have none.
+pub(super) fn wrong_unit(name: &str, unit: Option<&str>) -> Option<String> {
+    let expected = units(name);
+    let unit = unit.filter(|unit| !expected.contains(unit))?;
+    Some(format!("found the unit `{}`; expected `{}`", shortened(unit, 40), expected.join("` or `")))
 }
 
 /// Takes numbers out of a summary and remembers which were not finite.
@@ -37,11 +59,13 @@ impl Reader {
 
     /// The mean (or the one value) of a metric.
     pub fn average(&mut self, name: &str, metric: &Option<Metric>) -> Result<Option<f64>, ParseError> {
+        self.check_unit(name, metric.as_ref())?;
         self.number(name, "avg", metric.as_ref().and_then(|metric| metric.avg))
     }
 
     /// The sum over all requests.
     pub fn sum(&mut self, name: &str, metric: &Option<Metric>) -> Result<Option<f64>, ParseError> {
+        self.check_unit(name, metric.as_ref())?;
         self.number(name, "sum", metric.as_ref().and_then(|metric| metric.sum))
     }
 
@@ -67,6 +91,7 @@ impl Reader {
     /// Mean and percentiles; absent unless all are there.
     pub fn distribution(&mut self, name: &str, metric: &Option<Metric>) -> Result<Option<Distribution>, ParseError> {
         let Some(metric) = metric else { return Ok(None) };
+        self.check_unit(name, Some(metric))?;
         let mut take = |statistic: &str, number: Option<Number>| -> Result<Option<Milliseconds>, ParseError> {
             let Some(value) = self.number(name, statistic, number)? else { return Ok(None) };
             Milliseconds::new(value).map(Some).map_err(|error| self.problem(name, statistic, error.to_string()))
@@ -87,6 +112,11 @@ impl Reader {
     /// An error at a statistic of a metric.
     pub fn problem(&self, name: &str, statistic: &str, text: String) -> ParseError {
         ParseError::new(self.file, Place::field(format!("{name}.{statistic}")), text)
+    }
+
+    fn check_unit(&self, name: &str, metric: Option<&Metric>) -> Result<(), ParseError> {
+        let wrong = wrong_unit(name, metric.and_then(|metric| metric.unit.as_deref()));
+        wrong.map_or(Ok(()), |wrong| Err(self.problem(name, "unit", wrong)))
     }
 
     fn number(&mut self, name: &str, statistic: &str, number: Option<Number>) -> Result<Option<f64>, ParseError> {

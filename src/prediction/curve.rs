@@ -1,5 +1,7 @@
 //! The estimate of what is deployed at any concurrency (METHOD §2).
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Point;
@@ -25,16 +27,42 @@ pub struct CurvePoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Unchecked")]
 pub struct Curve {
-    /// By `in_flight`, ascending; the last one is at the replica's capacity.
+    /// By `in_flight`, ascending.
     points: Vec<CurvePoint>,
     replicas: u32,
     gpus: u32,
     output_tokens: u32,
+    #[serde(skip_serializing_if = "Extent::is_whole")]
+    extent: Extent,
+}
+
+/// What is known away from a curve's points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Extent {
+    /// The points were asked for: they lie close, from one request to the replica's capacity.
+    #[default]
+    Whole,
+    /// The points are what a table happens to hold, and the last one is at capacity: between points that are far apart
+    /// and below the first nothing is known.
+    RowsToCapacity,
+    /// The same, and where capacity lies is not known either.
+    Rows,
+}
+
+impl Extent {
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }
 
 /// Requests in flight over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
 /// have a bound; a thousand engines with two thousand requests each are within it.
 const MOST_IN_FLIGHT: u64 = 4_000_000;
+
+/// Rows with at most so many times the requests of the row before (and one) support what lies between them: 1 and 3 do,
+/// 5 and 96 do not.
+const NEAR: u32 = 2;
 
 /// The prediction at one concurrency.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +104,7 @@ pub enum CurveError {
 }
 
 impl Curve {
-    /// A curve of one replica's estimates, which end at its capacity, for `replicas` of them on `gpus` GPUs in all,
+    /// A curve of one replica's estimates, which lie close and end at its capacity, for `replicas` of them on `gpus` GPUs in all,
     /// with requests of `output_tokens`.
     pub fn new(points: Vec<CurvePoint>, replicas: u32, gpus: u32, output_tokens: u32) -> Result<Self, CurveError> {
         if points.is_empty() {
@@ -107,7 +135,19 @@ impl Curve {
         if capacity > MOST_IN_FLIGHT {
             return Err(CurveError::TooLong(capacity));
         }
-        Ok(Self { points, replicas, gpus, output_tokens })
+        Ok(Self { points, replicas, gpus, output_tokens, extent: Extent::Whole })
+    }
+
+    /// A curve of the rows a table happens to hold, for replicas that hold `in_flight` requests each, where that is known.
+    pub fn of_rows(
+        points: Vec<CurvePoint>,
+        replicas: u32,
+        gpus: u32,
+        output_tokens: u32,
+        in_flight: Option<u32>,
+    ) -> Result<Self, CurveError> {
+        let rows = Self { extent: Extent::Rows, ..Self::new(points, replicas, gpus, output_tokens)? };
+        in_flight.map_or(Ok(rows.clone()), |in_flight| rows.clipped(in_flight).ok_or(CurveError::Empty))
     }
 
     /// One replica's estimates, ascending by requests in flight.
@@ -130,57 +170,109 @@ impl Curve {
         self.output_tokens
     }
 
-    /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds).
-    pub fn capacity(&self) -> u32 {
+    /// What is known away from the points.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds). With
+    /// [`Extent::Rows`] it is not known, and this is where the rows end.
+    pub fn end(&self) -> u32 {
         self.points.last().map_or(0, |last| last.in_flight.saturating_mul(self.replicas))
     }
 
-    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none.
+    /// Concurrencies there are predictions for, up to the end, as ranges.
+    pub fn covered(&self) -> Vec<RangeInclusive<u32>> {
+        if self.extent.is_whole() {
+            return vec![1..=self.end()];
+        }
+        let mut ranges: Vec<RangeInclusive<u32>> = vec![];
+        for concurrency in (1..=self.end()).filter(|concurrency| self.covers(*concurrency)) {
+            match ranges.last_mut() {
+                Some(last) if last.end() + 1 == concurrency => *last = *last.start()..=concurrency,
+                _ => ranges.push(concurrency..=concurrency),
+            }
+        }
+        ranges
+    }
+
+    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none, or no point is left.
     pub fn clipped(self, in_flight: u32) -> Option<Self> {
-        let held = self.points.last().is_some_and(|last| last.in_flight <= in_flight);
-        if held {
-            return Some(self);
+        let supported = self.supports(in_flight);
+        let last = self.points.last()?.in_flight;
+        let extent = match self.extent {
+            Extent::Whole => Extent::Whole,
+            Extent::RowsToCapacity if last < in_flight => Extent::RowsToCapacity,
+            _ if supported => Extent::RowsToCapacity,
+            _ => Extent::Rows,
+        };
+        if last <= in_flight {
+            return Some(Self { extent, ..self });
         }
         let end = self.replica(in_flight);
-        let last = CurvePoint {
+        let end = CurvePoint {
             in_flight,
             ttft: Milliseconds::new(end.ttft).ok()?,
             tpot: Milliseconds::new(end.tpot).ok()?,
             request_rate: RequestsPerSecond::new(end.request_rate).ok()?,
         };
         let below = self.points.into_iter().filter(|point| point.in_flight < in_flight);
-        Self::new(below.chain([last]).collect(), self.replicas, self.gpus, self.output_tokens).ok()
+        let points = below.chain(supported.then_some(end)).collect();
+        Some(Self { extent, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
     }
 
     /// The prediction with `concurrency` requests in flight over the whole deployment; 0 is read as 1.
     ///
     /// Requests are spread as evenly as whole numbers allow: of c = qR + r, r replicas hold q + 1 and the others q.
     /// Throughputs add; latencies are means over the requests that complete. Beyond capacity throughput and TPOT
-    /// stay, and requests queue for (c − C) ÷ request rate.
-    pub fn at(&self, concurrency: u32) -> PredictedLevel {
-        let capacity = self.capacity();
-        let held = concurrency.clamp(1, capacity.max(1));
-        let load = self.spread(held);
+    /// stay, and requests queue for (c − C) ÷ request rate. Nothing where the points do not support a prediction.
+    pub fn at(&self, concurrency: u32) -> Option<PredictedLevel> {
+        let held = concurrency.clamp(1, self.end().max(1));
         let queued = concurrency.saturating_sub(held);
+        if !self.covers(held) || (queued > 0 && self.extent == Extent::Rows) {
+            return None;
+        }
+        let load = self.spread(held);
         let waiting = f64::from(queued) / load.request_rate * 1000.0;
         let tokens = load.request_rate * f64::from(self.output_tokens) / f64::from(self.gpus);
-        PredictedLevel {
+        Some(PredictedLevel {
             point: Point {
                 ttft: Milliseconds::new(load.ttft + waiting).unwrap_or_default(),
                 tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
                 tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
             },
             beyond_operating_point: queued > 0,
+        })
+    }
+
+    /// Whether the points support a prediction for `held` ≤ capacity requests in flight.
+    fn covers(&self, held: u32) -> bool {
+        self.busy(held).all(|(_, in_flight)| self.supports(in_flight))
+    }
+
+    /// Whether the points support an estimate of one replica: they were asked for, one is there, or two are near.
+    fn supports(&self, in_flight: u32) -> bool {
+        let above = self.points.partition_point(|point| point.in_flight < in_flight);
+        let below = above.checked_sub(1).and_then(|below| self.points.get(below));
+        match (below, self.points.get(above)) {
+            _ if self.extent.is_whole() => true,
+            (_, Some(above)) if above.in_flight == in_flight => true,
+            (Some(below), Some(above)) => above.in_flight <= below.in_flight.saturating_mul(NEAR).saturating_add(1),
+            _ => false,
         }
+    }
+
+    /// Replicas that have something to do with `held` requests over all, by how many each has.
+    fn busy(&self, held: u32) -> impl Iterator<Item = (u32, u32)> {
+        let (each, more) = (held / self.replicas, held % self.replicas);
+        let parts = [(more, each + 1), (self.replicas - more, each)];
+        parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0)
     }
 
     /// All replicas together with `held` ≤ capacity requests in flight.
     fn spread(&self, held: u32) -> Estimate {
-        let (each, more) = (held / self.replicas, held % self.replicas);
-        let parts = [(more, each + 1), (self.replicas - more, each)];
-        let busy = parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0);
         let mut sum = Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
-        for (replicas, in_flight) in busy {
+        for (replicas, in_flight) in self.busy(held) {
             let one = self.replica(in_flight);
             let rate = f64::from(replicas) * one.request_rate;
             sum.ttft += rate * one.ttft;
@@ -238,235 +330,18 @@ struct Unchecked {
     replicas: u32,
     gpus: u32,
     output_tokens: u32,
+    #[serde(default)]
+    extent: Extent,
 }
 
 impl TryFrom<Unchecked> for Curve {
     type Error = CurveError;
 
     fn try_from(read: Unchecked) -> Result<Self, CurveError> {
-        Self::new(read.points, read.replicas, read.gpus, read.output_tokens)
+        let whole = Self::new(read.points, read.replicas, read.gpus, read.output_tokens)?;
+        Ok(Self { extent: read.extent, ..whole })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::*;
-
-    fn point(in_flight: u32, ttft: f64, tpot: f64, request_rate: f64) -> CurvePoint {
-        CurvePoint {
-            in_flight,
-            ttft: Milliseconds::new(ttft).unwrap(),
-            tpot: Milliseconds::new(tpot).unwrap(),
-            request_rate: RequestsPerSecond::new(request_rate).unwrap(),
-        }
-    }
-
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
-    }
-
-    /// The guide's baseline, 8 × TP1: in flight, TTFT, TPOT and tokens per second of one worker at 4000/500, as
-    /// aiconfigurator 0.12.0 estimates them. It counts 499 tokens a request.
-    const BASELINE: [(u32, f64, f64, f64); 5] = [
-        (1, 718.855, 18.769, 51.209),
-        (2, 739.8, 20.04, 96.2),
-        (7, 841.0, 24.94, 258.0),
-        (13, 960.5, 30.60, 396.6),
-        (32, 1344.5, 49.14, 623.9),
-    ];
-
-    fn baseline() -> Curve {
-        let points = BASELINE.map(|(q, ttft, tpot, tokens)| point(q, ttft, tpot, tokens / 499.0)).to_vec();
-        Curve::new(points, 8, 8, 500).unwrap()
-    }
-
-    #[rstest]
-    // c = 10 on 8 replicas: two hold 2, six hold 1. With ⌈c/R⌉ everywhere it would be 769, with everything at 1, 410.
-    #[case(10, 2.0 * 96.2 + 6.0 * 51.209)]
-    #[case(8, 8.0 * 51.209)]
-    #[case(3, 3.0 * 51.209)]
-    #[case(1, 51.209)]
-    #[case(16, 8.0 * 96.2)]
-    #[case(256, 8.0 * 623.9)]
-    fn throughputs_of_unevenly_loaded_replicas_add(#[case] concurrency: u32, #[case] worker_tokens: f64) {
-        let level = baseline().at(concurrency);
-        let tokens = level.point.tokens_per_second_per_gpu.get() * 8.0;
-        assert!(close(tokens, worker_tokens * 500.0 / 499.0), "{tokens} for c = {concurrency}");
-        assert!(!level.beyond_operating_point);
-    }
-
-    #[test]
-    fn the_method_s_example_is_500_tokens_per_second() {
-        let tokens = baseline().at(10).point.tokens_per_second_per_gpu.get() * 8.0;
-        assert_eq!(tokens.round(), 501.0, "500 within the tool's rounding and its 499 tokens a request");
-    }
-
-    #[test]
-    fn latencies_are_means_over_completed_requests() {
-        let level = baseline().at(10);
-        let (fast, slow) = (6.0 * 51.209, 2.0 * 96.2);
-        assert!(close(level.point.tpot.get(), (fast * 18.769 + slow * 20.04) / (fast + slow)));
-        assert!(close(level.point.ttft.get(), (fast * 718.855 + slow * 739.8) / (fast + slow)));
-    }
-
-    #[test]
-    fn idle_replicas_do_not_count() {
-        assert!(close(baseline().at(3).point.tpot.get(), 18.769));
-    }
-
-    #[test]
-    fn between_points_a_power_law_holds() {
-        let law = |q: u32| {
-            let x = f64::from(q);
-            point(q, 100.0 * x.powf(0.3), 5.0 * x.powf(0.2), 0.2 * x.powf(0.7))
-        };
-        let curve = Curve::new(vec![law(1), law(4), law(64)], 1, 8, 500).unwrap();
-        for q in 1..=64 {
-            let level = curve.at(q);
-            assert!(close(level.point.ttft.get(), law(q).ttft.get()));
-            assert!(close(level.point.tpot.get(), law(q).tpot.get()));
-            assert!(close(level.point.tokens_per_second_per_gpu.get(), law(q).request_rate.get() * 500.0 / 8.0));
-        }
-    }
-
-    #[test]
-    fn below_the_first_point_latency_stays_and_the_rate_is_in_proportion() {
-        let curve = Curve::new(vec![point(4, 100.0, 5.0, 2.0)], 1, 1, 10).unwrap();
-        let level = curve.at(1);
-        assert_eq!(level.point.ttft.get(), 100.0);
-        assert_eq!(level.point.tokens_per_second_per_gpu.get(), 5.0);
-    }
-
-    #[test]
-    fn beyond_capacity_only_the_queue_grows() {
-        let curve = baseline();
-        let full = curve.at(256);
-        let beyond = curve.at(300);
-        assert_eq!(curve.capacity(), 256);
-        assert_eq!(beyond.point.tpot, full.point.tpot);
-        assert_eq!(beyond.point.tokens_per_second_per_gpu, full.point.tokens_per_second_per_gpu);
-        let rate = 8.0 * 623.9 / 499.0;
-        assert!(close(beyond.point.ttft.get() - full.point.ttft.get(), 44.0 / rate * 1000.0));
-        assert!(beyond.beyond_operating_point && !full.beyond_operating_point);
-    }
-
-    #[rstest]
-    #[case(5, 40)]
-    #[case(7, 56)]
-    #[case(1, 8)]
-    #[case(99, 256)]
-    fn a_smaller_engine_ends_the_curve(#[case] in_flight: u32, #[case] capacity: u32) {
-        let clipped = baseline().clipped(in_flight).unwrap();
-        assert_eq!(clipped.capacity(), capacity);
-        let (clipped, whole) = (clipped.at(capacity), baseline().at(capacity));
-        assert!(close(clipped.point.tpot.get(), whole.point.tpot.get()));
-        assert!(close(clipped.point.ttft.get(), whole.point.ttft.get()));
-    }
-
-    #[test]
-    fn an_engine_that_holds_nothing_has_no_curve() {
-        assert_eq!(baseline().clipped(0), None);
-    }
-
-    #[test]
-    fn zero_is_read_as_one() {
-        assert_eq!(baseline().at(0), baseline().at(1));
-    }
-
-    #[rstest]
-    #[case(vec![], 1, 1, 1, CurveError::Empty)]
-    #[case(vec![point(1, 1.0, 1.0, 1.0)], 0, 1, 1, CurveError::NoScale("replicas"))]
-    #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 0, 1, CurveError::NoScale("GPUs"))]
-    #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 1, 0, CurveError::NoScale("output tokens"))]
-    #[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "requests in flight", in_flight: 0 })]
-    #[case(vec![point(3, 0.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TTFT", in_flight: 3 })]
-    #[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", in_flight: 3 })]
-    #[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", in_flight: 3 })]
-    #[case(vec![point(2, 1.0, 1.0, 1.0), point(2, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotAscending { previous: 2, next: 2 })]
-    #[case(vec![point(4001, 1.0, 1.0, 1.0)], 1000, 1, 1, CurveError::TooLong(4_001_000))]
-    fn what_is_no_curve_is_refused(
-        #[case] points: Vec<CurvePoint>,
-        #[case] replicas: u32,
-        #[case] gpus: u32,
-        #[case] output_tokens: u32,
-        #[case] expected: CurveError,
-    ) {
-        assert_eq!(Curve::new(points.clone(), replicas, gpus, output_tokens), Err(expected));
-        let json =
-            serde_json::json!({"points": points, "replicas": replicas, "gpus": gpus, "outputTokens": output_tokens});
-        let error = serde_json::from_value::<Curve>(json).unwrap_err();
-        assert_eq!(error.to_string(), expected.to_string());
-    }
-
-    #[test]
-    fn a_curve_survives_json() {
-        let json = serde_json::to_string(&baseline()).unwrap();
-        assert_eq!(serde_json::from_str::<Curve>(&json).unwrap(), baseline());
-    }
-
-    /// Curves as an engine has them: with more in flight, more throughput and higher latencies.
-    fn engine() -> impl Strategy<Value = Curve> {
-        let steps = prop::collection::vec((1u32..40, 0.0..0.9f64, 1.0..1.5f64, 1.0..1.5f64), 1..12);
-        (steps, 1u32..20, 1u32..9, 2u32..2000).prop_map(|(steps, replicas, gpus_each, output_tokens)| {
-            let mut last = (1u32, 100.0, 5.0, 0.2);
-            let mut points = vec![point(last.0, last.1, last.2, last.3)];
-            for (more, growth, ttft, tpot) in steps {
-                let in_flight = last.0 + more;
-                let ratio = f64::from(in_flight) / f64::from(last.0);
-                last = (in_flight, last.1 * ttft, last.2 * tpot, last.3 * ratio.powf(growth));
-                points.push(point(last.0, last.1, last.2, last.3));
-            }
-            Curve::new(points, replicas, replicas * gpus_each, output_tokens).unwrap()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn more_load_is_never_less_throughput(curve in engine(), c in 1u32..8000) {
-            let (one, more) = (curve.at(c).point, curve.at(c + 1).point);
-            let slack = 1.0 - 1e-12;
-            prop_assert!(more.tokens_per_second_per_gpu.get() >= one.tokens_per_second_per_gpu.get() * slack);
-        }
-
-        #[test]
-        fn latencies_lie_between_those_of_the_fullest_and_the_emptiest_replica(curve in engine(), c in 1u32..800) {
-            let c = c.min(curve.capacity());
-            let one = Curve::new(curve.points().to_vec(), 1, 1, 2).unwrap();
-            let (low, high) = (one.at((c / curve.replicas()).max(1)).point, one.at(c.div_ceil(curve.replicas())).point);
-            let mean = curve.at(c).point;
-            prop_assert!(mean.tpot.get() >= low.tpot.get() * (1.0 - 1e-12) && mean.tpot.get() <= high.tpot.get() * (1.0 + 1e-12));
-            prop_assert!(mean.ttft.get() >= low.ttft.get() * (1.0 - 1e-12) && mean.ttft.get() <= high.ttft.get() * (1.0 + 1e-12));
-        }
-
-        #[test]
-        fn at_capacity_nothing_jumps(curve in engine()) {
-            let (full, one_more) = (curve.at(curve.capacity()), curve.at(curve.capacity() + 1));
-            let rate = full.point.tokens_per_second_per_gpu.get() * f64::from(curve.gpus()) / f64::from(curve.output_tokens());
-            prop_assert!(!full.beyond_operating_point && one_more.beyond_operating_point);
-            prop_assert!(close(one_more.point.ttft.get(), full.point.ttft.get() + 1000.0 / rate));
-            prop_assert_eq!(one_more.point.tpot, full.point.tpot);
-        }
-
-        #[test]
-        fn twice_the_deployment_carries_twice_the_load(curve in engine(), c in 1u32..4000) {
-            let twice = Curve::new(curve.points().to_vec(), curve.replicas() * 2, curve.gpus() * 2, curve.output_tokens()).unwrap();
-            let (one, two) = (curve.at(c), twice.at(2 * c));
-            prop_assert!(close(one.point.tpot.get(), two.point.tpot.get()));
-            prop_assert!(close(one.point.ttft.get(), two.point.ttft.get()));
-            prop_assert!(close(one.point.tokens_per_second_per_gpu.get(), two.point.tokens_per_second_per_gpu.get()));
-            prop_assert_eq!(one.beyond_operating_point, two.beyond_operating_point);
-        }
-
-        #[test]
-        fn estimates_themselves_are_given_back(curve in engine()) {
-            for point in curve.points() {
-                let level = curve.at(point.in_flight * curve.replicas());
-                prop_assert!(close(level.point.ttft.get(), point.ttft.get()));
-                prop_assert!(close(level.point.tpot.get(), point.tpot.get()));
-            }
-        }
-    }
-}
+mod tests;

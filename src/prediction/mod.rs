@@ -11,8 +11,8 @@ pub mod row;
 pub mod shape;
 pub mod source;
 
-pub use curve::{Curve, CurveError, CurvePoint, PredictedLevel};
-pub use offline::{predict_deployed, predict_from_output};
+pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
+pub use offline::{gpus_claimed, predict_deployed, predict_from_output};
 pub use row::{Limits, Row};
 pub use shape::{ShapeError, hinted_shape, read_backend, read_shape};
 pub use source::{Files, Picked, SourceError, Wanted, pick};
@@ -248,15 +248,29 @@ pub struct Prediction {
 pub struct Origin {
     /// Tool and version, for example `aiconfigurator 0.12.0`.
     pub tool: String,
+    /// Inference engine the performance database is of, for example `trtllm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Version of the performance database, for example `1.3.0rc20`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_version: Option<String>,
+    /// Version of the deployed engine, with which the database's is compared; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
     /// Type of the weights the prediction assumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// Type of the KV cache the prediction assumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_cache: Option<String>,
+}
+
+impl Origin {
+    /// The performance database in a few words, for example `trtllm 1.3.0rc20`.
+    pub fn database(&self) -> Option<String> {
+        let version = self.database_version.as_ref()?;
+        Some(self.backend.as_ref().map_or_else(|| version.clone(), |backend| format!("{backend} {version}")))
+    }
 }
 
 #[cfg(test)]

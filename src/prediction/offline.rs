@@ -7,12 +7,20 @@ use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
 ///
 /// `shape` is what the deployed manifests say; `gpus` is what a variant may use, for rows that come without manifests.
 /// A curve comes of the rows that do in a step just what the deployed engines do; where none does, there is none, and
-/// the claim stands alone.
+/// the claim stands alone, as it does where those rows are too far apart to tell.
 pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
     let row = &picked.row;
-    let replicas = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
-    let replicas = replicas.unwrap_or_else(|| row.replicas_on(gpus).max(1));
-    Prediction { claim: Some(row.claim(replicas)), ..predict(picked, Some(row), shape) }
+    Prediction { claim: Some(row.claim(replicas(row, shape, gpus))), ..predict(picked, Some(row), shape) }
+}
+
+/// GPUs of the replicas that a row's claim is for.
+pub fn gpus_claimed(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
+    row.gpus.saturating_mul(replicas(row, shape, gpus))
+}
+
+fn replicas(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
+    let deployed = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
+    deployed.unwrap_or_else(|| row.replicas_on(gpus).max(1))
 }
 
 /// What the rows of an output predict for `shape`, which none of them advertises: a curve, or nothing.
@@ -25,7 +33,10 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
     let curve = shape.and_then(|shape| curve(picked, shape));
     let origin = Origin {
         tool: picked.tool.clone(),
+        backend: row.backend.clone(),
         database_version: row.database_version.clone(),
+        // The image names a release of the runtime; which engine is in it only the predictor itself knows.
+        engine_version: None,
         weights: row.weights.clone(),
         kv_cache: row.kv_cache.clone(),
     };
@@ -44,7 +55,7 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
     Prediction { claim: None, curve, findings, origin: Some(origin) }
 }
 
-/// The rows of the deployed shape, up to what its engines hold.
+/// The rows of the deployed shape, up to what its engines hold. A ranking keeps the best rows only, so there are gaps.
 fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
     let Serving::Aggregated { workers } = &shape.serving else { return None };
     let does_the_same = |row: &&Row| {
@@ -62,7 +73,6 @@ fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
         tpot: row.tpot,
         request_rate: row.request_rate,
     });
-    let curve = Curve::new(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens).ok()?;
     let limit = workers.max_batch_size.map(|batch| batch.saturating_mul(workers.data_parallel));
-    limit.map_or(Some(curve.clone()), |limit| curve.clipped(limit))
+    Curve::of_rows(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens, limit).ok()
 }

@@ -54,7 +54,8 @@ pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, 
     };
     let spec = report.spec.variants.iter().find(|spec| spec.name == variant.name);
     add("Configuration", spec.map(|spec| words::source(&spec.source)));
-    add("GPUs held", variant.gpus.map(|gpus| gpus.to_string()));
+    let assumed = || format!("not known; {} assumed, hardware.gpusPerVariant", report.gpus(variant));
+    add("GPUs held", Some(variant.gpus.map_or_else(assumed, |gpus| gpus.to_string())));
     if let Some(deployed) = &variant.deployed {
         let number = |number: Option<i32>| number.map(|number| number.to_string());
         let parallel = deployed.tensor_parallel.map(|tp| {
@@ -70,6 +71,7 @@ pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, 
         add("KV cache", deployed.kv_cache.clone());
         add("Image", deployed.image.clone());
         add("Image as resolved", deployed.image_id.clone());
+        add("Image as resolved earlier", Some(deployed.earlier_image_ids.join(", ")));
         add("Nodes", Some(deployed.nodes.join(", ")));
     }
     add("Deployed", (!variant.deployments.is_empty()).then(|| deployments(variant)));
@@ -86,7 +88,7 @@ fn deployments(variant: &VariantStatus) -> String {
 }
 
 fn origin(origin: &crate::prediction::Origin) -> String {
-    let database = origin.database_version.as_ref().map(|version| format!(", database {version}"));
+    let database = origin.database().map(|database| format!(", database {database}"));
     format!("{}{}", origin.tool, database.unwrap_or_default())
 }
 

@@ -110,7 +110,7 @@ counted() { ask /metrics | grep '^bcmp_comparisons{phase="Generating"} 1$' >/dev
 
 confined() {
     step "the operator's identity: its own objects, and nobody else's"
-    local labels='"labels":{"app.kubernetes.io/managed-by":"bcmp"}' plan
+    local labels='"labels":{"app.kubernetes.io/managed-by":"bcmp"}' plan owner
     kubectl -n $system create configmap foreign --from-literal=key=value >/dev/null
     # The cluster's own policy engine learns of a new policy within a second or two.
     as_json() { printf '{"apiVersion":"%s","kind":"%s","metadata":{"name":"%s","namespace":"%s"%s}%s}' "$@"; }
@@ -126,10 +126,19 @@ confined() {
     refused "managed-by=bcmp" kubectl -n $system label configmap foreign app.kubernetes.io/managed-by=bcmp "${as_operator[@]}"
     refused "managed-by=bcmp" kubectl -n $system delete configmap foreign "${as_operator[@]}"
     same "$(kubectl -n $system get configmap foreign -o jsonpath='{.data.key}')" value "the foreign ConfigMap"
+    # The label alone is not enough: somebody else's object may carry it. Nor does an owner given to it now help.
+    kubectl create -f - < <(as_json v1 ConfigMap labelled $system ",$labels" ',"data":{"key":"value"}') >/dev/null
+    owner=$(kubectl -n $system get configmap qwen3-32b-h200-r1-plan -o jsonpath='{.metadata.ownerReferences}')
+    refused "BenchmarkComparison owns" kubectl -n $system patch configmap labelled --type merge -p '{"data":{"key":"other"}}' "${as_operator[@]}"
+    refused "BenchmarkComparison owns" kubectl -n $system patch configmap labelled --type merge \
+        -p "{\"metadata\":{\"ownerReferences\":$owner}}" "${as_operator[@]}"
+    refused "BenchmarkComparison owns" kubectl -n $system delete configmap labelled "${as_operator[@]}"
+    same "$(kubectl -n $system get configmap labelled -o jsonpath='{.data.key}{.metadata.ownerReferences}')" value "the labelled ConfigMap"
     # Its own.
     plan=qwen3-32b-h200-r1-plan
     kubectl -n $system patch configmap $plan --type merge -p '{"immutable":true}' "${as_operator[@]}" >/dev/null
     kubectl -n $system delete configmap $plan --dry-run=server "${as_operator[@]}" >/dev/null
+    refused "BenchmarkComparison owns" kubectl -n $system patch configmap $plan --type merge -p '{"metadata":{"ownerReferences":null}}' "${as_operator[@]}"
     kubectl -n $system get configmap $plan -o json | python3 -c '
 import json, sys
 thing = json.load(sys.stdin)

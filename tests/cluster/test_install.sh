@@ -95,6 +95,9 @@ restarts() { kubectl -n $namespace get pods -l app.kubernetes.io/name=bcmp-opera
 ask_the_operator() {
     step "helm test"
     helm test $release --namespace $namespace --logs --timeout 3m
+    # The commands of docs/install.md that need a pod.
+    kubectl -n $namespace rollout status "deployment/$release-operator" --timeout=60s
+    kubectl -n $namespace logs "deployment/$release-operator" | grep . >/dev/null || fail "the operator logs nothing"
     [ "$(restarts)" = 0 ] || fail "the operator restarted: $(restarts)"
 }
 

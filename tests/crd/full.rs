@@ -91,7 +91,7 @@ pub fn remove(object: &mut Value, path: &str) {
 }
 
 /// Six variants with 24 levels each, as long as figures get, two rounds with a retry each, a finding on every level,
-/// one failure, and a full history.
+/// one failure, one tag that was pushed again, and a full history.
 pub fn status() -> Value {
     let time = "2026-03-02T09:00:00Z";
     let figures = json!({"ttftMilliseconds": "12345.678", "tpotMilliseconds": "123.456",
@@ -134,6 +134,8 @@ pub fn status() -> Value {
     let failure = json!({"reason": "SomethingWentWrong", "message": "m".repeat(512), "time": time});
     let mut variants: Vec<Value> = (0..6).map(variant).collect();
     variants[5]["failure"] = failure;
+    let earlier = |digit: &str| format!("registry.example/{}@sha256:{}", "i".repeat(100), digit.repeat(64));
+    variants[5]["deployed"]["earlierImageIds"] = json!([earlier("1"), earlier("2")]);
     let outcome = json!({"outcome": "OnlyCandidateMeetsSla", "gainPercent": "+1234.5", "interval": "-1234.5…+1234.5"});
     let comparison = |index: i64| {
         json!({

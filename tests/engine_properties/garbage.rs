@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::cluster::UID;
-use crate::{specs, truth};
+use crate::{rules, specs, truth};
 
 pub fn now() -> Timestamp {
     "2026-03-02T09:00:00Z".parse().unwrap()
@@ -169,6 +169,33 @@ prop_compose! {
     }
 }
 
+/// As much of a status as a store holds: texts and lists no longer than the schema allows.
+fn storable(status: &BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
+    let mut json = serde_json::to_value(status).unwrap();
+    cut(&rules::STATUS, &mut json);
+    // A time before year 0 is written and not read again.
+    serde_json::from_value(json).unwrap_or_else(|_| status.clone())
+}
+
+fn cut(schema: &Value, value: &mut Value) {
+    let most = |limit: &str| schema[limit].as_u64().map_or(usize::MAX, |most| usize::try_from(most).unwrap());
+    match value {
+        Value::String(text) => *text = text.chars().take(most("maxLength")).collect(),
+        Value::Number(number) => {
+            let least = schema["minimum"].as_f64().filter(|least| number.as_f64() < Some(*least));
+            if let Some(least) = least {
+                *value = json!(least as i64);
+            }
+        }
+        Value::Array(items) => {
+            items.truncate(most("maxItems"));
+            items.iter_mut().for_each(|item| cut(&schema["items"], item));
+        }
+        Value::Object(fields) => fields.iter_mut().for_each(|(key, field)| cut(&schema["properties"][key], field)),
+        _ => {}
+    }
+}
+
 fn component() -> impl Strategy<Value = Component> {
     use Component::*;
     prop::sample::select(vec![Plan, Generate, Configurations, Server, Load, Results, Report, Publish])
@@ -314,6 +341,7 @@ pub fn world() -> impl Strategy<Value = World> {
         .prop_map(|(spec, mut status, (configurations, plan, results), seen, asked, sources)| {
             let (children, pods, refusals, rivals, nodes) = seen;
             let (run_requested, cancel_requested, going, highest_plan, fitting) = asked;
+            status = storable(&status);
             if fitting {
                 status.variants.truncate(spec.variants.len());
                 for (variant, named) in status.variants.iter_mut().zip(&spec.variants) {

@@ -1,11 +1,13 @@
 //! What must hold of every decision, whatever led to it.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bcmp::api::schema::Schema;
 use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, Mode, VariantStatus};
 use bcmp::engine::decide;
 use bcmp::engine::decision::{Action, Create, Decision, Wake};
+use bcmp::engine::facts;
 use bcmp::engine::reporting;
 use bcmp::engine::world::{Component, Output, World};
 use jiff::{SignedDuration, Timestamp};
@@ -13,28 +15,41 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+/// What an object may weigh in the store, less `managedFields` and a usual spec.
+const STATUS_LIMIT: usize = (128 - 4 - 4) * 1024;
+
+pub static STATUS: LazyLock<Value> = LazyLock::new(|| {
     let crd = serde_json::to_value(bcmp::api::crd::crd()).unwrap();
-    Schema::new(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"].clone())
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"].clone()
 });
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(STATUS.clone()));
 
 pub fn hold(world: &World, decision: &Decision, now: Timestamp) {
     facts_only_grow(&world.status, &decision.status);
     each_round_is_measured_once(&decision.status);
     what_goes_was_recorded(world, &decision.actions);
     there_is_a_wake(world, decision, now);
-    fits_its_schema(&decision.status);
+    can_be_stored(&decision.status);
+}
+
+/// Facts stay, and the next run begins when nothing of the last is left.
+fn facts_only_grow(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
+    facts_stay(before, after);
+    let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
+    let begins = number(before) != number(after);
+    let gone = before.variants.iter().all(|v| v.deployments.iter().all(|d| d.gone.is_some()));
+    assert!(!begins || gone, "left behind");
 }
 
 /// Within a run what is written once stays as it is.
-pub fn facts_only_grow(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
+pub fn facts_stay(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
     let (Some(was), Some(is)) = (&before.run, &after.run) else {
         assert!(before.run.is_none(), "the run vanished");
         return;
     };
     assert!(is.number >= was.number, "run {} after run {}", is.number, was.number);
     if is.number > was.number {
-        assert!(before.variants.iter().all(|v| v.deployments.iter().all(|d| d.gone.is_some())), "left behind");
         return;
     }
     assert_eq!((&is.inputs_hash, &is.queued_time), (&was.inputs_hash, &was.queued_time));
@@ -79,7 +94,8 @@ fn each_round_is_measured_once(status: &BenchmarkComparisonStatus) {
     }
 }
 
-/// Objects of a variant whose results are complete go only in a pass that read them, sealed.
+/// Objects of a variant whose results are complete go only in a pass that read them, sealed. Where there is nothing to
+/// read, status says why, or says what was read before.
 fn what_goes_was_recorded(world: &World, actions: &[Action]) {
     let Some(run) = &world.status.run else { return };
     for action in actions {
@@ -99,18 +115,28 @@ fn what_goes_was_recorded(world: &World, actions: &[Action]) {
         let deployment = variant.deployments.iter().find(|d| Some(d.attempt) == child.attempt);
         let Some(deployment) = deployment else { continue };
         assert!(deployment.teardown.is_some(), "{} goes before it was recorded that it should", child.name);
-        let results = world.results.get(&variant.name);
-        if run.completion_time.is_none() && is_last(world, variant) {
-            let open = matches!(results, Some(Output::Present(results)) if !results.sealed);
-            assert!(!open, "{} goes before its results are sealed", child.name);
+        if run.completion_time.is_some() || !is_last(world, variant) {
+            continue;
+        }
+        match world.results.get(&variant.name) {
+            Some(Output::Present(results)) => {
+                assert!(results.sealed, "{} goes before its results are sealed", child.name);
+            }
+            nothing => {
+                let why = variant.failure.is_some() || run.ended.is_some();
+                let rows = variant.levels.iter().any(|l| l.evidence.accepted > 0 || l.evidence.rejected > 0);
+                assert!(why || rows, "{} goes and nothing is recorded of it: {nothing:?}", child.name);
+            }
         }
     }
 }
 
+/// Whether no deployment of the variant comes after this one.
 fn is_last(world: &World, variant: &VariantStatus) -> bool {
     let rounds = world.plan.present().map_or(&world.spec, |plan| &plan.spec).execution.rounds;
     let over = |round| variant.deployments.iter().any(|d| d.round == round && d.measured.is_some());
-    variant.failure.is_some() || (1..=rounds).all(over)
+    let ended = world.status.run.as_ref().is_some_and(|run| run.ended.is_some());
+    variant.failure.is_some() || ended || facts::stops(world, &world.status) || (1..=rounds).all(over)
 }
 
 /// There is always a time to look again, in the future, and soon while a run is under way.
@@ -145,24 +171,51 @@ pub fn nothing_is_due_before_the_wake(world: &World, decision: &Decision, now: T
     }
 }
 
-/// Before a variant's objects are created in Sequential, those of every other deployment are gone.
-pub fn one_variant_at_a_time(cluster: &Cluster, world: &World, actions: &[Action]) {
-    let sequential = world.status.run.as_ref().is_some_and(|run| run.mode == Some(Mode::Sequential));
-    for action in actions.iter().filter(|_| sequential) {
-        let Action::Create(Create::Server { variant, attempt }) = action else { continue };
-        let this = (Some(variant), Some(*attempt));
-        let other = |of: (Option<&String>, Option<i32>), component| component == Component::Server && of != this;
-        let child = cluster.children.iter().find(|c| other((c.variant.as_ref(), c.attempt), c.component));
-        let pod = cluster.pods.iter().find(|p| other((p.variant.as_ref(), p.attempt), p.component));
+/// In Sequential a variant's objects are created when nothing is seen of any other deployment's.
+pub fn one_variant_at_a_time(world: &World, actions: &[Action]) {
+    let run = world.status.run.as_ref();
+    let sequential = run.filter(|run| run.mode == Some(Mode::Sequential));
+    for action in actions {
+        let (Some(run), Action::Create(Create::Server { variant, attempt })) = (sequential, action) else { continue };
+        let this = (run.number, Some(variant), Some(*attempt));
+        let servers = world.children.iter().filter(|c| c.ours && c.component == Component::Server);
+        let child = servers.map(|c| (c.run, c.variant.as_ref(), c.attempt)).find(|of| *of != this);
+        let pods = world.pods.iter().filter(|p| p.ours && p.component == Component::Server);
+        let pod = pods.map(|p| (p.run, p.variant.as_ref(), p.attempt)).find(|of| *of != this);
         assert!(child.is_none() && pod.is_none(), "{variant} is created beside {child:?} {pod:?}");
     }
 }
 
+/// In Sequential pods of one deployment hold GPUs, whatever was seen and decided.
+pub fn one_deployment_holds_gpus(cluster: &Cluster) {
+    // Auto may have begun side by side.
+    if cluster.spec.execution.mode != Mode::Sequential {
+        return;
+    }
+    let holding = cluster.pods.iter().filter(|p| p.component == Component::Server && p.gpus > 0 && p.node.is_some());
+    let holding: BTreeSet<_> = holding.map(|p| (p.run, &p.variant, p.attempt)).collect();
+    assert!(holding.len() <= 1, "GPUs are held by {holding:?}");
+}
+
+/// What an operator that acts late creates beside the current deployment is told to go.
+pub fn one_deployment_stays(cluster: &Cluster) {
+    let sequential = cluster.spec.execution.mode == Mode::Sequential;
+    let servers = cluster.children.iter().filter(|c| sequential && c.component == Component::Server && !c.going);
+    let staying: BTreeSet<_> = servers.map(|c| (c.run, &c.variant, c.attempt)).collect();
+    assert!(staying.len() <= 1, "{staying:?} stay");
+}
+
 /// A status the API server refuses would never be written.
-pub fn fits_its_schema(status: &BenchmarkComparisonStatus) {
-    let json = serde_json::to_value(status).unwrap();
-    let causes = SCHEMA.validate(&json, Some(&json!({"spec": null})));
+pub fn can_be_stored(status: &BenchmarkComparisonStatus) {
+    let causes = refused(status);
     assert!(causes.is_empty(), "{causes:?}");
+    let size = serde_json::to_string(status).unwrap().len();
+    assert!(size <= STATUS_LIMIT, "{size} bytes");
+}
+
+/// What the API server has against a status.
+pub fn refused(status: &BenchmarkComparisonStatus) -> Vec<String> {
+    SCHEMA.validate(&serde_json::to_value(status).unwrap(), Some(&json!({"spec": null})))
 }
 
 /// Fields that differ, for messages.

@@ -1,7 +1,7 @@
 //! What counts as evidence, and what is said of it.
 
 use bcmp::api::conditions::ConditionStatus;
-use bcmp::api::{EvidenceCode, Finding, Outcome, VerdictResult};
+use bcmp::api::{EvidenceCode, Finding, Outcome, SlaState, Statistic, VerdictResult};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::{Case, judge};
 use bcmp::measurement::record::{LevelRecord, Purpose};
@@ -45,6 +45,92 @@ fn a_spoilt_run_that_was_made_up_for_is_not_lost() {
     let row = judgement.variants[1].levels.iter().find(|level| level.concurrency == 10).unwrap();
     assert_eq!((row.runs, row.evidence.accepted, row.evidence.rejected), (6, 6, 5), "both attempts are shown");
     assert_eq!(row.evidence.reasons[0].message, "5 of 11 runs: the client was too slow");
+}
+
+/// Judged by a percentile. The deciding levels have 200 requests, and 400 whose median misses already.
+fn judged_by(
+    statistic: Statistic,
+    baseline: Vec<LevelRecord>,
+    candidate: Vec<LevelRecord>,
+) -> bcmp::judgement::Judgement {
+    let mut rules = rules();
+    rules.limits.statistic = statistic;
+    let variants = vec![variant("baseline", baseline, None), variant("optimized", candidate, None)];
+    judge(&Case::new(rules, vec![], variants).unwrap())
+}
+
+#[rstest]
+#[case(Statistic::Mean, Outcome::CandidateBetter)]
+#[case(Statistic::P50, Outcome::CandidateBetter)]
+#[case(Statistic::P90, Outcome::CandidateBetter)]
+#[case(Statistic::P95, Outcome::CandidateBetter)]
+#[case(Statistic::P99, Outcome::Undetermined)]
+fn a_percentile_is_told_from_enough_requests_only(#[case] statistic: Statistic, #[case] outcome: Outcome) {
+    let judgement = judged_by(statistic, sweep(100.0, &CALM), sweep(150.0, &CALM));
+    assert_eq!(judgement.verdict.measured.outcome, outcome);
+    if outcome == Outcome::Undetermined {
+        assert_eq!(judgement.verdict.result, VerdictResult::Inconclusive);
+        assert_eq!(judgement.evidence_sufficient.reason, "DecidingLevelLost");
+        let reason = &judgement.verdict.comparisons[0].reason;
+        assert!(reason.contains("10 in flight has 200 requests, P99 needs 1000"), "{reason}");
+        let states: Vec<_> = judgement.variants[0].levels.iter().map(|level| level.sla).collect();
+        assert_eq!(states, [SlaState::Marginal, SlaState::Marginal, SlaState::Missed].map(Some));
+    }
+}
+
+#[test]
+fn requests_that_failed_were_sent_all_the_same() {
+    let mut records = sweep(100.0, &CALM);
+    for record in records.iter_mut().filter(|record| record.step.concurrency == 10) {
+        let measurement = record.measurement.as_mut().unwrap();
+        (measurement.requests, measurement.errors) = (199, 1);
+    }
+    let judgement = judged_by(Statistic::P95, records, sweep(150.0, &CALM));
+    assert_eq!(judgement.verdict.measured.outcome, Outcome::CandidateBetter);
+}
+
+#[test]
+fn that_every_level_keeps_a_percentile_takes_its_requests_too() {
+    let keeps = |levels: &[u32]| levels.iter().map(|c| run(*c, Purpose::Ladder, 1, 0.1, f64::from(*c))).collect();
+    let of = |levels| judged_by(Statistic::P99, misses(1.5, &CALM), keeps(levels)).verdict.measured.outcome;
+    assert_eq!(of(&[1, 10, 40]), Outcome::Undetermined, "800 requests at most");
+    assert_eq!(of(&[1, 10, 50]), Outcome::OnlyCandidateMeetsSla, "1000 at the top");
+}
+
+#[rstest]
+#[case::close_to_the_baseline_and_to_each_other(1004.0, 996.0, Some("two"))]
+#[case::close_to_the_baseline_only(1009.0, 991.0, None)]
+fn the_winner_did_the_same_work_as_all_others(#[case] one: f64, #[case] two: f64, #[case] winner: Option<&str>) {
+    let with_prompts = |name: &str, tokens: f64, prompt: f64| {
+        let mut records = sweep(tokens, &CALM);
+        records.iter_mut().for_each(|record| record.measurement.as_mut().unwrap().facts.input_tokens = Some(prompt));
+        variant(name, records, None)
+    };
+    let variants =
+        vec![with_prompts("baseline", 100.0, 1000.0), with_prompts("one", 120.0, one), with_prompts("two", 150.0, two)];
+    let judgement = judge(&case(variants));
+    assert_eq!(judgement.verdict.winner.as_deref(), winner);
+    let better = |outcome| outcome == Outcome::CandidateBetter;
+    assert!(judgement.verdict.comparisons.iter().all(|compared| better(compared.measured.outcome)));
+}
+
+#[test]
+fn findings_of_one_code_that_say_different_things_are_all_shown() {
+    let mut prediction = claimed(100.0).unwrap();
+    for message in [
+        "the row needs more tokens in a step",
+        "the engine will refuse the prompts",
+        "the engine will refuse the prompts",
+    ] {
+        prediction.findings.push(Finding::new(EvidenceCode::RowNotDeployable, message));
+    }
+    let judgement = judge(&case(vec![
+        variant("baseline", sweep(100.0, &CALM), None),
+        variant("optimized", sweep(100.0, &CALM), Some(prediction)),
+    ]));
+    let of_row = judgement.variants[1].findings.iter().filter(|finding| finding.code == EvidenceCode::RowNotDeployable);
+    let messages: Vec<&str> = of_row.map(|finding| finding.message.as_str()).collect();
+    assert_eq!(messages, ["the row needs more tokens in a step", "the engine will refuse the prompts"]);
 }
 
 #[rstest]

@@ -103,6 +103,38 @@ fn a_level_has_to_keep_the_sla_when_repeated(
     assert_eq!(known, as_candidate != Outcome::Undetermined);
 }
 
+/// Both sides have a throughput where r = 1, but on one of them only a marginal level is said to keep the SLA.
+#[test]
+fn what_rests_on_a_marginal_level_alone_is_undetermined() {
+    let (marginal, clear) = (narrowly([0.98, 1.01, 0.99, 1.0, 1.0]), sweep(100.0, &CALM));
+    for (baseline, candidate, doubtful) in [(&marginal, &clear, "baseline"), (&clear, &marginal, "optimized")] {
+        let compared = measured(baseline.clone(), candidate.clone()).verdict.comparisons.remove(0);
+        assert_eq!(compared.measured.outcome, Outcome::Undetermined);
+        assert_eq!(compared.reason, format!("{doubtful}: no level keeps the SLA beyond the scatter"));
+    }
+}
+
+/// A bracket is narrowed until it ends near the limit: that its lower end is marginal is no doubt of the throughput between.
+#[test]
+fn a_marginal_end_of_the_bracket_does_where_a_level_below_keeps_the_sla() {
+    let mut marginal = narrowly([0.98, 1.01, 0.99, 1.0, 1.0]);
+    marginal.iter_mut().for_each(|record| {
+        record.step.concurrency *= 10;
+        record.measurement.as_mut().unwrap().concurrency *= 10;
+        record.measurement.as_mut().unwrap().requests *= 10;
+        record.measurement.as_mut().unwrap().facts.effective_concurrency = Some(f64::from(record.step.concurrency));
+    });
+    marginal.push(run(1, Purpose::Ladder, 1, 0.5, 2.0));
+    assert_eq!(measured(marginal, sweep(100.0, &CALM)).verdict.measured.outcome, Outcome::CandidateBetter);
+}
+
+#[test]
+fn a_ceiling_of_the_number_of_levels_is_said_to_be_one() {
+    let fast = (1..=24).map(|c| run(c, Purpose::Ladder, 1, 0.1, f64::from(c))).collect();
+    let reason = measured(sweep(100.0, &CALM), fast).variants.remove(1).sla_reason.unwrap();
+    assert!(reason.contains("24 levels are tried at most"), "{reason}");
+}
+
 #[test]
 fn without_a_miss_there_is_a_ceiling_and_no_gain() {
     let fast = [1, 10, 20, 40, 80].map(|c| run(c, Purpose::Ladder, 1, 0.1, f64::from(c))).to_vec();

@@ -168,8 +168,19 @@ fn predictions_are_accurate_within_the_tolerance(
     assert_eq!(accuracy_of(claimed(predicted).unwrap()), (result, Some(error.into()), 3));
 }
 
+/// The curve is for what is deployed, whatever the advertised row is for.
+#[test]
+fn a_row_for_another_shape_is_not_judged_and_the_curve_is() {
+    let mut prediction = claimed(100.0).unwrap();
+    prediction.findings.push(Finding::new(EvidenceCode::NotTheDeployedShape, "the advertised point is for TP8"));
+    assert_eq!(accuracy_of(prediction.clone()), (AccuracyResult::Accurate, Some("+0.0%".into()), 3));
+    prediction.curve = None;
+    assert_eq!(accuracy_of(prediction.clone()), (AccuracyResult::NotJudged, None, 0));
+    prediction.findings.clear();
+    assert_eq!(accuracy_of(prediction), (AccuracyResult::Accurate, Some("+0.0%".into()), 1));
+}
+
 #[rstest]
-#[case(EvidenceCode::NotTheDeployedShape)]
 #[case(EvidenceCode::QuantizationMismatch)]
 #[case(EvidenceCode::DatabaseVersionMismatch)]
 fn a_prediction_for_something_else_is_not_judged(#[case] code: EvidenceCode) {

@@ -47,7 +47,9 @@ fn the_statistic_of_the_sla_is_what_counts() {
     let mut records = misses(0.5, &CALM);
     records.truncate(1);
     for record in &mut records {
-        record.measurement.as_mut().unwrap().tpot.as_mut().unwrap().p99 = ms(150.0);
+        let measurement = record.measurement.as_mut().unwrap();
+        measurement.requests = 1000;
+        measurement.tpot.as_mut().unwrap().p99 = ms(150.0);
     }
     let with = |statistic| {
         let limits = SlaLimits { statistic, ..rules().limits };

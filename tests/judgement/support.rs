@@ -151,7 +151,8 @@ pub fn predicted(curve: Curve) -> Option<Prediction> {
 /// A prediction with the advertised point at 10 in flight.
 pub fn claimed(tokens: f64) -> Option<Prediction> {
     let curve = curve(tokens);
-    let claim = Claim { concurrency: 10, point: curve.at(10).point, advertised_tokens_per_second_per_gpu: None };
+    let claim =
+        Claim { concurrency: 10, point: curve.at(10).unwrap().point, advertised_tokens_per_second_per_gpu: None };
     Some(Prediction { curve: Some(curve), claim: Some(claim), ..Prediction::default() })
 }
 

@@ -66,6 +66,26 @@ fn a_tag_is_one_image(#[case] image: Value, #[case] id: Value, #[case] codes: &[
     assert_eq!(found(change, &["node-0"], (10, 20)), codes);
 }
 
+/// The tag was pushed again between two rounds: both sides end with the new image, and each ran the old one before.
+#[test]
+fn a_tag_that_was_pushed_again_between_deployments_is_said_of_every_variant() {
+    let mut variants =
+        [status("baseline", "Baseline", &["node-0"], (0, 5)), status("optimized", "Candidate", &["node-0"], (5, 10))];
+    let found = |variants: &[VariantStatus]| {
+        let case = case(&spec(), variants, |_| Stored::default()).unwrap();
+        let codes =
+            |of: &bcmp::judgement::VariantEvidence| of.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+        case.variants().iter().map(codes).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&variants), [vec![], vec![]]);
+    for variant in &mut variants {
+        let mut deployed = serde_json::to_value(variant.deployed.take().unwrap()).unwrap();
+        deployed["earlierImageIds"] = json!(["runtime@sha256:99"]);
+        variant.deployed = serde_json::from_value(deployed).unwrap();
+    }
+    assert_eq!(found(&variants), [vec![EvidenceCode::ImageChanged], vec![EvidenceCode::ImageChanged]]);
+}
+
 #[test]
 fn many_nodes_are_counted() {
     let nodes: Vec<String> = (0..16).map(|number| format!("{}-{number}", "n".repeat(200))).collect();

@@ -91,9 +91,13 @@ impl Lab {
         self.start();
     }
 
-    /// A second operator beside the first.
-    pub fn another(&self) -> JoinHandle<()> {
-        tokio::spawn(operator(&self.cluster, self.images.clone()))
+    /// A second operator beside the first, that starts later.
+    pub fn another(&self, later: Duration) -> JoinHandle<()> {
+        let (cluster, images) = (self.cluster.clone(), self.images.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(later).await;
+            operator(&cluster, images).await;
+        })
     }
 
     /// Creates the guide's comparison with other fields of the spec.
@@ -200,7 +204,7 @@ impl Drop for Lab {
 
 pub fn gpus_held(cluster: &Cluster) -> BTreeMap<String, u32> {
     let mut held = BTreeMap::new();
-    for pod in cluster.objects("pods") {
+    for pod in cluster.list("pods") {
         let over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
         let limits = &pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"];
         let gpus = limits.as_str().and_then(|text| text.parse().ok()).unwrap_or(0);

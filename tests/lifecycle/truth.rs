@@ -65,7 +65,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
         let curve = curve(kind);
         let claim = (kind == SourceKind::Recommended).then(|| Claim {
             concurrency: 12,
-            point: curve.at(12).point,
+            point: curve.at(12).unwrap().point,
             advertised_tokens_per_second_per_gpu: None,
         });
         let workers = Workers {
@@ -113,7 +113,7 @@ pub fn record(
 ) -> LevelRecord {
     let kind = spec.variants.iter().find(|v| v.name == variant).unwrap().source.kind;
     let noise = 1.0 + 0.004 * f64::from(u32::try_from(step.seed % 5).unwrap()) - 0.008;
-    let point = curve(kind).at(step.concurrency).point;
+    let point = curve(kind).at(step.concurrency).unwrap().point;
     let measurement = measurement(&step, &point, noise);
     LevelRecord {
         schema_version: SCHEMA_VERSION,

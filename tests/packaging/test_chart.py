@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 
 from kube import BIN, CHART, TOP, chart, documents, helm, key, one, run
 
@@ -125,6 +128,21 @@ class Rendering(unittest.TestCase):
         self.assertIsNone(policy(chart("crds.keep=false")))
         self.assertNotIn("CustomResourceDefinition", kinds(chart("crds.install=false")))
 
+    def test_an_image_that_names_no_registry_is_warned_of(self):
+        """A node would look for it on Docker Hub."""
+        def warnings(*repositories):
+            names = ("image", "predictorImage", "loadImage")
+            flags = [flag for name, value in zip(names, repositories) for flag in ("--set", f"{name}.repository={value}")]
+            said = helm("install", "bcmp", CHART, "--dry-run=client", *flags)
+            return [line for line in said.splitlines() if line.startswith("WARNING: no registry")]
+        (words,) = warnings()
+        for name in ("image.repository (bcmp)", "predictorImage.repository (bcmp-tools)", "loadImage.repository (bcmp-tools)"):
+            self.assertIn(name, words)
+        self.assertEqual(warnings("registry.example/bcmp", "localhost/bcmp-tools", "registry:5000/bcmp-tools"), [])
+        (words,) = warnings("registry.example/bcmp", "team/bcmp-tools", "ghcr.io/team/bcmp-tools")
+        self.assertIn("predictorImage.repository (team/bcmp-tools)", words)
+        self.assertNotIn("loadImage", words)
+
     def test_names_follow_the_release(self):
         self.assertEqual(one(chart(release="perf"), "Deployment")["metadata"]["name"], "perf-bcmp-operator")
         self.assertEqual(one(chart("fullnameOverride=x"), "Deployment")["metadata"]["name"], "x-operator")
@@ -202,6 +220,21 @@ class SameEverywhere(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(thing, charts[name])
 
+    def test_the_overlay_of_the_documents_replaces_every_image(self):
+        overlay = overlay_of((TOP / "docs/install.md").read_text())
+        with tempfile.TemporaryDirectory() as directory:
+            for folder in ("config", "crds"):
+                shutil.copytree(TOP / folder, Path(directory, folder))
+            mine = Path(directory, "config/mine")
+            mine.mkdir()
+            mine.joinpath("kustomization.yaml").write_text(overlay)
+            made = documents(run(BIN / "kubectl", "kustomize", mine))
+        deployment = one(made, "Deployment")
+        images = {deployment["spec"]["template"]["spec"]["containers"][0]["image"]}
+        images |= {value for name, value in environment(made).items() if name.endswith("_IMAGE")}
+        version = environment(chart())["BCMP_AGENT_IMAGE"].split(":")[1]
+        self.assertEqual(images, {f"registry.example/bcmp:{version}", f"registry.example/bcmp-tools:{version}"})
+
     def test_the_namespace_enforces_restricted(self):
         namespace = one(documents((TOP / "config/manager/manager.yaml").read_text()), "Namespace")
         self.assertEqual(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
@@ -223,6 +256,12 @@ class SameEverywhere(unittest.TestCase):
         asked = {name for text in expressions for name in re.findall(r"\b(?:bcmp|controller_runtime)_\w+", text)}
         self.assertTrue(asked)
         self.assertEqual(asked - registered, set(), f"registered: {sorted(registered)}")
+
+
+def overlay_of(document):
+    """The kustomization that the document shows."""
+    (found,) = re.findall(r"^```yaml\n(apiVersion: kustomize.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    return found
 
 
 def registrations(source):

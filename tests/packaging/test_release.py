@@ -63,6 +63,28 @@ class DryRun(unittest.TestCase):
                 pushed = [command for command in ran if "push" in command or "--push" in command]
                 self.assertEqual(len(pushed), 2)
 
+    def test_several_platforms_that_are_not_pushed_go_into_archives(self):
+        """Docker's own store of images takes one platform a name."""
+        path = self.path_with("docker")
+        ran, _ = commands("images", "--platform", "linux/amd64,linux/arm64", path=path)
+        for command, name in zip(ran, ("bcmp", "bcmp-tools"), strict=True):
+            self.assertNotIn("--load", command)
+            self.assertEqual(command[command.index("--output") + 1], f"type=oci,dest=target/release-{VERSION}/{name}-{VERSION}.oci.tar")
+        ran, _ = commands("images", "--platform", "linux/arm64", path=path)
+        for command in ran:
+            self.assertIn("--load", command)
+
+    def test_an_sbom_of_the_binary_for_each_platform(self):
+        def targets(*arguments):
+            ran, _ = commands("sbom", *arguments, path=path)
+            rust = [command for command in ran if command[:2] == ["cargo", "cyclonedx"]]
+            named = [command[command.index("--override-filename") + 1] for command in rust]
+            self.assertEqual(len(set(named)), len(named), "one would be written over the other")
+            return [command[command.index("--target") + 1] for command in rust]
+        path = self.path_with("cargo-cyclonedx")
+        self.assertEqual(targets("--platform", "linux/amd64,linux/arm64"), ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"])
+        self.assertEqual(targets(), [f"{os.uname().machine}-unknown-linux-gnu"])
+
     def test_signatures_of_files_images_and_sboms(self):
         path = self.path_with("cosign")
         ran, _ = commands("sign", "--registry", "registry.example", "--push", path=path)
@@ -77,7 +99,8 @@ class DryRun(unittest.TestCase):
 
     def test_what_cannot_be_is_refused(self):
         for arguments, words in ((("--push",), "--push needs --registry"), (("publish",), "no such step: publish"),
-                                 (("--platform",), "--platform needs a value"), (("--force",), "no such option")):
+                                 (("--platform",), "--platform needs a value"), (("--platform", "linux/mips", "sbom"), "linux/mips"),
+                                 (("--force",), "no such option")):
             done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False)
             self.assertNotEqual(done.returncode, 0, arguments)
             self.assertIn(words, done.stderr)

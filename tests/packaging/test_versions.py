@@ -44,6 +44,13 @@ class Versions(unittest.TestCase):
                 self.assertEqual(found, VERSION, path.relative_to(TOP))
         self.assertGreater(count, 8, "too few to be all")
 
+    def test_base_images_are_named_to_the_last_digit(self):
+        """What `1-slim` is changes from one build to the next."""
+        found = re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", (TOP / "Dockerfile").read_text(), re.MULTILINE)
+        self.assertEqual(len(found), 2)
+        for name, image in found:
+            self.assertRegex(image, r":\d+\.\d+\.\d+-|@sha256:", name)
+
     def test_the_lock_file_has_the_packages_version(self):
         lock = tomllib.loads((TOP / "Cargo.lock").read_text())
         self.assertEqual([p["version"] for p in lock["package"] if p["name"] == "bcmp"], [VERSION])

@@ -18,6 +18,7 @@ fn poisoned(value: &mut Value, path: &str) {
         "slaReason",
         "image",
         "imageId",
+        "earlierImageIds",
         "nodes",
         "tool",
         "loadTool",

@@ -84,7 +84,7 @@ fn swollen(value: &mut Value, path: &str) {
     let bytes = match path {
         "message" => 300,
         "reason" | "summary" => 512,
-        "image" | "imageId" => 512,
+        "image" | "imageId" | "earlierImageIds" => 512,
         "nodes" => 253,
         _ => 0,
     };
@@ -103,6 +103,7 @@ fn the_worst_report_fits() {
         for variant in report["variants"].as_array_mut().unwrap() {
             variant["findings"] = json!(vec![finding.clone(); 16]);
             variant["deployed"]["nodes"] = json!(vec![""; 16]);
+            variant["deployed"]["earlierImageIds"] = json!(vec![""; 2]);
             variant["deployments"] = json!(vec![variant["deployments"][0].clone(); 24]);
             for level in variant["levels"].as_array_mut().unwrap() {
                 level["evidence"]["reasons"] = json!([finding]);

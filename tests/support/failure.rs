@@ -75,6 +75,14 @@ impl Failure {
         )
     }
 
+    /// 409 for a creation that is counted against a quota which somebody else's creation changed in between.
+    pub fn quota_modified(quota: &str) -> Self {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let message = format!("Operation cannot be fulfilled on resourcequotas {quota:?}: {why}");
+        let details = json!({"name": quota, "kind": "resourcequotas"});
+        Self { details, ..Self::new(409, "Conflict", message) }
+    }
+
     /// 403 with a reason in words.
     pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Self {
         let subject = if name.is_empty() { kind.qualified() } else { format!("{} {name:?}", kind.qualified()) };

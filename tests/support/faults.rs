@@ -14,6 +14,8 @@ use super::store::Record;
 pub enum Fault {
     /// Refused with this answer; nothing is applied.
     Refuse(Failure),
+    /// A write is refused with 409, as where somebody else was faster; nothing is applied.
+    Conflict,
     /// The connection breaks before anything is applied.
     Drop,
     /// Applied, then the connection breaks.

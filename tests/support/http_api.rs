@@ -50,6 +50,10 @@ async fn serve(shared: Arc<Shared>, number: Option<usize>, request: http::Reques
             finish(&shared, index, failure.code);
             return Ok(refusal(&failure));
         }
+        Some(Fault::Conflict) => {
+            finish(&shared, index, 409);
+            return Ok(refusal(&conflict(&shared, &request)));
+        }
         Some(Fault::Drop) => return Err(refuse_drop()),
         Some(Fault::Delay(time)) => {
             tokio::time::sleep(time).await;
@@ -73,6 +77,7 @@ async fn serve(shared: Arc<Shared>, number: Option<usize>, request: http::Reques
 fn arrive(shared: &Shared, request: &mut Request) -> (usize, Option<Fault>) {
     let mut guard = shared.lock();
     let state = &mut *guard;
+    request.version_then = state.store.version;
     request.index = state.log.last().map_or(0, |last| last.request.index + 1);
     if request.verb.is_some_and(Verb::writes) {
         request.write = Some(state.writes);
@@ -137,6 +142,20 @@ fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Ans
     match result {
         Ok((code, object)) => respond(code, &object),
         Err(failure) => refusal(&failure),
+    }
+}
+
+/// 409 as each verb is answered when somebody else was faster. A creation is where the quota was written in between.
+fn conflict(shared: &Shared, request: &Request) -> Failure {
+    let kind = shared.lock().store.kind(&request.group, &request.version, &request.plural).cloned();
+    let name = request.name.as_deref().unwrap_or_default();
+    match (request.verb, kind) {
+        (Some(Verb::Create), _) => Failure::quota_modified("gpus"),
+        (Some(Verb::Delete), Some(kind)) => {
+            Failure::conflict(&kind, name, "Precondition failed: UID in precondition: 1, UID in object meta: 2")
+        }
+        (_, Some(kind)) => Failure::modified(&kind, name),
+        (_, None) => Failure::no_such_resource(),
     }
 }
 

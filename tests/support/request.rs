@@ -58,6 +58,8 @@ pub struct Request {
     pub write: Option<usize>,
     /// Virtual time of arrival.
     pub at: Timestamp,
+    /// Version of the last change before it.
+    pub version_then: u64,
     /// Name of the client.
     pub client: String,
     /// What is asked for; absent for discovery and other paths.
@@ -89,7 +91,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request. Index, write number, time and client are filled in by the caller.
+    /// Reads a request. Index, write number, time, version and client are filled in by the caller.
     pub fn parse(parts: &http::request::Parts, bytes: &[u8]) -> Result<Self, Failure> {
         let path = parts.uri.path().to_owned();
         let query: BTreeMap<String, String> =
@@ -104,6 +106,7 @@ impl Request {
             index: 0,
             write: None,
             at: Timestamp::UNIX_EPOCH,
+            version_then: 0,
             client: String::new(),
             verb: None,
             group: String::new(),

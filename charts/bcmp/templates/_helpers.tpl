@@ -44,6 +44,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Repositories of images that name no registry, as a sentence would list them. */}}
+{{- define "bcmp.unqualified" -}}
+{{- $found := list -}}
+{{- range $name := list "image" "predictorImage" "loadImage" -}}
+{{- $repository := (index $.Values $name).repository -}}
+{{- if not (regexMatch "^(localhost|[^/]*[.:][^/]*)/" $repository) -}}
+{{- $found = append $found (printf "%s.repository (%s)" $name $repository) -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " $found -}}
+{{- end -}}
+
 {{/* Namespaces to look after, one a line; nothing when all are. */}}
 {{- define "bcmp.namespaces" -}}
 {{- if .Values.watch.clusterWide -}}

@@ -27,6 +27,8 @@ pub(super) struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Estimation {
     pub curve: Curve,
+    /// Inference engine and version of the performance database it was made with.
+    pub database: (&'static str, String),
     /// Type of the weights the estimate assumes.
     pub weights: Option<String>,
     /// Type of the KV cache the estimate assumes.
@@ -70,7 +72,8 @@ pub(super) async fn estimate(
     let last = rows.last();
     let (weights, kv_cache) = last.map(|row| (row.weights.clone(), row.kv_cache.clone())).unwrap_or_default();
     let curve = Curve::new(points(&rows), replicas, shape.gpus, question.output_tokens)?;
-    Ok(Estimation { curve, weights, kv_cache })
+    let database = (question.about.backend, question.database_version.clone());
+    Ok(Estimation { curve, database, weights, kv_cache })
 }
 
 /// Points by ascending requests in flight; where decode places outnumber what prefill delivers, several batches carry

@@ -7,6 +7,7 @@ mod protocol;
 mod runtime;
 mod variant;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use driver::{Driver, Predictor, ask};
@@ -113,6 +114,8 @@ struct Session<'a, P> {
     versions: Versions,
     /// Performance database the predictions use.
     database: Option<String>,
+    /// Versions of engines other than the spec's, which manifests start.
+    others: BTreeMap<&'static str, Versions>,
     templates: Templates,
     /// What the search left, once it was made.
     searched: Option<Left>,
@@ -147,6 +150,7 @@ impl<'a, P: Predictor> Session<'a, P> {
             templates: templates(&spec.runtime, &versions),
             versions,
             predictor,
+            others: BTreeMap::new(),
             searched: None,
         })
     }

@@ -179,7 +179,7 @@ fn codes(ready: &Ready) -> Vec<EvidenceCode> {
 }
 
 fn at(ready: &Ready, concurrency: u32) -> PredictedLevel {
-    ready.prediction.curve.as_ref().unwrap().at(concurrency)
+    ready.prediction.curve.as_ref().unwrap().at(concurrency).unwrap()
 }
 
 fn rounded(level: PredictedLevel) -> (f64, f64) {
@@ -222,7 +222,7 @@ async fn the_naive_baseline_is_eight_small_engines(#[case] case: &str) {
     assert_eq!(baseline.prediction.claim, None);
 
     let curve = baseline.prediction.curve.as_ref().unwrap();
-    assert_eq!(curve.capacity(), 8 * 52, "the KV cache of one GPU holds 52 requests, not 128");
+    assert_eq!(curve.end(), 8 * 52, "the KV cache of one GPU holds 52 requests, not 128");
     assert_eq!(rounded(at(&baseline, 1)), (718.855, 18.769));
     let tokens = at(&baseline, 10).point.tokens_per_second_per_gpu.get() * 8.0;
     assert_eq!(tokens.round(), 501.0);
@@ -344,6 +344,10 @@ async fn manifests_of_ones_own_are_predicted_when_they_can_be_read() {
     assert_eq!(readable.prediction.claim, None);
     assert!(at(&readable, 2).point.tpot.get() > 0.0);
     assert_eq!(codes(&readable), []);
+    // They start vLLM, the spec names TensorRT-LLM: estimated and compared with what is known of vLLM.
+    let origin = readable.prediction.origin.as_ref().unwrap();
+    assert_eq!(origin.database().as_deref(), Some("vllm 0.24.0"));
+    assert_eq!(origin.engine_version.as_deref(), Some("0.24.0"));
 
     assert_eq!((unreadable.shape, &unreadable.prediction.curve), (None, &None));
     let finding = &unreadable.prediction.findings[0];

@@ -105,7 +105,7 @@ impl<P: Predictor> Session<'_, P> {
             }
         };
         let (row, shape) = (drafted.row.as_ref(), drafted.shape.as_ref().ok());
-        let origin = self.origin(row, estimation.as_ref());
+        let origin = self.origin(drafted, estimation.as_ref());
         findings.extend(check(&Checked {
             row,
             shape,
@@ -115,7 +115,7 @@ impl<P: Predictor> Session<'_, P> {
                 predicted_weights: origin.weights.as_deref(),
                 predicted_kv_cache: origin.kv_cache.as_deref(),
                 database: origin.database_version.as_deref(),
-                engine: self.engine(drafted),
+                engine: origin.engine_version.as_deref(),
             },
         }));
         let shape = shape.cloned().map(|shape| Shape {
@@ -134,7 +134,7 @@ impl<P: Predictor> Session<'_, P> {
     }
 
     async fn estimation(&mut self, drafted: &Drafted, shape: &Shape) -> Result<Estimation, NotEstimated> {
-        let backend = read_backend(&drafted.objects).map_or(self.about.backend, |backend| backend.as_str());
+        let backend = self.backend(drafted);
         let database = self.database_of(backend).await?;
         let question = Question {
             about: About { backend, ..self.about.clone() },
@@ -146,14 +146,21 @@ impl<P: Predictor> Session<'_, P> {
         estimate(self.predictor, &question, shape).await
     }
 
-    /// The performance database for an engine; manifests may start another one than the spec names.
+    /// The engine that is deployed; manifests may start another one than the spec names.
+    fn backend(&self, drafted: &Drafted) -> &'static str {
+        read_backend(&drafted.objects).map_or(self.about.backend, |backend| backend.as_str())
+    }
+
+    /// The performance database for an engine.
     async fn database_of(&mut self, backend: &'static str) -> Result<String, super::DriverError> {
         let newest = if backend == self.about.backend {
             self.database.clone()
         } else {
             let about = About { backend, ..self.about.clone() };
             let versions: super::Versions = ask(self.predictor, &Request::Versions(about)).await?;
-            versions.database
+            let database = versions.database.clone();
+            self.others.insert(backend, versions);
+            database
         };
         newest.ok_or_else(|| super::DriverError::Said(self.no_database()))
     }
@@ -164,12 +171,17 @@ impl<P: Predictor> Session<'_, P> {
         deployed.unwrap_or_else(|| row.replicas_on(self.gpus).max(1))
     }
 
-    fn origin(&self, row: Option<&Row>, estimation: Option<&Estimation>) -> Origin {
+    fn origin(&self, drafted: &Drafted, estimation: Option<&Estimation>) -> Origin {
+        let row = drafted.row.as_ref();
+        let own = || Some((self.about.backend, self.database.clone()?));
+        let database = estimation.map(|estimation| estimation.database.clone()).or_else(own);
         let of_row = |read: fn(&Row) -> &Option<String>| row.and_then(|row| read(row).clone());
         let of_estimate = |read: fn(&Estimation) -> &Option<String>| estimation.and_then(|e| read(e).clone());
         Origin {
             tool: format!("aiconfigurator {}", self.versions.tool),
-            database_version: self.database.clone(),
+            backend: database.as_ref().map(|(backend, _)| (*backend).to_owned()),
+            database_version: database.map(|(_, version)| version),
+            engine_version: self.engine(drafted).map(str::to_owned),
             weights: of_estimate(|estimation| &estimation.weights).or_else(|| of_row(|row| &row.weights)),
             kv_cache: of_estimate(|estimation| &estimation.kv_cache).or_else(|| of_row(|row| &row.kv_cache)),
         }
@@ -182,7 +194,9 @@ impl<P: Predictor> Session<'_, P> {
         }
         let image = drafted.shape.as_ref().ok()?.image.as_deref()?;
         let tag = super::runtime::tag(image)?;
-        self.versions.runtimes.get(tag).map(String::as_str)
+        let backend = self.backend(drafted);
+        let versions = if backend == self.about.backend { Some(&self.versions) } else { self.others.get(backend) };
+        versions?.runtimes.get(tag).map(String::as_str)
     }
 }
 

@@ -49,8 +49,8 @@ pub fn known(
         let paths: Vec<&PathBuf> = results.iter().filter(of_variant).map(|named| &named.path).collect();
         let records = records(runs(spec, &paths)?)
             .map_err(|error| EvaluateError::Failed(format!("variant {}: {error}", variant.name)))?;
-        let crate::evaluation::predicted::Predicted { prediction, shape } = predicted;
-        known.insert(variant.name.clone(), Known { prediction, shape, records });
+        let crate::evaluation::predicted::Predicted { prediction, shape, gpus } = predicted;
+        known.insert(variant.name.clone(), Known { prediction, shape, gpus, records });
     }
     Ok(known)
 }

@@ -9,6 +9,8 @@ use crate::api::{
 };
 use crate::evaluation::{Evaluated, Known};
 use crate::measurement::explain::explain;
+use crate::measurement::record::Purpose;
+use crate::prediction::Extent;
 use crate::report::words::{self, ABSENT, wrapped};
 
 const WIDTH: usize = 110;
@@ -22,12 +24,24 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
     page.words("", &verdict.summary);
     page.line("");
     subject(&mut page, &comparison.spec, verdict);
+    if chosen_by_what_decides(known) {
+        page.field(
+            "runs",
+            "all count alike: those that choose the deciding levels also decide, which flatters a little",
+        );
+    }
     for variant in &evaluated.variants {
         page.line("");
-        self::variant(&mut page, variant, known.get(&variant.name));
+        self::variant(&mut page, &comparison.spec, variant, known.get(&variant.name));
     }
     codes(&mut page, &evaluated.variants);
     page.0
+}
+
+/// Files of the load tool do not tell which runs were made anew to decide.
+fn chosen_by_what_decides(known: &BTreeMap<String, Known>) -> bool {
+    let mut records = known.values().flat_map(|known| &known.records).peekable();
+    records.peek().is_some() && records.all(|record| record.step.purpose == Purpose::Ladder)
 }
 
 #[derive(Default)]
@@ -108,12 +122,19 @@ fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
     }
 }
 
-fn variant(page: &mut Page, variant: &VariantStatus, known: Option<&Known>) {
+fn variant(page: &mut Page, spec: &BenchmarkComparisonSpec, variant: &VariantStatus, known: Option<&Known>) {
     let role = words::role(variant.role);
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPU{}", plural(gpus))).unwrap_or_default();
     let role = if role == variant.name { String::new() } else { format!(", {role}") };
     page.line(&format!("{}{role}{gpus}", variant.name));
     page.field("deployed", &deployed(known));
+    if variant.gpus.is_none() {
+        let assumed = spec.hardware.gpus_per_variant;
+        page.field(
+            "GPUs",
+            &format!("{assumed} assumed (hardware.gpusPerVariant): nothing given tells how many it held"),
+        );
+    }
     page.field("predicted", &predicted(known));
     if let Some(claim) = &variant.claimed_point {
         page.field("advertised", &format!("{} in flight: {}", claim.concurrency, figures(&claim.figures)));
@@ -159,16 +180,35 @@ fn deployed(known: Option<&Known>) -> String {
 fn predicted(known: Option<&Known>) -> String {
     let Some(prediction) = known.and_then(|known| known.prediction.as_ref()) else { return "nothing".into() };
     let origin = prediction.origin.as_ref().map(|origin| {
-        let database = origin.database_version.as_ref().map(|version| format!(", database {version}"));
+        let compared = match origin.engine_version {
+            Some(_) => "",
+            None => " (not compared with the deployed engine, whose version is not known)",
+        };
+        let database = origin.database().map(|database| format!(", database {database}{compared}"));
         let weights = origin.weights.as_ref().map(|weights| format!(", weights {weights}"));
         format!("{}{}{}", origin.tool, database.unwrap_or_default(), weights.unwrap_or_default())
     });
     let covers = match (&prediction.curve, &prediction.claim) {
-        (Some(curve), _) => format!("what is deployed, up to {} in flight", curve.capacity()),
+        (Some(curve), _) if curve.extent() == Extent::Whole => {
+            format!("what is deployed, up to {} in flight", curve.end())
+        }
+        (Some(curve), claim) => {
+            let ranges: Vec<String> = curve.covered().iter().map(range).collect();
+            let claim = claim.as_ref().map_or("", |_| ", and the advertised point");
+            format!("what is deployed, where the tables have rows: {} in flight{claim}", ranges.join(", "))
+        }
         (None, Some(_)) => "the advertised point alone".into(),
         (None, None) => "nothing".into(),
     };
     origin.map_or(covers.clone(), |origin| format!("{covers} ({origin})"))
+}
+
+fn range(range: &std::ops::RangeInclusive<u32>) -> String {
+    if range.start() == range.end() {
+        range.start().to_string()
+    } else {
+        format!("{}–{}", range.start(), range.end())
+    }
 }
 
 fn figures(figures: &Figures) -> String {

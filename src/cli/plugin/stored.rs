@@ -192,6 +192,7 @@ impl StoredRun {
             Known {
                 prediction: ready.map(|ready| ready.prediction.clone()),
                 shape: ready.and_then(|ready| ready.shape.clone()),
+                gpus: ready.and_then(|ready| Some(ready.shape.as_ref()?.gpus)),
                 records: self.records(name).to_vec(),
             }
         };

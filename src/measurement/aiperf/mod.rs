@@ -262,6 +262,26 @@ mod tests {
         r#"{"aiperf_version": "1", "request_throughput": {"avg": -2}}"#,
         "field `request_throughput.avg`: found -2; expected a number from 0 up"
     )]
+    #[case::seconds(
+        r#"{"aiperf_version": "1", "request_latency": {"unit": "s", "avg": 3.6, "p50": 1, "p90": 1, "p95": 1, "p99": 1}}"#,
+        "field `request_latency.unit`: found the unit `s`; expected `ms`"
+    )]
+    #[case::nanoseconds(
+        r#"{"aiperf_version": "1", "inter_token_latency": {"unit": "ns", "avg": 7e6}}"#,
+        "field `inter_token_latency.unit`: found the unit `ns`; expected `ms`"
+    )]
+    #[case::tokens_a_minute(
+        r#"{"aiperf_version": "1", "output_token_throughput": {"unit": "tokens/min", "avg": 7}}"#,
+        "field `output_token_throughput.unit`: found the unit `tokens/min`; expected `tokens/sec`"
+    )]
+    #[case::share(
+        r#"{"aiperf_version": "1", "overall_usage_prompt_cache_read_pct": {"unit": "ratio", "avg": 0.5}}"#,
+        "field `overall_usage_prompt_cache_read_pct.unit`: found the unit `ratio`; expected `%`"
+    )]
+    #[case::users(
+        r#"{"aiperf_version": "1", "request_count": {"unit": "users", "avg": 1}}"#,
+        "field `request_count.unit`: found the unit `users`; expected `requests` or `count`"
+    )]
     #[case::half_a_request(
         r#"{"aiperf_version": "1", "request_count": {"avg": 2.5}}"#,
         "field `request_count.avg`: found 2.5; expected a whole number"

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::json::{self, Number};
-use crate::measurement::metric::note;
+use crate::measurement::metric::{note, wrong_unit};
 use crate::measurement::window::{Answer, Request};
 
 /// Name the tool gives the file.
@@ -116,6 +116,10 @@ impl Collector {
     }
 
     fn number(&mut self, name: &str, metric: &Option<Value>, line: u64) -> Result<Option<f64>, ParseError> {
+        if let Some(wrong) = wrong_unit(name, metric.as_ref().and_then(|metric| metric.unit.as_deref())) {
+            let place = Place { line: Some(line), field: Some(format!("metrics.{name}.unit")) };
+            return Err(ParseError::new(FILE, place, wrong));
+        }
         match metric.as_ref().map(|metric| metric.value) {
             None => Ok(None),
             Some(Number::Finite(value)) if value >= 0.0 => Ok(Some(value)),
@@ -165,6 +169,8 @@ struct Metrics {
 #[derive(Deserialize)]
 struct Value {
     value: Number,
+    #[serde(default)]
+    unit: Option<String>,
 }
 
 enum Phase {
@@ -249,6 +255,10 @@ mod tests {
     #[case::negative(
         &record("profiling", 0, 5, r#""time_to_first_token":{"value":-1}"#),
         "line 2, field `metrics.time_to_first_token.value`: found -1; expected a number from 0 up"
+    )]
+    #[case::seconds(
+        &record("profiling", 0, 5, r#""time_to_first_token":{"value":0.08,"unit":"s"}"#),
+        "line 2, field `metrics.time_to_first_token.unit`: found the unit `s`; expected `ms`"
     )]
     fn errors_name_the_line(#[case] second: &str, #[case] expected: &str) {
         let text = format!("{}\n{second}", record("profiling", 0, 5, ""));

@@ -1,6 +1,7 @@
 //! What the pictures show: the five plots of NVIDIA's guide, throughput over load, and the advertised points.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::axis::{Axis, Scale};
 use super::{Plot, Point, Series};
@@ -112,8 +113,9 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
         let by = scaling(report, variant);
         let (curve, claim) = prediction(report, variant);
         if let Some(predicted) = over.predicted {
-            let levels = curve.map(|curve| line(curve, top(report))).unwrap_or_default();
-            series.predicted = levels.iter().map(|(c, point)| (f64::from(*c), predicted(point, by))).collect();
+            let at = |(c, point): &(u32, crate::prediction::Point)| (f64::from(*c), predicted(point, by));
+            let lines = curve.map(|curve| lines(curve, top(report))).unwrap_or_default();
+            series.predicted = lines.iter().map(|line| line.iter().map(at).collect()).collect();
             series.claimed = claim.map(|claim| (f64::from(claim.concurrency), predicted(&claim.point, by)));
         }
         let levels = levels(report, variant).iter();
@@ -143,8 +145,8 @@ fn pareto(report: &Report) -> Plot {
         |point: &crate::prediction::Point| (point.tokens_per_second_per_user(), point.tokens_per_second_per_gpu.get());
     let series = each(report, |report, variant, series| {
         let (curve, claim) = prediction(report, variant);
-        let levels_predicted = curve.map(|curve| line(curve, top(report))).unwrap_or_default();
-        series.predicted = levels_predicted.iter().map(|(_, point)| at(point)).collect();
+        let lines = curve.map(|curve| lines(curve, top(report))).unwrap_or_default();
+        series.predicted = lines.iter().map(|line| line.iter().map(|(_, point)| at(point)).collect()).collect();
         series.claimed = claim.map(|claim| at(&claim.point));
         series.measured = levels(report, variant)
             .iter()
@@ -208,11 +210,17 @@ fn top(report: &Report) -> u32 {
     levels.filter_map(|level| u32::try_from(level.concurrency).ok()).max().unwrap_or(u32::MAX)
 }
 
-/// The prediction from one request in flight to the highest level, but not beyond what the engines hold: there it would be
-/// a guess. Evenly spaced on a logarithmic axis.
-fn line(curve: &Curve, top: u32) -> Vec<(u32, crate::prediction::Point)> {
-    let end = curve.capacity().min(top).max(1);
+/// The prediction from one request in flight to the highest level, as lines: not beyond what the engines hold, nor where
+/// nothing supports it, since there it would be a guess. Evenly spaced on a logarithmic axis.
+fn lines(curve: &Curve, top: u32) -> Vec<Vec<(u32, crate::prediction::Point)>> {
+    let end = curve.end().min(top).max(1);
     let step = |n: u32| f64::from(end).powf(f64::from(n) / f64::from(LINE_POINTS)).round() as u32;
-    let levels: BTreeSet<u32> = (0..=LINE_POINTS).map(step).collect();
-    levels.into_iter().map(|concurrency| (concurrency, curve.at(concurrency).point)).collect()
+    let mut levels: BTreeSet<u32> = (0..=LINE_POINTS).map(step).collect();
+    let covered = curve.covered();
+    levels.extend(covered.iter().flat_map(|range| [*range.start(), (*range.end()).min(end)]));
+    let line = |range: &RangeInclusive<u32>| {
+        let within = levels.iter().filter(|concurrency| range.contains(concurrency) && **concurrency <= end);
+        within.filter_map(|concurrency| Some((*concurrency, curve.at(*concurrency)?.point))).collect()
+    };
+    covered.iter().map(line).collect()
 }

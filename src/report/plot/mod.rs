@@ -36,8 +36,8 @@ pub struct Series {
     pub index: u8,
     /// Its name.
     pub name: String,
-    /// The estimate of what is deployed.
-    pub predicted: Vec<(f64, f64)>,
+    /// The estimate of what is deployed, as lines: there is none where nothing supports it.
+    pub predicted: Vec<Vec<(f64, f64)>>,
     /// The advertised point.
     pub claimed: Option<(f64, f64)>,
     /// What was measured.
@@ -103,7 +103,7 @@ impl Plot {
         let each = |series: &Series| {
             let ends = series.measured.iter().filter_map(spread).flat_map(|(low, high)| [low, high]);
             let points = series.measured.iter().map(|point| of(&point.at));
-            let others = series.predicted.iter().chain(&series.claimed).map(of);
+            let others = series.predicted.iter().flatten().chain(&series.claimed).map(of);
             ends.chain(points).chain(others).collect::<Vec<_>>()
         };
         self.series.iter().flat_map(each).collect()
@@ -165,8 +165,10 @@ impl Plot {
     }
 
     fn draw_series(&self, plane: &mut Plane, series: &Series) -> Result<(), Failed> {
-        let line: Vec<_> = series.predicted.iter().filter_map(|point| self.place(*point)).collect();
-        plane.draw_series([PathElement::new(line, stroke(Ink::Predicted(series.index)))])?;
+        for line in &series.predicted {
+            let line: Vec<_> = line.iter().filter_map(|point| self.place(*point)).collect();
+            plane.draw_series([PathElement::new(line, stroke(Ink::Predicted(series.index)))])?;
+        }
         let ink = Ink::Measured(series.index);
         let bars = series.measured.iter().flat_map(|point| self.bars(point));
         plane.draw_series(bars.map(|bar| PathElement::new(bar.to_vec(), stroke(ink))))?;
