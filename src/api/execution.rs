@@ -101,7 +101,7 @@ string_enum! {
 pub struct Execution {
     /// One after the other or side by side.
     pub mode: Mode,
-    /// What starts the first run.
+    /// What starts a run.
     pub start: Start,
     /// What a change of measured inputs in mid-run does.
     pub on_change: OnChange,
