@@ -164,6 +164,7 @@ fn a_level_that_keeps_the_sla_again_starts_a_new_row_of_misses() {
 #[case(EvidenceCode::ErrorRate)]
 #[case(EvidenceCode::ConcurrencyNotReached)]
 #[case(EvidenceCode::LoadPodLost)]
+#[case(EvidenceCode::LoadToolFailed)]
 fn what_may_not_happen_again_is_tried_once_more(#[case] code: EvidenceCode) {
     let spoilt = |step: &Step| (f64::from(step.concurrency) / 2.0, (step.concurrency == 2).then_some(code));
     assert_eq!(keys(&run(&plan(&[1, 2, 4]), spoilt)), "1 2 2' 4 1d 4d 1d 4d 1f");
@@ -178,7 +179,6 @@ fn what_may_not_happen_again_is_tried_once_more(#[case] code: EvidenceCode) {
 #[case(EvidenceCode::OutputLengthMismatch)]
 #[case(EvidenceCode::ClientSaturated)]
 #[case(EvidenceCode::NotStreaming)]
-#[case(EvidenceCode::LoadToolFailed)]
 fn what_would_only_happen_again_is_not(#[case] code: EvidenceCode) {
     let rejected = |step: &Step| (f64::from(step.concurrency) / 2.0, (step.concurrency == 2).then_some(code));
     assert_eq!(keys(&run(&plan(&[1, 2, 4]), rejected)), "1 2 4 1d 4d 1d 4d 1f");

@@ -31,12 +31,13 @@ const TIMEOUT_FACTOR: f64 = 5.0;
 const MAXIMUM_ATTEMPTS: u32 = 2;
 /// Reasons for which a run is spoilt: they may not be there again. A restart of the server is seen by the operator and not
 /// by the load pod, which asks what comes next: a run it spoils without failed requests is not tried again.
-const SPOILT: [EvidenceCode; 5] = [
+const SPOILT: [EvidenceCode; 6] = [
     EvidenceCode::Incomplete,
     EvidenceCode::Cancelled,
     EvidenceCode::ErrorRate,
     EvidenceCode::ConcurrencyNotReached,
     EvidenceCode::LoadPodLost,
+    EvidenceCode::LoadToolFailed,
 ];
 
 /// What the sweep of one variant in one round depends on besides its records.

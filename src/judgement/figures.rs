@@ -146,8 +146,13 @@ fn level_figures(level: &Level, gpu_hourly_cost: Option<f64>) -> Option<LevelFig
         good_requests_percent: of(|run| run.good_requests_percent).map(rounded),
         cost_per_million_output_tokens: gpu_hourly_cost
             .filter(|_| tokens > 0.0)
-            .map(|cost| rounded(cost / (tokens * SECONDS_PER_HOUR) * TOKENS_OF_COST)),
+            .map(|cost| rounded(cost_per_million_tokens(cost, tokens))),
     })
+}
+
+/// What a million output tokens cost at so many tokens/s/GPU.
+pub fn cost_per_million_tokens(gpu_hourly_cost: f64, tokens_per_second_per_gpu: f64) -> f64 {
+    gpu_hourly_cost / (tokens_per_second_per_gpu * SECONDS_PER_HOUR) * TOKENS_OF_COST
 }
 
 /// To three decimals, as the status shows figures: more are noise, and take room.

@@ -56,7 +56,7 @@ pub fn reduced(report: &Report, omission: Omission) -> Report {
         leave_out_manifests(&mut reduced);
     }
     if omission >= Omission::Figures {
-        left_out.push("percentiles and spreads are not in report.json; levels.csv has some".into());
+        left_out.push("percentiles and spreads are not in report.json; levels.csv has most".into());
         reduced.figures.variants.clear();
     }
     if omission >= Omission::Words {

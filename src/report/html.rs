@@ -186,6 +186,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         facts.push(("Winner", verdict.winner.clone().unwrap_or_else(|| "none beyond doubt".into())));
         facts.push(("Gain, measured", verdict.gain.clone().unwrap_or_else(|| ABSENT.into())));
         facts.push(("Prediction off by", verdict.prediction_error.clone().unwrap_or_else(|| ABSENT.into())));
+        facts.extend(report.figures.ordering.as_ref().map(|of| ("Predicted order", words::ordering(of))));
     }
     facts
 }
@@ -272,7 +273,8 @@ fn variant(report: &Report, index: usize, variant: &VariantStatus) -> Shown {
         (Some(at), _) => {
             let interval = at.interval.as_ref().map(|interval| format!(" (95 % interval {interval})"));
             let value = stored(Some(&at.tokens_per_second_per_gpu));
-            format!("{value} tokens/s/GPU{}", interval.unwrap_or_default())
+            let at_sla = format!("{value} tokens/s/GPU{}", interval.unwrap_or_default());
+            std::iter::once(at_sla).chain(report.beside_the_sla(variant)).collect::<Vec<_>>().join("; ")
         }
         (None, Some(why)) => why.clone(),
         (None, None) => ABSENT.into(),

@@ -48,7 +48,8 @@ fn written(report: &Report, omission: Omission) -> BTreeMap<&'static str, String
     // What is left out of the document is still there to be drawn and counted.
     let whole = Report { left_out: reduced.left_out.clone(), ..report.clone() };
     let json = serde_json::to_string(&reduced).unwrap_or_default();
-    let shown = if omission >= Omission::Words { &reduced } else { &whole };
+    let fewer_words = Report { variants: reduced.variants.clone(), ..whole.clone() };
+    let shown = if omission >= Omission::Words { &fewer_words } else { &whole };
     BTreeMap::from([
         (SUMMARY, summary::summary(shown)),
         (JSON, json),

@@ -84,6 +84,9 @@ fn head(report: &Report, text: &mut Text) {
         if let Some(error) = &verdict.prediction_error {
             text.field("Prediction off by", &format!("{error} at most, of TPOT and tokens/s/GPU"));
         }
+        if let Some(ordering) = &report.figures.ordering {
+            text.field("Predicted order", &words::ordering(ordering));
+        }
     }
     for variant in report.variants.iter().filter(|variant| variant.failure.is_some()) {
         let failure = variant.failure.as_ref().map_or("", |failure| &failure.message);
@@ -136,6 +139,7 @@ fn levels(report: &Report, variant: &VariantStatus, text: &mut Text) {
         (None, Some(why)) => text.field("At the SLA", why),
         (None, None) => {}
     }
+    report.beside_the_sla(variant).iter().for_each(|words| text.field("", words));
     if variant.levels.is_empty() {
         text.line("No levels.");
         return;

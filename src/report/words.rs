@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::api::{EarlyEnd, Outcome, Role, SlaState, Source, SourceKind, Statistic, VerdictResult};
 
 use super::model::Report;
+use crate::judgement::figures::Ordering;
 
 /// What stands for a figure that is not there.
 pub const ABSENT: &str = "–";
@@ -172,6 +173,11 @@ pub fn stored(text: Option<&String>) -> String {
 /// A signed percent stored as text.
 pub fn percent(text: Option<&String>) -> String {
     text.map_or_else(|| ABSENT.into(), |text| format!("{text}%"))
+}
+
+/// How well the predictor ordered the candidates.
+pub fn ordering(ordering: &Ordering) -> String {
+    format!("{} of {} pairs of candidates are measured in it", ordering.agreeing, ordering.pairs)
 }
 
 /// Seconds as hours, minutes and seconds.

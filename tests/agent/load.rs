@@ -316,24 +316,25 @@ async fn without_acknowledgement_nothing_is_measured() {
 #[case::full_disk("cut-off", "cannot be used")]
 #[case::bad_flag("bad-flag", "Unknown option: \"--nope\"")]
 #[tokio::test]
-async fn a_level_without_a_result_is_rejected_and_the_sweep_goes_on(#[case] how: &str, #[case] said: &str) {
+async fn a_level_without_a_result_is_rejected_and_tried_once_more(#[case] how: &str, #[case] said: &str) {
     let job = Job::new().await;
     job.tool(2, &[how]);
     assert_eq!(job.pod("a").run().await, 0);
     let findings = job.findings();
-    let (concurrency, _, code, message) = &findings[0];
-    assert_eq!((findings.len(), *concurrency, *code), (1, 2, EvidenceCode::LoadToolFailed));
+    let (concurrency, attempt, code, message) = &findings[0];
+    assert_eq!((findings.len(), *concurrency, *attempt, *code), (1, 2, 1, EvidenceCode::LoadToolFailed));
     assert!(message.contains(said), "{message}");
+    assert_eq!(job.calls()[..3], [1, 2, 2]);
 }
 
 #[tokio::test]
 async fn a_tool_that_fails_again_and_again_ends_the_job() {
     let job = Job::new().await;
     job.plan(|plan| plan["spec"]["workload"]["concurrency"] = json!([1, 2, 3, 4]));
-    (1..=4).for_each(|concurrency| job.tool(concurrency, &["bad-flag"]));
+    (1..=4).for_each(|concurrency| job.tool(concurrency, &["bad-flag"; 2]));
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);
-    assert_eq!(job.calls(), [1, 2, 3]);
+    assert_eq!(job.calls(), [1, 1, 2]);
     let said = pod.last_words();
     assert_eq!(said.reason, TerminationReason::ToolFailed);
     assert!(said.message.contains("Unknown option"), "{}", said.message);

@@ -47,10 +47,10 @@ const parse = text => text.match(/[\\d.]+/g).map(Number);
 const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
 const paper = light(parse(getComputedStyle(document.documentElement).backgroundColor));
-const marks = [...document.querySelectorAll('svg.plot .k, svg.plot .p, svg.plot .m, svg.plot .c, svg.plot path.s')];
+const marks = [...document.querySelectorAll('svg.plot use, svg.plot .p, svg.plot .m, svg.plot .c, svg.plot path.s')];
 const faint = marks.filter(mark => {
     const style = getComputedStyle(mark);
-    const ink = light(parse(mark.matches('.k') ? style.fill : style.stroke));
+    const ink = light(parse(mark.matches('use') ? style.fill : style.stroke));
     return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05) < 3;
 });
 return [marks.length, faint.map(mark => mark.getAttribute('class'))];
@@ -76,8 +76,8 @@ return [...document.querySelectorAll('svg.plot')].map(svg => {
     const all = selector => [...svg.querySelectorAll(selector)];
     return {
         name: svg.querySelector('title').textContent, width: frame.width, height: frame.height,
-        measured: all('.k').filter(mark => mark.getBoundingClientRect().width > 3).length,
-        outside: all('.k, .p, .m, .c, .s, text').filter(e => !inside(e)).map(e => e.outerHTML),
+        measured: all('use').filter(mark => mark.getBoundingClientRect().width > 3).length,
+        outside: all('use, .p, .m, .c, .s, text').filter(e => !inside(e)).map(e => e.outerHTML),
         predicted: all('path.p').filter(path => path.getTotalLength() > 40).length,
         limits: all('path.s').length, words: all('text').length,
     };

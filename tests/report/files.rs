@@ -79,7 +79,7 @@ fn predictions_alone_are_a_report() {
     let files = render(&report);
     assert!(files[SUMMARY].contains("Predictions only: nothing has been measured."), "{}", files[SUMMARY]);
     assert!(files[HTML].contains(r#"<path class="p v1""#), "the predicted lines are drawn");
-    assert!(!files[HTML].contains(r#"class="k v1" x="#), "no point is measured");
+    assert!(!files[HTML].contains(r##"<use href="#k1" x="##), "no point is measured");
 }
 
 #[test]
@@ -89,11 +89,17 @@ fn nothing_known_is_still_a_page() {
     assert!(files[HTML].contains("Nothing to show."));
 }
 
+/// Place of a column of levels.csv.
+fn column(levels: &str, name: &str) -> usize {
+    levels.lines().next().unwrap().split(',').position(|column| column == name).unwrap()
+}
+
 #[test]
 fn what_is_shown_is_what_was_judged() {
     let report = simulated();
     let files = render(&report);
     let verdict = report.verdict.unwrap();
+    let tpot = column(&files[LEVELS], "tpot_ms_measured");
     assert!(files[HTML].contains("at the SLA") && files[SUMMARY].contains(&verdict.measured.gain_percent.unwrap()));
     for variant in &report.variants {
         for level in &variant.levels {
@@ -106,7 +112,7 @@ fn what_is_shown_is_what_was_judged() {
                 .unwrap();
             let measured =
                 level.measured.as_ref().and_then(|m| m.figures.tpot_milliseconds.clone()).unwrap_or_default();
-            assert_eq!(row.split(',').nth(12), Some(measured.as_str()), "{row}");
+            assert_eq!(row.split(',').nth(tpot), Some(measured.as_str()), "{row}");
         }
     }
 }
@@ -119,5 +125,33 @@ fn files_can_be_looked_at() {
     for (name, text) in render(&simulated()) {
         std::fs::write(directory.join(name), &text).unwrap();
         assert!(!text.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn gpus_that_are_left_unused_are_counted_too() {
+    let text = |report: &Report| {
+        (render(report)[SUMMARY].clone(), render(report)[HTML].clone(), render(report)[LEVELS].clone())
+    };
+    let said = "for each of the 8 GPUs of gpusPerVariant";
+    let (summary, html, levels) = text(&simulated());
+    assert!(!summary.contains(said) && !html.contains(said));
+    let of_all = column(&levels, "tokens_per_second_per_gpu_of_gpus_per_variant");
+    let of_held = column(&levels, "tokens_per_second_per_gpu_measured");
+    let value = |levels: &str, column: usize| levels.lines().nth(1).unwrap().split(',').nth(column).unwrap().to_owned();
+    assert_eq!(value(&levels, of_all), "");
+    let (summary, html, levels) = text(&edited(&simulated(), |report| report["variants"][0]["gpus"] = json!(4)));
+    let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(summary.contains(said) && html.contains(said), "{summary}");
+    let (all, held) = (value(&levels, of_all), value(&levels, of_held));
+    assert!((2.0 * all.parse::<f64>().unwrap() - held.parse::<f64>().unwrap()).abs() < 0.01, "{all} of {held}");
+}
+
+#[test]
+fn how_well_the_predictor_ordered_candidates_is_said() {
+    let ordered = edited(&simulated(), |report| report["figures"]["ordering"] = json!({"agreeing": 2, "pairs": 3}));
+    for file in [SUMMARY, HTML] {
+        assert!(render(&ordered)[file].contains("2 of 3 pairs of candidates are measured in it"));
+        assert!(!render(&simulated())[file].contains("pairs of candidates"));
     }
 }

@@ -117,4 +117,7 @@ fn the_worst_report_fits() {
     assert!(size(&report) <= LIMIT, "{}", size(&report));
     let read: Report = serde_json::from_str(&render(&report)[JSON]).unwrap();
     assert!(read.left_out.len() >= 2, "{:?}", read.left_out);
+    let drawn = render(&report)[HTML].matches(r##"<use href="#k"##).count() > 6 * 24;
+    let said = read.left_out.iter().any(|what| what.starts_with("plots"));
+    assert_ne!(drawn, said, "what is measured is drawn, or said to be left out: {:?}", read.left_out);
 }

@@ -22,7 +22,7 @@ text{font:13px 'DejaVu Sans';fill:#5a626b}.title{font-size:15px;fill:#1a1d21}.na
 path,circle{fill:none;stroke-linejoin:round}
 .g{stroke:#d5dae0;stroke-width:1}.a{stroke:#5a626b;stroke-width:1}.t{fill:#5a626b}
 .s{stroke:#b00068;stroke-width:1.5;stroke-dasharray:1.5 3.5;stroke-linecap:round}text.s{stroke:none;fill:#b00068}
-.p{stroke-width:1.8;stroke-dasharray:6 4}.m{stroke-width:1.6}.c{stroke-width:1.6}.k{stroke:#fff;stroke-width:.8}
+.p{stroke-width:1.8;stroke-dasharray:6 4}.m{stroke-width:1.6}.c{stroke-width:1.6}use{stroke:#fff;stroke-width:.8}
 .marker{fill:inherit;stroke:inherit}
 ";
 
@@ -83,7 +83,10 @@ fn document(plot: &Plot) -> String {
     );
     // Writing to a String cannot fail.
     for (index, colour) in COLOURS.iter().enumerate() {
-        let _ = write!(svg, ".p.v{index},.m.v{index},.c.v{index}{{stroke:{colour}}}.k.v{index}{{fill:{colour}}}");
+        let _ = write!(
+            svg,
+            ".p.v{index},.m.v{index},.c.v{index}{{stroke:{colour}}}use[href=\"#k{index}\"]{{fill:{colour}}}"
+        );
     }
     svg.push_str("</style><defs>");
     for index in 0..plot.series.len() {
@@ -99,7 +102,7 @@ fn document(plot: &Plot) -> String {
         let (y, index) = (TITLE + height + row * LEGEND + LEGEND / 2, series.index);
         let _ = write!(
             svg,
-            r##"<path class="p v{index}" d="M58 {y}H94"/><use href="#k{index}" class="k v{index}" x="76" y="{y}"/><text class="name" x="104" y="{y}" dy=".35em">{}</text>"##,
+            r##"<path class="p v{index}" d="M58 {y}H94"/><use href="#k{index}" x="76" y="{y}"/><text class="name" x="104" y="{y}" dy=".35em">{}</text>"##,
             escaped(&series.name)
         );
     }

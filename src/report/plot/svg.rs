@@ -158,7 +158,7 @@ impl DrawingBackend for Svg<'_> {
         let class = Ink::class(style.color());
         // A filled disc of a variant stands for its marker: shapes differ, so that colour is not needed to tell them apart.
         if let (true, (6, n, _)) = (fill, style.color().rgb) {
-            return self.write(format_args!(r##"<use href="#k{n}" class="k v{n}" x="{}" y="{}"/>"##, fine(x), fine(y)));
+            return self.write(format_args!(r##"<use href="#k{n}" x="{}" y="{}"/>"##, fine(x), fine(y)));
         }
         let filled = if fill { " f" } else { "" };
         let radius = f64::from(radius) / f64::from(FINE);
