@@ -381,11 +381,16 @@ pub struct Deployed {
     #[schemars(length(max = 2), inner(length(max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub earlier_image_ids: Vec<String>,
-    /// Nodes its pods ran on.
+    /// Nodes its pods ran on; of more than 12, the first that were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 253)))]
+    #[schemars(length(max = 12), inner(length(max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub nodes: Vec<String>,
+    /// What the nodes' label `nvidia.com/gpu.product` calls their GPUs; empty where the operator may not see nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2), inner(length(max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub gpu_products: Vec<String>,
 }
 
 /// Latency and throughput of one operating point; decimal strings, shown as stored.

@@ -14,10 +14,10 @@ use super::context::{Context, Scope};
 use super::error::Error;
 use super::kinds;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
-use crate::engine::admission;
 use crate::engine::plan::{self, Identity, Plan};
 use crate::engine::rivals;
 use crate::engine::world::{Child, Component, JobState, Kind, Node, Object, Output, Pod, Results, World};
+use crate::engine::{admission, fold};
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
@@ -56,8 +56,11 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         results,
         children,
     };
-    if admission::waiting(&world.status, &world).is_some() {
+    let waiting = admission::waiting(&world.status, &world).is_some();
+    if waiting {
         world.rivals = list_rivals(context, &world.object.uid).await?;
+    }
+    if waiting || fold::on_new_nodes(&world) {
         world.nodes = list_nodes(context, &world.spec.hardware.gpu_resource_name).await?;
     }
     Ok(world)

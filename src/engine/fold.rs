@@ -10,11 +10,17 @@ use super::reporting;
 use super::statements::{is_judged, statements};
 use super::time::{seconds_between, stamp};
 use super::words;
-use super::world::{Component, Container, World};
+use super::world::{Component, Container, Pod, World};
 use crate::api::conditions::conditions;
 use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, ReportReference, VariantStatus};
 use crate::manifests::demand;
 
+/// The label of nodes that names their GPUs, as NVIDIA's device plugin and GPU feature discovery set it.
+const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+/// Nodes that are kept.
+const MAXIMUM_NODES: usize = 12;
+/// Kinds of GPU that are kept.
+const MAXIMUM_PRODUCTS: usize = 2;
 /// Digests of an image that are kept beside the last one.
 const MAXIMUM_EARLIER_IMAGES: usize = 2;
 
@@ -88,19 +94,42 @@ fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &Benc
         deployed.kind = Some(format!("{:?}", server.kind));
         deployed.name = Some(server.name.clone());
     }
-    let holds_gpus = world
-        .deployment_pods(run.number, &variant.name, deployment.attempt, Component::Server)
-        .filter(|pod| pod.gpus > 0);
-    for pod in holds_gpus {
-        if let Some(node) = &pod.node
-            && !deployed.nodes.contains(node)
-            && deployed.nodes.len() < 16
-        {
-            deployed.nodes.push(node.clone());
+    for pod in engine_pods(world, run.number, &variant.name, deployment.attempt) {
+        if let Some(node) = &pod.node {
+            show_node(deployed, node, world);
         }
         show_image(deployed, &pod.containers);
     }
     deployed.nodes.sort();
+    deployed.gpu_products.sort();
+}
+
+fn engine_pods<'a>(world: &'a World, run: i64, variant: &'a str, attempt: i32) -> impl Iterator<Item = &'a Pod> {
+    world.deployment_pods(run, variant, attempt, Component::Server).filter(|pod| pod.gpus > 0)
+}
+
+fn show_node(deployed: &mut Deployed, node: &str, world: &World) {
+    if !deployed.nodes.iter().any(|known| known == node) && deployed.nodes.len() < MAXIMUM_NODES {
+        deployed.nodes.push(node.into());
+    }
+    let seen = world.nodes.iter().flatten().find(|seen| seen.name == node);
+    if let Some(product) = seen.and_then(|node| node.labels.get(GPU_PRODUCT))
+        && !deployed.gpu_products.contains(product)
+        && deployed.gpu_products.len() < MAXIMUM_PRODUCTS
+    {
+        deployed.gpu_products.push(product.clone());
+    }
+}
+
+/// Whether engines run on a node that is not in status yet: only then is it worth while to ask what node that is.
+pub fn on_new_nodes(world: &World) -> bool {
+    let Some(run) = active_run(&world.status) else { return false };
+    world.status.variants.iter().any(|variant| {
+        let known = variant.deployed.as_ref().map_or(&[][..], |deployed| &deployed.nodes);
+        let Some(deployment) = variant.deployments.last().filter(|_| known.len() < MAXIMUM_NODES) else { return false };
+        let mut pods = engine_pods(world, run.number, &variant.name, deployment.attempt);
+        pods.any(|pod| pod.node.as_ref().is_some_and(|node| !known.contains(node)))
+    })
 }
 
 /// The digest of the engines' image stands, and those it had before: a tag that was pushed again is another image. Where no

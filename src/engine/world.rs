@@ -38,7 +38,7 @@ pub struct World {
     pub refusals: Vec<Refusal>,
     /// Other comparisons' runs that want GPUs or hold them.
     pub rivals: Vec<Rival>,
-    /// Nodes with the GPU resource; `None` without access to nodes.
+    /// Nodes with the GPU resource; `None` without access to nodes, or when nothing is asked of them.
     pub nodes: Option<Vec<Node>>,
     /// Whether DynamoGraphDeployments are served.
     pub dynamo_served: bool,

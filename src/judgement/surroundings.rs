@@ -56,9 +56,17 @@ fn overlap(a: &DeploymentTimes, b: &DeploymentTimes) -> bool {
 fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<String> {
     let (own, base) = (nodes(variant), nodes(baseline));
     let differ = !own.is_empty() && !base.is_empty() && own != base;
-    differ.then(|| {
-        format!("ran on {}, the baseline on {}: nodes of one kind may still differ", named(&own), named(&base))
-    })
+    let (gpus, base_gpus) = (products(variant), products(baseline));
+    let why = if gpus.is_empty() || base_gpus.is_empty() || gpus == base_gpus {
+        "nodes of one kind may still differ".to_owned()
+    } else {
+        format!("GPUs are {} here and {} there", named(&gpus), named(&base_gpus))
+    };
+    differ.then(|| format!("ran on {}, the baseline on {}: {why}", named(&own), named(&base)))
+}
+
+fn products(variant: &VariantStatus) -> BTreeSet<&str> {
+    variant.deployed.iter().flat_map(|deployed| &deployed.gpu_products).map(String::as_str).collect()
 }
 
 /// One name, two images: a tag that was pushed again between deployments of the variant, or of it and the baseline.

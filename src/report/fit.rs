@@ -98,6 +98,7 @@ fn leave_out_words(report: &mut Report) {
         }
         if let Some(deployed) = &mut variant.deployed {
             deployed.nodes.clear();
+            deployed.gpu_products.clear();
             deployed.earlier_image_ids.clear();
         }
         variant.deployments.clear();

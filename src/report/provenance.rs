@@ -73,6 +73,7 @@ pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, 
         add("Image as resolved", deployed.image_id.clone());
         add("Image as resolved earlier", Some(deployed.earlier_image_ids.join(", ")));
         add("Nodes", Some(deployed.nodes.join(", ")));
+        add("GPUs of the nodes", Some(deployed.gpu_products.join(", ")));
     }
     add("Deployed", (!variant.deployments.is_empty()).then(|| deployments(variant)));
     facts

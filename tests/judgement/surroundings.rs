@@ -54,6 +54,25 @@ fn nodes_are_compared(#[case] nodes: &[&str], #[case] times: (u32, u32), #[case]
     assert_eq!(found(|_| {}, nodes, times), codes);
 }
 
+/// Another node is one thing, another GPU is worse: the message says so.
+#[test]
+fn other_gpus_are_named() {
+    let message = |products: Value| {
+        let mut variants = [
+            status("baseline", "Baseline", &["node-0"], (0, 5)),
+            status("optimized", "Candidate", &["node-1"], (5, 10)),
+        ];
+        variants[0].deployed.as_mut().unwrap().gpu_products = vec!["NVIDIA-H200".into()];
+        variants[1].deployed.as_mut().unwrap().gpu_products = serde_json::from_value(products).unwrap();
+        let case = case(&spec(), &variants, |_| Stored::default()).unwrap();
+        case.variants()[1].findings[0].message.clone()
+    };
+    assert!(message(json!(["NVIDIA-B200"])).ends_with("GPUs are NVIDIA-B200 here and NVIDIA-H200 there"));
+    for same in [json!(["NVIDIA-H200"]), json!([])] {
+        assert!(message(same).ends_with("nodes of one kind may still differ"));
+    }
+}
+
 #[rstest]
 #[case::the_same(json!("runtime:1"), json!("runtime@sha256:aa"), &[])]
 #[case::pushed_again(json!("runtime:1"), json!("runtime@sha256:bb"), &[EvidenceCode::ImageChanged])]

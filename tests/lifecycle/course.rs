@@ -1,6 +1,6 @@
 //! The undisturbed course, from apply to verdict.
 
-use bcmp::api::{Mode, Phase, VerdictResult};
+use bcmp::api::{BenchmarkComparisonStatus, Mode, Phase, VariantPhase, VerdictResult};
 use rstest::rstest;
 use serde_json::json;
 
@@ -52,6 +52,27 @@ async fn nothing_is_written_at_rest() {
     assert!(lab.cluster.requests().len() > 10, "the operator looked again");
     let writes: Vec<String> = lab.cluster.writes().iter().map(|w| w.line()).collect();
     assert_eq!(writes, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_and_their_gpus_are_written_down_and_not_asked_for_again() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", json!({}));
+    let serving = |status: &BenchmarkComparisonStatus| {
+        status.variants.first().is_some_and(|variant| variant.phase == Some(VariantPhase::Measuring))
+    };
+    lab.until("qwen", "measuring", 3600, serving).await;
+    lab.cluster.clear_log();
+    lab.until("qwen", "a level is measured", 3600, |status| {
+        status.variants[0].levels.iter().any(|l| l.measured.is_some())
+    })
+    .await;
+    let asked = lab.cluster.requests().iter().filter(|logged| logged.line().contains(" list nodes")).count();
+    assert_eq!(asked, 0);
+    for variant in lab.finished("qwen", 1).await.variants {
+        let deployed = variant.deployed.unwrap();
+        assert_eq!((deployed.nodes, deployed.gpu_products), (vec!["node-0".into()], vec!["NVIDIA-H200".into()]));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,6 +103,7 @@ fn bare(evidence: &VariantEvidence) -> VariantStatus {
             "tensorParallel": parallel.0, "pipelineParallel": 1, "replicas": parallel.1, "maxBatchSize": 64,
             "maxNumTokens": 8192, "image": "registry.example/runtime:1.3.0",
             "imageId": format!("registry.example/runtime@sha256:{}", "4f".repeat(32)), "nodes": ["node-0"],
+            "gpuProducts": ["NVIDIA-H200"],
         },
         "deployments": [{"attempt": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
                          "measured": time(3000), "teardown": time(3001), "gone": time(3030)}],

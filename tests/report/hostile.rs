@@ -20,6 +20,7 @@ fn poisoned(value: &mut Value, path: &str) {
         "imageId",
         "earlierImageIds",
         "nodes",
+        "gpuProducts",
         "tool",
         "loadTool",
         "agent",

@@ -86,6 +86,7 @@ fn swollen(value: &mut Value, path: &str) {
         "reason" | "summary" => 512,
         "image" | "imageId" | "earlierImageIds" => 512,
         "nodes" => 253,
+        "gpuProducts" => 63,
         _ => 0,
     };
     match value {
@@ -102,7 +103,7 @@ fn the_worst_report_fits() {
         let finding = json!({"code": "ThroughputInconsistent", "severity": "Reject", "message": ""});
         for variant in report["variants"].as_array_mut().unwrap() {
             variant["findings"] = json!(vec![finding.clone(); 16]);
-            variant["deployed"]["nodes"] = json!(vec![""; 16]);
+            variant["deployed"]["nodes"] = json!(vec![""; 12]);
             variant["deployed"]["earlierImageIds"] = json!(vec![""; 2]);
             variant["deployments"] = json!(vec![variant["deployments"][0].clone(); 24]);
             for level in variant["levels"].as_array_mut().unwrap() {
