@@ -74,9 +74,9 @@ string_enum! {
 string_enum! {
     /// Timing of the probes of generated variants.
     Probes {
-        /// Look every 5 s from the start, with the same total budget.
+        /// Look every 5 s from the start, with the same total budget; a server may start for `deadlines.readySeconds`.
         #[default] Prompt,
-        /// As the predictor wrote them.
+        /// As the predictor wrote them; a server that starts for longer than they allow begins anew.
         AsWritten,
     }
 }
@@ -238,11 +238,12 @@ pub struct Load {
     /// Start of the sequence of seeds; the same for all variants.
     #[schemars(range(min = 0))]
     pub seed: i32,
-    /// Tokenizer of the load tool: an id, or a path in its image. Unset: the model's.
+    /// Tokenizer of the load tool: an id, or a path in its image or below `model.cache.mountPath`, which is then mounted.
+    /// Unset: the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub tokenizer: Option<String>,
-    /// Environment of the load tool. Values are not shown in reports.
+    /// Environment of the load tool and the predictor, such as a proxy. Values are not shown in reports.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]

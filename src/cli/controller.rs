@@ -93,14 +93,22 @@ async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
-/// Waits until comparisons can be listed: the CustomResourceDefinition may come after the operator.
+/// Waits until comparisons can be listed: the CustomResourceDefinition may come after the operator. One of several
+/// namespaces is enough: another may have been deleted, and the operator's rights with it.
 async fn served(client: &Client, scope: &Scope) {
-    let api: Api<BenchmarkComparison> = match scope {
-        Scope::Namespaces(names) if !names.is_empty() => Api::namespaced(client.clone(), &names[0]),
-        _ => Api::all(client.clone()),
+    let apis: Vec<Api<BenchmarkComparison>> = match scope {
+        Scope::Namespaces(names) if !names.is_empty() => {
+            names.iter().map(|name| Api::namespaced(client.clone(), name)).collect()
+        }
+        _ => vec![Api::all(client.clone())],
     };
-    while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
-        tracing::warn!(%error, "benchmarkcomparisons.bcmp.dev cannot be listed yet");
+    loop {
+        for api in &apis {
+            match api.list_metadata(&ListParams::default().limit(1)).await {
+                Ok(_) => return,
+                Err(error) => tracing::warn!(%error, "benchmarkcomparisons.bcmp.dev cannot be listed yet"),
+            }
+        }
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }

@@ -30,6 +30,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the server says that the operator may not do this.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if answer(source).is_some_and(|status| status.code == 403))
+    }
+
     /// Bounded label for metrics.
     pub const fn category(&self) -> &'static str {
         match self {

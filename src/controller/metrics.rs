@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::standing::{Seen, Standings};
+use crate::api::Phase;
 
 /// The one queue, as controller-runtime names it.
 const CONTROLLER: &str = "benchmarkcomparison";
@@ -166,6 +167,10 @@ impl Default for Metrics {
             gpu_seconds_measuring.clone(),
         );
         registry.register("bcmp_api_writes", "Writes to the API server by verb", writes.clone());
+        // A counter that appears with its first run shows no increase.
+        for phase in [Phase::Succeeded, Phase::Inconclusive, Phase::Failed, Phase::Cancelled, Phase::Predicted] {
+            drop(runs.get_or_create(&OutcomeLabel { outcome: phase.as_str() }));
+        }
         let gauges = Gauges::default();
         gauges.register(&mut registry);
         Self {

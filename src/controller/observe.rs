@@ -288,7 +288,15 @@ async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::engi
         Scope::Namespaces(names) => names.iter().map(|n| Api::namespaced(context.client.clone(), n)).collect(),
     };
     for api in apis {
-        let listed = call("list benchmarkcomparisons", api.list(&ListParams::default())).await?;
+        let listed = match call("list benchmarkcomparisons", api.list(&ListParams::default())).await {
+            // A watched namespace was deleted, and the Role in it: no rival lives there. A refusal of the whole cluster
+            // is another thing.
+            Err(error) if context.scope != Scope::Cluster && error.is_forbidden() => {
+                tracing::warn!(%error, "a watched namespace cannot be read; it is taken to be gone");
+                continue;
+            }
+            listed => listed?,
+        };
         rivals.extend(listed.items.iter().filter(|c| c.uid().as_deref() != Some(own_uid)).filter_map(rivals::rival));
     }
     Ok(rivals)

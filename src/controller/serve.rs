@@ -50,7 +50,7 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
     if health.ready.load(Ordering::Acquire) {
         (StatusCode::OK, "ok")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "waiting for the CustomResourceDefinition benchmarkcomparisons.bcmp.dev")
+        (StatusCode::SERVICE_UNAVAILABLE, "benchmarkcomparisons.bcmp.dev cannot be listed yet; the log says why")
     }
 }
 

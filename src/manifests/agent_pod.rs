@@ -19,13 +19,15 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::agent_contract::{self as contract, containers};
 use super::{Names, Scope};
-use crate::api::PodUser;
+use crate::api::{BenchmarkComparisonSpec, PodUser};
 use crate::engine::plan::Plan;
 
 /// Tries beside the first one: a pod may be lost to a node, not to a fault that repeats.
 const BACKOFF_LIMIT: i32 = 4;
 /// Group and user of pods unless the spec says otherwise: no image's own user, no privileges anywhere.
 const DEFAULT_USER: i64 = 65532;
+/// Prefix of the variables that are ours alone.
+const OWN_VARIABLES: &str = "BCMP_";
 /// Where clients in a pod look for their identity.
 const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The kubelet renews the token when 80 % of this is over.
@@ -220,6 +222,18 @@ fn tool_environment() -> Vec<EnvVar> {
     fixed.into_iter().map(|(name, value)| variable(name, value)).chain([pod_uid()]).collect()
 }
 
+/// Gives a tool what people set for it. They may set anything but what is ours alone; what they set wins over our HOME and
+/// the like. Configuration and tokenizer of a gated model need the same token as its weights.
+pub(super) fn give_environment(container: &mut Container, spec: &BenchmarkComparisonSpec) {
+    let given = &spec.load.env;
+    let is_ours = |variable: &EnvVar| variable.name.starts_with(OWN_VARIABLES);
+    let is_given = |variable: &EnvVar| given.iter().any(|other| other.name == variable.name);
+    let variables = container.env.get_or_insert_default();
+    variables.retain(|variable| is_ours(variable) || !is_given(variable));
+    variables.extend(given.iter().filter(|variable| !is_ours(variable)).cloned());
+    container.env_from = spec.model.token_secret_name.as_ref().map(|name| vec![secret_environment(name)]);
+}
+
 /// A Secret that must exist.
 pub(super) fn secret_environment(name: &str) -> EnvFromSource {
     let secret = SecretEnvSource { name: name.to_owned(), optional: Some(false) };
@@ -249,7 +263,8 @@ pub(super) fn container_security_context() -> SecurityContext {
     }
 }
 
-fn pod_security_context(user: Option<&PodUser>) -> PodSecurityContext {
+/// User and groups of agent pods, as the profile "restricted" asks for them.
+pub fn pod_security_context(user: Option<&PodUser>) -> PodSecurityContext {
     PodSecurityContext {
         fs_group: Some(user.map_or(DEFAULT_USER, |user| user.fs_group)),
         // A large results volume is not walked through at each start.

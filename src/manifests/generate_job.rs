@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, claim_volume, empty_dir, exchange_mounts, job, mount, read_only, resources,
+    AgentPod, References, claim_volume, empty_dir, exchange_mounts, give_environment, job, mount, read_only, resources,
     secret_environment, tool_container,
 };
 use super::{Component, Names, Scope};
@@ -44,6 +44,8 @@ fn predictor_container(plan: &Plan) -> Container {
     let mounts = container.volume_mounts.get_or_insert_default();
     mounts.extend(exchange_mounts());
     mounts.push(read_only(VOLUME_PROBE, contract::PROBE_DIR));
+    // Models the predictor does not know are looked up at the hub.
+    give_environment(&mut container, &plan.spec);
     container
 }
 

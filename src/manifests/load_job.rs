@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Container, EnvVar, ResourceRequirements, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, ResourceRequirements, Volume, VolumeMount};
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, claim_volume, config_map_volume, exchange_mounts, job, mount, read_only, resources,
-    secret_environment, tool_container, variable,
+    AgentPod, References, claim_volume, config_map_volume, exchange_mounts, give_environment, job, mount, read_only,
+    resources, tool_container, variable,
 };
 use super::{Component, Names, Scope};
 use crate::api::{BenchmarkComparisonSpec, Deadlines, ModelCache, Results};
@@ -17,8 +17,6 @@ use crate::engine::plan::Plan;
 const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
 const VOLUME_RESULTS: &str = "results";
 const VOLUME_CACHE: &str = "model-cache";
-/// Prefix of the variables that are ours alone.
-const OWN_VARIABLES: &str = "BCMP_";
 /// Longest life of a load Job, thirty days: a net below the deadlines that the controller keeps.
 const LONGEST_SECONDS: i64 = 2_592_000;
 
@@ -90,18 +88,9 @@ fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
     mounts.extend(results_mount(plan));
     mounts.extend(tokenizer_mount(plan));
     let artifacts = artifacts_directory(plan, target.variant).map(|path| variable(contract::ARTIFACTS_ENV, &path));
-    container.env = Some(environment(container.env.unwrap_or_default(), artifacts, &plan.spec.load.env));
-    // The tokenizer of a gated model needs the same token as its weights.
-    container.env_from = plan.spec.model.token_secret_name.as_ref().map(|name| vec![secret_environment(name)]);
+    container.env.get_or_insert_default().extend(artifacts);
+    give_environment(&mut container, &plan.spec);
     container
-}
-
-/// People may set anything but what is ours alone; what they set wins over our HOME and the like.
-fn environment(common: Vec<EnvVar>, artifacts: Option<EnvVar>, given: &[EnvVar]) -> Vec<EnvVar> {
-    let is_ours = |variable: &EnvVar| variable.name.starts_with(OWN_VARIABLES);
-    let is_given = |variable: &EnvVar| given.iter().any(|other| other.name == variable.name);
-    let ours = common.into_iter().chain(artifacts).filter(|variable| is_ours(variable) || !is_given(variable));
-    ours.chain(given.iter().filter(|variable| !is_ours(variable)).cloned()).collect()
 }
 
 fn load_resources(plan: &Plan) -> ResourceRequirements {

@@ -40,6 +40,7 @@ pub struct Lab {
     pub cast: Cast,
     operator: Option<JoinHandle<()>>,
     images: Images,
+    scope: Scope,
 }
 
 impl Lab {
@@ -67,14 +68,14 @@ impl Lab {
         });
         cast.script(|pod| has_label(pod, labels::COMPONENT, "load").then(|| PodScript::run(load)));
         let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
-        let mut lab = Self { cluster, cast, operator: None, images };
+        let mut lab = Self { cluster, cast, operator: None, images, scope: Scope::Cluster };
         lab.start();
         lab
     }
 
     /// Starts the operator: a new process, that remembers nothing.
     pub fn start(&mut self) {
-        self.operator = Some(tokio::spawn(operator(&self.cluster, self.images.clone())));
+        self.operator = Some(tokio::spawn(operator(&self.cluster, self.images.clone(), self.scope.clone())));
     }
 
     /// Kills the operator.
@@ -91,12 +92,19 @@ impl Lab {
         self.start();
     }
 
+    /// The operator is installed for these namespaces alone.
+    pub fn restrict(&mut self, namespaces: &[&str]) {
+        self.kill();
+        self.scope = Scope::Namespaces(namespaces.iter().map(|name| (*name).to_owned()).collect());
+        self.start();
+    }
+
     /// A second operator beside the first, that starts later.
     pub fn another(&self, later: Duration) -> JoinHandle<()> {
-        let (cluster, images) = (self.cluster.clone(), self.images.clone());
+        let (cluster, images, scope) = (self.cluster.clone(), self.images.clone(), self.scope.clone());
         tokio::spawn(async move {
             tokio::time::sleep(later).await;
-            operator(&cluster, images).await;
+            operator(&cluster, images, scope).await;
         })
     }
 
@@ -254,13 +262,13 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn operator(cluster: &Cluster, images: Images) -> impl Future<Output = ()> + use<> {
+fn operator(cluster: &Cluster, images: Images, scope: Scope) -> impl Future<Output = ()> + use<> {
     let client = cluster.client();
     let context = Context::new(
         client.clone(),
         Arc::new(cluster.clock()),
         Settings { images },
-        Scope::Cluster,
+        scope,
         Recorder::new(client, Reporter { controller: "bcmp".into(), instance: None }),
         Metrics::default(),
     );

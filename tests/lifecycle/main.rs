@@ -11,6 +11,7 @@ mod failures;
 mod faults;
 mod gitops;
 mod lab;
+mod namespaces;
 mod reporting;
 mod runs;
 mod truth;

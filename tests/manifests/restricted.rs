@@ -94,15 +94,16 @@ fn only_the_publishing_container_sees_the_token() {
     }
 }
 
+/// The predictor asks the hub for models it does not know; who talks to the API server has no business there.
 #[test]
-fn the_predictor_never_sees_the_models_token() {
+fn the_models_token_is_for_those_who_ask_the_hub() {
     let job = generate_job(&given::plan(given::fullest_spec()), 60);
     let pod = job.spec.unwrap().template.spec.unwrap();
     let who: Vec<&str> = containers(&pod)
         .filter(|container| json!(container).to_string().contains("hf-token-secret"))
         .map(|container| container.name.as_str())
         .collect();
-    assert_eq!(who, ["install"]);
+    assert_eq!(who, ["install", "generate"]);
 }
 
 #[test]

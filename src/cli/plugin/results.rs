@@ -17,6 +17,7 @@ use super::screen::clean;
 use super::stored::{self, StoredRun, stored_run};
 use crate::api::EvidenceCode;
 use crate::cli::evaluate::table::{Column, table};
+use crate::manifests::agent_pod::pod_security_context;
 use crate::manifests::load_job::{artifacts_directory, results_mount_path};
 use crate::measurement::Distribution;
 use crate::measurement::record::{LevelRecord, SCHEMA_VERSION};
@@ -265,8 +266,8 @@ fn on_the_claim(run: &StoredRun) -> Option<String> {
     let of_run = directory.rsplit_once('/')?.0;
     let pod = format!("{}-r{number}-copy", comparison.name);
     let overrides = json!({"spec": {
-        "securityContext": {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532, "runAsNonRoot": true,
-                            "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": pod_security_context(run.plan.spec.load.pod.security_context.as_ref()),
+        "imagePullSecrets": run.plan.spec.image_pull_secrets,
         "containers": [{
             "name": "copy", "image": run.plan.images.load, "command": ["sleep", "3600"],
             "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},

@@ -77,7 +77,8 @@ pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
             set_gpu_resource(object, &pods, &spec.hardware.gpu_resource_name);
         }
         if spec.execution.probes == Probes::Prompt {
-            make_probes_prompt(object, &pods);
+            let ready_seconds = spec.execution.deadlines.ready_seconds;
+            make_probes_prompt(object, &pods, u64::try_from(ready_seconds).unwrap_or_default());
         }
     }
 }
@@ -188,11 +189,11 @@ fn set_gpu_resource(object: &mut Value, pods: &Pods, resource: &str) {
     }
 }
 
-fn make_probes_prompt(object: &mut Value, pods: &Pods) {
+fn make_probes_prompt(object: &mut Value, pods: &Pods, ready_seconds: u64) {
     let holders = [pods.component().to_owned()].into_iter().filter(|_| pods.is_alpha()).chain(pods.containers(object));
     for holder in holders.collect::<Vec<_>>() {
         if let Some(holder) = object.pointer_mut(&holder).and_then(Value::as_object_mut) {
-            probes::make_prompt(holder);
+            probes::make_prompt(holder, ready_seconds);
         }
     }
 }
