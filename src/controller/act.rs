@@ -15,23 +15,35 @@ use crate::api::{FIELD_MANAGER, labels};
 use crate::engine::decision::{Action, Create, Delete};
 use crate::engine::world::{Kind, Refusal, World};
 
-/// Carries out actions in order. The first that fails ends the pass; the next look starts over.
+/// Carries out actions in order; the next look starts over. After one that fails nothing more is created, as the next
+/// creation may need it, but everything else is done: what is to go holds GPUs, whatever another variant meets.
 pub async fn act(context: &Context, world: &World, actions: &[Action]) -> Result<(), Error> {
+    let mut failed = None;
     for action in actions {
-        match action {
-            Action::Create(create) => {
-                let variant = variant_of(create);
-                for body in bodies(create, world)? {
-                    if !create_one(context, world, variant, &body).await? {
-                        break;
-                    }
-                }
-            }
-            Action::Delete(delete) => delete_one(context, world, delete).await?,
-            Action::Seal { name } => seal(context, world, name).await?,
+        if failed.is_some() && matches!(action, Action::Create(_)) {
+            continue;
+        }
+        if let Err(error) = carry_out(context, world, action).await {
+            failed.get_or_insert(error);
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+async fn carry_out(context: &Context, world: &World, action: &Action) -> Result<(), Error> {
+    match action {
+        Action::Create(create) => {
+            let variant = variant_of(create);
+            for body in bodies(create, world)? {
+                if !create_one(context, world, variant, &body).await? {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        Action::Delete(delete) => delete_one(context, world, delete).await,
+        Action::Seal { name } => seal(context, world, name).await,
+    }
 }
 
 fn variant_of(create: &Create) -> Option<&str> {
@@ -59,9 +71,12 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
     };
     let Error::Api { source, .. } = &error else { return Err(error) };
     let Some(status) = answer(source) else { return Err(error) };
+    let number = |key: &str| object.labels().get(key).and_then(|number| number.parse::<i64>().ok());
     let refusal = |reason: &str, message: &str| Refusal {
         object: place.clone(),
+        run: number(labels::RUN).unwrap_or_default(),
         variant: variant.map(str::to_owned),
+        attempt: number(labels::ATTEMPT).and_then(|attempt| attempt.try_into().ok()),
         reason: reason.into(),
         message: message.into(),
     };
@@ -104,7 +119,7 @@ fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
 }
 
 async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result<(), Error> {
-    let version = context.graph_version().await.unwrap_or(kinds::DYNAMO_VERSIONS[0]);
+    let version = context.graph_version().await?.unwrap_or(kinds::DYNAMO_VERSIONS[0]);
     let resource = kinds::resource(delete.kind, version);
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let parameters = DeleteParams {

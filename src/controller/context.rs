@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Recorder;
 
+use super::call::optional;
+use super::error::Error;
 use super::kinds::{DYNAMO_GROUP, DYNAMO_VERSIONS};
 use super::metrics::Metrics;
 use crate::engine::world::{Refusal, Settings};
@@ -103,27 +105,29 @@ impl Context {
         self.memory().failures.remove(uid);
     }
 
-    /// The version in which DynamoGraphDeployments are served, asked for at most every 30 s.
-    pub async fn graph_version(&self) -> Option<&'static str> {
+    /// The version in which DynamoGraphDeployments are served, asked for at most every 30 s. `None` is the server's answer:
+    /// one that does not answer has not said that there are none.
+    pub async fn graph_version(&self) -> Result<Option<&'static str>, Error> {
         let now = (self.clock)();
         let known = self.memory().graph_version;
         if let Some((asked, version)) = known
             && now.as_second() - asked.as_second() < 30
         {
-            return version;
+            return Ok(version);
         }
-        let version = discover(&self.client).await;
+        let version = discover(&self.client).await?;
         self.memory().graph_version = Some((now, version));
-        version
+        Ok(version)
     }
 }
 
-async fn discover(client: &Client) -> Option<&'static str> {
+async fn discover(client: &Client) -> Result<Option<&'static str>, Error> {
     for version in DYNAMO_VERSIONS {
-        let listed = client.list_api_group_resources(&format!("{DYNAMO_GROUP}/{version}")).await;
-        if listed.is_ok_and(|list| list.resources.iter().any(|r| r.kind == "DynamoGraphDeployment")) {
-            return Some(version);
+        let group = format!("{DYNAMO_GROUP}/{version}");
+        let listed = optional(format!("discover {group}"), client.list_api_group_resources(&group)).await?;
+        if listed.is_some_and(|list| list.resources.iter().any(|r| r.kind == "DynamoGraphDeployment")) {
+            return Ok(Some(version));
         }
     }
-    None
+    Ok(None)
 }

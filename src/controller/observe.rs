@@ -28,7 +28,7 @@ use crate::prediction::configurations::{self, Configurations};
 pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Result<World, Error> {
     let object = object(comparison);
     let status = comparison.status.clone().unwrap_or_default();
-    let graph_version = context.graph_version().await;
+    let graph_version = context.graph_version().await?;
     let mut children = list_children(context, &object, graph_version).await?;
     explain_jobs(context, &object, &mut children).await?;
     let reader = Reader { client: &context.client, namespace: &object.namespace, children: &children };

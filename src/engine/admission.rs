@@ -22,6 +22,9 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         let message = format!("nothing to compare, no GPU was held: variant {variant}: {message}");
         return end(status, EarlyEnd::Failed, reason, message, now);
     }
+    if let Some(why) = leftovers(world).filter(|_| now >= leftovers_go(run, world)) {
+        return end(status, EarlyEnd::Failed, "NameTaken", why, now);
+    }
     match turn(run, world) {
         Turn::Admit { mode, reason } => {
             if let Some(run) = status.run.as_mut() {
@@ -60,6 +63,29 @@ pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
     (seconds > 0).then(|| after(run.queued_time.0, seconds))
 }
 
+/// When a wait must be looked at at the latest, if ever.
+pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
+    let leftovers = leftovers(world).map(|_| leftovers_go(run, world));
+    deadline(run, world).into_iter().chain(leftovers).min()
+}
+
+/// What is still there of a deleted comparison of the same name.
+fn leftovers(world: &World) -> Option<String> {
+    if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
+        return Some(format!(
+            "waits for {:?} {} of a deleted comparison of the same name to go; delete it if it stays",
+            child.kind, child.name
+        ));
+    }
+    let pods = world.pods.iter().any(|p| !p.ours && p.component == Component::Server && !p.over);
+    pods.then(|| "waits for pods of a deleted comparison of the same name to go; delete them if they stay".into())
+}
+
+/// Until when they may take: as long as a teardown.
+fn leftovers_go(run: &Run, world: &World) -> Timestamp {
+    after(run.queued_time.0, world.spec.execution.deadlines.teardown_seconds)
+}
+
 /// Whether the turn of a run has come.
 pub enum Turn {
     /// It has.
@@ -75,15 +101,8 @@ pub enum Turn {
 
 /// Decides whether the turn of a run has come.
 pub fn turn(run: &Run, world: &World) -> Turn {
-    if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
-        return Turn::Wait(format!(
-            "waits for {:?} {} of a deleted comparison of the same name to go; delete it if it stays",
-            child.kind, child.name
-        ));
-    }
-    if world.pods.iter().any(|p| !p.ours && p.component == Component::Server && !p.over) {
-        let why = "waits for pods of a deleted comparison of the same name to go; delete them if they stay";
-        return Turn::Wait(why.into());
+    if let Some(why) = leftovers(world) {
+        return Turn::Wait(why);
     }
     let demands = demands(world);
     let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();
@@ -139,7 +158,8 @@ fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
 
 fn earlier<'a>(run: &Run, world: &'a World) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
-    let mut earlier: Vec<&Rival> = world.rivals.iter().filter(|r| (r.queued, r.uid.as_str()) < mine).collect();
+    let is_earlier = |rival: &&Rival| rival.admitted || (rival.queued, rival.uid.as_str()) < mine;
+    let mut earlier: Vec<&Rival> = world.rivals.iter().filter(is_earlier).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
 }
@@ -151,6 +171,6 @@ fn fits_beside(nodes: &[super::world::Node], earlier: &[&Rival], world: &World, 
     let claims = earlier.iter().flat_map(|rival| &rival.claim);
     let claims: Vec<Demand> =
         claims.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect();
-    free.place(&claims);
-    free.place(asked)
+    // What finds no room cannot be kept free beside: wait until it is over.
+    free.place(&claims) && free.place(asked)
 }

@@ -62,9 +62,9 @@ pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
     let pods = || world.pods.iter().filter(|p| p.ours && p.run == run.number && p.component == Component::Generate);
     job.and_then(|job| trouble::of_failed_job(job, pods(), now))
         .or_else(|| job.and_then(|job| finished_without_output(job, now)))
-        .or_else(|| trouble::of_pods(pods(), deadline, now).map(|t| Trouble { fatal: t.fatal.min(deadline), ..t }))
+        .or_else(|| trouble::of_pods(pods(), 0, deadline, now).map(|t| Trouble { fatal: t.fatal.min(deadline), ..t }))
         .or_else(|| {
-            let refusals = world.refusals.iter().filter(|refusal| refusal.variant.is_none());
+            let refusals = world.refusals.iter().filter(|r| r.variant.is_none() && r.run == run.number);
             let teardown_seconds = world.spec.execution.deadlines.teardown_seconds;
             trouble::of_objects(job.into_iter(), refusals, since, teardown_seconds)
         })

@@ -37,6 +37,9 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     }
 }
 
+/// Kinds of the manifests whose objects have pods.
+const RUNS_PODS: [&str; 2] = ["Deployment", "DynamoGraphDeployment"];
+
 /// One deployment as the world shows it.
 struct View<'a> {
     world: &'a World,
@@ -80,10 +83,11 @@ impl<'a> View<'a> {
         self.children().next().is_none() && self.servers().next().is_none() && self.loaders().next().is_none()
     }
 
-    fn serves(&self) -> bool {
-        let results = self.world.results.get(self.variant).and_then(Output::present);
+    /// When the first request was completed, as the load pod says.
+    fn serving(&self) -> Option<Timestamp> {
+        let results = self.world.results.get(self.variant).and_then(Output::present)?;
         let attempt = u32::try_from(self.deployment.attempt).unwrap_or(0);
-        results.is_some_and(|results| results.ledger.serving.contains_key(&attempt))
+        results.ledger.serving.get(&attempt).map(|mark| mark.time)
     }
 }
 
@@ -99,7 +103,7 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         if seen.scheduled.is_none() && view.all_bound() {
             seen.scheduled = Some(stamp(now));
         }
-        if seen.serving.is_none() && view.serves() {
+        if seen.serving.is_none() && view.serving().is_some() {
             seen.serving = Some(stamp(now));
         }
         note_restarts(&mut seen, &view);
@@ -122,10 +126,15 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
     variant.deployments[index] = seen;
 }
 
+/// Servers that were restarted or replaced since the first completed request. The load pod says when that was, as nobody
+/// may have looked at that moment.
 fn note_restarts(seen: &mut DeploymentTimes, view: &View) {
     let Some(serving) = &seen.serving else { return };
+    let since = view.serving().map_or(serving.0, |first| first.min(serving.0));
     let restarts = view.servers().flat_map(|pod| &pod.containers).filter(|c| c.restarts > 0);
-    for finished in restarts.filter_map(|c| c.terminated.as_ref()?.finished).filter(|t| *t >= serving.0) {
+    let finished = restarts.filter_map(|c| c.terminated.as_ref()?.finished);
+    let replaced = view.servers().filter(|pod| pod.gpus > 0).map(|pod| pod.created).filter(|created| *created > since);
+    for finished in finished.filter(|time| *time >= since).chain(replaced) {
         let finished = stamp(finished);
         if seen.restarts.len() < 8 && !seen.restarts.contains(&finished) {
             seen.restarts.push(finished);
@@ -150,13 +159,20 @@ fn trouble(view: &View, now: Timestamp) -> Option<Trouble> {
         return Some(Trouble { reason, message, fatal: now });
     }
     let schedule_by = after(deployment.created.0, limits.schedule_seconds);
-    let refusals = view.world.refusals.iter().filter(|r| r.variant.as_deref() == Some(view.variant));
+    // What was refused in an earlier run or attempt says nothing about this one.
+    let refusals = view.world.refusals.iter().filter(|refusal| {
+        refusal.run == view.run.number
+            && refusal.variant.as_deref() == Some(view.variant)
+            && refusal.attempt.is_none_or(|attempt| attempt == deployment.attempt)
+    });
+    // Once its pods have nodes, a server's own complaint is a passing one: pods and levels tell what it leads to.
+    let complaining = view.children().filter(|c| deployment.scheduled.is_none() || c.component != Component::Server);
     let found = [
         vanished(view, now),
         view.load_job().and_then(|job| trouble::of_failed_job(job, view.loaders(), now)),
-        trouble::of_pods(view.servers(), schedule_by, now),
-        trouble::of_pods(view.loaders(), schedule_by, now),
-        trouble::of_objects(view.children(), refusals, deployment.created.0, limits.teardown_seconds),
+        trouble::of_pods(view.servers(), limits.schedule_seconds, schedule_by, now),
+        trouble::of_pods(view.loaders(), limits.schedule_seconds, schedule_by, now),
+        trouble::of_objects(complaining, refusals, deployment.created.0, limits.teardown_seconds),
     ];
     let cause = found.into_iter().flatten().min_by_key(|trouble| trouble.fatal);
     match (cause, overdue(view, now)) {
@@ -173,8 +189,17 @@ fn vanished(view: &View, now: Timestamp) -> Option<Trouble> {
         let message = format!("{what} of variant {} was deleted by someone else; start another run", view.variant);
         Some(Trouble { reason: "ObjectsDeleted", message, fatal: now })
     };
-    let mut servers = view.children().filter(|c| c.component == Component::Server && c.kind != Kind::Job);
-    if !is_endpoint(view.world, view.variant) && servers.all(|c| c.going) {
+    let runs_pods = |kind: Kind| matches!(kind, Kind::Deployment | Kind::DynamoGraphDeployment);
+    let there = view.children().filter(|c| c.component == Component::Server && runs_pods(c.kind) && !c.going).count();
+    let wanted = view.world.ready(view.variant).map_or(1, |ready| {
+        ready
+            .objects
+            .iter()
+            .filter_map(|object| object["kind"].as_str())
+            .filter(|kind| RUNS_PODS.contains(kind))
+            .count()
+    });
+    if !is_endpoint(view.world, view.variant) && there < wanted {
         return missing("the server");
     }
     match view.load_job() {

@@ -2,9 +2,9 @@
 
 use kube::ResourceExt;
 
-use super::facts::{active_run, anything_deployed};
+use super::facts::{active_run, anything_deployed, live};
 use super::world::Rival;
-use crate::api::{BenchmarkComparison, Mode, Until, VariantStatus};
+use crate::api::{BenchmarkComparison, Mode, SourceKind, Until, VariantStatus};
 
 /// The run of another comparison, if it competes for GPUs.
 pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
@@ -18,10 +18,17 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
     if going && !anything_deployed(status) {
         return None;
     }
+    let endpoints: Vec<&str> = endpoints(comparison).collect();
+    let all = &comparison.spec.variants;
+    if !all.is_empty() && endpoints.len() == all.len() {
+        return None;
+    }
     let mode = run.mode.unwrap_or(comparison.spec.execution.mode);
     let fallback = u32::try_from(comparison.spec.hardware.gpus_per_variant).unwrap_or(1);
-    let claims: Vec<Vec<(u32, u32)>> =
-        status.variants.iter().filter(|v| v.failure.is_none()).map(|v| claim(v, fallback)).collect();
+    // A failed variant may be kept for debugging, or be going.
+    let holds =
+        |v: &&VariantStatus| !endpoints.contains(&v.name.as_str()) && (v.failure.is_none() || live(v).is_some());
+    let claims: Vec<Vec<(u32, u32)>> = status.variants.iter().filter(holds).map(|v| claim(v, fallback)).collect();
     let claim = match mode {
         Mode::Parallel => claims.into_iter().flatten().collect(),
         _ => claims.into_iter().max_by_key(|claim| total(claim)).unwrap_or_default(),
@@ -30,15 +37,23 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         name: format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any()),
         uid: comparison.uid().unwrap_or_default(),
         queued: run.queued_time.0,
+        admitted: run.start_time.is_some(),
         claim,
     })
+}
+
+/// Variants that run anyway: their GPUs are not what runs wait for.
+fn endpoints(comparison: &BenchmarkComparison) -> impl Iterator<Item = &str> {
+    let endpoints = comparison.spec.variants.iter().filter(|variant| variant.source.kind == SourceKind::Endpoint);
+    endpoints.map(|variant| variant.name.as_str())
 }
 
 fn total(claim: &[(u32, u32)]) -> u64 {
     claim.iter().map(|(pods, gpus)| u64::from(*pods) * u64::from(*gpus)).fold(0, u64::saturating_add)
 }
 
-/// Pods of one variant: (count, GPUs each). What is not known yet is taken as one pod with everything.
+/// Pods of one variant: (count, GPUs each). What is not generated yet is taken as one pod with everything, and engines of
+/// several sizes as pods with one GPU each, as no node may have room for all of them.
 fn claim(variant: &VariantStatus, fallback: u32) -> Vec<(u32, u32)> {
     let positive = |number: Option<i32>| number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
     let total = positive(variant.gpus).unwrap_or(fallback);
@@ -47,7 +62,7 @@ fn claim(variant: &VariantStatus, fallback: u32) -> Vec<(u32, u32)> {
         (Some(replicas), Some(tensor)) => {
             let stages = deployed.and_then(|d| positive(d.pipeline_parallel)).unwrap_or(1);
             let each = tensor.saturating_mul(stages);
-            if replicas.saturating_mul(each) == total { vec![(replicas, each)] } else { vec![(1, total)] }
+            if replicas.saturating_mul(each) == total { vec![(replicas, each)] } else { vec![(total, 1)] }
         }
         _ => vec![(1, total)],
     }

@@ -37,9 +37,16 @@ impl Trouble {
 }
 
 /// The worst trouble of some pods: the one that is final first.
-/// `schedule_by` is when an unbound pod counts as never to be bound.
-pub fn of_pods<'a>(pods: impl Iterator<Item = &'a Pod>, schedule_by: Timestamp, now: Timestamp) -> Option<Trouble> {
-    pods.filter(|pod| !pod.going).filter_map(|pod| of_pod(pod, schedule_by, now)).min_by_key(|trouble| trouble.fatal)
+/// `schedule_by` is when an unbound pod counts as never to be bound; one that takes another's place later has
+/// `schedule_seconds` of its own.
+pub fn of_pods<'a>(
+    pods: impl Iterator<Item = &'a Pod>,
+    schedule_seconds: i32,
+    schedule_by: Timestamp,
+    now: Timestamp,
+) -> Option<Trouble> {
+    let of = |pod: &Pod| of_pod(pod, schedule_by.max(after(pod.created, schedule_seconds)), now);
+    pods.filter(|pod| !pod.going).filter_map(of).min_by_key(|trouble| trouble.fatal)
 }
 
 fn of_pod(pod: &Pod, schedule_by: Timestamp, now: Timestamp) -> Option<Trouble> {

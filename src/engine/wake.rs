@@ -26,7 +26,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     let Some(run) = active_run(status) else { return vec![] };
     let limits = &world.spec.execution.deadlines;
     let mut due = vec![];
-    due.extend(admission::waiting(status, world).and_then(|run| admission::deadline(run, world)));
+    due.extend(admission::waiting(status, world).and_then(|run| admission::look(run, world)));
     due.extend(generation::trouble(status, world, now).map(|trouble| trouble.fatal));
     if world.configurations.present().is_none() {
         let since = world.generate_job(run.number).map_or(run.queued_time.0, |job| job.created);

@@ -295,8 +295,12 @@ pub struct Termination {
 pub struct Refusal {
     /// `Kind/name`.
     pub object: String,
+    /// Run it belongs to.
+    pub run: i64,
     /// Variant it belongs to.
     pub variant: Option<String>,
+    /// Attempt it belongs to, if it is of a deployment.
+    pub attempt: Option<i32>,
     /// CamelCase reason.
     pub reason: String,
     /// The server's words.
@@ -312,6 +316,8 @@ pub struct Rival {
     pub uid: String,
     /// When the run was queued.
     pub queued: Timestamp,
+    /// It was admitted: whenever it was queued, it is before those that were not.
+    pub admitted: bool,
     /// Pods it will hold at once: (count, GPUs each).
     pub claim: Vec<(u32, u32)>,
 }

@@ -92,9 +92,9 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
             "Read the tool's log, then run the level again.",
         ),
         EvidenceCode::ServerRestarted => (
-            "A container of the server restarted while the level ran.",
+            "A container of the server restarted, or another pod took its place, while the level ran.",
             "Requests failed or waited during the restart, and a restarted server is cold.",
-            "See the container's last state for the reason (often memory). The operator tries the level once more.",
+            "See the container's last state for the reason (often memory), or why the pod went, and run again.",
         ),
         EvidenceCode::LoadPodLost => (
             "The load pod was lost twice during the same level.",

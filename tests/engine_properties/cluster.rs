@@ -219,7 +219,9 @@ impl Cluster {
         let words = self.words("exceeded quota: gpus");
         let refuse = |reason: &str| Refusal {
             object: object.clone(),
+            run,
             variant: variant.clone(),
+            attempt,
             reason: reason.into(),
             message: words.clone(),
         };

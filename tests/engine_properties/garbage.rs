@@ -309,14 +309,14 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn rival()((name, uid, queued) in (text(), text(), time()), claim in some((count(), count()), 3)) -> Rival {
-        Rival { name, uid, queued, claim }
+    fn rival()((name, uid, queued, admitted) in (text(), text(), time(), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
+        Rival { name, uid, queued, admitted, claim }
     }
 }
 
 prop_compose! {
-    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text())) -> Refusal {
-        Refusal { object, variant, reason, message }
+    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text()), run in 0..3_i64, attempt in maybe(0..3_i32)) -> Refusal {
+        Refusal { object, run, variant, attempt, reason, message }
     }
 }
 

@@ -150,7 +150,13 @@ impl Cluster {
             Refusing(refusing) => self.refusing = *refusing,
             RivalCame(came) => {
                 let queued = self.now - SignedDuration::from_hours(1);
-                let rival = Rival { name: "default/other".into(), uid: "0".into(), queued, claim: vec![(1, 8)] };
+                let rival = Rival {
+                    name: "default/other".into(),
+                    uid: "0".into(),
+                    queued,
+                    admitted: false,
+                    claim: vec![(1, 8)],
+                };
                 self.rivals = if *came { vec![rival] } else { vec![] };
             }
             NodesFree(gpus) => self.nodes_free(*gpus),

@@ -140,16 +140,52 @@ async fn rounds_alternate_the_order() {
     assert_eq!(order, ["baseline r1 a1", "optimized r1 a1", "optimized r2 a2", "baseline r2 a2"]);
 }
 
+/// One that rests with its predictions has no turn: who is at work meanwhile goes first.
 #[tokio::test(start_paused = true)]
-async fn endpoints_are_measured_and_never_touched() {
-    let lab = Lab::new(&[0]);
+async fn a_run_that_rested_waits_for_the_one_at_work() {
+    let lab = Lab::new(&[8]);
+    let mut resting = small();
+    resting["execution"] = json!({"until": "Predictions"});
+    lab.apply("first", resting);
+    lab.until("first", "predicted", 600, |status| status.phase == Some(Phase::Predicted)).await;
+    lab.apply("second", small());
+    lab.until("second", "measuring", 600, |status| status.phase == Some(Phase::Measuring)).await;
+    lab.edit("first", |comparison| comparison["spec"]["execution"]["until"] = json!("Verdict"));
+    lab.until("first", "queued", 600, |status| status.phase == Some(Phase::Queued)).await;
+    assert_eq!(lab.status("first").message.as_deref(), Some("waits for GPUs behind default/second"));
+    let second = lab.finished("second", 1).await;
+    let first = lab.finished("first", 1).await;
+    assert_eq!((first.phase, second.phase), (Some(Phase::Succeeded), Some(Phase::Succeeded)));
+    let end = second.variants.iter().flat_map(|v| &v.deployments).filter_map(|d| d.gone.as_ref()).max().unwrap().0;
+    let begin = first.variants.iter().flat_map(|v| &v.deployments).map(|d| &d.created).min().unwrap().0;
+    assert!(begin >= end, "deployed at {begin}, the other was gone at {end}");
+}
+
+fn of_endpoints() -> serde_json::Value {
     let source = |url: &str| json!({"type": "Endpoint", "endpoint": {"url": url, "gpus": 8}});
     let mut spec = small();
     spec["variants"] = json!([
         {"name": "old", "role": "Baseline", "source": source("http://old.models.svc:8000")},
         {"name": "new", "role": "Candidate", "source": source("http://new.models.svc:8000")},
     ]);
-    lab.apply("qwen", spec);
+    spec
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_servers_that_run_anyway() {
+    let mut lab = Lab::new(&[8]);
+    lab.restrict(&["default"]);
+    lab.apply("endpoints", of_endpoints());
+    lab.until("endpoints", "measuring", 600, |status| status.phase == Some(Phase::Measuring)).await;
+    lab.apply("qwen", small());
+    lab.until("qwen", "measuring", 600, |status| status.phase == Some(Phase::Measuring)).await;
+    assert_eq!(lab.status("endpoints").phase, Some(Phase::Measuring), "the first was too short");
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_are_measured_and_never_touched() {
+    let lab = Lab::new(&[0]);
+    lab.apply("qwen", of_endpoints());
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.variants.iter().map(|v| v.gpus).collect::<Vec<_>>(), [Some(8), Some(8)]);
     let created = |resource: &str| lab.cluster.history().iter().any(|record| record.key.resource == resource);

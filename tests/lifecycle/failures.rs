@@ -1,13 +1,14 @@
 //! Failures told apart: each with its reason, what it is about, and the other variant's result kept.
 
-use bcmp::api::{BenchmarkComparisonStatus, Phase, labels};
+use bcmp::api::{BenchmarkComparisonStatus, EvidenceCode, Phase, VariantPhase, labels};
 use bcmp::prediction::configurations::GenerationOutcome;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::access::with_own_objects;
 use crate::lab::{Lab, condition, seconds, small};
 use crate::support::actors::{Actor, PodScript, has_label};
-use crate::support::{Failure, meta};
+use crate::support::{Failure, Fault, meta};
 use crate::truth;
 
 fn failure(status: &BenchmarkComparisonStatus, variant: usize) -> (&str, &str) {
@@ -110,6 +111,11 @@ async fn a_refusal_is_shown_at_once_and_final_after_five_minutes() {
     let (reason, message) = failure(&status, 0);
     assert_eq!(reason, "QuotaExceeded", "{message}");
     assert!(message.contains("raise the quota"), "{message}");
+    // The quota is raised: what was refused once is not held against the next run.
+    lab.cluster.admit_all();
+    lab.edit("qwen", |comparison| comparison["spec"]["runId"] = json!("again"));
+    let status = lab.finished("qwen", 2).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
 }
 
 /// What has the name may be on its way out: it has as long as a teardown has.
@@ -258,4 +264,72 @@ async fn a_server_deleted_by_someone_is_a_failure_and_no_second_deployment() {
     let status = lab.finished("qwen", 1).await;
     assert_eq!(failure(&status, 0).0, "ObjectsDeleted", "{}", failure(&status, 0).1);
     assert_eq!(status.variants[0].deployments.len(), 1);
+}
+
+/// Manifests of one's own bring more than what runs the pods: it alone is missed.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_deleted_beside_its_service_is_missed() {
+    let lab = Lab::predicting(&[8], |plan| with_own_objects(truth::configurations(&plan.spec)));
+    lab.apply("qwen", small());
+    let measuring = |status: &BenchmarkComparisonStatus| {
+        status.variants.get(1).is_some_and(|variant| variant.phase == Some(VariantPhase::Measuring))
+    };
+    lab.until("qwen", "measuring", 7200, measuring).await;
+    let deployments = lab.cluster.objects("deployments.apps");
+    assert!(lab.cluster.delete("deployments.apps", "default", meta(&deployments[0], "name"), "Background"));
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(failure(&status, 1).0, "ObjectsDeleted", "{}", failure(&status, 1).1);
+}
+
+/// Dynamo's operator reports any error of a pass as the state of the graph, and takes it back in the next.
+#[tokio::test(start_paused = true)]
+async fn a_passing_complaint_about_running_servers_is_no_failure() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", json!({"load": {"decisionRepetitions": 20}}));
+    lab.records("qwen", 1).await;
+    tokio::time::sleep(seconds(600)).await;
+    let say = |state: &str, status: &str| {
+        let (state, status) = (state.to_owned(), status.to_owned());
+        lab.cluster.edit("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-a1", |graph| {
+            graph["status"]["state"] = json!(state);
+            graph["status"]["conditions"] =
+                json!([{"type": "Ready", "status": status, "reason": "x", "message": "the server was busy"}]);
+        })
+    };
+    assert!(say("failed", "False").is_some());
+    tokio::time::sleep(seconds(2)).await;
+    say("successful", "True");
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+}
+
+/// A server's pod that takes the place of another in mid-level has no restart to its name.
+#[tokio::test(start_paused = true)]
+async fn a_replaced_server_spoils_the_level_it_was_in() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", json!({}));
+    lab.records("qwen", 2).await;
+    let pods = lab.cluster.objects("pods");
+    let server = pods.iter().find(|pod| server_of("baseline")(pod) && !pod["spec"]["nodeName"].is_null()).unwrap();
+    assert!(lab.cluster.delete("pods", "default", meta(server, "name"), "Background"));
+    let status = lab.finished("qwen", 1).await;
+    let reasons = status.variants[0].levels.iter().flat_map(|level| &level.evidence.reasons);
+    let restarted = reasons.filter(|finding| finding.code == EvidenceCode::ServerRestarted).count();
+    assert_eq!(restarted, 1, "{:#?}", status.variants[0].levels);
+}
+
+/// A server that does not answer has not said that there are no graphs.
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_away_for_a_while_changes_nothing() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    for outage in [31, 47, 90, 33] {
+        tokio::time::sleep(seconds(outage)).await;
+        lab.cluster.faults(|_| Some(Fault::Drop));
+        tokio::time::sleep(seconds(10)).await;
+        lab.cluster.no_faults();
+    }
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
 }

@@ -4,6 +4,7 @@ use bcmp::api::{Phase, annotations};
 use serde_json::json;
 
 use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
+use crate::support::actors::Actor;
 
 #[tokio::test(start_paused = true)]
 async fn applying_the_same_again_changes_nothing() {
@@ -199,6 +200,23 @@ async fn a_deleted_comparison_leaves_nothing_and_its_successor_starts_at_one() {
         assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
         assert_eq!(lab.cluster.objects("configmaps").len(), 0);
     }
+}
+
+/// Its predecessor's graph has a finalizer that nobody removes: the wait has an end, and says what is in the way.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_deleted_comparison_is_not_waited_for_for_ever() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.cluster.delete(COMPARISONS, "default", "qwen", "Background");
+    let mut spec = small();
+    spec["execution"] = json!({"deadlines": {"teardownSeconds": 1200}});
+    lab.apply("qwen", spec);
+    let status = lab.finished("qwen", 1).await;
+    let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
+    assert_eq!((status.phase, ended.reason.as_str()), (Some(Phase::Failed), "NameTaken"), "{}", ended.message);
+    assert!(ended.message.contains("qwen-r1-baseline-a1"), "{}", ended.message);
 }
 
 #[tokio::test(start_paused = true)]

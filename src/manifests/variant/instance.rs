@@ -11,6 +11,7 @@ use super::hosts::Hosts;
 use super::json::{ensure_object, set, text};
 use super::object::{Kind, Pods, name};
 use super::references::{GraphRename, Renames};
+use crate::api::labels::MANAGED_BY;
 use crate::engine::plan::Plan;
 use crate::manifests::ManifestError;
 use crate::manifests::labels::{self, Component, Scope};
@@ -185,8 +186,8 @@ fn own(object: &mut Value, kind: Kind, name: Option<&String>, scope: &Scope<'_>,
     }
     match kind {
         Kind::ConfigMap => {}
-        Kind::Service => merge(object, "/spec/selector", scope.identifying_labels()),
-        Kind::Deployment => merge(object, "/spec/selector/matchLabels", scope.identifying_labels()),
+        Kind::Service => merge_selector(object, "/spec/selector", scope),
+        Kind::Deployment => merge_selector(object, "/spec/selector/matchLabels", scope),
         Kind::GraphAlpha | Kind::GraphBeta => {
             merge_pod_labels(object, "/spec/labels", scope);
             merge(object, "/spec/annotations", labels::pod_annotations());
@@ -200,12 +201,20 @@ fn merge(object: &mut Value, pointer: &str, pairs: BTreeMap<String, String>) {
     }
 }
 
-/// Ours identify pods; the recommended ones only describe them, and the manifests' own may be what selectors go by.
+/// A selector that goes by who manages the pods goes by us from now on.
+fn merge_selector(object: &mut Value, pointer: &str, scope: &Scope<'_>) {
+    let selects = object.pointer(pointer).and_then(Value::as_object).is_some_and(|map| map.contains_key(MANAGED_BY));
+    let manager = scope.labels().into_iter().filter(|(key, _)| selects && key == MANAGED_BY);
+    merge(object, pointer, scope.identifying_labels().into_iter().chain(manager).collect());
+}
+
+/// Ours identify pods, and we find them by who manages them; the other recommended ones only describe them, and the
+/// manifests' own may be what selectors go by.
 fn merge_pod_labels(object: &mut Value, pointer: &str, scope: &Scope<'_>) {
     let identifying = scope.identifying_labels();
     if let Some(map) = ensure_object(object, pointer) {
         for (key, value) in scope.labels() {
-            if identifying.contains_key(&key) || !map.contains_key(&key) {
+            if identifying.contains_key(&key) || key == MANAGED_BY || !map.contains_key(&key) {
                 map.insert(key, Value::String(value));
             }
         }
