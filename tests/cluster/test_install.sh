@@ -108,7 +108,7 @@ enforce() { "$here/enforce" --name "$name" $namespace "$release-operator"; }
 # The guide's sample, whose predictions alone are wanted: nothing here can serve its image.
 guide_sample() {
     kubectl create --dry-run=client -o json -f "$guide_file" |
-        python3 -c 'import json, sys; o = json.load(sys.stdin); o["metadata"]["name"] = sys.argv[1]; o["spec"]["execution"] = json.loads(sys.argv[2]); json.dump(o, sys.stdout)' "$@"
+        python3 -c 'import json, sys; o = json.load(sys.stdin); o["metadata"] = {"name": sys.argv[1]}; o["spec"]["execution"] = json.loads(sys.argv[2]); json.dump(o, sys.stdout)' "$@"
 }
 
 # The network plugin of the cluster knows no policy: the packet filter of the node does what the policy says.
