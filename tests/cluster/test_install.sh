@@ -121,6 +121,9 @@ under_its_policy() {
     sleep 20
     [ -z "$(phase cut-off)" ] || fail "the operator works without a way to the API server: the policy is not enforced"
     helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --set "networkPolicy.apiServer.ports={$port}" >/dev/null
+    # A watch that was cut off is noticed after five minutes, by its time-out; a new process need not wait for that.
+    kubectl -n $namespace rollout restart "deployment/$release-operator"
+    kubectl -n $namespace rollout status "deployment/$release-operator" --timeout=60s
     enforce
     kubectl -n $namespace wait bcmp/cut-off --for=jsonpath='{.status.phase}'=Pending --timeout=180s
     kubectl -n $namespace delete bcmp cut-off
