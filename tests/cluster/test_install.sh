@@ -103,7 +103,7 @@ ask_the_operator() {
 
 phase() { kubectl -n $namespace get bcmp "$1" -o jsonpath='{.status.phase}'; }
 
-enforce() { "$here/enforce" --name "$name" $namespace "$release-operator"; }
+enforce() { "$here/enforce" --name "$name" "$@" $namespace "$release-operator"; }
 
 # The guide's sample, whose predictions alone are wanted: nothing here can serve its image.
 guide_sample() {
@@ -124,7 +124,7 @@ under_its_policy() {
     # A watch that was cut off is noticed after five minutes, by its time-out; a new process need not wait for that.
     kubectl -n $namespace rollout restart "deployment/$release-operator"
     kubectl -n $namespace rollout status "deployment/$release-operator" --timeout=60s
-    enforce
+    enforce --keep
     kubectl -n $namespace wait bcmp/cut-off --for=jsonpath='{.status.phase}'=Pending --timeout=180s
     kubectl -n $namespace delete bcmp cut-off
 }
@@ -163,7 +163,7 @@ short_comparison() {
 
 upgrade() {
     helm upgrade $release "$top/charts/bcmp" --namespace $namespace --reuse-values --wait --timeout 3m "$@" >/dev/null
-    enforce >/dev/null
+    enforce --keep >/dev/null
 }
 
 measure() {
