@@ -127,7 +127,7 @@ pub const REASONS: &[Reason] = &[
     ),
     failure(
         "NameTaken",
-        "another object has the name of one the run needs",
+        "another object has the name of one the run needs, or something of a deleted comparison of the same name is still there",
         "after `deadlines.teardownSeconds`",
         "delete or rename it",
     ),
