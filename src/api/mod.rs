@@ -11,6 +11,7 @@ pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;
+pub mod verdict;
 
 pub use decimal::{Decimal, Limit};
 pub use evidence::{EvidenceCode, Finding, Severity};
@@ -18,6 +19,7 @@ pub use execution::*;
 pub use spec::*;
 pub use status::*;
 pub use variants::*;
+pub use verdict::*;
 
 /// API group of the custom resource.
 pub const GROUP: &str = "bcmp.dev";

@@ -22,8 +22,12 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         let message = format!("nothing to compare, no GPU was held: variant {variant}: {message}");
         return end(status, EarlyEnd::Failed, reason, message, now);
     }
-    if let Some(why) = leftovers(world).filter(|_| now >= leftovers_go(run, world)) {
-        return end(status, EarlyEnd::Failed, "NameTaken", why, now);
+    if let Some(what) = leftovers(world).filter(|_| now >= leftovers_go(run, world)) {
+        let seconds = world.spec.execution.deadlines.teardown_seconds;
+        let message = format!(
+            "{what} is still there after {seconds} s (execution.deadlines.teardownSeconds): delete it, and start another run"
+        );
+        return end(status, EarlyEnd::Failed, "NameTaken", message, now);
     }
     match turn(run, world) {
         Turn::Admit { mode, reason } => {
@@ -71,14 +75,12 @@ pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
 
 /// What is still there of a deleted comparison of the same name.
 fn leftovers(world: &World) -> Option<String> {
+    let of = "of a deleted comparison of the same name";
     if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
-        return Some(format!(
-            "waits for {:?} {} of a deleted comparison of the same name to go; delete it if it stays",
-            child.kind, child.name
-        ));
+        return Some(format!("{:?} {} {of}", child.kind, child.name));
     }
-    let pods = world.pods.iter().any(|p| !p.ours && p.component == Component::Server && !p.over);
-    pods.then(|| "waits for pods of a deleted comparison of the same name to go; delete them if they stay".into())
+    let pod = world.pods.iter().find(|p| !p.ours && p.component == Component::Server && !p.over);
+    pod.map(|pod| format!("pod {} {of}", pod.name))
 }
 
 /// Until when they may take: as long as a teardown.
@@ -101,8 +103,8 @@ pub enum Turn {
 
 /// Decides whether the turn of a run has come.
 pub fn turn(run: &Run, world: &World) -> Turn {
-    if let Some(why) = leftovers(world) {
-        return Turn::Wait(why);
+    if let Some(what) = leftovers(world) {
+        return Turn::Wait(format!("waits for {what} to go; delete it if it stays"));
     }
     let demands = demands(world);
     let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();

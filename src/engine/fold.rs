@@ -10,7 +10,7 @@ use super::reporting;
 use super::statements::{is_judged, statements};
 use super::time::{seconds_between, stamp};
 use super::words;
-use super::world::{Component, Container, Pod, World};
+use super::world::{Component, Container, Kind, Pod, World};
 use crate::api::conditions::conditions;
 use crate::api::{BenchmarkComparisonStatus, Deployed, GpuSeconds, ReportReference, VariantStatus};
 use crate::manifests::demand;
@@ -88,7 +88,7 @@ fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &Benc
             && c.run == run.number
             && c.variant.as_ref() == Some(&variant.name)
             && c.attempt == Some(deployment.attempt)
-            && matches!(c.kind, super::world::Kind::DynamoGraphDeployment | super::world::Kind::Deployment)
+            && Kind::SERVERS.contains(&c.kind)
     });
     if let Some(server) = server {
         deployed.kind = Some(format!("{:?}", server.kind));

@@ -1,6 +1,7 @@
 //! Stage three: each variant is deployed, loaded, and torn down again.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::completion::unreadable;
 use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
@@ -36,9 +37,6 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         tear_down_all(status, &run, world, now);
     }
 }
-
-/// Kinds of the manifests whose objects have pods.
-const RUNS_PODS: [&str; 2] = ["Deployment", "DynamoGraphDeployment"];
 
 /// One deployment as the world shows it.
 struct View<'a> {
@@ -189,16 +187,10 @@ fn vanished(view: &View, now: Timestamp) -> Option<Trouble> {
         let message = format!("{what} of variant {} was deleted by someone else; start another run", view.variant);
         Some(Trouble { reason: "ObjectsDeleted", message, fatal: now })
     };
-    let runs_pods = |kind: Kind| matches!(kind, Kind::Deployment | Kind::DynamoGraphDeployment);
-    let there = view.children().filter(|c| c.component == Component::Server && runs_pods(c.kind) && !c.going).count();
-    let wanted = view.world.ready(view.variant).map_or(1, |ready| {
-        ready
-            .objects
-            .iter()
-            .filter_map(|object| object["kind"].as_str())
-            .filter(|kind| RUNS_PODS.contains(kind))
-            .count()
-    });
+    let is_server = |child: &&Child| child.component == Component::Server && Kind::SERVERS.contains(&child.kind);
+    let there = view.children().filter(|child| is_server(child) && !child.going).count();
+    let makes_pods = |object: &&Value| Kind::SERVERS.iter().any(|kind| object["kind"] == format!("{kind:?}"));
+    let wanted = view.world.ready(view.variant).map_or(1, |ready| ready.objects.iter().filter(makes_pods).count());
     if !is_endpoint(view.world, view.variant) && there < wanted {
         return missing("the server");
     }

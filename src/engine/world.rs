@@ -123,6 +123,11 @@ pub enum Kind {
     DynamoGraphDeployment,
 }
 
+impl Kind {
+    /// Kinds whose objects make the pods of servers.
+    pub const SERVERS: [Self; 2] = [Self::Deployment, Self::DynamoGraphDeployment];
+}
+
 /// What a child is for; the label `app.kubernetes.io/component`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {

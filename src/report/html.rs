@@ -274,7 +274,7 @@ fn variant(report: &Report, index: usize, variant: &VariantStatus) -> Shown {
             let interval = at.interval.as_ref().map(|interval| format!(" (95 % interval {interval})"));
             let value = stored(Some(&at.tokens_per_second_per_gpu));
             let at_sla = format!("{value} tokens/s/GPU{}", interval.unwrap_or_default());
-            std::iter::once(at_sla).chain(report.beside_the_sla(variant)).collect::<Vec<_>>().join("; ")
+            std::iter::once(at_sla).chain(words::beside_the_sla(report, variant)).collect::<Vec<_>>().join("; ")
         }
         (None, Some(why)) => why.clone(),
         (None, None) => ABSENT.into(),

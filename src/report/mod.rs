@@ -46,14 +46,16 @@ pub fn render(report: &Report) -> BTreeMap<&'static str, String> {
 fn written(report: &Report, omission: Omission) -> BTreeMap<&'static str, String> {
     let reduced = fit::reduced(report, omission);
     // What is left out of the document is still there to be drawn and counted.
-    let whole = Report { left_out: reduced.left_out.clone(), ..report.clone() };
+    let mut shown = Report { left_out: reduced.left_out.clone(), ..report.clone() };
     let json = serde_json::to_string(&reduced).unwrap_or_default();
-    let fewer_words = Report { variants: reduced.variants.clone(), ..whole.clone() };
-    let shown = if omission >= Omission::Words { &fewer_words } else { &whole };
+    let levels = csv::levels(&shown);
+    if omission >= Omission::Words {
+        shown.variants = reduced.variants;
+    }
     BTreeMap::from([
-        (SUMMARY, summary::summary(shown)),
+        (SUMMARY, summary::summary(&shown)),
         (JSON, json),
-        (LEVELS, csv::levels(&whole)),
-        (HTML, html::page(shown, omission)),
+        (LEVELS, levels),
+        (HTML, html::page(&shown, omission)),
     ])
 }

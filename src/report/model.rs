@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::figure;
 use crate::api::conditions::Statement;
 use crate::api::{BenchmarkComparisonSpec, GpuSeconds, Run, VariantStatus, Verdict};
 use crate::engine::plan::Images;
-use crate::judgement::figures::{Figures, cost_per_million_tokens, figures};
+use crate::judgement::figures::{Figures, figures};
 use crate::judgement::{Case, Judgement, VariantEvidence};
 use crate::measurement::record::LevelRecord;
 use crate::prediction::Prediction;
@@ -159,18 +158,5 @@ impl Report {
     pub(super) fn share_of_gpus_per_variant(&self, variant: &VariantStatus) -> Option<f64> {
         let (held, all) = (self.gpus(variant), self.spec.hardware.gpus_per_variant);
         (0 < held && held < all).then(|| f64::from(held) / f64::from(all))
-    }
-
-    /// What else the throughput at the SLA says: over all GPUs where some are left unused, and what tokens cost.
-    pub(super) fn beside_the_sla(&self, variant: &VariantStatus) -> Vec<String> {
-        let at_sla = variant.at_sla.as_ref().and_then(|at| at.tokens_per_second_per_gpu.parse::<f64>().ok());
-        let Some(tokens) = at_sla.filter(|tokens| *tokens > 0.0) else { return vec![] };
-        let all = self.spec.hardware.gpus_per_variant;
-        let share = self.share_of_gpus_per_variant(variant).map(|share| {
-            format!("{} tokens/s for each of the {all} GPUs of gpusPerVariant, some unused", figure(share * tokens))
-        });
-        let hourly = self.spec.hardware.gpu_hourly_cost.as_ref().and_then(|cost| cost.value());
-        let cost = hourly.map(|hourly| figure(cost_per_million_tokens(hourly, tokens)));
-        share.into_iter().chain(cost.map(|cost| format!("costs {cost} for a million output tokens"))).collect()
     }
 }

@@ -139,7 +139,7 @@ fn levels(report: &Report, variant: &VariantStatus, text: &mut Text) {
         (None, Some(why)) => text.field("At the SLA", why),
         (None, None) => {}
     }
-    report.beside_the_sla(variant).iter().for_each(|words| text.field("", words));
+    words::beside_the_sla(report, variant).iter().for_each(|words| text.field("", words));
     if variant.levels.is_empty() {
         text.line("No levels.");
         return;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::api::{EarlyEnd, Outcome, Role, SlaState, Source, SourceKind, Statistic, VerdictResult};
+use crate::api::{EarlyEnd, Outcome, Role, SlaState, Source, SourceKind, Statistic, VariantStatus, VerdictResult};
 
 use super::model::Report;
-use crate::judgement::figures::Ordering;
+use crate::judgement::figures::{Ordering, cost_per_million_tokens};
 
 /// What stands for a figure that is not there.
 pub const ABSENT: &str = "–";
@@ -173,6 +173,19 @@ pub fn stored(text: Option<&String>) -> String {
 /// A signed percent stored as text.
 pub fn percent(text: Option<&String>) -> String {
     text.map_or_else(|| ABSENT.into(), |text| format!("{text}%"))
+}
+
+/// What else the throughput at the SLA says: over all GPUs where some are left unused, and what tokens cost.
+pub fn beside_the_sla(report: &Report, variant: &VariantStatus) -> Vec<String> {
+    let at_sla = variant.at_sla.as_ref().and_then(|at| at.tokens_per_second_per_gpu.parse::<f64>().ok());
+    let Some(tokens) = at_sla.filter(|tokens| *tokens > 0.0) else { return vec![] };
+    let all = report.spec.hardware.gpus_per_variant;
+    let share = report.share_of_gpus_per_variant(variant).map(|share| {
+        format!("{} tokens/s for each of the {all} GPUs of gpusPerVariant, some unused", figure(share * tokens))
+    });
+    let hourly = report.spec.hardware.gpu_hourly_cost.as_ref().and_then(|cost| cost.value());
+    let cost = hourly.map(|hourly| figure(cost_per_million_tokens(hourly, tokens)));
+    share.into_iter().chain(cost.map(|cost| format!("costs {cost} for a million output tokens"))).collect()
 }
 
 /// How well the predictor ordered the candidates.

@@ -50,7 +50,7 @@ fn asked_for(lab: &Lab) -> BTreeSet<Access> {
 /// The second variant is made of the user's own objects.
 pub fn with_own_objects(configurations: Configurations) -> Configurations {
     let mut configurations = configurations;
-    let pod = json!({"metadata": {"labels": {"app": "own"}}, "spec": {"containers": [{"name": "main",
+    let pod = json!({"metadata": {"labels": {"app": "own", "app.kubernetes.io/managed-by": "Helm"}}, "spec": {"containers": [{"name": "main",
         "image": "registry.example/runtime:1.3.0", "resources": {"limits": {"nvidia.com/gpu": "8"}},
         "envFrom": [{"configMapRef": {"name": "own"}}]}]}});
     let objects = vec![
