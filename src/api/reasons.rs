@@ -106,8 +106,14 @@ pub const REASONS: &[Reason] = &[
         "raise its limit; for the load tool: `load.pod.resources`; the predictor has the limit of a LimitRange, or its node's",
     ),
     failure(
+        "NotReady",
+        "pods run, but not all of them became Ready",
+        "after `deadlines.readySeconds`",
+        "what does the readiness probe of the pod in the message ask for? Its log; `execution.keepOnFailureSeconds` keeps it for that",
+    ),
+    failure(
         "NotServing",
-        "pods run, but no streamed request was completed",
+        "pods are Ready, but no streamed request was completed",
         "after `deadlines.readySeconds`",
         "is `model.name` the name they serve? Their logs; `execution.keepOnFailureSeconds` keeps their pods for that",
     ),

@@ -296,6 +296,9 @@ pub struct DeploymentTimes {
     /// All pods had a node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<Time>,
+    /// All pods were Ready, and load may begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Time>,
     /// The first request was completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Time>,
@@ -383,7 +386,7 @@ pub struct Deployed {
     pub earlier_image_ids: Vec<String>,
     /// Nodes its pods ran on; of more than 12, the first that were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 12), inner(length(max = 253)))]
+    #[schemars(length(max = 10), inner(length(max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub nodes: Vec<String>,
     /// What the nodes' label `nvidia.com/gpu.product` calls their GPUs; empty where the operator may not see nodes.

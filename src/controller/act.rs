@@ -15,15 +15,17 @@ use crate::api::{FIELD_MANAGER, labels};
 use crate::engine::decision::{Action, Create, Delete};
 use crate::engine::world::{Kind, Refusal, World};
 
-/// Carries out actions in order; the next look starts over. After one that fails nothing more is created, as the next
-/// creation may need it, but everything else is done: what is to go holds GPUs, whatever another variant meets.
+/// Carries out actions in order; the next look starts over. After a creation that fails nothing more is created, as the
+/// next one may need it, but everything else is done: what is to go holds GPUs, whatever another variant meets.
 pub async fn act(context: &Context, world: &World, actions: &[Action]) -> Result<(), Error> {
-    let mut failed = None;
+    let (mut failed, mut creates) = (None, true);
     for action in actions {
-        if failed.is_some() && matches!(action, Action::Create(_)) {
+        let is_creation = matches!(action, Action::Create(_));
+        if is_creation && !creates {
             continue;
         }
         if let Err(error) = carry_out(context, world, action).await {
+            creates &= !is_creation;
             failed.get_or_insert(error);
         }
     }
@@ -92,6 +94,8 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
         }
         // The namespace goes, and everything in it: nothing is to be said about it.
         403 if status.message.contains("being terminated") => Ok(false),
+        // The API server has not learned our own kind yet, just installed: it will, within half a minute.
+        403 if status.message.contains("cannot find RESTMapping") => Err(error),
         400 | 403 | 404 | 405 | 422 => {
             context.refused(&world.object.uid, refusal(&status.reason, &status.message));
             Ok(false)

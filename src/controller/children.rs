@@ -86,7 +86,8 @@ pub fn pod(
     let (run, variant, attempt, component) = own.or_else(of_graph)?;
     let created = pod.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
     let status = pod.status.clone().unwrap_or_default();
-    let scheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled");
+    let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind);
+    let scheduled = condition("PodScheduled");
     Some(Pod {
         name: pod.name_any(),
         component,
@@ -100,6 +101,7 @@ pub fn pod(
         bound: scheduled
             .filter(|c| c.status == "True")
             .map(|c| c.last_transition_time.as_ref().map_or(created, |time| time.0)),
+        ready: condition("Ready").is_some_and(|c| c.status == "True"),
         created,
         unschedulable: scheduled.filter(|c| c.status == "False").map(|c| c.message.clone().unwrap_or_default()),
         gpus: gpus(pod, gpu_resource),

@@ -1,19 +1,22 @@
 //! Stored facts → calls. Everything here may be repeated at any time without harm.
 
+use jiff::Timestamp;
+
 use super::completion::{goes, is_over};
 use super::decision::{Action, Create, Delete};
 use super::facts::{self, active_run, is_endpoint, is_live, may_deploy, stops};
 use super::reporting;
+use super::teardown;
 use super::world::{Child, Component, Kind, Output, World};
 use crate::api::{BenchmarkComparisonStatus, DeploymentTimes, Until, VariantStatus};
 
 /// What to do next, in order.
-pub fn actions(status: &BenchmarkComparisonStatus, world: &World) -> Vec<Action> {
+pub fn actions(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Vec<Action> {
     let mut actions = vec![];
     generate(status, world, &mut actions);
     deploy(status, world, &mut actions);
     seal(status, world, &mut actions);
-    tear_down(status, world, &mut actions);
+    tear_down(status, world, now, &mut actions);
     clean_up(status, world, &mut actions);
     report(status, world, &mut actions);
     forget(status, world, &mut actions);
@@ -59,7 +62,7 @@ fn has_identity(world: &World, run: i64) -> bool {
         .all(|kind| has(world, run, Component::Publish, kind))
 }
 
-/// Live deployments that are not going: server and load together, so that pulling and loading overlap.
+/// Live deployments that are not going: servers, and load once they are ready.
 fn deploy(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Action>) {
     let Some(run) = active_run(status).filter(|run| may_deploy(world, run)) else { return };
     if stops(world, status) || world.spec.execution.until != Until::Verdict {
@@ -72,16 +75,12 @@ fn deploy(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<A
             actions.push(Action::Create(Create::Results { variant: name.clone() }));
         }
         // What was there once and is missing was deleted by someone: that is trouble, not work.
-        if deployment.scheduled.is_some() && !is_endpoint(world, &name) {
-            if deployment.serving.is_none() && world.load_job(run.number, &name, attempt).is_none() {
-                actions.push(Action::Create(Create::LoadJob { variant: name, attempt, round }));
-            }
-            continue;
-        }
-        if !is_endpoint(world, &name) && !server_is_there(world, run.number, &name, attempt) {
+        let is_wanted = deployment.scheduled.is_none() && !is_endpoint(world, &name);
+        if is_wanted && !server_is_there(world, run.number, &name, attempt) {
             actions.push(Action::Create(Create::Server { variant: name.clone(), attempt }));
         }
-        if deployment.serving.is_none() && world.load_job(run.number, &name, attempt).is_none() {
+        let loads = deployment.ready.is_some() && deployment.serving.is_none();
+        if loads && world.load_job(run.number, &name, attempt).is_none() {
             actions.push(Action::Create(Create::LoadJob { variant: name, attempt, round }));
         }
     }
@@ -124,19 +123,22 @@ fn unsealed(status: &BenchmarkComparisonStatus, world: &World) -> Vec<String> {
 }
 
 /// Deployments whose teardown is a stored fact, and any that no fact knows of.
-fn tear_down(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Action>) {
+fn tear_down(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp, actions: &mut Vec<Action>) {
     let Some(run) = &status.run else { return };
     let known = |child: &Child| -> Option<&DeploymentTimes> {
         let variant =
             status.variants.iter().find(|v| child.run == run.number && Some(&v.name) == child.variant.as_ref())?;
         variant.deployments.iter().find(|d| Some(d.attempt) == child.attempt)
     };
-    // What is being sealed is deleted in a later pass, which has read the sealed records.
+    // What is being sealed is deleted in a later pass, which has read the sealed records. Where sealing is refused for as
+    // long as a teardown may take, the GPUs go first: what was published is there, sealed or not.
     let sealing = unsealed(status, world);
+    let overdue = |d: &DeploymentTimes| teardown::due(d, world).is_some_and(|due| now >= due);
     let doomed = world.children.iter().filter(|c| {
         matches!(c.component, Component::Server | Component::Load)
             && known(c).is_none_or(|d| d.teardown.is_some() || !is_live(d))
-            && !c.variant.as_ref().is_some_and(|variant| c.run == run.number && sealing.contains(variant))
+            && (known(c).is_some_and(overdue)
+                || !c.variant.as_ref().is_some_and(|variant| c.run == run.number && sealing.contains(variant)))
     });
     actions.extend(doomed.filter_map(delete));
 }

@@ -18,7 +18,7 @@ use crate::manifests::demand;
 /// The label of nodes that names their GPUs, as NVIDIA's device plugin and GPU feature discovery set it.
 const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
 /// Nodes that are kept.
-const MAXIMUM_NODES: usize = 12;
+const MAXIMUM_NODES: usize = 10;
 /// Kinds of GPU that are kept.
 const MAXIMUM_PRODUCTS: usize = 2;
 /// Digests of an image that are kept beside the last one.

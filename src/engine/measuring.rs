@@ -77,6 +77,16 @@ impl<'a> View<'a> {
         enough && self.servers().all(|p| p.going || p.node.is_some())
     }
 
+    /// Whether every pod is Ready. One that comes up after the first answer would be missing in the first levels; what Ready
+    /// promises too early, the completed request that load waits for does not.
+    fn all_ready(&self) -> bool {
+        self.unready().next().is_none()
+    }
+
+    fn unready(&self) -> impl Iterator<Item = &'a Pod> {
+        self.servers().filter(|pod| !pod.going && !pod.over && !pod.ready)
+    }
+
     fn is_gone(&self) -> bool {
         self.children().next().is_none() && self.servers().next().is_none() && self.loaders().next().is_none()
     }
@@ -100,6 +110,9 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
     } else {
         if seen.scheduled.is_none() && view.all_bound() {
             seen.scheduled = Some(stamp(now));
+        }
+        if seen.ready.is_none() && seen.scheduled.is_some() && view.all_bound() && view.all_ready() {
+            seen.ready = Some(stamp(now));
         }
         if seen.serving.is_none() && view.serving().is_some() {
             seen.serving = Some(stamp(now));
@@ -216,6 +229,9 @@ fn overdue(view: &View, now: Timestamp) -> Option<Trouble> {
         }
         (Some(scheduled), None) => {
             let fatal = after(scheduled.0, limits.ready_seconds);
+            if view.deployment.ready.is_none() {
+                return (now >= fatal).then(|| not_ready(view, fatal));
+            }
             let message = format!(
                 "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds): see \
                  that its servers answer to the name in spec.model.name, raise the deadline if they load for longer, or set \
@@ -226,6 +242,22 @@ fn overdue(view: &View, now: Timestamp) -> Option<Trouble> {
         }
         _ => None,
     }
+}
+
+fn not_ready(view: &View, fatal: Timestamp) -> Trouble {
+    let names: Vec<&str> = view.unready().map(|pod| pod.name.as_str()).collect();
+    let which = match names.as_slice() {
+        [] => "its pods come and go".to_owned(),
+        [name] => format!("pod {name} is not"),
+        [name, others @ ..] => format!("pod {name} and {} more are not", others.len()),
+    };
+    let message = format!(
+        "not all pods of variant {} were Ready within {} s after they had nodes (execution.deadlines.readySeconds): {which}; see \
+         what its readiness probe asks for, raise the deadline if it loads for longer, or set execution.keepOnFailureSeconds to \
+         keep the pods and read their logs",
+        view.variant, view.world.spec.execution.deadlines.ready_seconds
+    );
+    Trouble { reason: "NotReady", message, fatal }
 }
 
 /// Gives half-held GPUs back: Auto goes on one after the other, Parallel tries again later.
@@ -275,6 +307,7 @@ fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World,
                 round,
                 created: stamp(now),
                 scheduled: None,
+                ready: None,
                 serving: None,
                 measured: None,
                 restarts: vec![],

@@ -52,7 +52,7 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
     }
     let facts = advance(world.status.clone(), world, now);
     let recorded = facts != world.status;
-    let actions = if recorded { vec![] } else { actions::actions(&facts, world) };
+    let actions = if recorded { vec![] } else { actions::actions(&facts, world, now) };
     // What was observed of a run says nothing about the one that begins now.
     let status = match begins(&facts, world) {
         true => fold::fold(facts, &world.clone().without_outputs(), now),

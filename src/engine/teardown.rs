@@ -2,10 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::facts::{self, is_live, live};
+use super::completion::is_over;
+use super::facts::{self, active_run, anything_deployed, is_live, live};
 use super::time::after;
-use super::world::{Component, World};
+use super::world::{Child, Component, Pod, World};
 use crate::api::{BenchmarkComparisonStatus, DeploymentTimes};
+
+/// Finalizers of the API server's own garbage collection.
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
 
 /// When the teardown of a deployment is overdue.
 pub fn due(deployment: &DeploymentTimes, world: &World) -> Option<Timestamp> {
@@ -16,34 +21,52 @@ pub fn due(deployment: &DeploymentTimes, world: &World) -> Option<Timestamp> {
 /// What holds an overdue teardown up, naming the object and its finalizer.
 pub fn overdue(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<String> {
     let run = status.run.as_ref()?;
-    status.variants.iter().find_map(|variant| {
+    let deployed = status.variants.iter().find_map(|variant| {
         let deployment = live(variant).filter(|d| due(d, world).is_some_and(|due| now >= due))?;
         let child = world.deployment_children(run.number, &variant.name, deployment.attempt).next();
         let pods = [Component::Server, Component::Load];
-        let pod = pods
-            .into_iter()
-            .find_map(|component| world.deployment_pods(run.number, &variant.name, deployment.attempt, component).next());
-        Some(match (child, pod) {
-            (Some(child), _) if !child.finalizers.is_empty() => format!(
-                "{:?} {} of variant {} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
-                child.kind,
-                child.name,
-                variant.name,
-                child.finalizers.join(", ")
-            ),
-            (_, Some(pod)) => format!(
-                "pod {} of variant {} was deleted and is still there on node {}: check that the node's kubelet works",
-                pod.name,
-                variant.name,
-                pod.node.as_deref().unwrap_or("(none)")
-            ),
-            (Some(child), None) => format!(
-                "{:?} {} of variant {} was deleted and is still there: check that the cluster's controllers and its garbage \
-                 collector run",
-                child.kind, child.name, variant.name
-            ),
-            (None, None) => return None,
-        })
+        let pod = pods.into_iter().find_map(|component| {
+            world.deployment_pods(run.number, &variant.name, deployment.attempt, component).next()
+        });
+        stuck(child, pod, &format!("of variant {}", variant.name))
+    });
+    deployed.or_else(|| {
+        leftovers_due(status, world).filter(|due| now >= *due)?;
+        let child = world.children_of(run.number).find(|child| !child.component.is_record());
+        let pod = world.pods.iter().find(|pod| pod.ours && pod.run == run.number);
+        stuck(child, pod, &format!("of run {}", run.number))
+    })
+}
+
+/// When the last objects of a run that has come to its end are overdue: no deployment is left, and something else is.
+pub fn leftovers_due(status: &BenchmarkComparisonStatus, world: &World) -> Option<Timestamp> {
+    let run = active_run(status).filter(|_| is_over(status, world) && !anything_deployed(status))?;
+    let gone = status.variants.iter().flat_map(|v| &v.deployments).filter_map(|d| d.gone.as_ref());
+    let last = gone.chain(run.ended.as_ref().map(|ended| &ended.time)).map(|time| time.0).max()?;
+    Some(after(last, world.spec.execution.deadlines.teardown_seconds))
+}
+
+fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String> {
+    // What the garbage collector holds goes when its pods have gone.
+    let holds = |finalizer: &&str| ![FOREGROUND, ORPHAN].contains(finalizer);
+    let finalizers = child.map(|child| child.finalizers.iter().map(String::as_str).filter(holds).collect::<Vec<_>>());
+    Some(match (child, pod) {
+        (Some(child), _) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
+            "{:?} {} {whose} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
+            child.kind,
+            child.name,
+            finalizers.unwrap_or_default().join(", ")
+        ),
+        (_, Some(pod)) => format!(
+            "pod {} {whose} was deleted and is still there on node {}: check that the node's kubelet works",
+            pod.name,
+            pod.node.as_deref().unwrap_or("(none)")
+        ),
+        (Some(child), None) => format!(
+            "{:?} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
+            child.kind, child.name
+        ),
+        (None, None) => return None,
     })
 }
 

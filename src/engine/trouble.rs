@@ -288,6 +288,7 @@ mod tests {
             over: true,
             node: Some("n".into()),
             bound: None,
+            ready: false,
             created: Timestamp::UNIX_EPOCH,
             unschedulable: None,
             gpus: 0,

@@ -32,6 +32,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         let since = world.generate_job(run.number).map_or(run.queued_time.0, |job| job.created);
         due.push(after(since, limits.generate_seconds));
     }
+    due.extend(teardown::leftovers_due(status, world));
     for variant in &status.variants {
         due.extend(measuring::trouble_of(variant, run, world, now).map(|trouble| trouble.fatal));
         due.extend(variant.failure.as_ref().map(|f| after(f.time.0, world.spec.execution.keep_on_failure_seconds)));

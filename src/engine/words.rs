@@ -142,6 +142,7 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
         let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
             (Some(_), _, _) => "is being torn down",
             (None, Some(_), _) => "is being measured",
+            (None, None, Some(_)) if deployment.ready.is_some() => "is ready; its first request is awaited",
             (None, None, Some(_)) => "starts up",
             (None, None, None) => "waits for nodes",
         };

@@ -255,6 +255,8 @@ pub struct Pod {
     pub node: Option<String>,
     /// When it was bound.
     pub bound: Option<Timestamp>,
+    /// Its condition Ready is True.
+    pub ready: bool,
     /// When it was created.
     pub created: Timestamp,
     /// The scheduler's words when it cannot be bound.

@@ -89,7 +89,7 @@ pub fn write_rows(rows: Vec<JudgedVariant>, variants: &mut [VariantStatus]) {
 /// Cuts what is said of levels as far as an object in the store needs it: the words first, then the last ones of each level.
 /// The report has them all.
 pub fn shorten_reasons(variants: &mut [VariantStatus]) {
-    for (longest, most) in [(300, 8), (150, 8), (80, 8), (80, 4), (40, 2)] {
+    for (longest, most) in [(300, 8), (150, 8), (80, 8), (80, 4), (40, 2), (20, 2)] {
         let reasons = |variant: &mut VariantStatus| {
             variant.levels.iter_mut().map(|level| &mut level.evidence.reasons).for_each(|reasons| {
                 reasons.truncate(most);

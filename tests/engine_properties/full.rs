@@ -48,6 +48,7 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
         round,
         created: time(),
         scheduled: Some(time()),
+        ready: Some(time()),
         serving: Some(time()),
         measured: Some(time()),
         restarts: if round == 1 { vec![time(); 8] } else { vec![] },

@@ -102,11 +102,11 @@ prop_compose! {
     fn deployment()(
         (attempt, round) in (number(), number()),
         created in stored(),
-        times in prop::collection::vec(maybe(stored()), 5),
+        times in prop::collection::vec(maybe(stored()), 6),
         restarts in some(stored(), 9),
     ) -> DeploymentTimes {
-        let [scheduled, serving, measured, teardown, gone] = times.try_into().unwrap();
-        DeploymentTimes { attempt, round, created, scheduled, serving, measured, restarts, teardown, gone }
+        let [scheduled, ready, serving, measured, teardown, gone] = times.try_into().unwrap();
+        DeploymentTimes { attempt, round, created, scheduled, ready, serving, measured, restarts, teardown, gone }
     }
 }
 
@@ -230,12 +230,12 @@ prop_compose! {
     fn pod()(
         (name, component, run) in (text(), component(), run_number()),
         (variant, attempt) in (maybe(text()), maybe(number())),
-        (ours, going, over) in any::<(bool, bool, bool)>(),
+        (ours, going, over, ready) in any::<(bool, bool, bool, bool)>(),
         (node, bound, created) in (maybe(text()), maybe(time()), time()),
         (unschedulable, gpus) in (maybe(text()), count()),
         containers in some(container(), 2),
     ) -> Pod {
-        Pod { name, component, run, variant, attempt, ours, going, over, node, bound, created, unschedulable, gpus, containers }
+        Pod { name, component, run, variant, attempt, ours, going, over, node, bound, ready, created, unschedulable, gpus, containers }
     }
 }
 

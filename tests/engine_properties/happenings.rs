@@ -20,6 +20,7 @@ pub enum Happening {
     GoesWell,
     PodsAppear(u8),
     PodBound(u8),
+    PodReady(u8),
     PodUnschedulable(u8),
     PodVanishes(u8),
     ContainerWaits(u8, bool),
@@ -51,6 +52,7 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         18 => Just(GoesWell),
         2 => any::<u8>().prop_map(PodsAppear),
         2 => any::<u8>().prop_map(PodBound),
+        2 => any::<u8>().prop_map(PodReady),
         1 => any::<u8>().prop_map(PodUnschedulable),
         1 => any::<u8>().prop_map(PodVanishes),
         1 => any::<(u8, bool)>().prop_map(|(pick, image)| ContainerWaits(pick, image)),
@@ -92,6 +94,7 @@ impl Cluster {
                 found.iter().for_each(|uid| self.pods_appear(uid));
             }
             PodBound(number) => self.bind(*number),
+            PodReady(number) => self.ready(*number),
             PodUnschedulable(number) => {
                 let words = self.words("0/1 nodes are available: 1 Insufficient nvidia.com/gpu");
                 if let Some(pod) = pick(&mut self.pods, *number, |pod| pod.node.is_none()) {
@@ -197,6 +200,7 @@ impl Cluster {
         }
         for _ in 0..self.pods.len() {
             self.bind(0);
+            self.ready(0);
         }
         self.generated(0);
         for job in self.children.iter().filter(|c| is_loading(c)).cloned().collect::<Vec<_>>() {
@@ -257,6 +261,7 @@ impl Cluster {
                 over: false,
                 node: None,
                 bound: None,
+                ready: false,
                 created: now,
                 unschedulable: None,
                 gpus,
@@ -269,6 +274,12 @@ impl Cluster {
         let now = self.now;
         if let Some(pod) = pick(&mut self.pods, number, |pod| pod.node.is_none()) {
             (pod.node, pod.bound, pod.unschedulable) = (Some("node-0".into()), Some(now), None);
+        }
+    }
+
+    fn ready(&mut self, number: u8) {
+        if let Some(pod) = pick(&mut self.pods, number, |pod| pod.node.is_some() && !pod.ready) {
+            pod.ready = true;
         }
     }
 

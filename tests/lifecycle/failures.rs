@@ -1,15 +1,21 @@
 //! Failures told apart: each with its reason, what it is about, and the other variant's result kept.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
 use bcmp::api::{BenchmarkComparisonStatus, EvidenceCode, Phase, VariantPhase, labels};
 use bcmp::prediction::configurations::GenerationOutcome;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::access::with_own_objects;
 use crate::lab::{Lab, condition, seconds, small};
 use crate::support::actors::{Actor, PodScript, has_label};
-use crate::support::{Failure, Fault, meta};
+use crate::support::{Failure, Fault, Verb, meta};
 use crate::truth;
+
+const UNKNOWN_OWNER: &str = "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion \
+    bcmp.dev/v1alpha1 Kind BenchmarkComparison: no matches for kind \"BenchmarkComparison\" in version \"bcmp.dev/v1alpha1\"";
 
 fn failure(status: &BenchmarkComparisonStatus, variant: usize) -> (&str, &str) {
     status.variants[variant].failure.as_ref().map_or(("", ""), |f| (f.reason.as_str(), f.message.as_str()))
@@ -32,7 +38,7 @@ fn server_of(variant: &'static str) -> impl Fn(&Value) -> bool {
     "Unschedulable",
     "Insufficient nvidia.com/gpu"
 )]
-#[case::never_serving(PodScript::never_ready(), "NotServing", "readySeconds")]
+#[case::never_ready(PodScript::never_ready(), "NotReady", "more are not")]
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_is_named_and_the_other_variant_is_measured(
     #[case] script: PodScript,
@@ -52,6 +58,45 @@ async fn a_server_that_fails_is_named_and_the_other_variant_is_measured(
     assert!(status.variants[1].failure.is_none());
     assert!(status.variants[1].levels.iter().any(|level| level.measured.is_some()), "the other result is kept");
     assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
+}
+
+/// One of eight comes up long after the others have answered: the levels would be those of seven.
+#[tokio::test(start_paused = true)]
+async fn load_waits_for_the_last_server_to_be_ready() {
+    let lab = Lab::new(&[8]);
+    let is_server = server_of("baseline");
+    let first = AtomicBool::new(true);
+    lab.cast.script(move |pod| {
+        let late = is_server(pod) && first.swap(false, Relaxed);
+        late.then(|| PodScript::serve(seconds(900)))
+    });
+    lab.apply("qwen", small());
+    lab.until("qwen", "starts up", 300, |status| status.message.as_deref() == Some("baseline starts up")).await;
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    let deployment = &status.variants[0].deployments[0];
+    let time = |time: &Option<Time>| time.as_ref().unwrap().0;
+    let waited = time(&deployment.serving).duration_since(time(&deployment.scheduled)).as_secs();
+    assert!(waited >= 900, "measured after {waited} s");
+    assert!(deployment.ready.as_ref().unwrap() <= deployment.serving.as_ref().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_are_ready_and_answer_nothing_are_not_serving() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| {
+        let baseline = has_label(pod, labels::COMPONENT, "load") && has_label(pod, labels::VARIANT, "baseline");
+        baseline.then(|| PodScript::succeed(seconds(1_000_000)))
+    });
+    lab.apply("qwen", small());
+    lab.until("qwen", "ready", 300, |status| {
+        status.message.as_deref() == Some("baseline is ready; its first request is awaited")
+    })
+    .await;
+    let status = lab.finished("qwen", 1).await;
+    let (reason, message) = failure(&status, 0);
+    assert_eq!(reason, "NotServing", "{message}");
+    assert!(message.contains("readySeconds"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,6 +188,26 @@ async fn a_taken_name_is_final_when_a_teardown_would_be_overdue() {
     assert!((1200..1260).contains(&waited), "final after {waited} s");
 }
 
+/// The API server does not let anybody own by a kind it has just been given; for a person there is nothing to do.
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_was_just_installed_is_waited_for_without_a_word() {
+    let lab = Lab::new(&[8]);
+    let refusals = AtomicU32::new(3);
+    lab.cluster.admission(move |plural, object| {
+        let left = |left: u32| left.checked_sub(1);
+        let not_yet = plural == "configmaps" && refusals.fetch_update(Relaxed, Relaxed, left).is_ok();
+        not_yet.then(|| {
+            let name = meta(object, "name");
+            Failure::new(403, "Forbidden", format!("configmaps {name:?} is forbidden: {UNKNOWN_OWNER}"))
+        })
+    });
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    let said = lab.cluster.history().into_iter().filter_map(|record| record.after);
+    assert_eq!(said.filter(|object| object["status"].to_string().contains("was refused")).count(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_pods_are_refused_says_why() {
     let lab = Lab::new(&[8]);
@@ -226,6 +291,40 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     lab.cast.resume(Actor::Dynamo);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
+}
+
+/// What was published is there whether its ConfigMap accepts more or not; the GPUs cost.
+#[tokio::test(start_paused = true)]
+async fn results_that_cannot_be_sealed_hold_no_gpus_for_ever() {
+    let lab = Lab::new(&[8]);
+    lab.cluster.forbid(|request| request.verb == Some(Verb::Patch) && request.plural == "configmaps");
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
+    let deployment = &status.variants[0].deployments[0];
+    let kept = deployment.gone.as_ref().unwrap().0.duration_since(deployment.teardown.as_ref().unwrap().0).as_secs();
+    // The look at the deadline may be one that follows a failed one, by up to five minutes.
+    assert!((900..1260).contains(&kept), "teardownSeconds, then gone: {kept} s");
+}
+
+/// No GPU is held, but the run does not end, and nobody would be told why.
+#[tokio::test(start_paused = true)]
+async fn a_pod_left_on_a_lost_node_is_named_whatever_it_was_for() {
+    let lab = Lab::new(&[8]);
+    lab.cast
+        .script(|pod| has_label(pod, labels::COMPONENT, "generate").then(|| PodScript::succeed(seconds(1_000_000))));
+    lab.apply("qwen", small());
+    lab.until("qwen", "generating", 300, |_| {
+        lab.cluster.objects("pods").iter().any(|pod| pod["status"]["phase"] == "Running")
+    })
+    .await;
+    lab.cast.lose_node("node-0");
+    lab.annotate("qwen", "bcmp.dev/cancel-requested", "1");
+    lab.until("qwen", "stuck", 1800, |status| condition(status, "Stalled") == ("True", "TeardownStuck")).await;
+    let message = lab.status("qwen").message.unwrap();
+    assert!(message.contains("on node node-0"), "{message}");
+    assert!(message.contains("kubelet"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]

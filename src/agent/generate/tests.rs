@@ -356,6 +356,18 @@ async fn manifests_of_ones_own_are_predicted_when_they_can_be_read() {
     assert_eq!(unreadable.objects.len(), 2, "it is measured all the same");
 }
 
+/// Nothing could create it: said before any GPU is asked for.
+#[tokio::test]
+async fn a_component_whose_name_leaves_no_room_is_refused() {
+    let mut plan = plan("manifests");
+    let long = "a".repeat(40);
+    let manifests = plan.spec.variants[0].source.manifests.as_mut().unwrap();
+    manifests.inline = Some(VLLM.replace("name: Worker", &format!("name: {long}")));
+    let configurations = generate(&plan, &mut Recorded::new("manifests"), None).await.unwrap();
+    let GenerationOutcome::Refused { message, .. } = &configurations.variants[0].outcome else { panic!("accepted") };
+    assert!(message.contains(&long) && message.contains("shorten the component's name"), "{message}");
+}
+
 /// An endpoint is known by its hint alone, and may be of an engine the others are not.
 #[tokio::test]
 async fn an_endpoint_without_a_hint_is_not_predicted() {
