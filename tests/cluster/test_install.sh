@@ -198,6 +198,7 @@ uninstall() {
     step "helm uninstall: nothing is left but comparisons and their reports"
     helm uninstall $release --namespace $namespace --wait --timeout 2m
     "$here/enforce" --none
+    kubectl -n $namespace wait pods --all --for=delete --timeout=60s
     local place left
     for place in $namespace $runs; do
         left=$(everything $place)
