@@ -384,7 +384,7 @@ pub struct Deployed {
     #[schemars(length(max = 2), inner(length(max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub earlier_image_ids: Vec<String>,
-    /// Nodes its pods ran on; of more than 12, the first that were seen.
+    /// Nodes its pods ran on; of more than 10, the first that were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), inner(length(max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

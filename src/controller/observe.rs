@@ -56,11 +56,11 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         results,
         children,
     };
-    let waiting = admission::waiting(&world.status, &world).is_some();
-    if waiting {
+    let competes = admission::looks_at_others(&world.status, &world);
+    if competes {
         world.rivals = list_rivals(context, &world.object.uid).await?;
     }
-    if waiting || fold::on_new_nodes(&world) {
+    if competes || fold::on_new_nodes(&world) {
         world.nodes = list_nodes(context, &world.spec.hardware.gpu_resource_name).await?;
     }
     Ok(world)

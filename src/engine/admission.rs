@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::capacity::{Demand, Free};
-use super::facts::{active_run, comparable, planned};
+use super::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
 use super::requests::end;
 use super::time::{after, stamp};
 use super::world::{Component, Rival, World};
@@ -119,9 +119,32 @@ pub fn turn(run: &Run, world: &World) -> Turn {
     if earlier.is_empty() || fits(&at_once) {
         return Turn::Admit { mode, reason };
     }
-    let names: Vec<&str> = earlier.iter().take(3).map(|rival| rival.name.as_str()).collect();
-    let more = if earlier.len() > 3 { format!(" and {} more", earlier.len() - 3) } else { String::new() };
-    Turn::Wait(format!("waits for GPUs behind {}{more}", names.join(", ")))
+    Turn::Wait(behind(&earlier))
+}
+
+fn behind(rivals: &[&Rival]) -> String {
+    let names: Vec<&str> = rivals.iter().take(3).map(|rival| rival.name.as_str()).collect();
+    let more = if rivals.len() > 3 { format!(" and {} more", rivals.len() - 3) } else { String::new() };
+    format!("waits for GPUs behind {}{more}", names.join(", "))
+}
+
+/// Whether it matters what others hold: the run waits for its turn, or has had it and nothing of it is deployed.
+pub fn looks_at_others(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let between = |run: &Run| may_deploy(world, run) && !anything_deployed(status) && !all_measured(world, status);
+    waiting(status, world).is_some() || active_run(status).is_some_and(between)
+}
+
+/// Why a run that has had its turn deploys nothing now, if so. While it was suspended another one may have begun: that one
+/// finishes the variant it is at, and where neither has deployed anything, who was admitted first goes first.
+pub fn stands_back(run: &Run, world: &World) -> Option<String> {
+    let mine = (run.start_time.as_ref()?.0, world.object.uid.as_str());
+    let is_ahead =
+        |rival: &&Rival| rival.admitted.is_some_and(|admitted| rival.deployed || (admitted, rival.uid.as_str()) < mine);
+    let ahead: Vec<&Rival> = world.rivals.iter().filter(is_ahead).collect();
+    let demands = demands(world);
+    let at_once = if mode(run) == Mode::Parallel { demands.concat() } else { largest(&demands) };
+    let fits = || world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &ahead, world, &at_once));
+    (!ahead.is_empty() && !at_once.is_empty() && !fits()).then(|| behind(&ahead))
 }
 
 fn requested_mode(world: &World) -> Mode {
@@ -160,7 +183,7 @@ fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
 
 fn earlier<'a>(run: &Run, world: &'a World) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
-    let is_earlier = |rival: &&Rival| rival.admitted || (rival.queued, rival.uid.as_str()) < mine;
+    let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
     let mut earlier: Vec<&Rival> = world.rivals.iter().filter(is_earlier).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
@@ -175,4 +198,44 @@ fn fits_beside(nodes: &[super::world::Node], earlier: &[&Rival], world: &World, 
         claims.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect();
     // What finds no room cannot be kept free beside: wait until it is over.
     free.place(&claims) && free.place(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::engine::testing::{spec, world};
+    use crate::engine::world::Node;
+
+    fn rival(claim: &[(u32, u32)]) -> Rival {
+        Rival {
+            name: "team/other".into(),
+            uid: "other".into(),
+            queued: Timestamp::UNIX_EPOCH,
+            admitted: Some(Timestamp::UNIX_EPOCH),
+            deployed: true,
+            claim: claim.to_vec(),
+        }
+    }
+
+    /// Eight GPUs are asked for on a node of sixteen, behind a run that was admitted.
+    #[rstest]
+    #[case::beside(&[(8, 1)], true)]
+    #[case::all(&[(8, 1), (1, 8)], false)]
+    #[case::nothing(&[], true)]
+    #[case::a_claim_no_node_can_take(&[(1, 32)], false)]
+    fn gpus_claimed_before_are_kept_free(#[case] claim: &[(u32, u32)], #[case] fits: bool) {
+        let node = Node {
+            name: "n".into(),
+            labels: BTreeMap::new(),
+            allocatable: 16,
+            used: BTreeMap::new(),
+            unschedulable: false,
+        };
+        let asked = [Demand { pods: 1, gpus: 8, node_selector: BTreeMap::new() }];
+        assert_eq!(fits_beside(&[node], &[&rival(claim)], &world(spec()), &asked), fits);
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::admission;
 use super::completion::unreadable;
 use super::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
 use super::requests::failure;
@@ -32,6 +33,9 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
     if may_deploy(world, &run) && !stops(world, status) {
+        if !facts::anything_deployed(status) && admission::stands_back(&run, world).is_some() {
+            return;
+        }
         deploy_next(status, &run, world, now);
     } else {
         tear_down_all(status, &run, world, now);

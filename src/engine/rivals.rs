@@ -37,7 +37,8 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         name: format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any()),
         uid: comparison.uid().unwrap_or_default(),
         queued: run.queued_time.0,
-        admitted: run.start_time.is_some(),
+        admitted: run.start_time.as_ref().map(|time| time.0),
+        deployed: anything_deployed(status),
         claim,
     })
 }

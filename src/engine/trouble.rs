@@ -296,6 +296,22 @@ mod tests {
         }
     }
 
+    /// A pod that takes another's place late has as long as the first had.
+    #[rstest]
+    #[case::at_first(0, 3600)]
+    #[case::in_anothers_place(5000, 8600)]
+    fn a_pod_without_a_node_is_given_its_time(#[case] created: i64, #[case] fatal: i64) {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let unbound = Pod {
+            node: None,
+            unschedulable: Some("0/1 nodes are available".into()),
+            created: at(created),
+            ..pod(Component::Server, "", "")
+        };
+        let trouble = of_pods([&unbound].into_iter(), 3600, at(3600), at(created)).unwrap();
+        assert_eq!((trouble.reason, trouble.fatal), ("Unschedulable", at(fatal)));
+    }
+
     const TOOL: &str = r#"{"reason":"ToolFailed","message":"no such database"}"#;
     const UNPUBLISHED: &str = r#"{"reason":"NotPublished","message":"10 min without"}"#;
 

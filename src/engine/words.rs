@@ -152,7 +152,10 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     let next = if requests::waits_for_next(status, world) { "; another run begins after this one" } else { "" };
     match doing.is_empty() {
         true if all_measured(world, status) => format!("the last objects of the run are being deleted{next}"),
-        true => format!("the next variant is about to be deployed{next}"),
+        true => match admission::stands_back(run, world) {
+            Some(behind) => format!("{behind}{next}"),
+            None => format!("the next variant is about to be deployed{next}"),
+        },
         false => format!("{}{next}", doing.join(", ")),
     }
 }

@@ -323,8 +323,10 @@ pub struct Rival {
     pub uid: String,
     /// When the run was queued.
     pub queued: Timestamp,
-    /// It was admitted: whenever it was queued, it is before those that were not.
-    pub admitted: bool,
+    /// When it was admitted, if it was: whenever it was queued, it is before those that were not.
+    pub admitted: Option<Timestamp>,
+    /// A variant of it is deployed, or on its way out.
+    pub deployed: bool,
     /// Pods it will hold at once: (count, GPUs each).
     pub claim: Vec<(u32, u32)>,
 }

@@ -309,8 +309,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn rival()((name, uid, queued, admitted) in (text(), text(), time(), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
-        Rival { name, uid, queued, admitted, claim }
+    fn rival()((name, uid, queued, admitted, deployed) in (text(), text(), time(), maybe(time()), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
+        Rival { name, uid, queued, admitted, deployed, claim }
     }
 }
 

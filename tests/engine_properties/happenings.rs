@@ -157,7 +157,8 @@ impl Cluster {
                     name: "default/other".into(),
                     uid: "0".into(),
                     queued,
-                    admitted: false,
+                    admitted: Some(queued),
+                    deployed: true,
                     claim: vec![(1, 8)],
                 };
                 self.rivals = if *came { vec![rival] } else { vec![] };

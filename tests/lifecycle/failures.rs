@@ -293,6 +293,30 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
 }
 
+/// Whatever another variant's creation meets, what is to go holds GPUs.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_fails_keeps_nobody_from_going() {
+    let lab = Lab::new(&[8, 8]);
+    lab.cluster.faults(|request| {
+        let load_of_optimized = request.verb == Some(Verb::Create)
+            && request.plural == "jobs"
+            && request.name.as_ref().is_some_and(|name| name.contains("optimized"));
+        load_of_optimized.then(|| Fault::Refuse(Failure::new(500, "InternalError", "etcdserver: request timed out")))
+    });
+    let mut spec = small();
+    spec["execution"] = json!({"mode": "Parallel"});
+    lab.apply("qwen", spec);
+    lab.until("qwen", "baseline is gone", 1800, |status| {
+        status.variants.first().and_then(|v| v.deployments.first()).is_some_and(|d| d.gone.is_some())
+    })
+    .await;
+    let status = lab.status("qwen");
+    assert!(status.variants[1].deployments[0].gone.is_none(), "the other one still waits for its load");
+    lab.cluster.no_faults();
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+}
+
 /// What was published is there whether its ConfigMap accepts more or not; the GPUs cost.
 #[tokio::test(start_paused = true)]
 async fn results_that_cannot_be_sealed_hold_no_gpus_for_ever() {

@@ -1,6 +1,6 @@
 //! What starts, changes, holds and ends a run.
 
-use bcmp::api::{Phase, annotations};
+use bcmp::api::{BenchmarkComparisonStatus, Phase, annotations};
 use serde_json::json;
 
 use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
@@ -128,6 +128,31 @@ async fn suspended_and_resumed_goes_on_at_the_next_level() {
     assert!(status.progress.unwrap().levels_done > done);
     assert_eq!(lab.measured_twice(), Vec::<String>::new());
     assert_eq!(status.variants[0].deployments.len(), 2);
+}
+
+/// Who began meanwhile has the GPUs; both are measured, never at once, and nobody is told that pods find no node.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_run_waits_for_the_one_at_work() {
+    let lab = Lab::new(&[8]);
+    lab.apply("first", small());
+    lab.records("first", 1).await;
+    lab.edit("first", |object| object["spec"]["suspend"] = json!(true));
+    lab.phase("first", Phase::Suspended).await;
+    lab.apply("second", small());
+    lab.records("second", 1).await;
+    lab.edit("first", |object| object["spec"]["suspend"] = json!(false));
+    lab.until("first", "waits", 60, |status| status.message.as_deref() == Some("waits for GPUs behind default/second"))
+        .await;
+    let (first, second) = (lab.finished("first", 1).await, lab.finished("second", 1).await);
+    assert_eq!((first.phase, second.phase), (Some(Phase::Succeeded), Some(Phase::Succeeded)));
+    let times = |status: &BenchmarkComparisonStatus| {
+        let deployments = status.variants.iter().flat_map(|variant| &variant.deployments);
+        deployments.map(|d| (d.created.0, d.gone.as_ref().unwrap().0)).collect::<Vec<_>>()
+    };
+    for (created, gone) in times(&first) {
+        let beside = times(&second).into_iter().find(|(other, end)| created < *end && *other < gone);
+        assert_eq!(beside, None, "deployed from {created} to {gone}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,12 @@ class Alerts(unittest.TestCase):
         self.check(series, "13m", "BcmpTeardownStuck", True)
         self.check(series, "25m", "BcmpTeardownStuck", False)
 
+    def test_leaked_children(self):
+        series = [{"series": f"bcmp_leaked_children{{{OF}}}", "values": "0x10 2x5 0x10 2x20"}]
+        # As long as a usual teardown takes.
+        self.check(series, "15m", "BcmpLeakedChildren", False)
+        self.check(series, "44m", "BcmpLeakedChildren", True)
+
     def test_held_without_load(self):
         loading = [held("Deploying", "8x30 0x60"), held("Measuring", "0x30 8x60")]
         self.check(loading, "80m", "BcmpGpusHeldWithoutLoad", False)
