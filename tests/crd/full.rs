@@ -111,7 +111,7 @@ pub fn status() -> Value {
             "evidence": {"accepted": 20, "rejected": 20, "reasons": [finding]},
         })
     };
-    let deployment = json!({"attempt": 10, "round": 10, "created": time, "scheduled": time, "serving": time, "measured": time,
+    let deployment = json!({"attempt": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
                             "restarts": [time], "teardown": time, "gone": time});
     let name = |index: i64| format!("variant-name-{index}");
     let variant = |index: i64| {
@@ -123,7 +123,7 @@ pub fn status() -> Value {
                 "weights": "bfloat16", "kvCache": "bfloat16",
                 "image": format!("registry.example/{}:1.2.3", "i".repeat(100)),
                 "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(100), "0".repeat(64)),
-                "nodes": (0..12).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
+                "nodes": (0..10).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
                 "gpuProducts": (0..2).map(|n| format!("NVIDIA-H{n}00-141GB-HBM3e-SHARED")).collect::<Vec<_>>(),
             },
             "claimedPoint": and(json!({"concurrency": 1024})), "findings": [finding, finding],
