@@ -173,11 +173,12 @@ mod tests {
 
     use super::*;
 
+    /// A shell that hears SIGINT even where the tests themselves were started in the background, which ignores it.
     fn shell(script: &str) -> Invocation {
         Invocation {
             label: "test",
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
+            program: "/usr/bin/env".into(),
+            arguments: ["--default-signal=INT", "/bin/sh", "-c", script].map(Into::into).to_vec(),
             directory: "/".into(),
             remove: vec![],
             deadline: Duration::from_secs(60),
