@@ -126,7 +126,7 @@ fn what_goes_was_recorded(world: &World, actions: &[Action], now: Timestamp) {
                 assert!(results.sealed || overdue, "{} goes before its results are sealed", child.name);
             }
             nothing => {
-                let why = variant.failure.is_some() || run.ended.is_some();
+                let why = variant.failure.is_some() || run.ended.is_some() || facts::stops(world, &world.status);
                 let rows = variant.levels.iter().any(|l| l.evidence.accepted > 0 || l.evidence.rejected > 0);
                 assert!(why || rows, "{} goes and nothing is recorded of it: {nothing:?}", child.name);
             }
