@@ -133,11 +133,10 @@ fn tear_down(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp, 
     // What is being sealed is deleted in a later pass, which has read the sealed records. Where sealing is refused for as
     // long as a teardown may take, the GPUs go first: what was published is there, sealed or not.
     let sealing = unsealed(status, world);
-    let overdue = |d: &DeploymentTimes| teardown::due(d, world).is_some_and(|due| now >= due);
     let doomed = world.children.iter().filter(|c| {
         matches!(c.component, Component::Server | Component::Load)
             && known(c).is_none_or(|d| d.teardown.is_some() || !is_live(d))
-            && (known(c).is_some_and(overdue)
+            && (known(c).is_some_and(|d| teardown::is_overdue(d, world, now))
                 || !c.variant.as_ref().is_some_and(|variant| c.run == run.number && sealing.contains(variant)))
     });
     actions.extend(doomed.filter_map(delete));

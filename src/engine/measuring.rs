@@ -17,7 +17,7 @@ use crate::manifests::demand;
 const HALF_HELD_SECONDS: i64 = 300;
 /// Deployments of a variant in one run, at most: as many as a status holds. Rounds take ten, the rest is for suspensions and
 /// for parallel runs that found GPUs for a part only.
-const MOST_DEPLOYMENTS: usize = 24;
+pub const MOST_DEPLOYMENTS: usize = 24;
 /// First wait before a parallel run tries again; it doubles up to 15 minutes.
 const RETRY_SECONDS: i64 = 60;
 

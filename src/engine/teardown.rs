@@ -18,11 +18,16 @@ pub fn due(deployment: &DeploymentTimes, world: &World) -> Option<Timestamp> {
     Some(after(decided.0, world.spec.execution.deadlines.teardown_seconds))
 }
 
+/// Whether the teardown of a deployment is overdue.
+pub fn is_overdue(deployment: &DeploymentTimes, world: &World, now: Timestamp) -> bool {
+    due(deployment, world).is_some_and(|due| now >= due)
+}
+
 /// What holds an overdue teardown up, naming the object and its finalizer.
 pub fn overdue(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<String> {
     let run = status.run.as_ref()?;
     let deployed = status.variants.iter().find_map(|variant| {
-        let deployment = live(variant).filter(|d| due(d, world).is_some_and(|due| now >= due))?;
+        let deployment = live(variant).filter(|d| is_overdue(d, world, now))?;
         let child = world.deployment_children(run.number, &variant.name, deployment.attempt).next();
         let pods = [Component::Server, Component::Load];
         let pod = pods.into_iter().find_map(|component| {

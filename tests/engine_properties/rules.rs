@@ -122,7 +122,7 @@ fn what_goes_was_recorded(world: &World, actions: &[Action], now: Timestamp) {
         }
         match world.results.get(&variant.name) {
             Some(Output::Present(results)) => {
-                let overdue = teardown::due(deployment, world).is_some_and(|due| now >= due);
+                let overdue = teardown::is_overdue(deployment, world, now);
                 assert!(results.sealed || overdue, "{} goes before its results are sealed", child.name);
             }
             nothing => {

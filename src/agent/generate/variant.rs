@@ -7,6 +7,7 @@ use super::estimates::{Estimation, NotEstimated, Question, estimate};
 use super::protocol::{About, Left, Naive, Request};
 use super::{Session, Stop, only_manifests, said};
 use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
+use crate::engine::measuring::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Origin as Author, Preparation, Prepared, instantiate, parse, prepare};
 use crate::prediction::checks::{Checked, Versions, check, replicas_deployed};
 use crate::prediction::configurations::Ready;
@@ -14,9 +15,6 @@ use crate::prediction::{Origin, Prediction, Row, Shape, hinted_shape, read_backe
 
 /// Longest text of a finding, in characters.
 const LONGEST_FINDING: usize = 300;
-
-/// The number with most digits that a deployment may have: its name is the longest.
-const LAST_ATTEMPT: u32 = 99;
 
 /// What is known of a variant before anything is estimated.
 struct Drafted {
@@ -78,8 +76,9 @@ impl<P: Predictor> Session<'_, P> {
         for finding in findings {
             println!("{}: {finding}", variant.name);
         }
-        instantiate(&objects, self.plan, &variant.name, LAST_ATTEMPT)
-            .map_err(|error| Stop::refused(error.reason(), error))?;
+        // The last deployment there may be has the longest name.
+        let last = u32::try_from(MOST_DEPLOYMENTS).unwrap_or(u32::MAX);
+        instantiate(&objects, self.plan, &variant.name, last).map_err(|error| Stop::refused(error.reason(), error))?;
         let shape = read_shape(&objects, gpus, variant.shape.as_ref()).map_err(|error| error.to_string());
         Ok(Drafted { objects, shape, row: None, generated: author == Author::Generated })
     }
