@@ -153,6 +153,12 @@ pub struct Run {
     pub inputs_hash: String,
     /// When it entered the queue.
     pub queued_time: Time,
+    /// When its predictions and manifests were there: from then on it waits for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated_time: Option<Time>,
+    /// When it was held last, by `suspend` or `until: Predictions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// When its turn came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -169,6 +175,17 @@ pub struct Run {
     /// Why the run ended early, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+}
+
+/// A time in which a run was held.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// When it began.
+    pub since: Time,
+    /// When the run went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
 }
 
 /// Why a run ended before its verdict. A write-once fact.

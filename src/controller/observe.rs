@@ -74,10 +74,14 @@ fn object(comparison: &BenchmarkComparison) -> Object {
         uid: comparison.uid().unwrap_or_default(),
         generation: comparison.metadata.generation.unwrap_or(0),
         going: comparison.metadata.deletion_timestamp.is_some(),
+        orphans: comparison.finalizers().iter().any(|finalizer| finalizer == ORPHAN),
         run_requested: annotation(annotations::RUN_REQUESTED),
         cancel_requested: annotation(annotations::CANCEL_REQUESTED),
     }
 }
+
+/// Finalizer of garbage collection: the children stay when the comparison goes.
+const ORPHAN: &str = "orphan";
 
 /// Kinds that children have.
 const KINDS: [Kind; 8] = [

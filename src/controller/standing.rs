@@ -69,7 +69,15 @@ impl Standing {
 /// When something was recorded last.
 fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
     let run = status.run.as_ref()?;
-    let of_run = [Some(&run.queued_time), run.start_time.as_ref(), run.completion_time.as_ref()];
+    let held = run.hold.as_ref();
+    let of_run = [
+        Some(&run.queued_time),
+        run.generated_time.as_ref(),
+        held.map(|hold| &hold.since),
+        held.and_then(|hold| hold.until.as_ref()),
+        run.start_time.as_ref(),
+        run.completion_time.as_ref(),
+    ];
     let ended = run.ended.as_ref().map(|ended| &ended.time);
     let of_variants = status.variants.iter().flat_map(|variant| &variant.deployments).flat_map(|d| {
         [Some(&d.created), d.scheduled.as_ref(), d.serving.as_ref(), d.teardown.as_ref(), d.gone.as_ref()]

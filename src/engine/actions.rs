@@ -23,6 +23,16 @@ pub fn actions(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
     actions
 }
 
+/// What goes with a comparison that was deleted, unless it was asked to stay. Garbage collection does the same, but waits
+/// for whatever finalizer somebody put on the comparison, and GPUs would be held that long.
+pub fn release(world: &World) -> Vec<Action> {
+    if world.object.orphans {
+        return vec![];
+    }
+    let holds = |c: &&Child| matches!(c.component, Component::Server | Component::Load | Component::Generate);
+    world.children.iter().filter(holds).filter_map(delete).collect()
+}
+
 fn has(world: &World, run: i64, component: Component, kind: Kind) -> bool {
     world.children_of(run).any(|c| c.component == component && c.kind == kind)
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::capacity::{Demand, Free};
 use super::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
+use super::holding::waits_since;
 use super::requests::end;
 use super::time::{after, stamp};
 use super::world::{Component, Rival, World};
@@ -38,11 +39,11 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
             }
         }
         Turn::Wait(why) => {
-            if let Some(deadline) = deadline(run, world).filter(|deadline| now >= *deadline) {
-                let seconds = (deadline.as_second() - run.queued_time.0.as_second()).max(0);
+            if deadline(run, world).is_some_and(|deadline| now >= deadline) {
                 let message = format!(
                     "its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
-                     deadline, or set it to 0 to wait for ever"
+                     deadline, or set it to 0 to wait for ever",
+                    seconds = world.spec.execution.deadlines.queue_seconds
                 );
                 end(status, EarlyEnd::Failed, "QueueDeadline", message, now);
             }
@@ -64,7 +65,8 @@ pub fn waiting<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Opti
 /// When waiting for the turn ends, if ever.
 pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
     let seconds = world.spec.execution.deadlines.queue_seconds;
-    (seconds > 0).then(|| after(run.queued_time.0, seconds))
+    let generated = run.generated_time.as_ref().map(|time| time.0).filter(|_| seconds > 0)?;
+    Some(after(waits_since(run, generated), seconds))
 }
 
 /// When a wait must be looked at at the latest, if ever.

@@ -3,18 +3,19 @@
 use jiff::Timestamp;
 
 use super::facts::active_run;
+use super::holding::waits_since;
 use super::requests::{end, failure};
-use super::time::after;
+use super::time::{after, stamp};
 use super::trouble::{self, Trouble};
 use super::world::{Child, Component, JobState, Output, World};
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Run};
 use crate::prediction::configurations::GenerationOutcome;
 
-/// Records what generation refused, or that it failed.
+/// Records that generation is over and what it refused, or that it failed.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let Some(run) = active_run(status).filter(|run| run.ended.is_none()) else { return };
     match &world.configurations {
-        Output::Present(_) => record_refused(status, world, now),
+        Output::Present(_) => record(status, world, now),
         Output::Unreadable(why) => {
             let message = format!("the run's predictions and manifests cannot be read: {why}; start another run");
             end(status, EarlyEnd::Failed, "ConfigurationsUnreadable", message, now);
@@ -31,7 +32,10 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     }
 }
 
-fn record_refused(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+fn record(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    if let Some(run) = status.run.as_mut() {
+        run.generated_time.get_or_insert(stamp(now));
+    }
     for variant in status.variants.iter_mut().filter(|v| v.failure.is_none()) {
         let Some(configuration) = world.configuration(&variant.name) else { continue };
         if let GenerationOutcome::Refused { reason, message } = &configuration.outcome {
@@ -40,16 +44,24 @@ fn record_refused(status: &mut BenchmarkComparisonStatus, world: &World, now: Ti
     }
 }
 
+/// Since when generation is under way, or could be.
+fn begin(run: &Run, job: Option<&Child>) -> Timestamp {
+    job.map_or_else(|| waits_since(run, run.queued_time.0), |job| job.created)
+}
+
+/// When generation is overdue.
+pub fn deadline(run: &Run, world: &World) -> Timestamp {
+    after(begin(run, world.generate_job(run.number)), world.spec.execution.deadlines.generate_seconds)
+}
+
 /// What keeps generation from ending, and when that is final.
 pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<Trouble> {
     let run = active_run(status)?;
     if world.spec.suspend || world.configurations.present().is_some() {
         return None;
     }
-    let limit = i64::from(world.spec.execution.deadlines.generate_seconds);
     let job = world.generate_job(run.number);
-    let since = job.map_or(run.queued_time.0, |job| job.created);
-    let deadline = after(since, limit);
+    let deadline = deadline(run, world);
     if matches!(world.plan, Output::Absent)
         && let Some(message) = world.sources.values().find_map(|source| source.as_ref().err())
     {
@@ -66,7 +78,7 @@ pub fn trouble(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
         .or_else(|| {
             let refusals = world.refusals.iter().filter(|r| r.variant.is_none() && r.run == run.number);
             let teardown_seconds = world.spec.execution.deadlines.teardown_seconds;
-            trouble::of_objects(job.into_iter(), refusals, since, teardown_seconds)
+            trouble::of_objects(job.into_iter(), refusals, begin(run, job), teardown_seconds)
         })
         .or_else(|| overdue(run.number, world, deadline, now))
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! requests    which run is wanted: start, supersede, cancel
+//! holding     what is suspended, or asked for predictions only, waits without a deadline
 //! generation  predictions and manifests, without a GPU
 //! admission   the queue for GPUs; Sequential or Parallel
 //! measuring   each variant is deployed, loaded, torn down
@@ -20,6 +21,7 @@ pub mod decision;
 pub mod facts;
 pub mod fold;
 pub mod generation;
+pub mod holding;
 pub mod inputs;
 pub mod judged;
 pub mod measuring;
@@ -48,7 +50,8 @@ use world::World;
 /// Decides what a look at the world leads to.
 pub fn decide(world: &World, now: Timestamp) -> Decision {
     if world.object.going {
-        return Decision { actions: vec![], status: world.status.clone(), events: vec![], wake: Wake::OnChange };
+        let actions = actions::release(world);
+        return Decision { actions, status: world.status.clone(), events: vec![], wake: Wake::OnChange };
     }
     let facts = advance(world.status.clone(), world, now);
     let recorded = facts != world.status;
@@ -76,6 +79,7 @@ fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp)
     if begins(&status, world) {
         return status;
     }
+    holding::advance(&mut status, world, now);
     generation::advance(&mut status, world, now);
     admission::advance(&mut status, world, now);
     measuring::advance(&mut status, world, now);

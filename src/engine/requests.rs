@@ -123,6 +123,8 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             number,
             inputs_hash: inputs::hash(&world.spec),
             queued_time: stamp(now),
+            generated_time: None,
+            hold: None,
             start_time: None,
             completion_time: None,
             mode: None,

@@ -29,8 +29,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     due.extend(admission::waiting(status, world).and_then(|run| admission::look(run, world)));
     due.extend(generation::trouble(status, world, now).map(|trouble| trouble.fatal));
     if world.configurations.present().is_none() {
-        let since = world.generate_job(run.number).map_or(run.queued_time.0, |job| job.created);
-        due.push(after(since, limits.generate_seconds));
+        due.push(generation::deadline(run, world));
     }
     due.extend(teardown::leftovers_due(status, world));
     for variant in &status.variants {

@@ -57,6 +57,8 @@ pub struct Object {
     pub generation: i64,
     /// It has a deletionTimestamp, or its namespace is terminating.
     pub going: bool,
+    /// Whoever deleted it asked for its children to stay.
+    pub orphans: bool,
     /// Annotation `bcmp.dev/run-requested`, when not empty.
     pub run_requested: Option<String>,
     /// Annotation `bcmp.dev/cancel-requested`, when not empty.

@@ -1,6 +1,6 @@
 //! The largest comparison there may be: six variants with 24 levels of six runs each.
 
-use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, EvidenceCode, Finding, Mode, Role, Run, Variant};
+use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, EvidenceCode, Finding, Hold, Mode, Role, Run, Variant};
 use bcmp::engine::world::{Output, Results, World};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::record::{LevelRecord, Purpose, Step};
@@ -65,6 +65,8 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
             number: 1,
             inputs_hash: bcmp::engine::inputs::hash(&cluster.spec),
             queued_time: time(),
+            generated_time: Some(time()),
+            hold: Some(Hold { since: time(), until: Some(time()) }),
             start_time: Some(time()),
             completion_time: Some(time()),
             mode: Some(Mode::Sequential),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bcmp::api::{
-    AtSla, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentTimes, EarlyEnd, Ended, Failure,
+    AtSla, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentTimes, EarlyEnd, Ended, Failure, Hold,
     LevelEvidence, LevelStatus, Mode, PastRun, Phase, Role, Run, SlaState, VariantStatus,
 };
 use bcmp::engine::plan::{Identity, Images, Plan};
@@ -135,13 +135,15 @@ prop_compose! {
 prop_compose! {
     fn run()(
         number in run_number(), inputs_hash in text(), queued_time in stored(),
+        (generated_time, hold) in (maybe(stored()), maybe((stored(), maybe(stored())))),
         (start_time, completion_time) in (maybe(stored()), prop::option::weighted(0.2, stored())),
         mode in maybe(prop::sample::select(vec![Mode::Sequential, Mode::Parallel, Mode::Auto])),
         ended in prop::option::weighted(0.2, (text(), text(), stored())),
         outcome in prop::sample::select(vec![EarlyEnd::Failed, EarlyEnd::Cancelled, EarlyEnd::Superseded]),
     ) -> Run {
         let ended = ended.map(|(reason, message, time)| Ended { outcome, reason, message, time });
-        Run { number, inputs_hash, queued_time, start_time, completion_time, mode, mode_reason: None, ended }
+        let hold = hold.map(|(since, until)| Hold { since, until });
+        Run { number, inputs_hash, queued_time, generated_time, hold, start_time, completion_time, mode, mode_reason: None, ended }
     }
 }
 
@@ -334,13 +336,19 @@ pub fn world() -> impl Strategy<Value = World> {
             let parts = (output(configurations(planned.clone())), output(Just(plan(planned))), results);
             let seen =
                 (some(child(), 12), some(pod(), 12), some(refusal(), 2), some(rival(), 3), maybe(some(node(), 3)));
-            let asked = (maybe(text()), maybe(text()), prop::bool::weighted(0.05), run_number(), any::<bool>());
+            let asked = (
+                maybe(text()),
+                maybe(text()),
+                (prop::bool::weighted(0.05), any::<bool>()),
+                run_number(),
+                any::<bool>(),
+            );
             let sources = prop::collection::btree_map(text(), prop::result::maybe_ok(text(), text()), 0..2);
             (Just(spec), status(), parts, seen, asked, sources)
         })
         .prop_map(|(spec, mut status, (configurations, plan, results), seen, asked, sources)| {
             let (children, pods, refusals, rivals, nodes) = seen;
-            let (run_requested, cancel_requested, going, highest_plan, fitting) = asked;
+            let (run_requested, cancel_requested, (going, orphans), highest_plan, fitting) = asked;
             status = storable(&status);
             if fitting {
                 status.variants.truncate(spec.variants.len());
@@ -348,7 +356,8 @@ pub fn world() -> impl Strategy<Value = World> {
                     (variant.name, variant.role) = (named.name.clone(), named.role);
                 }
             }
-            let object = Object { uid: UID.into(), going, run_requested, cancel_requested, ..Object::default() };
+            let object =
+                Object { uid: UID.into(), going, orphans, run_requested, cancel_requested, ..Object::default() };
             let image = || String::from("image");
             let settings = Settings { images: Images { agent: image(), predictor: image(), load: image() } };
             World {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bcmp::api::schema::Schema;
-use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, Mode, VariantStatus};
+use bcmp::api::{BenchmarkComparisonStatus, DeploymentTimes, Hold, Mode, VariantStatus};
 use bcmp::engine::decide;
 use bcmp::engine::decision::{Action, Create, Decision, Wake};
 use bcmp::engine::facts;
@@ -54,6 +54,8 @@ pub fn facts_stay(before: &BenchmarkComparisonStatus, after: &BenchmarkCompariso
         return;
     }
     assert_eq!((&is.inputs_hash, &is.queued_time), (&was.inputs_hash, &was.queued_time));
+    stays("generatedTime", &was.generated_time, &is.generated_time);
+    hold_stays(was.hold.as_ref(), is.hold.as_ref());
     stays("startTime", &was.start_time, &is.start_time);
     stays("completionTime", &was.completion_time, &is.completion_time);
     stays("ended", &was.ended, &is.ended);
@@ -66,6 +68,17 @@ pub fn facts_stay(before: &BenchmarkComparisonStatus, after: &BenchmarkCompariso
         assert!(was.gpus.is_none() || is.gpus.is_some(), "GPUs are forgotten");
         assert!(is.deployments.len() >= was.deployments.len(), "a deployment is forgotten");
         was.deployments.iter().zip(&is.deployments).for_each(|(was, is)| deployment_stays(was, is));
+    }
+}
+
+/// A hold that is over makes room for the next.
+fn hold_stays(was: Option<&Hold>, is: Option<&Hold>) {
+    let Some(was) = was else { return };
+    let is = is.expect("a hold is forgotten");
+    if was.since == is.since {
+        stays("until", &was.until, &is.until);
+    } else {
+        assert!(was.until.as_ref().is_some_and(|until| until <= &is.since), "{was:?} → {is:?}");
     }
 }
 

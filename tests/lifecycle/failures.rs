@@ -9,9 +9,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::access::with_own_objects;
-use crate::lab::{Lab, condition, seconds, small};
+use crate::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
 use crate::support::actors::{Actor, PodScript, has_label};
-use crate::support::{Failure, Fault, Verb, meta};
+use crate::support::{Cluster, Failure, Fault, Verb, meta};
 use crate::truth;
 
 const UNKNOWN_OWNER: &str = "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion \
@@ -291,6 +291,36 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     lab.cast.resume(Actor::Dynamo);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
+}
+
+/// Garbage collection waits for a finalizer that somebody else put on the comparison; the GPUs cost meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_deleted_comparison_that_somebody_holds_frees_its_gpus() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["metadata"]["finalizers"] = json!(["example.com/audit"]));
+    lab.cluster.delete(COMPARISONS, "default", "qwen", "Background");
+    let servers_and_load = |cluster: &Cluster| cluster.list(GRAPHS).len() + cluster.list("jobs.batch").len();
+    lab.cluster
+        .until("freed", seconds(300), |cluster| servers_and_load(cluster) == 0 && gpus_held(cluster).is_empty())
+        .await;
+    tokio::time::sleep(seconds(7200)).await;
+    assert_eq!((servers_and_load(&lab.cluster), lab.cluster.list(COMPARISONS).len()), (0, 1), "nothing comes back");
+    lab.edit("qwen", |object| object["metadata"]["finalizers"] = json!([]));
+    lab.cluster.until("gone", seconds(60), |cluster| cluster.list(COMPARISONS).is_empty()).await;
+}
+
+/// Who deletes with `--cascade=orphan` keeps what is deployed.
+#[tokio::test(start_paused = true)]
+async fn children_that_are_asked_to_stay_are_left_alone() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cluster.delete(COMPARISONS, "default", "qwen", "Orphan");
+    lab.cluster.until("gone", seconds(60), |cluster| cluster.list(COMPARISONS).is_empty()).await;
+    tokio::time::sleep(seconds(600)).await;
+    assert_eq!(lab.gpus_held().len(), 1);
 }
 
 /// Whatever another variant's creation meets, what is to go holds GPUs.

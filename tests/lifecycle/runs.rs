@@ -1,10 +1,10 @@
 //! What starts, changes, holds and ends a run.
 
-use bcmp::api::{BenchmarkComparisonStatus, Phase, annotations};
+use bcmp::api::{BenchmarkComparisonStatus, Phase, annotations, labels};
 use serde_json::json;
 
 use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
-use crate::support::actors::Actor;
+use crate::support::actors::{Actor, PodScript, has_label};
 
 #[tokio::test(start_paused = true)]
 async fn applying_the_same_again_changes_nothing() {
@@ -183,6 +183,32 @@ async fn predictions_first_then_the_same_run_goes_on() {
     lab.phase("qwen", Phase::Measuring).await;
     let status = lab.finished("qwen", 1).await;
     assert_eq!((status.phase, status.history.len()), (Some(Phase::Succeeded), 0));
+}
+
+/// Somebody looks at the predictions for two hours, and then GPUs are busy: the wait for a turn begins when it may have one.
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_turn_is_counted_from_when_it_may_come() {
+    let lab = Lab::new(&[8]);
+    let mut patient = small();
+    patient["execution"] = json!({"until": "Predictions", "deadlines": {"queueSeconds": 600}});
+    lab.apply("patient", patient);
+    lab.phase("patient", Phase::Predicted).await;
+    tokio::time::sleep(seconds(7200)).await;
+    lab.cast.script(|pod| {
+        (has_label(pod, labels::COMPONENT, "load") && has_label(pod, labels::COMPARISON, "busy"))
+            .then(|| PodScript::succeed(seconds(1_000_000)))
+    });
+    lab.apply("busy", small());
+    lab.phase("busy", Phase::Measuring).await;
+    lab.edit("patient", |object| object["spec"]["execution"]["until"] = json!("Verdict"));
+    lab.phase("patient", Phase::Queued).await;
+    let run = lab.finished("patient", 1).await.run.unwrap();
+    let (ended, hold) = (run.ended.unwrap(), run.hold.unwrap());
+    assert_eq!(ended.reason, "QueueDeadline", "{}", ended.message);
+    assert!(ended.message.contains("within 600 s"), "{}", ended.message);
+    let waited = ended.time.0.duration_since(hold.until.unwrap().0).as_secs();
+    assert!((600..660).contains(&waited), "{waited} s");
+    assert!(hold.since.0.duration_since(run.generated_time.unwrap().0).as_secs() <= 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,6 +163,8 @@ fn run() -> Run {
         number: 1,
         inputs_hash: "v1:90aa23648aac7917a81e7f020f824675".into(),
         queued_time: Time(start()),
+        generated_time: Some(Time(after(45))),
+        hold: None,
         start_time: Some(Time(after(50))),
         completion_time: None,
         mode: Some(Mode::Sequential),

@@ -132,6 +132,8 @@ fn past_run(
         number: plan.run,
         inputs_hash: plan.inputs_hash.clone(),
         queued_time: planned?,
+        generated_time: None,
+        hold: None,
         start_time: None,
         completion_time: history(comparison, plan.run).and_then(|past| past.completion_time.clone()),
         mode: None,

@@ -133,6 +133,19 @@ class Deletions(Case):
         self.assertEqual(holder.variant("baseline")["phase"], "Measuring", "the test's holder was too short")
         delete_namespace(self.namespace + "-other")
 
+    def test_held_by_somebody_elses_finalizer(self):
+        """A finalizer on the comparison holds garbage collection up; its GPUs go all the same."""
+        comparison = Comparison(self.namespace).apply()
+        comparison.wait_variant("baseline", "Measuring")
+        finalizers = lambda names: kubectl("-n", self.namespace, "patch", "bcmp", comparison.name, "--type=merge",
+                                           "--patch", json.dumps({"metadata": {"finalizers": names}}))
+        finalizers(["example.com/audit"])
+        kubectl("-n", self.namespace, "delete", "bcmp", comparison.name, "--wait=false")
+        wait_until("servers and load are gone", 180, lambda: not items("pods,jobs,dynamographdeployments", "-n", self.namespace))
+        self.assertTrue(comparison.object(), "the comparison went before its finalizer")
+        finalizers([])
+        wait_until("all is gone", 60, lambda: self.gone(comparison))
+
     def test_made_again_under_the_same_name(self):
         """Deleted and at once made again: the new one waits for the old one's children and runs."""
         comparison = Comparison(self.namespace).apply()
