@@ -160,7 +160,7 @@ pub fn status() -> Value {
     json!({
         "observedGeneration": 1_000, "phase": "TearingDown", "message": "m".repeat(512),
         "progress": {"summary": "1440/1440", "levelsDone": 1440, "levelsTotal": 1440, "estimatedCompletionTime": time},
-        "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "startTime": time,
+        "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "generatedTime": time, "hold": {"since": time, "until": time}, "startTime": time,
                 "completionTime": time, "mode": "Sequential", "modeReason": "r".repeat(128)},
         "conditions": types.iter().map(|kind| json!({"type": kind, "status": "Unknown", "reason": "SomethingWentWrong",
             "message": "m".repeat(256), "observedGeneration": 1000, "lastTransitionTime": time})).collect::<Vec<_>>(),

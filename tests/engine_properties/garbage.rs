@@ -149,7 +149,7 @@ prop_compose! {
 
 prop_compose! {
     fn status()(
-        run in prop::option::weighted(0.9, run()),
+        run in prop::option::weighted(0.9, run().boxed()),
         variants in some(variant(), 6),
         phase in maybe(prop::sample::select(vec![Phase::Succeeded, Phase::Queued, Phase::Inconclusive])),
         message in maybe(text()),
