@@ -121,8 +121,8 @@ pub fn status() -> Value {
                 "kind": "DynamoGraphDeployment", "name": "n".repeat(45), "servingMode": "disaggregated",
                 "tensorParallel": 8, "pipelineParallel": 1, "replicas": 128, "maxBatchSize": 1024, "maxNumTokens": 16384,
                 "weights": "bfloat16", "kvCache": "bfloat16",
-                "image": format!("registry.example/{}:1.2.3", "i".repeat(100)),
-                "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(100), "0".repeat(64)),
+                "image": format!("registry.example/{}:1.2.3", "i".repeat(90)),
+                "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(90), "0".repeat(64)),
                 "nodes": (0..10).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
                 "gpuProducts": (0..2).map(|n| format!("NVIDIA-H{n}00-141GB-HBM3e-SHARED")).collect::<Vec<_>>(),
             },
@@ -135,7 +135,7 @@ pub fn status() -> Value {
     let failure = json!({"reason": "SomethingWentWrong", "message": "m".repeat(512), "time": time});
     let mut variants: Vec<Value> = (0..6).map(variant).collect();
     variants[5]["failure"] = failure;
-    let earlier = |digit: &str| format!("registry.example/{}@sha256:{}", "i".repeat(100), digit.repeat(64));
+    let earlier = |digit: &str| format!("registry.example/{}@sha256:{}", "i".repeat(90), digit.repeat(64));
     variants[5]["deployed"]["earlierImageIds"] = json!([earlier("1"), earlier("2")]);
     let outcome = json!({"outcome": "OnlyCandidateMeetsSla", "gainPercent": "+1234.5", "interval": "-1234.5…+1234.5"});
     let comparison = |index: i64| {
