@@ -554,7 +554,7 @@ pub struct AtSla {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GpuSeconds {
-    /// From a node for all pods to everything gone.
+    /// From a node for all pods to everything gone. GPUs of an endpoint count while it is measured.
     pub held: i64,
     /// Of these, while levels were measured.
     pub measuring: i64,

@@ -293,6 +293,26 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
 }
 
+/// A server that does not say whether DynamoGraphDeployments are served has not said that they are not.
+#[tokio::test(start_paused = true)]
+async fn a_discovery_that_fails_takes_no_server_away() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cluster.faults(|request| {
+        let discovers = request.verb.is_none() && request.path.starts_with("/apis/nvidia.com/");
+        discovers.then(|| {
+            Fault::Refuse(Failure::new(503, "ServiceUnavailable", "the server is currently unable to handle it"))
+        })
+    });
+    tokio::time::sleep(seconds(600)).await;
+    assert_eq!((lab.gpus_held().len(), failure(&lab.status("qwen"), 0)), (1, ("", "")));
+    lab.cluster.no_faults();
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    assert!(status.variants.iter().all(|variant| variant.deployments.len() == 1));
+}
+
 /// Garbage collection waits for a finalizer that somebody else put on the comparison; the GPUs cost meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_deleted_comparison_that_somebody_holds_frees_its_gpus() {
