@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use kube::api::{Api, ListParams};
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::{Client, Config};
 
 use crate::api::BenchmarkComparison;
@@ -77,7 +77,7 @@ async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Er
             },
         },
         scope.clone(),
-        Recorder::new(client.clone(), reporter),
+        reporter,
         metrics,
     ));
     let stop = asked_to_stop();

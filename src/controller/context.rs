@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::Client;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::Reporter;
 
 use super::call::optional;
 use super::error::Error;
@@ -35,8 +35,8 @@ pub struct Context {
     pub settings: Settings,
     /// Which namespaces are looked after.
     pub scope: Scope,
-    /// Sends events.
-    pub recorder: Recorder,
+    /// Who events are from.
+    pub reporter: Reporter,
     /// Counts.
     pub metrics: Metrics,
     memory: Mutex<Memory>,
@@ -57,10 +57,10 @@ impl Context {
         clock: Clock,
         settings: Settings,
         scope: Scope,
-        recorder: Recorder,
+        reporter: Reporter,
         metrics: Metrics,
     ) -> Self {
-        Self { client, clock, settings, scope, recorder, metrics, memory: Mutex::default() }
+        Self { client, clock, settings, scope, reporter, metrics, memory: Mutex::default() }
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {

@@ -16,7 +16,7 @@ use bcmp::measurement::ledger::{Ledger, Mark, serving_key, started_key};
 use bcmp::measurement::record::SCHEMA_VERSION;
 use bcmp::prediction::configurations::{self, Configurations};
 use jiff::Timestamp;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -265,11 +265,11 @@ fn merge(into: &mut Value, from: &Value) {
 fn operator(cluster: &Cluster, images: Images, scope: Scope) -> impl Future<Output = ()> + use<> {
     let client = cluster.client();
     let context = Context::new(
-        client.clone(),
+        client,
         Arc::new(cluster.clock()),
         Settings { images },
         scope,
-        Recorder::new(client, Reporter { controller: "bcmp".into(), instance: None }),
+        Reporter { controller: "bcmp".into(), instance: None },
         Metrics::default(),
     );
     controller::run(Arc::new(context), std::future::pending())
