@@ -17,7 +17,7 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labe
 use crate::engine::plan::{self, Identity, Plan};
 use crate::engine::rivals;
 use crate::engine::world::{Child, Component, JobState, Kind, Node, Object, Output, Pod, Results, World};
-use crate::engine::{admission, fold};
+use crate::engine::{admission, fold, teardown};
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
@@ -74,14 +74,11 @@ fn object(comparison: &BenchmarkComparison) -> Object {
         uid: comparison.uid().unwrap_or_default(),
         generation: comparison.metadata.generation.unwrap_or(0),
         going: comparison.metadata.deletion_timestamp.is_some(),
-        orphans: comparison.finalizers().iter().any(|finalizer| finalizer == ORPHAN),
+        orphans: comparison.finalizers().iter().any(|finalizer| finalizer == teardown::ORPHAN),
         run_requested: annotation(annotations::RUN_REQUESTED),
         cancel_requested: annotation(annotations::CANCEL_REQUESTED),
     }
 }
-
-/// Finalizer of garbage collection: the children stay when the comparison goes.
-const ORPHAN: &str = "orphan";
 
 /// Kinds that children have.
 const KINDS: [Kind; 8] = [

@@ -29,8 +29,7 @@ pub fn release(world: &World) -> Vec<Action> {
     if world.object.orphans {
         return vec![];
     }
-    let holds = |c: &&Child| matches!(c.component, Component::Server | Component::Load | Component::Generate);
-    world.children.iter().filter(holds).filter_map(delete).collect()
+    world.children.iter().filter(|c| goes(c.component)).filter_map(delete).collect()
 }
 
 fn has(world: &World, run: i64, component: Component, kind: Kind) -> bool {

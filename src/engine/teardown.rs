@@ -8,9 +8,10 @@ use super::time::after;
 use super::world::{Child, Component, Pod, World};
 use crate::api::{BenchmarkComparisonStatus, DeploymentTimes};
 
-/// Finalizers of the API server's own garbage collection.
+/// Finalizer of the API server's own garbage collection: the object goes after its children.
 const FOREGROUND: &str = "foregroundDeletion";
-const ORPHAN: &str = "orphan";
+/// Another one: the children stay when the object goes.
+pub const ORPHAN: &str = "orphan";
 
 /// When the teardown of a deployment is overdue.
 pub fn due(deployment: &DeploymentTimes, world: &World) -> Option<Timestamp> {
