@@ -94,8 +94,7 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
         }
         // The namespace goes, and everything in it: nothing is to be said about it.
         403 if status.message.contains("being terminated") => Ok(false),
-        // The API server has not learned our own kind yet, just installed: it will, within half a minute.
-        403 if status.message.contains("cannot find RESTMapping") => Err(error),
+        403 if status.message.contains("cannot find RESTMapping") => Err(Error::TooEarly(format!("create {place}"))),
         400 | 403 | 404 | 405 | 422 => {
             context.refused(&world.object.uid, refusal(&status.reason, &status.message));
             Ok(false)

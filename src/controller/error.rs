@@ -24,6 +24,9 @@ pub enum Error {
     /// Somebody else wrote in between; look again.
     #[error("{0}: written by someone else in between")]
     Conflict(String),
+    /// The API server has not learned the kind of the owner yet, just installed: it will, within half a minute.
+    #[error("{0}: the API server does not know BenchmarkComparisons yet")]
+    TooEarly(String),
     /// A body could not be made from plan and configurations.
     #[error("{0}")]
     Body(String),
@@ -41,6 +44,7 @@ impl Error {
             Self::Api { .. } => "api",
             Self::Timeout { .. } => "timeout",
             Self::Conflict(_) => "conflict",
+            Self::TooEarly(_) => "too_early",
             Self::Body(_) => "body",
         }
     }

@@ -21,6 +21,8 @@ use crate::engine::{completion, decide};
 
 /// Passes in one reconciliation: recording a fact leads straight to the actions that follow from it.
 const PASSES: usize = 8;
+/// Until the API server is asked again for what it did not know yet.
+const A_MOMENT: Duration = Duration::from_secs(2);
 
 /// Looks after one comparison.
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
@@ -50,6 +52,10 @@ async fn look_until_quiet(comparison: &BenchmarkComparison, context: &Context) -
         };
         wake = match look(&live, context).await {
             Err(Error::Conflict(_)) => Wake::Now,
+            Err(early @ Error::TooEarly(_)) => {
+                tracing::info!(%early, "again in a moment");
+                Wake::At((context.clock)() + A_MOMENT)
+            }
             other => other?,
         };
         if wake != Wake::Now {

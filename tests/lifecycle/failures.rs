@@ -206,6 +206,9 @@ async fn a_kind_that_was_just_installed_is_waited_for_without_a_word() {
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
     let said = lab.cluster.history().into_iter().filter_map(|record| record.after);
     assert_eq!(said.filter(|object| object["status"].to_string().contains("was refused")).count(), 0);
+    let metrics = lab.metrics.text();
+    let errors = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_errors_total"));
+    assert_eq!(errors.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,6 +38,8 @@ pub fn seconds(count: u64) -> Duration {
 pub struct Lab {
     pub cluster: Cluster,
     pub cast: Cast,
+    /// Of the operator that was started last.
+    pub metrics: Metrics,
     operator: Option<JoinHandle<()>>,
     images: Images,
     scope: Scope,
@@ -68,14 +70,17 @@ impl Lab {
         });
         cast.script(|pod| has_label(pod, labels::COMPONENT, "load").then(|| PodScript::run(load)));
         let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
-        let mut lab = Self { cluster, cast, operator: None, images, scope: Scope::Cluster };
+        let metrics = Metrics::default();
+        let mut lab = Self { cluster, cast, metrics, operator: None, images, scope: Scope::Cluster };
         lab.start();
         lab
     }
 
     /// Starts the operator: a new process, that remembers nothing.
     pub fn start(&mut self) {
-        self.operator = Some(tokio::spawn(operator(&self.cluster, self.images.clone(), self.scope.clone())));
+        self.metrics = Metrics::default();
+        let operator = operator(&self.cluster, self.images.clone(), self.scope.clone(), self.metrics.clone());
+        self.operator = Some(tokio::spawn(operator));
     }
 
     /// Kills the operator.
@@ -104,7 +109,7 @@ impl Lab {
         let (cluster, images, scope) = (self.cluster.clone(), self.images.clone(), self.scope.clone());
         tokio::spawn(async move {
             tokio::time::sleep(later).await;
-            operator(&cluster, images, scope).await;
+            operator(&cluster, images, scope, Metrics::default()).await;
         })
     }
 
@@ -262,7 +267,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn operator(cluster: &Cluster, images: Images, scope: Scope) -> impl Future<Output = ()> + use<> {
+fn operator(cluster: &Cluster, images: Images, scope: Scope, metrics: Metrics) -> impl Future<Output = ()> + use<> {
     let client = cluster.client();
     let context = Context::new(
         client,
@@ -270,7 +275,7 @@ fn operator(cluster: &Cluster, images: Images, scope: Scope) -> impl Future<Outp
         Settings { images },
         scope,
         Reporter { controller: "bcmp".into(), instance: None },
-        Metrics::default(),
+        metrics,
     );
     controller::run(Arc::new(context), std::future::pending())
 }
