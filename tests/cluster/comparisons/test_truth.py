@@ -32,6 +32,16 @@ class Truth(Case):
         self.assertIn(status["verdict"]["measured"]["outcome"], ("NoDifference", "Undetermined"))
         self.assert_nothing_left(comparison)
 
+    def test_same_against_same_in_two_rounds(self):
+        """Each deployed twice, so that what one deployment happened to meet is seen: no difference is claimed either."""
+        comparison = Comparison(self.namespace)
+        comparison.spec["execution"]["rounds"] = 2
+        status = comparison.apply().wait_finished(1500)
+        self.assertIn(status["verdict"]["measured"]["outcome"], ("NoDifference", "Undetermined"))
+        for name in ("baseline", "other"):
+            self.assertEqual(len(comparison.variant(name, status)["deployments"]), 2, name)
+        self.assert_nothing_left(comparison)
+
     def test_opposite_direction(self):
         """The candidate, predicted to win with a fuller batch, is 40 % slower than predicted: refuted."""
         comparison = Comparison(
