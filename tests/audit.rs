@@ -345,6 +345,21 @@ fn the_first_level_repeated_at_the_end(#[case] factor: f64, #[case] code: Option
 }
 
 #[rstest]
+#[case::alone((10, 20.0), &[(10, 20.0)], None)]
+#[case::as_it_should_be((10, 20.0), &[(1, 15.0), (10, 20.0), (20, 25.0)], None)]
+#[case::ten_percent((10, 22.0), &[(10, 22.0), (20, 20.0)], None)]
+#[case::more((10, 22.1), &[(10, 22.1), (20, 20.0)], Some(SlowerThanFuller))]
+#[case::the_next_one_but_one((10, 22.1), &[(10, 22.1), (20, 30.0), (40, 20.0)], Some(SlowerThanFuller))]
+#[case::slower_than_an_emptier_one((10, 22.1), &[(1, 5.0), (10, 22.1)], None)]
+fn a_fuller_level_is_not_faster(
+    #[case] own: (u32, f64),
+    #[case] levels: &[(u32, f64)],
+    #[case] code: Option<EvidenceCode>,
+) {
+    assert_eq!(across::slower_than_fuller(own, levels).map(|finding| finding.code), code);
+}
+
+#[rstest]
 #[case::none(&[], None)]
 #[case::one(&[("baseline", 4011.0)], None)]
 #[case::one_percent(&[("baseline", 4000.0), ("optimized", 4040.0)], None)]

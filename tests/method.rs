@@ -53,6 +53,7 @@ const EXAMPLES: &[(&str, fn())] = &[
     ("concurrency reached", concurrency_reached),
     ("scatter", scatter),
     ("drift", drift),
+    ("order", order),
     ("usable", more_than_half),
     ("r", r),
     ("level", level),
@@ -421,6 +422,15 @@ fn drift() {
         let found: Vec<_> = across::drift(&with_tokens(first), &with_tokens(last)).into_iter().collect();
         said_if_found(&row, "Drift", &found, &format!("tokens/s by {} %", row.text("drift, %")));
         row.shows("drift, %", percent(last / first));
+    }
+}
+
+fn order() {
+    for row in example("order") {
+        let (own, fuller) = (row.number("TPOT, ms"), row.number("in a fuller level, ms"));
+        let found: Vec<_> = across::slower_than_fuller((8, own), &[(8, own), (24, fuller)]).into_iter().collect();
+        said_if_found(&row, "SlowerThanFuller", &found, "above a fuller level");
+        row.shows("slower, %", percent(own / fuller));
     }
 }
 

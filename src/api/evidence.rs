@@ -76,6 +76,8 @@ codes! {
     RampIncluded => Warn,
     /// Repetitions scatter by more than 5 %.
     HighVariance => Warn,
+    /// TPOT is more than 10 % above that of a level with more requests in flight.
+    SlowerThanFuller => Warn,
     /// The first level repeated at the end differs by more than 3 %.
     Drift => Warn,
     /// Throughput changes by more than 10 % within the window.

@@ -21,10 +21,25 @@ pub fn rows(assessed: &Assessed, ladder: &[u32]) -> Vec<LevelStatus> {
     let measured = assessed.levels.iter().map(|level| level.concurrency);
     let concurrencies: BTreeSet<u32> = measured.chain(ladder.iter().copied()).collect();
     let prediction = assessed.variant.prediction.as_ref();
-    concurrencies.into_iter().map(|concurrency| row(concurrency, assessed.level(concurrency), prediction)).collect()
+    let steps: Vec<(u32, f64)> = assessed.levels.iter().filter_map(step).collect();
+    let rows = concurrencies.into_iter().map(|concurrency| {
+        let level = assessed.level(concurrency);
+        row(concurrency, level, prediction, level.map(|level| evidence(level, &steps)))
+    });
+    rows.collect()
 }
 
-fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>) -> LevelStatus {
+/// A level and its mean TPOT, ms.
+fn step(level: &Level) -> Option<(u32, f64)> {
+    Some((level.concurrency, level.mean(|values| values.tpot)?))
+}
+
+fn row(
+    concurrency: u32,
+    level: Option<&Level>,
+    prediction: Option<&Prediction>,
+    evidence: Option<LevelEvidence>,
+) -> LevelStatus {
     let predicted = prediction.and_then(|prediction| predicted_at(prediction, concurrency));
     let off = level.zip(predicted).and_then(|(level, predicted)| errors(level, &predicted));
     LevelStatus {
@@ -41,7 +56,7 @@ fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>)
             tokens_per_second_per_gpu: errors.tokens.map(signed),
         }),
         sla: level.and_then(Level::state),
-        evidence: level.map(evidence).unwrap_or_default(),
+        evidence: evidence.unwrap_or_default(),
     }
 }
 
@@ -73,17 +88,22 @@ fn measured(level: &Level) -> Option<Measured> {
     })
 }
 
-fn evidence(level: &Level) -> LevelEvidence {
+/// `steps`: mean TPOT of all levels.
+fn evidence(level: &Level, steps: &[(u32, f64)]) -> LevelEvidence {
     let accepted = level.accepted().count();
     let mut findings: Vec<Finding> = level.runs.iter().flat_map(|run| &run.findings).cloned().collect();
     let scatter = across::repetitions(&level.measurements());
     findings.extend(scatter.into_iter().filter(|finding| finding.code != EvidenceCode::SingleRun));
+    findings.extend(step(level).and_then(|own| across::slower_than_fuller(own, steps)));
     LevelEvidence {
         accepted: count(accepted),
         rejected: count(level.runs.len() - accepted),
         reasons: digest(&findings, level.runs.len(), MAXIMUM_REASONS),
     }
 }
+
+/// What is found of all runs of a level together, and not of each.
+const OF_THE_LEVEL: [EvidenceCode; 2] = [EvidenceCode::HighVariance, EvidenceCode::SlowerThanFuller];
 
 /// One finding for each code, rejecting ones first; says how many of several runs it is about.
 fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
@@ -95,7 +115,7 @@ fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
     let digested = codes.into_iter().filter_map(|(severity, code)| {
         let first = same(severity.0, code).next()?;
         let times = same(severity.0, code).count();
-        let whole = times == runs || code == EvidenceCode::HighVariance;
+        let whole = times == runs || OF_THE_LEVEL.contains(&code);
         let message = if whole { first.message.clone() } else { format!("{times} of {runs} runs: {}", first.message) };
         Some(Finding { message: shortened(&message, 300), ..first.clone() })
     });

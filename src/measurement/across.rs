@@ -7,6 +7,8 @@ use crate::api::{EvidenceCode, Finding};
 const VARIATION_PERCENT: f64 = 5.0;
 /// How far the first level may be off itself when it is repeated at the end, in percent.
 const DRIFT_PERCENT: f64 = 3.0;
+/// How far TPOT may be above that of a level with more requests in flight, in percent.
+const SLOWER_PERCENT: f64 = 10.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
 
@@ -62,6 +64,20 @@ pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
             texts.join(", ")
         );
         Finding::new(EvidenceCode::Drift, message)
+    })
+}
+
+/// Mean TPOT, ms, with so many requests in flight: `SlowerThanFuller` where a level with more of them was faster. A fuller
+/// batch does not make a step shorter, so something else held this level up.
+pub fn slower_than_fuller((level, tpot): (u32, f64), others: &[(u32, f64)]) -> Option<Finding> {
+    let fuller = others.iter().filter(|(other, _)| *other > level);
+    let (other, fastest) = fuller.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let percent = 100.0 * (tpot / fastest - 1.0);
+    exceeds(percent, SLOWER_PERCENT).then(|| {
+        let message = format!(
+            "TPOT is {tpot:.3} ms, and {fastest:.3} ms with {other} in flight: {percent:.1} % above a fuller level; up to {SLOWER_PERCENT} % is usual"
+        );
+        Finding::new(EvidenceCode::SlowerThanFuller, message)
     })
 }
 

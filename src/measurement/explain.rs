@@ -121,6 +121,11 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
             "Differences between variants of that size may be chance. The interval of the gain says how far that goes.",
             "Look for other work on the nodes, clocks that change, or a network that is shared; raise load.decisionRepetitions.",
         ),
+        EvidenceCode::SlowerThanFuller => (
+            "Tokens took more than 10 % longer than at a level with more requests in flight.",
+            "A fuller batch does not shorten a step: something else held the level up, and a limit it missed may be missed for that reason alone.",
+            "Look for other work on the node at that time, and for batch sizes that the engine has no CUDA graph for; run again.",
+        ),
         EvidenceCode::Drift => (
             "The first level, repeated at the end, differs from itself by more than 3 %.",
             "Something changed while the variant was measured, so levels measured early and late are not quite comparable.",

@@ -188,6 +188,21 @@ fn the_first_level_is_compared_with_itself_at_the_end(#[case] factor: f64, #[cas
 }
 
 #[test]
+fn a_level_that_was_slower_than_a_fuller_one_says_so() {
+    let mut records = sweep(100.0, &CALM);
+    records[0] = run(1, Purpose::Ladder, 1, 1.4, 2.0);
+    let judgement = measured(records, sweep(100.0, &CALM));
+    let said: Vec<u32> = (0..3)
+        .filter(|index| has(&judgement.variants[0].levels[*index].evidence.reasons, EvidenceCode::SlowerThanFuller))
+        .map(|index| judgement.variants[0].levels[index].concurrency.unsigned_abs())
+        .collect();
+    assert_eq!(said, [1]);
+    assert!(
+        judgement.variants[1].levels.iter().all(|level| !has(&level.evidence.reasons, EvidenceCode::SlowerThanFuller))
+    );
+}
+
+#[test]
 fn what_is_known_of_a_variant_is_said_once() {
     let mut records = sweep(100.0, &CALM);
     records.last_mut().unwrap().deployment = 2;
