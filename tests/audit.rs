@@ -350,6 +350,7 @@ fn the_first_level_repeated_at_the_end(#[case] factor: f64, #[case] code: Option
 #[case::ten_percent((10, 22.0), &[(10, 22.0), (20, 20.0)], None)]
 #[case::more((10, 22.1), &[(10, 22.1), (20, 20.0)], Some(SlowerThanFuller))]
 #[case::the_next_one_but_one((10, 22.1), &[(10, 22.1), (20, 30.0), (40, 20.0)], Some(SlowerThanFuller))]
+#[case::no_time_at_all((10, 22.1), &[(10, 22.1), (20, 0.0)], None)]
 #[case::slower_than_an_emptier_one((10, 22.1), &[(1, 5.0), (10, 22.1)], None)]
 fn a_fuller_level_is_not_faster(
     #[case] own: (u32, f64),

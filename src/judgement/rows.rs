@@ -22,11 +22,8 @@ pub fn rows(assessed: &Assessed, ladder: &[u32]) -> Vec<LevelStatus> {
     let concurrencies: BTreeSet<u32> = measured.chain(ladder.iter().copied()).collect();
     let prediction = assessed.variant.prediction.as_ref();
     let steps: Vec<(u32, f64)> = assessed.levels.iter().filter_map(step).collect();
-    let rows = concurrencies.into_iter().map(|concurrency| {
-        let level = assessed.level(concurrency);
-        row(concurrency, level, prediction, level.map(|level| evidence(level, &steps)))
-    });
-    rows.collect()
+    let row = |concurrency| row(concurrency, assessed.level(concurrency), prediction, &steps);
+    concurrencies.into_iter().map(row).collect()
 }
 
 /// A level and its mean TPOT, ms.
@@ -34,12 +31,8 @@ fn step(level: &Level) -> Option<(u32, f64)> {
     Some((level.concurrency, level.mean(|values| values.tpot)?))
 }
 
-fn row(
-    concurrency: u32,
-    level: Option<&Level>,
-    prediction: Option<&Prediction>,
-    evidence: Option<LevelEvidence>,
-) -> LevelStatus {
+/// `steps`: mean TPOT of all levels.
+fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>, steps: &[(u32, f64)]) -> LevelStatus {
     let predicted = prediction.and_then(|prediction| predicted_at(prediction, concurrency));
     let off = level.zip(predicted).and_then(|(level, predicted)| errors(level, &predicted));
     LevelStatus {
@@ -56,7 +49,7 @@ fn row(
             tokens_per_second_per_gpu: errors.tokens.map(signed),
         }),
         sla: level.and_then(Level::state),
-        evidence: evidence.unwrap_or_default(),
+        evidence: level.map(|level| evidence(level, steps)).unwrap_or_default(),
     }
 }
 
@@ -88,7 +81,6 @@ fn measured(level: &Level) -> Option<Measured> {
     })
 }
 
-/// `steps`: mean TPOT of all levels.
 fn evidence(level: &Level, steps: &[(u32, f64)]) -> LevelEvidence {
     let accepted = level.accepted().count();
     let mut findings: Vec<Finding> = level.runs.iter().flat_map(|run| &run.findings).cloned().collect();

@@ -70,7 +70,7 @@ pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
 /// Mean TPOT, ms, with so many requests in flight: `SlowerThanFuller` where a level with more of them was faster. A fuller
 /// batch does not make a step shorter, so something else held this level up.
 pub fn slower_than_fuller((level, tpot): (u32, f64), others: &[(u32, f64)]) -> Option<Finding> {
-    let fuller = others.iter().filter(|(other, _)| *other > level);
+    let fuller = others.iter().filter(|(other, tpot)| *other > level && *tpot > 0.0);
     let (other, fastest) = fuller.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let percent = 100.0 * (tpot / fastest - 1.0);
     exceeds(percent, SLOWER_PERCENT).then(|| {
