@@ -13,10 +13,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bcmp::api::{BenchmarkComparisonSpec, Variant};
-use bcmp::evaluation::measured::records;
-use bcmp::evaluation::{Known, evaluate_known};
 use bcmp::measurement::find::Run;
 use bcmp::measurement::{Limits, aiperf, find};
+use bcmp::offline::measured::records;
+use bcmp::offline::{Known, evaluate_known};
 use bcmp::prediction::{Curve, CurvePoint, Prediction};
 use bcmp::units::{Milliseconds, RequestsPerSecond};
 use serde_json::{Value, json};

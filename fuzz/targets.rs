@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use bcmp::api::file::read_comparison;
 use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
-use bcmp::engine::sweep::{SweepPlan, next};
-use bcmp::evaluation::{Known, evaluate_known, predicted::read_configurations};
 use bcmp::manifests::variant::{self, Origin, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::{Measurement, ParseError, aiperf, explain, genai_perf};
+use bcmp::offline::{Known, evaluate_known, predicted::read_configurations};
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
 use bcmp::prediction::{self, Prediction};
+use bcmp::sweep::{SweepPlan, next};
 
 /// Reads bytes; it may refuse them, and must not panic.
 pub type Target = fn(&[u8]);

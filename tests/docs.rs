@@ -16,7 +16,7 @@ const OPERATIONS: &str = include_str!("../docs/operations.md");
 /// Reasons of conditions.
 const CONDITIONS: &[(&str, &str)] = &[
     (
-        include_str!("../src/engine/statements.rs"),
+        include_str!("../src/lifecycle/status/conditions.rs"),
         r#"statement\((?:True|False|Unknown), "(\w+)"|"(TeardownStuck|NotJudged)""#,
     ),
     (include_str!("../src/judgement/mod.rs"), r#"ConditionStatus::\w+, "(\w+)"|\{ "(CAMEL)" \}"#),

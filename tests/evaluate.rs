@@ -165,7 +165,7 @@ mod answers {
         let verdict = ended.verdict();
         assert_eq!(verdict.result, VerdictResult::Inconclusive);
         assert_eq!((verdict.gain, verdict.winner, verdict.prediction_error), (None, None, None));
-        let claim = ended.variant("optimized").claimed_point.unwrap();
+        let claim = ended.variant("optimized").claim.unwrap();
         assert_eq!(claim.concurrency, 12);
         assert_eq!(claim.figures.tokens_per_second_per_gpu.unwrap(), "196.783");
         for (name, concurrency) in [("baseline", 10), ("optimized", 250)] {
@@ -337,7 +337,7 @@ mod answers {
         let file = file.display().to_string();
         let ended = evaluate(&["-f", &file, "--prediction", prediction, "--results", OPTIMIZED, "-o", "json"]);
         let baseline = ended.variant("baseline");
-        assert_eq!(baseline.claimed_point, None);
+        assert_eq!(baseline.claim, None);
         let predicted = baseline.levels.iter().filter(|level| level.predicted.is_some());
         let predicted: Vec<i32> = predicted.map(|level| level.concurrency).collect();
         // Its rows are for 1 to 5 and 16 to 56 requests in each of the eight engines.

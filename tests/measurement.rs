@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
 use bcmp::measurement::find::{self, FindError};
-use bcmp::measurement::record::{LevelRecord, Purpose, SCHEMA_VERSION, Step};
+use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Limits, Measurement};
 use bcmp::units::Milliseconds;
 use rstest::rstest;
@@ -140,7 +140,7 @@ fn step() -> Step {
 }
 
 fn record_bytes(measurement: Measurement) -> usize {
-    let record = LevelRecord {
+    let record = TrialRecord {
         schema_version: SCHEMA_VERSION,
         step: step(),
         deployment: 10,

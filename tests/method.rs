@@ -14,21 +14,21 @@ mod support;
 use std::collections::BTreeSet;
 
 use bcmp::api::{AccuracyResult, BenchmarkComparisonSpec, EvidenceCode, Severity, Statistic};
-use bcmp::engine::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::judgement::accuracy::error_percent;
 use bcmp::judgement::at_limit::{Pair, Sample, at_limit};
+use bcmp::judgement::decimals::{gain_interval, interval, signed, signed_ratio};
 use bcmp::judgement::figures::figures;
 use bcmp::judgement::gain::{Call, call, confidence};
 use bcmp::judgement::sla::{SlaLimits, requests_needed};
 use bcmp::judgement::statistics::{Estimate, geometric_mean, ratio, replicates};
-use bcmp::judgement::text::{gain_interval, interval, signed, signed_ratio};
 use bcmp::judgement::{Case, judge, judge_rows};
 use bcmp::measurement::Distribution;
-use bcmp::measurement::record::{LevelRecord, Purpose, Step};
+use bcmp::measurement::record::{Purpose, Step, TrialRecord};
 use bcmp::measurement::window::{Answer, Request, Window};
 use bcmp::prediction::aiconfigurator::read_table;
 use bcmp::prediction::checks::{Checked, check, context_tokens};
 use bcmp::prediction::{Curve, CurvePoint, Point, Row as Predicted, Serving, Workers};
+use bcmp::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
 use document::{DOCUMENT, Row, example, marked, number, rows, tables};
 use support::{CALM, claimed, ms, rules, run, sweep, variant};
@@ -245,7 +245,7 @@ fn plan(ladder: &[u32], statistic: Statistic, curve: Option<Curve>) -> SweepPlan
     }
 }
 
-fn next_step(plan: &SweepPlan, records: &[LevelRecord]) -> Step {
+fn next_step(plan: &SweepPlan, records: &[TrialRecord]) -> Step {
     match next(plan, records) {
         NextStep::Run(step) => step,
         NextStep::Done => panic!("the sweep is over"),

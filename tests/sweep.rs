@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bcmp::api::{EvidenceCode, Finding, Statistic};
-use bcmp::engine::sweep::{LoadRules, MAXIMUM_LEVELS, NextStep, SweepPlan, next, planned_total};
 use bcmp::judgement::rules::AuditRules;
 use bcmp::judgement::sla::SlaLimits;
 use bcmp::measurement::audit::EvidenceLimits;
-use bcmp::measurement::record::{LevelRecord, Purpose, SCHEMA_VERSION, Step};
+use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 use bcmp::prediction::{Claim, Curve, CurvePoint, Point, Prediction};
+use bcmp::sweep::{LoadRules, MAXIMUM_LEVELS, NextStep, SweepPlan, next, planned_total};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn plan(ladder: &[u32]) -> SweepPlan {
             requests_per_concurrency: 10,
             minimum_requests: 30,
             warmup_per_concurrency: 2,
-            decision_repetitions: 2,
+            decision_trials: 2,
             refinements: 0,
             stop_after_misses: 0,
             request_timeout_seconds: 600,
@@ -54,9 +54,9 @@ fn plan(ladder: &[u32]) -> SweepPlan {
 }
 
 /// A record of a level with a given r; a code rejects it.
-fn record(step: &Step, ratio: f64, rejected: Option<EvidenceCode>) -> LevelRecord {
+fn record(step: &Step, ratio: f64, rejected: Option<EvidenceCode>) -> TrialRecord {
     let time = Timestamp::UNIX_EPOCH;
-    LevelRecord {
+    TrialRecord {
         schema_version: SCHEMA_VERSION,
         step: step.clone(),
         deployment: 1,
@@ -84,9 +84,9 @@ fn record(step: &Step, ratio: f64, rejected: Option<EvidenceCode>) -> LevelRecor
 /// Runs the sweep to its end against a server, from what is already published.
 fn run_from(
     plan: &SweepPlan,
-    mut published: Vec<LevelRecord>,
+    mut published: Vec<TrialRecord>,
     server: impl Fn(&Step) -> (f64, Option<EvidenceCode>),
-) -> Vec<LevelRecord> {
+) -> Vec<TrialRecord> {
     for _ in 0..500 {
         match next(plan, &published) {
             NextStep::Run(step) => {
@@ -99,12 +99,12 @@ fn run_from(
     panic!("the sweep does not end: {:?}", keys(&published));
 }
 
-fn run(plan: &SweepPlan, server: impl Fn(&Step) -> (f64, Option<EvidenceCode>)) -> Vec<LevelRecord> {
+fn run(plan: &SweepPlan, server: impl Fn(&Step) -> (f64, Option<EvidenceCode>)) -> Vec<TrialRecord> {
     run_from(plan, vec![], server)
 }
 
-fn keys(records: &[LevelRecord]) -> String {
-    let short = |record: &LevelRecord| {
+fn keys(records: &[TrialRecord]) -> String {
+    let short = |record: &TrialRecord| {
         let step = &record.step;
         let purpose = match step.purpose {
             Purpose::Ladder => "",
@@ -203,7 +203,7 @@ fn a_level_that_cannot_be_measured_closes_the_bracket_when_none_above_says_more(
 #[test]
 fn a_deciding_level_lost_for_good_is_not_run_on() {
     let mut plan = plan(&[1, 2]);
-    plan.load.decision_repetitions = 5;
+    plan.load.decision_trials = 5;
     let server = |step: &Step| {
         let lost = step.purpose == Purpose::Decision && step.concurrency == 2;
         (f64::from(step.concurrency) / 1.5, lost.then_some(EvidenceCode::ClientSaturated))
@@ -251,7 +251,7 @@ fn a_later_round_makes_up_for_what_an_earlier_one_left_open() {
     assert_eq!(keys(&run_from(&second, published, misses_above(3.0))), "1 2 5 2d 5d 2d 5d");
 }
 
-fn step_of(records: &[LevelRecord], concurrency: u32, purpose: Purpose) -> &Step {
+fn step_of(records: &[TrialRecord], concurrency: u32, purpose: Purpose) -> &Step {
     let found = records.iter().find(|record| (record.step.concurrency, record.step.purpose) == (concurrency, purpose));
     &found.unwrap().step
 }
@@ -394,7 +394,7 @@ prop_compose! {
             requests_per_concurrency: requests,
             minimum_requests: minimum,
             warmup_per_concurrency: warmup,
-            decision_repetitions: repetitions,
+            decision_trials: repetitions,
             refinements,
             stop_after_misses: stop,
             request_timeout_seconds: 600,
@@ -421,7 +421,7 @@ fn moody(limit: f64, accidents: u64, mood: u64) -> impl Fn(&Step) -> (f64, Optio
 }
 
 /// All rounds, one after the other.
-fn run_rounds(plan: &SweepPlan, server: impl Fn(&Step) -> (f64, Option<EvidenceCode>)) -> Vec<LevelRecord> {
+fn run_rounds(plan: &SweepPlan, server: impl Fn(&Step) -> (f64, Option<EvidenceCode>)) -> Vec<TrialRecord> {
     (1..=plan.rounds).fold(vec![], |records, round| run_from(&SweepPlan { round, ..plan.clone() }, records, &server))
 }
 
@@ -433,7 +433,7 @@ proptest! {
         plan in any_plan(), limit in 0.5_f64..500_000.0, accidents in 0_u64..30, mood: u64,
     ) {
         let records = run_rounds(&plan, moody(limit, accidents, mood));
-        let bound = 2 * (MAXIMUM_LEVELS + 1 + (plan.rounds * plan.load.decision_repetitions) as usize * 2);
+        let bound = 2 * (MAXIMUM_LEVELS + 1 + (plan.rounds * plan.load.decision_trials) as usize * 2);
         prop_assert!(records.len() <= bound, "{} steps", records.len());
         let different: BTreeSet<String> = records.iter().map(|record| record.step.key()).collect();
         prop_assert_eq!(different.len(), records.len(), "a key twice");
@@ -479,13 +479,13 @@ proptest! {
         let interrupted = part.last().map_or(1, |last| last.step.round);
         let resumed = (interrupted..=plan.rounds)
             .fold(part, |records, round| run_from(&SweepPlan { round, ..plan.clone() }, records, &server));
-        let steps = |records: Vec<LevelRecord>| records.into_iter().map(|record| record.step).collect::<Vec<_>>();
+        let steps = |records: Vec<TrialRecord>| records.into_iter().map(|record| record.step).collect::<Vec<_>>();
         prop_assert_eq!(steps(resumed), steps(whole));
     }
 
     #[test]
     fn all_variants_get_the_same_prompts(plan in any_plan(), limits in (0.5_f64..500_000.0, 0.5_f64..500_000.0)) {
-        let key = |record: &LevelRecord| (record.step.key(), record.step.seed);
+        let key = |record: &TrialRecord| (record.step.key(), record.step.seed);
         let one: BTreeMap<_, _> = run_rounds(&plan, misses_above(limits.0)).iter().map(key).collect();
         let other = run_rounds(&plan, misses_above(limits.1));
         for (key, seed) in other.iter().map(key) {

@@ -7,7 +7,8 @@ use bcmp::api::conditions::ConditionType;
 use bcmp::api::{
     BenchmarkComparisonSpec, BenchmarkComparisonStatus, GROUP, KIND, VERSION, annotations, crd::crd, labels,
 };
-use bcmp::manifests::labels::{APPLICATION, Component};
+use bcmp::manifests::labels::APPLICATION;
+use bcmp::plan::Component;
 use serde_json::Value;
 
 const HEAD: &str = "\
@@ -179,7 +180,7 @@ impl Page {
                 label(labels::COMPARISON, "name of the comparison"),
                 label(labels::RUN, "number of the run"),
                 label(labels::VARIANT, "name of the variant, where the object belongs to one"),
-                label(labels::ATTEMPT, "number of the deployment, where the object is created anew for each"),
+                label(labels::DEPLOYMENT, "number of the deployment, where the object is created anew for each"),
                 label(labels::COMPONENT, &components.join(", ")),
                 label(labels::NAME, &application),
                 label(labels::MANAGED_BY, &application),

@@ -3,15 +3,15 @@
 use std::num::NonZeroU32;
 
 use bcmp::api::{Outcome, Role, Statistic};
-use bcmp::engine::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::judgement::gain::{Call, call, confidence};
 use bcmp::judgement::rules::{AuditRules, Rules};
 use bcmp::judgement::sla::SlaLimits;
 use bcmp::judgement::statistics::ratio;
 use bcmp::judgement::{Case, Judgement, VariantEvidence, judge};
 use bcmp::measurement::audit::EvidenceLimits;
-use bcmp::measurement::record::{LevelRecord, SCHEMA_VERSION, Step};
+use bcmp::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
+use bcmp::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -187,8 +187,8 @@ fn measure(server: &Server, step: &Step, noise: Noise, deployment: f64, dice: &m
     }
 }
 
-fn record(step: Step, measurement: Measurement) -> LevelRecord {
-    LevelRecord {
+fn record(step: Step, measurement: Measurement) -> TrialRecord {
+    TrialRecord {
         schema_version: SCHEMA_VERSION,
         deployment: step.round,
         step,
@@ -211,13 +211,13 @@ fn rules(setting: &Setting, limits: SlaLimits) -> Rules {
         },
         margin_percent: 5.0,
         tolerance_percent: 20.0,
-        decision_repetitions: setting.repetitions,
+        decision_trials: setting.repetitions,
         rounds: setting.rounds,
         gpu_hourly_cost: None,
     }
 }
 
-fn sweep(server: &Server, setting: &Setting, rules: &Rules, dice: &mut Dice) -> Vec<LevelRecord> {
+fn sweep(server: &Server, setting: &Setting, rules: &Rules, dice: &mut Dice) -> Vec<TrialRecord> {
     let mut records = vec![];
     for round in 1..=setting.rounds {
         let plan = SweepPlan {
@@ -231,7 +231,7 @@ fn sweep(server: &Server, setting: &Setting, rules: &Rules, dice: &mut Dice) -> 
                 requests_per_concurrency: 10,
                 minimum_requests: 30,
                 warmup_per_concurrency: 2,
-                decision_repetitions: setting.repetitions,
+                decision_trials: setting.repetitions,
                 refinements: 2,
                 stop_after_misses: 0,
                 request_timeout_seconds: 600,

@@ -18,13 +18,13 @@ use super::process::{self, Ended, Invocation, Stopped};
 use super::progress::{self, Move};
 use super::readiness::{NotServing, Server};
 use super::record;
-use crate::engine::plan::{self, Plan};
-use crate::engine::sweep::{self, SweepPlan};
 use crate::judgement::sla::SlaLimits;
 use crate::measurement::Limits;
 use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
-use crate::measurement::record::{LevelRecord, SCHEMA_VERSION, Step};
+use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
+use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations};
+use crate::sweep::{self, SweepPlan};
 
 /// How long the tool may take to write what it has, once it is told to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -232,7 +232,7 @@ impl<'a> Session<'a> {
     }
 
     fn level_deadline(&self) -> Duration {
-        seconds(self.plan.spec.execution.deadlines.level_seconds)
+        seconds(self.plan.spec.execution.deadlines.trial_seconds)
     }
 
     async fn read(&self, directory: &Path) -> Left {
@@ -257,8 +257,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn record(&self, step: &Step, start_time: Timestamp) -> LevelRecord {
-        LevelRecord {
+    fn record(&self, step: &Step, start_time: Timestamp) -> TrialRecord {
+        TrialRecord {
             schema_version: SCHEMA_VERSION,
             step: step.clone(),
             deployment: self.load.deployment,
@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn publish(&self, record: LevelRecord) -> Result<(), LoadError> {
+    async fn publish(&self, record: TrialRecord) -> Result<(), LoadError> {
         let key = record.step.key();
         let text = record::to_json(record).map_err(|error| LoadError::Input(error.to_string()))?;
         self.outbox.publish(&key, &text).await?;
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn log(step: &Step, ended: &Ended, left: &Left, record: &LevelRecord) {
+fn log(step: &Step, ended: &Ended, left: &Left, record: &TrialRecord) {
     let how = ended.exit.as_ref().map_or_else(Clone::clone, ToString::to_string);
     for finding in &record.findings {
         tracing::warn!("{}: {}: {}", step.key(), finding.code, finding.message);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::termination::shorten;
+use crate::text;
 
 /// What is shown of a run's output, in bytes.
 const LONGEST_OUTPUT: usize = 1 << 20;
@@ -57,7 +57,7 @@ impl Output {
         if state.kept.len() == KEPT_LINES {
             state.kept.pop_front();
         }
-        state.kept.push_back(shorten(&line, KEPT_LINE).to_owned());
+        state.kept.push_back(text::beginning(&line, KEPT_LINE).to_owned());
         if state.shown < LONGEST_OUTPUT {
             state.shown += line.len();
             self.print(&line);

@@ -2,9 +2,9 @@
 //! done. Pure.
 
 use crate::api::EvidenceCode;
-use crate::engine::sweep::NextStep;
 use crate::measurement::ledger::{Ledger, Mark};
-use crate::measurement::record::{LevelRecord, Step};
+use crate::measurement::record::{Step, TrialRecord};
+use crate::sweep::NextStep;
 
 /// Starts without a result after which a level is given up: whatever ended the pods may be the level itself.
 const MOST_STARTS: usize = 2;
@@ -62,10 +62,10 @@ pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
 }
 
 /// The latest failure of the tool, if it failed with the last levels of this deployment one after the other.
-fn failing(records: &[LevelRecord], deployment: u32) -> Option<String> {
+fn failing(records: &[TrialRecord], deployment: u32) -> Option<String> {
     let mut records: Vec<_> = records.iter().filter(|record| record.deployment == deployment).collect();
     records.sort_by_key(|record| record.completion_time);
-    let failure = |record: &&LevelRecord| {
+    let failure = |record: &&TrialRecord| {
         let failed = |finding: &&crate::api::Finding| finding.code == EvidenceCode::LoadToolFailed;
         record.findings.iter().find(failed).map(|finding| finding.message.clone())
     };
@@ -98,9 +98,9 @@ mod tests {
         }
     }
 
-    fn record(step: Step, deployment: u32, second: i64, code: Option<EvidenceCode>) -> LevelRecord {
+    fn record(step: Step, deployment: u32, second: i64, code: Option<EvidenceCode>) -> TrialRecord {
         let time = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
-        LevelRecord {
+        TrialRecord {
             schema_version: SCHEMA_VERSION,
             step,
             deployment,
@@ -159,7 +159,7 @@ mod tests {
     fn the_end_is_the_end_unless_nothing_was_measured() {
         let mut ledger = failures(1, &[Some(EvidenceCode::LoadToolFailed); 3]);
         assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::GiveUp("at 3".into()));
-        ledger.records.push(LevelRecord { measurement: Some(measurement()), ..record(step(9, 1), 1, 0, None) });
+        ledger.records.push(TrialRecord { measurement: Some(measurement()), ..record(step(9, 1), 1, 0, None) });
         assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::Finish);
         assert_eq!(next_move(NextStep::Done, &Ledger::default(), 1), Move::Finish);
     }

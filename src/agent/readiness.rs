@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::causes::with_causes;
-use super::termination::shorten;
+use crate::text;
 
 /// How long one request may take. The first ones of an engine take long; one that hangs is tried anew.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -183,12 +183,12 @@ fn body(model: &str) -> Value {
 }
 
 fn judge(status: StatusCode, answer: &Answer, text: &str) -> Result<(), String> {
-    let excerpt = shorten(text.trim(), LONGEST_EXCERPT);
+    let excerpt = text::beginning(text.trim(), LONGEST_EXCERPT);
     if status != StatusCode::OK {
         return Err(format!("HTTP {status}: {excerpt}"));
     }
     if let Some(error) = &answer.error {
-        return Err(format!("an error in the stream: {}", shorten(error, LONGEST_EXCERPT)));
+        return Err(format!("an error in the stream: {}", text::beginning(error, LONGEST_EXCERPT)));
     }
     match (answer.tokens, answer.finished) {
         (true, true) => Ok(()),

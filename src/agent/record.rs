@@ -3,21 +3,21 @@
 use super::artifacts::Left;
 use super::outbox::LARGEST_RECORD;
 use super::process::{Ended, Stopped};
-use super::termination::shorten;
 use crate::api::{EvidenceCode, Finding};
 use crate::measurement::ledger::Mark;
-use crate::measurement::record::LevelRecord;
+use crate::measurement::record::TrialRecord;
+use crate::text;
 
 /// Longest message of a finding, in bytes.
 const LONGEST_MESSAGE: usize = 300;
 
 /// What the agent has to say of a run beside its measurement. The exit code alone says nothing: the tool also exits
 /// with 0 on failure.
-pub fn findings(ended: &Ended, left: &Left, level_seconds: u64) -> Vec<Finding> {
+pub fn findings(ended: &Ended, left: &Left, trial_seconds: u64) -> Vec<Finding> {
     let mut findings = vec![];
-    let mut say = |code, message: String| findings.push(Finding::new(code, shorten(&message, LONGEST_MESSAGE)));
+    let mut say = |code, message: String| findings.push(Finding::new(code, text::beginning(&message, LONGEST_MESSAGE)));
     if ended.stopped == Some(Stopped::Deadline) {
-        let message = format!("not done after {level_seconds} s (execution.deadlines.levelSeconds): stopped");
+        let message = format!("not done after {trial_seconds} s (execution.deadlines.trialSeconds): stopped");
         say(EvidenceCode::Cancelled, message);
     }
     match left {
@@ -56,17 +56,18 @@ pub fn lost(last_start: &Mark) -> Finding {
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub fn to_json(mut record: LevelRecord) -> serde_json::Result<String> {
+pub fn to_json(mut record: TrialRecord) -> serde_json::Result<String> {
     for longest in [LONGEST_MESSAGE, 150, 60, 0] {
         let text = serde_json::to_string(&record)?;
         if text.len() <= LARGEST_RECORD {
             return Ok(text);
         }
         for finding in &mut record.findings {
-            finding.message = shorten(&finding.message, longest).to_owned();
+            finding.message = text::beginning(&finding.message, longest).to_owned();
         }
         if let Some(measurement) = &mut record.measurement {
-            measurement.first_error = measurement.first_error.take().map(|error| shorten(&error, longest).to_owned());
+            measurement.first_error =
+                measurement.first_error.take().map(|error| text::beginning(&error, longest).to_owned());
             measurement.facts.not_finite.truncate(longest / 20);
         }
     }
@@ -165,8 +166,8 @@ mod tests {
         }
     }
 
-    fn record(message: &str) -> LevelRecord {
-        LevelRecord {
+    fn record(message: &str) -> TrialRecord {
+        TrialRecord {
             schema_version: SCHEMA_VERSION,
             step: Step {
                 round: 10,
@@ -197,7 +198,7 @@ mod tests {
     fn the_largest_record_fits_and_keeps_its_numbers(#[case] message: &str) {
         let text = to_json(record(message)).unwrap();
         assert!(text.len() <= LARGEST_RECORD, "{} bytes", text.len());
-        let read: LevelRecord = serde_json::from_str(&text).unwrap();
+        let read: TrialRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(read.measurement.unwrap().ttft, record("").measurement.unwrap().ttft);
         assert_eq!(read.findings.len(), 2);
     }
@@ -206,6 +207,6 @@ mod tests {
     fn a_record_that_fits_is_not_cut() {
         let mut record = record("the reason");
         record.measurement = None;
-        assert_eq!(serde_json::from_str::<LevelRecord>(&to_json(record.clone()).unwrap()).unwrap(), record);
+        assert_eq!(serde_json::from_str::<TrialRecord>(&to_json(record.clone()).unwrap()).unwrap(), record);
     }
 }

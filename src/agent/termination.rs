@@ -1,5 +1,6 @@
 //! Leaves a container's last words where the kubelet picks them up.
 
+use crate::text;
 use std::path::Path;
 
 use crate::manifests::termination::{TerminationMessage, TerminationReason};
@@ -10,7 +11,7 @@ const LONGEST: usize = 3000;
 /// Writes the message; the container's log says the same. That it cannot be written is no further failure.
 pub fn leave(path: &Path, reason: TerminationReason, message: &str) {
     tracing::error!("{message}");
-    let message = TerminationMessage { reason, message: shorten(message, LONGEST).to_owned() };
+    let message = TerminationMessage { reason, message: text::beginning(message, LONGEST).to_owned() };
     let written = serde_json::to_string(&message).map_err(std::io::Error::from).and_then(|text| {
         // Not created: the kubelet mounts the file, and outside a pod nobody would read it.
         std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
@@ -21,27 +22,11 @@ pub fn leave(path: &Path, reason: TerminationReason, message: &str) {
     }
 }
 
-/// At most `bytes` of a text, cut between characters.
-pub fn shorten(text: &str, bytes: usize) -> &str {
-    let fits = |end: &usize| text.is_char_boundary(*end);
-    &text[..(0..=bytes.min(text.len())).rev().find(fits).unwrap_or(0)]
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case("abc", 5, "abc")]
-    #[case("abc", 2, "ab")]
-    #[case("aé", 2, "a")]
-    fn texts_are_cut_between_characters(#[case] text: &str, #[case] bytes: usize, #[case] expected: &str) {
-        assert_eq!(shorten(text, bytes), expected);
-    }
 
     #[test]
     fn the_message_replaces_an_older_one_and_fits() {

@@ -2,6 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use crate::text;
+
 /// The longest reason and the longest message of a condition, a failure or a run, in bytes. Kubernetes allows conditions
 /// 1024 and 32768: an object in the store should not weigh that much.
 pub const LONGEST_REASON: usize = 64;
@@ -154,6 +156,18 @@ pub struct Statement {
     pub reason: String,
     /// For people; stable text.
     pub message: String,
+}
+
+impl Statement {
+    /// A statement, in as much space as a condition gives it: reason and message may come from anywhere.
+    pub fn new(kind: ConditionType, status: ConditionStatus, reason: &str, message: &str) -> Self {
+        Self {
+            kind,
+            status,
+            reason: text::reason(reason, LONGEST_REASON),
+            message: text::cut(message, LONGEST_MESSAGE),
+        }
+    }
 }
 
 /// Turns statements into conditions. A condition whose status does not flip keeps its transition time,

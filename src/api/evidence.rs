@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// What a finding does to the level or prediction it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
@@ -118,6 +120,9 @@ impl std::fmt::Display for EvidenceCode {
     }
 }
 
+/// The longest message of a finding, in bytes.
+pub const LONGEST_FINDING: usize = 300;
+
 /// One finding: the code for machines, the message for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -133,12 +138,12 @@ pub struct Finding {
 impl Finding {
     /// A finding with the code's own severity.
     pub fn new(code: EvidenceCode, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity(), message: message.into() }
+        Self::with_severity(code, code.severity(), message)
     }
 
     /// A finding whose rule lowers or raises the severity.
     pub fn with_severity(code: EvidenceCode, severity: Severity, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into() }
+        Self { code, severity, message: text::cut(&message.into(), LONGEST_FINDING) }
     }
 
     /// Whether the evidence must not be used.

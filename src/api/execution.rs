@@ -155,7 +155,7 @@ pub struct Deadlines {
     pub ready_seconds: i32,
     /// One run of the load tool: one repetition of one level.
     #[schemars(range(min = 10, max = 86_400))]
-    pub level_seconds: i32,
+    pub trial_seconds: i32,
     /// Until everything of a variant is gone.
     #[schemars(range(min = 10, max = 86_400))]
     pub teardown_seconds: i32,
@@ -168,7 +168,7 @@ impl Default for Deadlines {
             generate_seconds: 1800,
             schedule_seconds: 3600,
             ready_seconds: 3600,
-            level_seconds: 3600,
+            trial_seconds: 3600,
             teardown_seconds: 900,
         }
     }
@@ -225,7 +225,7 @@ pub struct Load {
     pub warmup_per_concurrency: i32,
     /// New runs of the levels that decide.
     #[schemars(range(min = 1, max = 20))]
-    pub decision_repetitions: i32,
+    pub decision_trials: i32,
     /// Levels added between the last that meets the SLA and the first that misses it.
     #[schemars(range(min = 0, max = 5))]
     pub refinements: i32,
@@ -266,7 +266,7 @@ impl Default for Load {
             requests_per_concurrency: 10,
             minimum_requests: 30,
             warmup_per_concurrency: 2,
-            decision_repetitions: 5,
+            decision_trials: 5,
             refinements: 2,
             stop_after_misses: 0,
             request_timeout_seconds: 600,

@@ -122,7 +122,7 @@ spec:
         assert_eq!(spec.variants, default_variants());
         assert_eq!(spec.variants[0].role, Role::Baseline);
         assert_eq!(spec.sla.statistic, Statistic::Mean);
-        assert_eq!(spec.load.decision_repetitions, 5);
+        assert_eq!(spec.load.decision_trials, 5);
     }
 
     #[test]

@@ -373,7 +373,7 @@ pub const REASONS: &[Reason] = &[
         Judgement,
         "Undetermined",
         "the measurements lie too close to each other, or to the SLA, for an answer",
-        "raise `load.decisionRepetitions`, set `execution.rounds` to 2 or more",
+        "raise `load.decisionTrials`, set `execution.rounds` to 2 or more",
     ),
     of(Judgement, "WithinTolerance", "predictions are within `judgement.accuracyTolerancePercent`", NOTHING),
     of(
@@ -393,7 +393,7 @@ pub const REASONS: &[Reason] = &[
         Judgement,
         "NotKnown",
         "whether a candidate keeps the SLA cannot be told: its levels scatter around the limit, or are missing",
-        "raise `load.decisionRepetitions`; see the levels' evidence",
+        "raise `load.decisionTrials`; see the levels' evidence",
     ),
     of(
         Judgement,

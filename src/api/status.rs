@@ -5,7 +5,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::{LONGEST_MESSAGE, LONGEST_REASON};
 use super::{Finding, Mode, Role, Verdict, VerdictResult};
+use crate::text;
 
 /// What was predicted, what was measured, how far apart they are, and what follows.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,9 +136,9 @@ pub struct Progress {
     #[schemars(length(max = 32))]
     pub summary: String,
     /// Repetitions of levels that ended, over all variants.
-    pub levels_done: i32,
+    pub trials_done: i32,
     /// Repetitions of levels planned as far as known.
-    pub levels_total: i32,
+    pub trials_total: i32,
     /// When the measurement is expected to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_completion_time: Option<Time>,
@@ -158,7 +160,7 @@ pub struct Run {
     pub generated_time: Option<Time>,
     /// When it was held last, by `suspend` or `until: Predictions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Hold>,
+    pub paused: Option<Pause>,
     /// When its turn came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -180,7 +182,7 @@ pub struct Run {
 /// A time in which a run was held.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Hold {
+pub struct Pause {
     /// When it began.
     pub since: Time,
     /// When the run went on.
@@ -235,7 +237,7 @@ pub struct VariantStatus {
     pub deployed: Option<Deployed>,
     /// The point the predictor advertises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed_point: Option<ClaimedPoint>,
+    pub claim: Option<Claim>,
     /// Findings about the prediction or the variant as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -257,7 +259,7 @@ pub struct VariantStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub deployments: Vec<DeploymentTimes>,
+    pub deployments: Vec<DeploymentStatus>,
     /// Why it failed. A write-once fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -272,7 +274,7 @@ impl VariantStatus {
             phase: None,
             gpus: None,
             deployed: None,
-            claimed_point: None,
+            claim: None,
             findings: vec![],
             levels: vec![],
             at_sla: None,
@@ -303,9 +305,9 @@ pub enum VariantPhase {
 /// One deployment of a variant: write-once facts, from which deadlines and GPU-seconds follow.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DeploymentTimes {
-    /// Attempt, from 1; part of the objects' names.
-    pub attempt: i32,
+pub struct DeploymentStatus {
+    /// Its number within the run, from 1; part of the objects' names.
+    pub number: i32,
     /// Round it belongs to, from 1.
     pub round: i32,
     /// Its creation was decided.
@@ -347,6 +349,13 @@ pub struct Failure {
     pub message: String,
     /// When it was seen.
     pub time: Time,
+}
+
+impl Failure {
+    /// A failure, in as much space as a status gives it: reason and message may come from anywhere.
+    pub fn new(reason: &str, message: &str, time: Time) -> Self {
+        Self { reason: text::reason(reason, LONGEST_REASON), message: text::cut(message, LONGEST_MESSAGE), time }
+    }
 }
 
 /// What is deployed.
@@ -438,7 +447,7 @@ pub struct Figures {
 /// The point the predictor advertises.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ClaimedPoint {
+pub struct Claim {
     /// Requests in flight over the whole deployment.
     pub concurrency: i32,
     /// What is advertised there.

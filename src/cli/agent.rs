@@ -68,7 +68,7 @@ pub struct LoadArguments {
     variant: String,
     /// Number of its deployment in the run, from 1
     #[arg(long)]
-    attempt: u32,
+    deployment: u32,
     /// Round of deployment, from 1
     #[arg(long)]
     round: u32,
@@ -254,7 +254,7 @@ async fn load(arguments: LoadArguments) -> Result<(), Failure> {
         .map_err(|error| Failure::permanent(TerminationReason::InvalidInput, error))?;
     let load = Load {
         variant: arguments.variant,
-        deployment: arguments.attempt,
+        deployment: arguments.deployment,
         round: arguments.round,
         url: arguments.url,
         pod_uid,

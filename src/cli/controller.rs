@@ -16,8 +16,8 @@ use crate::controller::context::{Context, Scope};
 use crate::controller::metrics::Metrics;
 use crate::controller::run;
 use crate::controller::serve::{Health, serve};
-use crate::engine::plan::Images;
-use crate::engine::world::Settings;
+use crate::lifecycle::world::Settings;
+use crate::plan::Images;
 
 /// How the operator is configured.
 #[derive(Args)]

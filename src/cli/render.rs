@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Named, comparison, named, text_at};
 use crate::api::{BenchmarkComparison, SourceKind};
-use crate::engine::inputs;
-use crate::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
-use crate::evaluation::predicted::read_configurations;
 use crate::manifests::render::render_all;
+use crate::offline::predicted::read_configurations;
+use crate::plan::inputs;
+use crate::plan::{Identity, Images, Plan, SCHEMA_VERSION};
 use crate::prediction::configurations::{Configurations, GenerationOutcome};
 
 /// A UID the cluster has not given yet.

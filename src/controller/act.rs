@@ -12,8 +12,9 @@ use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
 use crate::api::{FIELD_MANAGER, labels};
-use crate::engine::decision::{Action, Create, Delete};
-use crate::engine::world::{Kind, Refusal, World};
+use crate::lifecycle::decision::{Action, Create, Delete};
+use crate::lifecycle::world::{Refusal, World};
+use crate::plan::ChildKind;
 
 /// Carries out actions in order; the next look starts over. After a creation that fails nothing more is created, as the
 /// next one may need it, but everything else is done: what is to go holds GPUs, whatever another variant meets.
@@ -78,7 +79,7 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
         object: place.clone(),
         run: number(labels::RUN).unwrap_or_default(),
         variant: variant.map(str::to_owned),
-        attempt: number(labels::ATTEMPT).and_then(|attempt| attempt.try_into().ok()),
+        deployment: number(labels::DEPLOYMENT).and_then(|deployment| deployment.try_into().ok()),
         reason: reason.into(),
         message: message.into(),
     };
@@ -103,19 +104,19 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
     }
 }
 
-/// Same owner, run and attempt, and not going: the creation was answered by somebody, perhaps by us before.
+/// Same owner, run and deployment, and not terminating: the creation was answered by somebody, perhaps by us before.
 fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
     let owner = |object: &DynamicObject| object.owner_references().first().map(|owner| owner.uid.clone());
     let label = |object: &DynamicObject, key: &str| object.labels().get(key).cloned();
     there.metadata.deletion_timestamp.is_none()
         && owner(there) == owner(wanted)
-        && [labels::RUN, labels::VARIANT, labels::ATTEMPT].iter().all(|key| label(there, key) == label(wanted, key))
+        && [labels::RUN, labels::VARIANT, labels::DEPLOYMENT].iter().all(|key| label(there, key) == label(wanted, key))
 }
 
 fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
     let types = object.types.as_ref().ok_or_else(|| Error::Body("an object names no kind".into()))?;
     let gvk = GroupVersionKind::try_from(types).map_err(|error| Error::Body(error.to_string()))?;
-    match kinds::parse(&gvk.kind) {
+    match ChildKind::parse(&gvk.kind) {
         Some(kind) => Ok(kinds::resource(kind, &gvk.version)),
         None => Err(Error::Body(format!("kind {} is not created by this operator", gvk.kind))),
     }
@@ -139,9 +140,9 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
 }
 
 /// What owns pods goes in the foreground: it is there until its pods are gone.
-const fn propagation(kind: Kind) -> PropagationPolicy {
+const fn propagation(kind: ChildKind) -> PropagationPolicy {
     match kind {
-        Kind::DynamoGraphDeployment | Kind::Deployment | Kind::Job => PropagationPolicy::Foreground,
+        ChildKind::DynamoGraphDeployment | ChildKind::Deployment | ChildKind::Job => PropagationPolicy::Foreground,
         _ => PropagationPolicy::Background,
     }
 }

@@ -3,12 +3,10 @@
 use serde_json::Value;
 
 use super::error::Error;
-use crate::engine::decision::Create;
-use crate::engine::facts::planned;
-use crate::engine::inputs;
-use crate::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
-use crate::engine::reporting;
-use crate::engine::world::World;
+use crate::lifecycle::decision::Create;
+use crate::lifecycle::facts::planned;
+use crate::lifecycle::report;
+use crate::lifecycle::world::World;
 use crate::manifests::configurations_map::configurations_config_map;
 use crate::manifests::generate_job::generate_job;
 use crate::manifests::load_job::{LoadTarget, load_deadline_seconds, load_job};
@@ -17,6 +15,8 @@ use crate::manifests::publish_identity::{publish_role, publish_role_binding, pub
 use crate::manifests::report_map::report_config_map;
 use crate::manifests::results_map::results_config_map;
 use crate::manifests::variant;
+use crate::plan::inputs;
+use crate::plan::{Identity, Images, Plan, SCHEMA_VERSION};
 use crate::report::render;
 
 /// Objects that make up one creation, in the order they are created.
@@ -34,11 +34,11 @@ pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
         Create::Configurations => vec![json(configurations_config_map(plan))?],
         Create::GenerateJob => vec![json(generate_job(plan, i64::from(deadlines.generate_seconds)))?],
         Create::Results { variant } => vec![json(results_config_map(plan, variant))?],
-        Create::Server { variant, attempt } => instance(plan, world, variant, *attempt)?.objects,
-        Create::LoadJob { variant, attempt, round } => {
-            let url = url(plan, world, variant, *attempt)?;
+        Create::Server { variant, deployment } => instance(plan, world, variant, *deployment)?.objects,
+        Create::LoadJob { variant, deployment, round } => {
+            let url = url(plan, world, variant, *deployment)?;
             let number = |n: i32| u32::try_from(n).unwrap_or(1);
-            let target = LoadTarget { variant, attempt: number(*attempt), round: number(*round), url: &url };
+            let target = LoadTarget { variant, deployment: number(*deployment), round: number(*round), url: &url };
             vec![json(load_job(plan, target, load_deadline_seconds(deadlines, MOST_STEPS)))?]
         }
         Create::Report => vec![report(plan, world)?],
@@ -47,25 +47,25 @@ pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
 
 fn report(plan: &Plan, world: &World) -> Result<Value, Error> {
     let unknown = || Error::Body("there is nothing to report yet".into());
-    let edition = reporting::edition(&world.status, world).ok_or_else(unknown)?;
-    let report = reporting::report(&world.status, world).ok_or_else(unknown)?;
+    let edition = report::edition(&world.status, world).ok_or_else(unknown)?;
+    let report = report::report(&world.status, world).ok_or_else(unknown)?;
     json(report_config_map(plan, render(&report), edition))
 }
 
 /// Steps of a sweep at the most: 24 levels and their repetitions.
 const MOST_STEPS: u32 = 100;
 
-fn instance(plan: &Plan, world: &World, name: &str, attempt: i32) -> Result<variant::Instance, Error> {
+fn instance(plan: &Plan, world: &World, name: &str, deployment: i32) -> Result<variant::Instance, Error> {
     let ready = world.ready(name).ok_or_else(|| Error::Body(format!("variant {name} has no configuration")))?;
-    let attempt = u32::try_from(attempt).unwrap_or(1);
-    variant::instantiate(&ready.objects, plan, name, attempt).map_err(unmade)
+    let deployment = u32::try_from(deployment).unwrap_or(1);
+    variant::instantiate(&ready.objects, plan, name, deployment).map_err(unmade)
 }
 
-fn url(plan: &Plan, world: &World, name: &str, attempt: i32) -> Result<String, Error> {
+fn url(plan: &Plan, world: &World, name: &str, deployment: i32) -> Result<String, Error> {
     let endpoint = plan.spec.variants.iter().find(|v| v.name == name).and_then(|v| v.source.endpoint.as_ref());
     match endpoint {
         Some(endpoint) => Ok(endpoint.url.clone()),
-        None => Ok(instance(plan, world, name, attempt)?.endpoint_url),
+        None => Ok(instance(plan, world, name, deployment)?.endpoint_url),
     }
 }
 

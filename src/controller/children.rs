@@ -7,11 +7,12 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use crate::api::labels;
-use crate::engine::world::{Child, Component, Container, JobState, Kind, Pod, Termination};
+use crate::lifecycle::world::{Child, Container, JobState, Pod, Termination};
 use crate::manifests::report_map::REPORT_EDITION;
+use crate::plan::{ChildKind, Component};
 
 /// Reads an object with the comparison's label; `None` when it carries no component of ours.
-pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Child> {
+pub fn child(object: &DynamicObject, kind: ChildKind, owner_uid: &str) -> Option<Child> {
     let label = |key: &str| object.labels().get(key).cloned();
     Some(Child {
         kind,
@@ -20,12 +21,12 @@ pub fn child(object: &DynamicObject, kind: Kind, owner_uid: &str) -> Option<Chil
         component: Component::parse(&label(labels::COMPONENT)?)?,
         run: label(labels::RUN)?.parse().ok()?,
         variant: label(labels::VARIANT),
-        attempt: label(labels::ATTEMPT).and_then(|attempt| attempt.parse().ok()),
+        deployment: label(labels::DEPLOYMENT).and_then(|deployment| deployment.parse().ok()),
         ours: object.owner_references().iter().any(|owner| owner.uid == owner_uid),
-        going: object.metadata.deletion_timestamp.is_some(),
+        terminating: object.metadata.deletion_timestamp.is_some(),
         finalizers: object.finalizers().to_vec(),
         created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
-        job: (kind == Kind::Job).then(|| job_state(&object.data)),
+        job: (kind == ChildKind::Job).then(|| job_state(&object.data)),
         has_pods: ["active", "succeeded", "failed"].iter().any(|count| object.data["status"][count].as_i64() > Some(0)),
         edition: object.annotations().get(REPORT_EDITION).cloned(),
         complaint: complaint(&object.data, kind),
@@ -54,18 +55,18 @@ fn job_state(data: &Value) -> JobState {
 }
 
 /// What an object says about pods it cannot create.
-fn complaint(data: &Value, kind: Kind) -> Option<String> {
+fn complaint(data: &Value, kind: ChildKind) -> Option<String> {
     let words = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
     match kind {
-        Kind::Deployment => true_condition(data, "ReplicaFailure").map(words),
-        Kind::DynamoGraphDeployment if data["status"]["state"] == "failed" => {
+        ChildKind::Deployment => true_condition(data, "ReplicaFailure").map(words),
+        ChildKind::DynamoGraphDeployment if data["status"]["state"] == "failed" => {
             conditions(data).find(|c| c["type"] == "Ready").map(words)
         }
         _ => None,
     }
 }
 
-/// Reads a pod. `graphs` tells run, variant and attempt of a DynamoGraphDeployment by its name, for pods that carry
+/// Reads a pod. `graphs` tells run, variant and deployment of a DynamoGraphDeployment by its name, for pods that carry
 /// only the labels of Dynamo's operator.
 pub fn pod(
     pod: &ApiPod,
@@ -75,15 +76,15 @@ pub fn pod(
 ) -> Option<Pod> {
     let label = |key: &str| pod.labels().get(key).cloned();
     let own = label(labels::RUN).and_then(|run| run.parse().ok()).map(|run| {
-        let attempt = label(labels::ATTEMPT).and_then(|attempt| attempt.parse().ok());
+        let deployment = label(labels::DEPLOYMENT).and_then(|deployment| deployment.parse().ok());
         let component = label(labels::COMPONENT).and_then(|c| Component::parse(&c)).unwrap_or(Component::Server);
-        (run, label(labels::VARIANT), attempt, component)
+        (run, label(labels::VARIANT), deployment, component)
     });
     let of_graph = || {
-        let (run, variant, attempt) = graphs(&label(labels::DYNAMO_GRAPH)?)?;
-        Some((run, Some(variant), Some(attempt), Component::Server))
+        let (run, variant, deployment) = graphs(&label(labels::DYNAMO_GRAPH)?)?;
+        Some((run, Some(variant), Some(deployment), Component::Server))
     };
-    let (run, variant, attempt, component) = own.or_else(of_graph)?;
+    let (run, variant, deployment, component) = own.or_else(of_graph)?;
     let created = pod.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
     let status = pod.status.clone().unwrap_or_default();
     let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind);
@@ -93,9 +94,9 @@ pub fn pod(
         component,
         run,
         variant,
-        attempt,
+        deployment,
         ours: created >= since,
-        going: pod.metadata.deletion_timestamp.is_some(),
+        terminating: pod.metadata.deletion_timestamp.is_some(),
         over: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         bound: scheduled

@@ -11,7 +11,7 @@ use super::call::optional;
 use super::error::Error;
 use super::kinds::{DYNAMO_GROUP, DYNAMO_VERSIONS};
 use super::metrics::Metrics;
-use crate::engine::world::{Refusal, Settings};
+use crate::lifecycle::world::{Refusal, Settings};
 
 /// Tells the time; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

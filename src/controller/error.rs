@@ -2,7 +2,7 @@
 
 use kube::core::response::Status;
 
-/// Trouble with input and output. Everything else is a fact.
+/// Problem with input and output. Everything else is a fact.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server answered with an error that may pass.

@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
-use crate::engine::world::Kind;
+use crate::plan::ChildKind;
 
 /// Group of Dynamo's kinds.
 pub const DYNAMO_GROUP: &str = "nvidia.com";
@@ -23,35 +23,20 @@ pub fn graph(version: &str) -> ApiResource {
 }
 
 /// The resource of a kind. `graph_version` is the version in which DynamoGraphDeployments are served.
-pub fn resource(kind: Kind, graph_version: &str) -> ApiResource {
+pub fn resource(kind: ChildKind, graph_version: &str) -> ApiResource {
     match kind {
-        Kind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
-        Kind::Service => ApiResource::erase::<Service>(&()),
-        Kind::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
-        Kind::Role => ApiResource::erase::<Role>(&()),
-        Kind::RoleBinding => ApiResource::erase::<RoleBinding>(&()),
-        Kind::Job => ApiResource::erase::<Job>(&()),
-        Kind::Deployment => ApiResource::erase::<Deployment>(&()),
-        Kind::DynamoGraphDeployment => graph(graph_version),
+        ChildKind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+        ChildKind::Service => ApiResource::erase::<Service>(&()),
+        ChildKind::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+        ChildKind::Role => ApiResource::erase::<Role>(&()),
+        ChildKind::RoleBinding => ApiResource::erase::<RoleBinding>(&()),
+        ChildKind::Job => ApiResource::erase::<Job>(&()),
+        ChildKind::Deployment => ApiResource::erase::<Deployment>(&()),
+        ChildKind::DynamoGraphDeployment => graph(graph_version),
     }
 }
 
 /// Objects of a kind in a namespace.
 pub fn api(client: &Client, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, resource)
-}
-
-/// The kind a manifest names, if a variant may have it.
-pub fn parse(kind: &str) -> Option<Kind> {
-    match kind {
-        "ConfigMap" => Some(Kind::ConfigMap),
-        "Service" => Some(Kind::Service),
-        "ServiceAccount" => Some(Kind::ServiceAccount),
-        "Role" => Some(Kind::Role),
-        "RoleBinding" => Some(Kind::RoleBinding),
-        "Job" => Some(Kind::Job),
-        "Deployment" => Some(Kind::Deployment),
-        "DynamoGraphDeployment" => Some(Kind::DynamoGraphDeployment),
-        _ => None,
-    }
 }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::standing::{Seen, Standings};
+use super::gauges::{Seen, Standings};
 use crate::api::Phase;
 
 /// The one queue, as controller-runtime names it.

@@ -6,13 +6,13 @@ pub mod call;
 pub mod children;
 pub mod context;
 pub mod error;
+pub mod gauges;
 pub mod kinds;
 pub mod metrics;
 pub mod observe;
 pub mod reconcile;
-pub mod record;
 pub mod serve;
-pub mod standing;
+pub mod status_write;
 pub mod watch;
 
 use std::sync::Arc;

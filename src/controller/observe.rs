@@ -14,14 +14,16 @@ use super::context::{Context, Scope};
 use super::error::Error;
 use super::kinds;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
-use crate::engine::plan::{self, Identity, Plan};
-use crate::engine::rivals;
-use crate::engine::world::{Child, Component, JobState, Kind, Node, Object, Output, Pod, Results, World};
-use crate::engine::{admission, fold, teardown};
+use crate::lifecycle::stages::queue::rivals;
+use crate::lifecycle::stages::{queue, teardown};
+use crate::lifecycle::status::deployed;
+use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, Results, World};
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
+use crate::plan::{self, Identity, Plan};
+use crate::plan::{ChildKind, Component};
 use crate::prediction::configurations::{self, Configurations};
 
 /// Reads everything one decision is made from.
@@ -56,11 +58,11 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         results,
         children,
     };
-    let competes = admission::looks_at_others(&world.status, &world);
+    let competes = queue::looks_at_others(&world.status, &world);
     if competes {
         world.rivals = list_rivals(context, &world.object.uid).await?;
     }
-    if competes || fold::on_new_nodes(&world) {
+    if competes || deployed::on_new_nodes(&world) {
         world.nodes = list_nodes(context, &world.spec.hardware.gpu_resource_name).await?;
     }
     Ok(world)
@@ -73,7 +75,7 @@ fn object(comparison: &BenchmarkComparison) -> Object {
         name: comparison.name_any(),
         uid: comparison.uid().unwrap_or_default(),
         generation: comparison.metadata.generation.unwrap_or(0),
-        going: comparison.metadata.deletion_timestamp.is_some(),
+        terminating: comparison.metadata.deletion_timestamp.is_some(),
         orphans: comparison.finalizers().iter().any(|finalizer| finalizer == teardown::ORPHAN),
         run_requested: annotation(annotations::RUN_REQUESTED),
         cancel_requested: annotation(annotations::CANCEL_REQUESTED),
@@ -81,20 +83,20 @@ fn object(comparison: &BenchmarkComparison) -> Object {
 }
 
 /// Kinds that children have.
-const KINDS: [Kind; 8] = [
-    Kind::ConfigMap,
-    Kind::Service,
-    Kind::ServiceAccount,
-    Kind::Role,
-    Kind::RoleBinding,
-    Kind::Job,
-    Kind::Deployment,
-    Kind::DynamoGraphDeployment,
+const KINDS: [ChildKind; 8] = [
+    ChildKind::ConfigMap,
+    ChildKind::Service,
+    ChildKind::ServiceAccount,
+    ChildKind::Role,
+    ChildKind::RoleBinding,
+    ChildKind::Job,
+    ChildKind::Deployment,
+    ChildKind::DynamoGraphDeployment,
 ];
 
 async fn list_children(context: &Context, object: &Object, graph_version: Option<&str>) -> Result<Vec<Child>, Error> {
     let parameters = ListParams::default().labels(&comparison_selector(&object.name));
-    let lists = KINDS.into_iter().filter(|kind| *kind != Kind::DynamoGraphDeployment || graph_version.is_some());
+    let lists = KINDS.into_iter().filter(|kind| *kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
     let lists = lists.map(|kind| list_kind(context, object, kind, graph_version.unwrap_or_default(), &parameters));
     Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
 }
@@ -102,7 +104,7 @@ async fn list_children(context: &Context, object: &Object, graph_version: Option
 async fn list_kind(
     context: &Context,
     object: &Object,
-    kind: Kind,
+    kind: ChildKind,
     graph_version: &str,
     parameters: &ListParams,
 ) -> Result<Vec<Child>, Error> {
@@ -110,24 +112,25 @@ async fn list_kind(
     let api = kinds::api(&context.client, &object.namespace, &resource);
     let what = format!("list {}", resource.plural);
     // Contents of ConfigMaps are read one by one; status is needed of workloads only.
-    let objects: Vec<DynamicObject> = if matches!(kind, Kind::Job | Kind::Deployment | Kind::DynamoGraphDeployment) {
-        call(what, api.list(parameters)).await?.items
-    } else {
-        let metadata = call(what, api.list_metadata(parameters)).await?.items;
-        let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
-            types: meta.types,
-            metadata: meta.metadata,
-            data: serde_json::Value::Null,
+    let objects: Vec<DynamicObject> =
+        if matches!(kind, ChildKind::Job | ChildKind::Deployment | ChildKind::DynamoGraphDeployment) {
+            call(what, api.list(parameters)).await?.items
+        } else {
+            let metadata = call(what, api.list_metadata(parameters)).await?.items;
+            let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
+                types: meta.types,
+                metadata: meta.metadata,
+                data: serde_json::Value::Null,
+            };
+            metadata.into_iter().map(bare).collect()
         };
-        metadata.into_iter().map(bare).collect()
-    };
     Ok(objects.iter().filter_map(|listed| children::child(listed, kind, &object.uid)).collect())
 }
 
 /// A Job whose pods are refused says so in events only.
 async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]) -> Result<(), Error> {
     let events: Api<Event> = Api::namespaced(context.client.clone(), &object.namespace);
-    let podless = |c: &&mut Child| c.ours && !c.going && c.job == Some(JobState::Running) && !c.has_pods;
+    let podless = |c: &&mut Child| c.ours && !c.terminating && c.job == Some(JobState::Running) && !c.has_pods;
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
         let told = call("list events of a job", events.list(&about)).await?.items;
@@ -164,10 +167,10 @@ fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<Str
     let Some(plan) = plan.present() else { return BTreeMap::new() };
     let variants = comparison.status.iter().flat_map(|status| &status.variants);
     let live = variants.filter_map(|variant| {
-        let attempt = crate::engine::facts::live(variant)?.attempt;
+        let deployment = crate::lifecycle::facts::live(variant)?.number;
         let name =
             variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some("DynamoGraphDeployment"))?.name.clone()?;
-        Some((name, (plan.run, variant.name.clone(), attempt)))
+        Some((name, (plan.run, variant.name.clone(), deployment)))
     });
     live.collect()
 }
@@ -187,7 +190,7 @@ impl Reader<'_> {
     async fn get(&self, run: i64, component: Component, variant: Option<&str>) -> Result<Option<ConfigMap>, Error> {
         let ours = |c: &&Child| {
             c.ours
-                && c.kind == Kind::ConfigMap
+                && c.kind == ChildKind::ConfigMap
                 && c.component == component
                 && c.run == run
                 && c.variant.as_deref() == variant
@@ -282,7 +285,7 @@ pub fn document<T: serde::de::DeserializeOwned>(
     }
 }
 
-async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::engine::world::Rival>, Error> {
+async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::lifecycle::world::Rival>, Error> {
     let mut rivals = vec![];
     let apis: Vec<Api<BenchmarkComparison>> = match &context.scope {
         Scope::Cluster => vec![Api::all(context.client.clone())],

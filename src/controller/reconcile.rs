@@ -12,12 +12,12 @@ use super::act::act;
 use super::call::optional;
 use super::context::Context;
 use super::error::Error;
+use super::gauges::Seen;
 use super::observe::observe;
-use super::record::{record, tell};
-use super::standing::Seen;
+use super::status_write::{record, tell};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
-use crate::engine::decision::{Decision, Wake};
-use crate::engine::{completion, decide};
+use crate::lifecycle::decision::{Decision, Wake};
+use crate::lifecycle::{decide, remains};
 
 /// Passes in one reconciliation: recording a fact leads straight to the actions that follow from it.
 const PASSES: usize = 8;
@@ -80,7 +80,7 @@ async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wak
     acted?;
     // Only after all went well: a look that keeps failing shows as one that is due and does not happen.
     let now = (context.clock)();
-    let leaked = completion::leaked(&status, &world);
+    let leaked = remains::leaked(&status, &world);
     context.metrics.saw(&world.object.uid, Seen { status: &status, next_look: due(wake, now), leaked, now });
     Ok(wake)
 }

@@ -1,7 +1,7 @@
 //! How far predictions were off at the levels that were measured (METHOD §1, §4).
 
+use super::decimals::signed;
 use super::level::Level;
-use super::text::signed;
 use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::{Level, Values};
-use super::standing::Standing;
+use super::position::Standing;
 use super::statistics::mean;
 use super::{Assessed, Case, assess};
 use crate::api::Role;

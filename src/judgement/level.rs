@@ -8,7 +8,7 @@ use super::sla::{Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits};
 use super::statistics::{geometric_mean, mean, replicates};
 use crate::api::{Finding, SlaState};
 use crate::measurement::Measurement;
-use crate::measurement::record::{LevelRecord, Purpose};
+use crate::measurement::record::{Purpose, TrialRecord};
 
 /// Confidence of intervals that are shown, and of the SLA's.
 pub const CONFIDENCE: f64 = 0.95;
@@ -32,7 +32,7 @@ pub struct Values {
 #[derive(Clone, Debug)]
 pub struct Run<'a> {
     /// What was published.
-    pub record: &'a LevelRecord,
+    pub record: &'a TrialRecord,
     /// What speaks against it.
     pub findings: Vec<Finding>,
     /// What it showed; absent when it is rejected.
@@ -52,10 +52,10 @@ pub struct Level<'a> {
 pub fn levels<'a>(
     rules: &Rules,
     gpus: NonZeroU32,
-    records: &'a [LevelRecord],
+    records: &'a [TrialRecord],
     about_all: Option<&Finding>,
 ) -> Vec<Level<'a>> {
-    let mut records: Vec<&LevelRecord> = records.iter().collect();
+    let mut records: Vec<&TrialRecord> = records.iter().collect();
     records.sort_by_key(|record| {
         let step = &record.step;
         (step.concurrency, step.round, step.purpose, step.repetition, step.attempt)
@@ -71,14 +71,14 @@ pub fn levels<'a>(
         .collect()
 }
 
-fn run<'a>(rules: &Rules, gpus: NonZeroU32, record: &'a LevelRecord, about_all: Option<&Finding>) -> Run<'a> {
+fn run<'a>(rules: &Rules, gpus: NonZeroU32, record: &'a TrialRecord, about_all: Option<&Finding>) -> Run<'a> {
     let mut findings = rules.audit.findings(record);
     findings.extend(about_all.cloned());
     let accepted = if findings.iter().any(Finding::rejects) { None } else { values(&rules.limits, gpus, record) };
     Run { record, findings, accepted }
 }
 
-fn values(limits: &SlaLimits, gpus: NonZeroU32, record: &LevelRecord) -> Option<Values> {
+fn values(limits: &SlaLimits, gpus: NonZeroU32, record: &TrialRecord) -> Option<Values> {
     let measurement = record.measurement.as_ref()?;
     Some(Values {
         ratio: limits.measured_ratio(measurement)?,
@@ -133,7 +133,7 @@ impl<'a> Level<'a> {
             .filter(|step| (step.purpose == Purpose::Decision) == self.has_decision_runs())
             .map(|step| (step.round, step.purpose, step.repetition))
             .collect();
-        let planned = rules.decision_repetitions as usize * rules.rounds as usize;
+        let planned = rules.decision_trials as usize * rules.rounds as usize;
         let planned = if self.has_decision_runs() { planned.max(made.len()) } else { made.len() };
         (complete || self.has_decision_runs()) && self.deciding().len() * 2 > planned
     }

@@ -5,35 +5,36 @@
 
 pub mod accuracy;
 pub mod at_limit;
+pub mod decimals;
 pub mod figures;
 pub mod gain;
 pub mod level;
+pub mod position;
 pub mod rows;
 pub mod rules;
 pub mod sla;
-pub mod standing;
 pub mod statistics;
 pub mod stored;
 pub mod summary;
 pub mod surroundings;
-pub mod text;
 pub mod verdict;
 
+use crate::text;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{
-    AccuracyResult, AtSla, ClaimedPoint, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Role,
-    SlaState, Verdict, VerdictResult,
+    AccuracyResult, AtSla, Claim, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Role, SlaState,
+    Verdict, VerdictResult,
 };
-use crate::measurement::record::{LevelRecord, Purpose};
-use crate::measurement::{across, shortened};
+use crate::measurement::across;
+use crate::measurement::record::{Purpose, TrialRecord};
 use crate::prediction::Prediction;
 use accuracy::{Judged, Worst};
 use level::Level;
+use position::Standing;
 use rules::Rules;
-use standing::Standing;
 use verdict::{Compared, compare};
 
 /// Findings a variant's status can hold.
@@ -51,7 +52,7 @@ pub struct VariantEvidence {
     /// What was predicted, where something was.
     pub prediction: Option<Prediction>,
     /// Everything its load pods published in this run, in any order.
-    pub records: Vec<LevelRecord>,
+    pub records: Vec<TrialRecord>,
     /// What was found about the variant as a whole, the prediction's own findings aside.
     pub findings: Vec<Finding>,
     /// Why its sweep did not come to its end, if it did not.
@@ -109,7 +110,7 @@ pub struct JudgedVariant {
     /// One row for each concurrency.
     pub levels: Vec<LevelStatus>,
     /// The point the predictor advertises.
-    pub claimed_point: Option<ClaimedPoint>,
+    pub claim: Option<Claim>,
     /// About its prediction or the variant as a whole.
     pub findings: Vec<Finding>,
     /// Throughput at the SLA.
@@ -194,7 +195,7 @@ impl<'a> Assessed<'a> {
         self.accepted_steps(|run| run.step.round)
     }
 
-    fn accepted_steps<T: Ord>(&self, of: impl Fn(&LevelRecord) -> T) -> usize {
+    fn accepted_steps<T: Ord>(&self, of: impl Fn(&TrialRecord) -> T) -> usize {
         let accepted = self.levels.iter().flat_map(Level::accepted);
         accepted.map(|(run, _)| of(run.record)).collect::<BTreeSet<T>>().len()
     }
@@ -261,13 +262,13 @@ fn judged(case: &Case, assessed: &Assessed) -> JudgedVariant {
     JudgedVariant {
         name: assessed.name().into(),
         levels: rows::rows(assessed, &case.ladder),
-        claimed_point: assessed.variant.prediction.as_ref().and_then(rows::claimed_point),
+        claim: assessed.variant.prediction.as_ref().and_then(rows::claim),
         findings: findings(assessed),
         at_sla: throughput.map(|throughput| AtSla {
-            tokens_per_second_per_gpu: text::fixed(throughput.value),
-            interval: text::interval(&throughput),
+            tokens_per_second_per_gpu: decimals::fixed(throughput.value),
+            interval: decimals::interval(&throughput),
         }),
-        sla_reason: assessed.standing.reason().map(|why| shortened(&format!("{}: {}.", why.code, why.text), 256)),
+        sla_reason: assessed.standing.reason().map(|why| text::cut(&format!("{}: {}.", why.code, why.text), 256)),
     }
 }
 
@@ -358,7 +359,7 @@ fn verdict(case: &Case, assessed: &[Assessed], comparisons: &[Compared], worst: 
             .filter(|first| first.measured.outcome != Outcome::Undetermined)
             .and_then(|first| first.measured.gain_percent.as_ref().map(|gain| format!("{gain}%"))),
         winner,
-        prediction_error: worst.largest().map(|error| format!("{}%", text::signed(error))),
+        prediction_error: worst.largest().map(|error| format!("{}%", decimals::signed(error))),
         predicted: first.map_or_else(|| nothing.clone(), |first| first.predicted.clone()),
         measured: first.map_or(nothing, |first| first.measured.clone()),
         accuracy: Some(worst.status()),
@@ -383,22 +384,18 @@ fn winner(case: &Case, assessed: &[Assessed]) -> Option<String> {
     assessed.iter().find(best).map(|best| best.name().to_owned())
 }
 
-fn statement(kind: ConditionType, status: ConditionStatus, reason: &str, message: String) -> Statement {
-    Statement { kind, status, reason: reason.into(), message }
-}
-
 fn evidence_sufficient(comparisons: &[Compared]) -> Statement {
     let kind = ConditionType::EvidenceSufficient;
     match comparisons.iter().find(|compared| compared.result == VerdictResult::Inconclusive) {
         None => {
             let message = "every deciding level was measured, and the outcome is beyond doubt";
-            statement(kind, ConditionStatus::True, "Sufficient", message.into())
+            Statement::new(kind, ConditionStatus::True, "Sufficient", message)
         }
         Some(compared) => {
             let lost = |side: &Assessed| matches!(side.standing, Standing::Insufficient { .. });
             let is_lost = lost(compared.baseline) || lost(compared.candidate);
             let reason = if is_lost { "DecidingLevelLost" } else { "Undetermined" };
-            statement(kind, ConditionStatus::False, reason, compared.reason.clone())
+            Statement::new(kind, ConditionStatus::False, reason, &compared.reason)
         }
     }
 }
@@ -413,11 +410,11 @@ fn prediction_accurate(worst: &Worst, tolerance_percent: f64) -> Statement {
         Some(error) => format!(
             "over {} levels predictions are at most {} % off; {tolerance_percent} % are tolerated",
             worst.levels,
-            text::signed(error)
+            decimals::signed(error)
         ),
         None => "no prediction is for what was measured".into(),
     };
-    statement(ConditionType::PredictionAccurate, status, reason, message)
+    Statement::new(ConditionType::PredictionAccurate, status, reason, &message)
 }
 
 fn sla_met(assessed: &[Assessed]) -> Statement {
@@ -425,14 +422,14 @@ fn sla_met(assessed: &[Assessed]) -> Statement {
     let candidates = || assessed.iter().filter(|assessed| assessed.variant.role == Role::Candidate);
     if let Some((candidate, level)) = candidates().find_map(|candidate| Some((candidate, candidate.meets()?))) {
         let message = format!("{} keeps the SLA with {} in flight", candidate.name(), level.concurrency);
-        return statement(kind, ConditionStatus::True, "SlaMet", message);
+        return Statement::new(kind, ConditionStatus::True, "SlaMet", &message);
     }
     let open = |candidate: &Assessed| !matches!(candidate.standing, Standing::Misses { certain: true, .. });
     match candidates().find(|candidate| open(candidate)) {
         Some(candidate) => {
             let why = candidate.standing.reason().map_or("no level keeps it beyond the scatter".into(), |why| why.text);
-            statement(kind, ConditionStatus::Unknown, "NotKnown", format!("{}: {why}", candidate.name()))
+            Statement::new(kind, ConditionStatus::Unknown, "NotKnown", &format!("{}: {why}", candidate.name()))
         }
-        None => statement(kind, ConditionStatus::False, "SlaMissed", "no candidate keeps the SLA at any level".into()),
+        None => Statement::new(kind, ConditionStatus::False, "SlaMissed", "no candidate keeps the SLA at any level"),
     }
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use super::Assessed;
 use super::accuracy::{errors, predicted_at};
+use super::decimals::{fixed, signed};
 use super::level::Level;
-use super::text::{fixed, signed};
 use crate::api::{
-    ClaimedPoint, ErrorPercent, EvidenceCode, Figures, Finding, LevelEvidence, LevelStatus, Measured, Predicted,
-    Severity,
+    Claim, ErrorPercent, EvidenceCode, Figures, Finding, LevelEvidence, LevelStatus, Measured, Predicted, Severity,
 };
-use crate::measurement::{across, shortened};
+use crate::measurement::across;
 use crate::prediction::{Point, Prediction};
 
 /// Findings a row can hold.
@@ -54,9 +53,9 @@ fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>,
 }
 
 /// The point the predictor advertises.
-pub fn claimed_point(prediction: &Prediction) -> Option<ClaimedPoint> {
+pub fn claim(prediction: &Prediction) -> Option<Claim> {
     let claim = prediction.claim.as_ref()?;
-    Some(ClaimedPoint { concurrency: whole(claim.concurrency), figures: of_point(&claim.advertised()) })
+    Some(Claim { concurrency: whole(claim.concurrency), figures: of_point(&claim.advertised()) })
 }
 
 fn of_point(point: &Point) -> Figures {
@@ -109,7 +108,7 @@ fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
         let times = same(severity.0, code).count();
         let whole = times == runs || OF_THE_LEVEL.contains(&code);
         let message = if whole { first.message.clone() } else { format!("{times} of {runs} runs: {}", first.message) };
-        Some(Finding { message: shortened(&message, 300), ..first.clone() })
+        Some(Finding::with_severity(first.code, first.severity, message))
     });
     digested.take(maximum).collect()
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::sla::{InvalidNumber, SlaLimits};
 use crate::api::{BenchmarkComparisonSpec, Decimal, Finding};
 use crate::measurement::audit::{EvidenceLimits, Expectation, LimitError, audit};
-use crate::measurement::record::LevelRecord;
+use crate::measurement::record::TrialRecord;
 
 /// What a comparison is judged by.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Rules {
     /// How far predictions may be off and still be called accurate, in percent.
     pub tolerance_percent: f64,
     /// New runs of the deciding levels that were planned, in each round.
-    pub decision_repetitions: u32,
+    pub decision_trials: u32,
     /// Deployments of each variant that were planned.
     pub rounds: u32,
     /// Price of one GPU for one hour, where given.
@@ -49,7 +49,7 @@ impl Rules {
                 "judgement.accuracyTolerancePercent",
                 &spec.judgement.accuracy_tolerance_percent,
             )?,
-            decision_repetitions: at_least_one(spec.load.decision_repetitions),
+            decision_trials: at_least_one(spec.load.decision_trials),
             rounds: at_least_one(spec.execution.rounds),
             gpu_hourly_cost: match &spec.hardware.gpu_hourly_cost {
                 Some(cost) => Some(number("hardware.gpuHourlyCost", cost, "a decimal number from 0 up")?),
@@ -93,7 +93,7 @@ impl AuditRules {
     }
 
     /// What the agent saw and what the audit of the measurement finds.
-    pub fn findings(&self, record: &LevelRecord) -> Vec<Finding> {
+    pub fn findings(&self, record: &TrialRecord) -> Vec<Finding> {
         let expected = Expectation {
             model: self.model.clone(),
             input_tokens: self.input_tokens,

@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use super::rules::{Rules, RulesError};
 use super::{Case, CaseError, JudgedVariant, VariantEvidence, surroundings};
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, VariantStatus};
-use crate::measurement::record::LevelRecord;
-use crate::measurement::shortened;
+use crate::measurement::record::TrialRecord;
 use crate::prediction::Prediction;
+use crate::text;
 
 /// Distinct concurrencies of a variant, at most: the rows of its status.
 pub const MAXIMUM_LEVELS: usize = 24;
@@ -24,7 +24,7 @@ pub struct Stored<'a> {
     /// What was predicted, where something was.
     pub prediction: Option<&'a Prediction>,
     /// What its load pods published, in any order.
-    pub records: &'a [LevelRecord],
+    pub records: &'a [TrialRecord],
     /// Why its levels are not all there, if they are not. A failure in its status says so too.
     pub failure: Option<&'a str>,
 }
@@ -77,9 +77,9 @@ pub fn ladder<'a>(spec: &BenchmarkComparisonSpec, predictions: impl IntoIterator
 pub fn write_rows(rows: Vec<JudgedVariant>, variants: &mut [VariantStatus]) {
     for row in rows {
         let Some(variant) = variants.iter_mut().find(|variant| variant.name == row.name) else { continue };
-        let JudgedVariant { name: _, levels, claimed_point, findings, at_sla, sla_reason } = row;
+        let JudgedVariant { name: _, levels, claim, findings, at_sla, sla_reason } = row;
         variant.levels = levels;
-        variant.claimed_point = claimed_point;
+        variant.claim = claim;
         variant.findings = findings;
         variant.at_sla = at_sla;
         variant.sla_reason = sla_reason;
@@ -93,7 +93,7 @@ pub fn shorten_reasons(variants: &mut [VariantStatus]) {
         let reasons = |variant: &mut VariantStatus| {
             variant.levels.iter_mut().map(|level| &mut level.evidence.reasons).for_each(|reasons| {
                 reasons.truncate(most);
-                reasons.iter_mut().for_each(|reason| reason.message = shortened(&reason.message, longest));
+                reasons.iter_mut().for_each(|reason| reason.message = text::cut(&reason.message, longest));
             });
         };
         variants.iter_mut().for_each(reasons);
@@ -133,8 +133,8 @@ fn evidence(
 }
 
 /// A server container restarted while the level ran.
-fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
-    let deployment = variant.deployments.iter().find(|d| u32::try_from(d.attempt) == Ok(record.deployment))?;
+fn restarted(record: &TrialRecord, variant: &VariantStatus) -> Option<Finding> {
+    let deployment = variant.deployments.iter().find(|d| u32::try_from(d.number) == Ok(record.deployment))?;
     let during = |time: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| {
         (record.start_time..=record.completion_time).contains(&time.0)
     };
@@ -144,7 +144,7 @@ fn restarted(record: &LevelRecord, variant: &VariantStatus) -> Option<Finding> {
 }
 
 /// Records of one round come from more than one deployment.
-fn redeployed(variant: &VariantStatus, records: &[LevelRecord]) -> Option<Finding> {
+fn redeployed(variant: &VariantStatus, records: &[TrialRecord]) -> Option<Finding> {
     let of_round = |round: u32| {
         let deployments = records.iter().filter(move |r| r.step.round == round).map(|r| r.deployment);
         deployments.collect::<BTreeSet<_>>().len()

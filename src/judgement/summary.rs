@@ -1,11 +1,11 @@
 //! The verdict in one sentence that says no more than the evidence.
 
+use super::decimals::{gain_interval, signed_ratio};
 use super::gain::{confidence, percent};
 use super::rules::Rules;
-use super::text::{gain_interval, signed_ratio};
 use super::verdict::{Compared, Side};
 use crate::api::{Outcome, VerdictResult};
-use crate::measurement::shortened;
+use crate::text;
 
 /// The sentence about one candidate of several; `winner` is named when there are more.
 pub fn sentence(rules: &Rules, compared: &Compared, candidates: usize, winner: Option<&str>) -> String {
@@ -22,7 +22,7 @@ pub fn sentence(rules: &Rules, compared: &Compared, candidates: usize, winner: O
         });
     }
     sentence.push('.');
-    shortened(&sentence, 512)
+    text::cut(&sentence, 512)
 }
 
 /// What limits the statement, in brackets.

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::{DeploymentTimes, EvidenceCode, Finding, Role, VariantStatus};
-use crate::measurement::shortened;
+use crate::api::{DeploymentStatus, EvidenceCode, Finding, Role, VariantStatus};
 
 /// Nodes that a message names.
 const MOST_NAMED: usize = 3;
-const LONGEST_MESSAGE: usize = 300;
 
 /// What a variant's surroundings say against comparing it with the others. Nothing is said of what is not known.
 pub fn findings(variant: &VariantStatus, all: &[VariantStatus]) -> Vec<Finding> {
     let baseline = all.iter().find(|other| other.role == Role::Baseline && other.name != variant.name);
-    let other = |code| move |message: String| Finding::new(code, shortened(&message, LONGEST_MESSAGE));
+    let other = |code| move |message: String| Finding::new(code, message);
     let shared = shared_nodes(variant, all).map(other(EvidenceCode::SharedNodes));
     let apart = baseline.and_then(|base| different_nodes(variant, base)).map(other(EvidenceCode::DifferentNodes));
     let image = image_changed(variant, baseline).map(other(EvidenceCode::ImageChanged));
@@ -44,12 +42,12 @@ fn shared_nodes(variant: &VariantStatus, all: &[VariantStatus]) -> Option<String
 }
 
 /// Whether the pods of both had nodes at the same time.
-fn overlap(a: &DeploymentTimes, b: &DeploymentTimes) -> bool {
-    let begins_within = |first: &DeploymentTimes, second: &DeploymentTimes| match (&first.scheduled, &second.scheduled)
-    {
-        (Some(from), Some(start)) => from.0 <= start.0 && first.gone.as_ref().is_none_or(|gone| start.0 < gone.0),
-        _ => false,
-    };
+fn overlap(a: &DeploymentStatus, b: &DeploymentStatus) -> bool {
+    let begins_within =
+        |first: &DeploymentStatus, second: &DeploymentStatus| match (&first.scheduled, &second.scheduled) {
+            (Some(from), Some(start)) => from.0 <= start.0 && first.gone.as_ref().is_none_or(|gone| start.0 < gone.0),
+            _ => false,
+        };
     begins_within(a, b) || begins_within(b, a)
 }
 

@@ -3,13 +3,14 @@
 
 use super::Assessed;
 use super::accuracy::{error_percent, predicted_at};
+use super::decimals::{gain_interval, signed, signed_ratio};
 use super::gain::{Call, call, call_predicted, confidence, percent};
+use super::position::Standing;
 use super::rules::Rules;
-use super::standing::Standing;
 use super::statistics::{Estimate, ratio};
-use super::text::{gain_interval, signed, signed_ratio};
 use crate::api::{AtSameConcurrency, CandidateComparison, Outcome, OutcomeStatus, SlaState, VerdictResult};
-use crate::measurement::{exceeds, shortened};
+use crate::measurement::exceeds;
+use crate::text;
 
 const MARGINAL: &str = "no level keeps the SLA beyond the scatter";
 
@@ -262,7 +263,7 @@ impl Compared<'_> {
             result: self.result,
             predicted: self.predicted.as_ref().map_or(unpredicted, Side::status),
             measured: self.measured.status(),
-            reason: shortened(&self.reason, 512),
+            reason: text::cut(&self.reason, 512),
             at_same_concurrency: self
                 .at_same_concurrency()
                 .into_iter()

@@ -8,7 +8,7 @@
 //!    --config-map M` reads [`OUTBOX_DIR`], writes [`PUBLISHED_DIR`]. Its startup probe is
 //!    `/bcmp/bcmp agent publish --check`, which succeeds once [`READY_FILE`] exists.
 //! 4. `generate` (predictor image): `/bcmp/bcmp agent generate`, or
-//!    `load` (load image): `/bcmp/bcmp agent load --variant V --attempt A --round R --url U`.
+//!    `load` (load image): `/bcmp/bcmp agent load --variant V --deployment A --round R --url U`.
 //!
 //! Directories go one way only: the tool's container writes the outbox and reads what was published, the sidecar the
 //! other way round. Neither can forge what the other says.
@@ -40,7 +40,7 @@ pub const CONFIG_MAP_FLAG: &str = "--config-map";
 /// Flag of `load`: the variant, as named in the plan.
 pub const VARIANT_FLAG: &str = "--variant";
 /// Flag of `load`: number of the deployment, from 1.
-pub const ATTEMPT_FLAG: &str = "--attempt";
+pub const ATTEMPT_FLAG: &str = "--deployment";
 /// Flag of `load`: round of deployment, from 1.
 pub const ROUND_FLAG: &str = "--round";
 /// Flag of `load`: base URL of the server.

@@ -20,7 +20,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::agent_contract::{self as contract, containers};
 use super::{Names, Scope};
 use crate::api::{BenchmarkComparisonSpec, PodUser};
-use crate::engine::plan::Plan;
+use crate::plan::Plan;
 
 /// Tries beside the first one: a pod may be lost to a node, not to a fault that repeats.
 const BACKOFF_LIMIT: i32 = 4;

@@ -3,8 +3,9 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::agent_contract::CREATED_KEY;
-use super::{Component, Names, Scope};
-use crate::engine::plan::Plan;
+use super::{Names, Scope};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// The ConfigMap for the generated configurations, empty but for the marker that makes JSON Patch possible.
 pub fn configurations_config_map(plan: &Plan) -> ConfigMap {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::variant::gpu_pods;
-use crate::engine::capacity::Demand;
+use crate::plan::Demand;
 
 /// Pods with GPUs that the objects will have. Unreadable parts, which preparation refuses, ask for nothing.
 pub fn of(objects: &[Value], gpu_resource: &str) -> Vec<Demand> {

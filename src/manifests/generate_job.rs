@@ -8,9 +8,10 @@ use super::agent_pod::{
     AgentPod, References, claim_volume, empty_dir, exchange_mounts, give_environment, job, mount, read_only, resources,
     secret_environment, tool_container,
 };
-use super::{Component, Names, Scope};
+use super::{Names, Scope};
 use crate::api::BenchmarkComparisonSpec;
-use crate::engine::plan::Plan;
+use crate::plan::Component;
+use crate::plan::Plan;
 
 const VOLUME_PROBE: &str = "bcmp-probe";
 const VOLUME_CACHE: &str = "model-cache";

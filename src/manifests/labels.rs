@@ -5,50 +5,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use crate::api::{self, labels};
-use crate::engine::plan::{Identity, Plan};
+use crate::plan::{Component, Identity, Plan};
 
 /// Value of `app.kubernetes.io/name`, `managed-by` and `part-of` on everything a run creates.
 pub const APPLICATION: &str = "bcmp";
 
 /// Label that hands a pod or workload to a Kueue queue.
 pub const KUEUE_QUEUE: &str = "kueue.x-k8s.io/queue-name";
-
-/// What an object is for: the value of `app.kubernetes.io/component`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Component {
-    /// The plan.
-    Plan,
-    /// The Job that predicts and generates.
-    Generate,
-    /// Its output.
-    Configurations,
-    /// The objects of a variant.
-    Server,
-    /// The Job that drives the load.
-    Load,
-    /// Its output.
-    Results,
-    /// The report.
-    Report,
-    /// The identity under which agents publish.
-    Publish,
-}
-
-impl Component {
-    /// The value as it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Generate => "generate",
-            Self::Configurations => "configurations",
-            Self::Server => "server",
-            Self::Load => "load",
-            Self::Results => "results",
-            Self::Report => "report",
-            Self::Publish => "publish",
-        }
-    }
-}
 
 /// What an object belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +20,13 @@ pub struct Scope<'a> {
     run: i64,
     component: Component,
     variant: Option<&'a str>,
-    attempt: Option<u32>,
+    deployment: Option<u32>,
 }
 
 impl<'a> Scope<'a> {
     /// Something of the plan's run.
     pub fn new(plan: &'a Plan, component: Component) -> Self {
-        Self { comparison: &plan.comparison, run: plan.run, component, variant: None, attempt: None }
+        Self { comparison: &plan.comparison, run: plan.run, component, variant: None, deployment: None }
     }
 
     /// Something of one variant.
@@ -72,8 +35,8 @@ impl<'a> Scope<'a> {
     }
 
     /// Something of one deployment of a variant.
-    pub fn attempt(self, attempt: u32) -> Self {
-        Self { attempt: Some(attempt), ..self }
+    pub fn deployment(self, deployment: u32) -> Self {
+        Self { deployment: Some(deployment), ..self }
     }
 
     /// Labels of the object and of its pods.
@@ -87,13 +50,13 @@ impl<'a> Scope<'a> {
             (labels::RUN, self.run.to_string()),
         ];
         let variant = self.variant.map(|variant| (labels::VARIANT, variant.to_owned()));
-        let attempt = self.attempt.map(|attempt| (labels::ATTEMPT, attempt.to_string()));
-        fixed.into_iter().chain(variant).chain(attempt).map(|(key, value)| (key.to_owned(), value)).collect()
+        let deployment = self.deployment.map(|deployment| (labels::DEPLOYMENT, deployment.to_string()));
+        fixed.into_iter().chain(variant).chain(deployment).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     /// Labels that tell the pods of one deployment of a variant from all others.
     pub fn identifying_labels(&self) -> BTreeMap<String, String> {
-        let identifying = [labels::COMPARISON, labels::RUN, labels::VARIANT, labels::ATTEMPT];
+        let identifying = [labels::COMPARISON, labels::RUN, labels::VARIANT, labels::DEPLOYMENT];
         self.labels().into_iter().filter(|(key, _)| identifying.contains(&key.as_str())).collect()
     }
 
@@ -153,13 +116,13 @@ pub fn run_selector(comparison: &str, run: i64) -> String {
 }
 
 /// Selects everything of one deployment of a variant, the load Job included.
-pub fn attempt_selector(comparison: &str, run: i64, variant: &str, attempt: u32) -> String {
+pub fn deployment_selector(comparison: &str, run: i64, variant: &str, deployment: u32) -> String {
     selector(&[
         (labels::MANAGED_BY, APPLICATION),
         (labels::COMPARISON, comparison),
         (labels::RUN, &run.to_string()),
         (labels::VARIANT, variant),
-        (labels::ATTEMPT, &attempt.to_string()),
+        (labels::DEPLOYMENT, &deployment.to_string()),
     ])
 }
 

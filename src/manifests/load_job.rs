@@ -10,9 +10,10 @@ use super::agent_pod::{
     AgentPod, References, claim_volume, config_map_volume, exchange_mounts, give_environment, job, mount, read_only,
     resources, tool_container, variable,
 };
-use super::{Component, Names, Scope};
+use super::{Names, Scope};
 use crate::api::{BenchmarkComparisonSpec, Deadlines, ModelCache, Results};
-use crate::engine::plan::Plan;
+use crate::plan::Component;
+use crate::plan::Plan;
 
 const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
 const VOLUME_RESULTS: &str = "results";
@@ -26,8 +27,8 @@ pub struct LoadTarget<'a> {
     /// The variant.
     pub variant: &'a str,
     /// Number of the deployment, from 1.
-    pub attempt: u32,
-    /// Round of deployment, from 1; a round that was disturbed takes more than one attempt.
+    pub deployment: u32,
+    /// Round of deployment, from 1; a round that was disturbed takes more than one deployment.
     pub round: u32,
     /// Base URL of the server.
     pub url: &'a str,
@@ -39,7 +40,7 @@ pub fn load_job(plan: &Plan, target: LoadTarget<'_>, active_deadline_seconds: i6
     let volumes = [config_map_volume(VOLUME_CONFIGURATIONS, names.configurations())];
     let pod = AgentPod {
         plan,
-        scope: Scope::new(plan, Component::Load).variant(target.variant).attempt(target.attempt),
+        scope: Scope::new(plan, Component::Load).variant(target.variant).deployment(target.deployment),
         output: names.results(target.variant),
         checks: vec![],
         tool: load_container(plan, target),
@@ -47,14 +48,14 @@ pub fn load_job(plan: &Plan, target: LoadTarget<'_>, active_deadline_seconds: i6
         tolerations: vec![],
         references: References::default(),
     };
-    job(names.load_job(target.variant, target.attempt), pod, active_deadline_seconds)
+    job(names.load_job(target.variant, target.deployment), pod, active_deadline_seconds)
 }
 
 /// How long a load Job may live when it runs `steps` times the load tool: it is created with its variant, and so waits
 /// for nodes and for the server first.
 pub fn load_deadline_seconds(deadlines: &Deadlines, steps: u32) -> i64 {
     let waiting = i64::from(deadlines.schedule_seconds) + i64::from(deadlines.ready_seconds);
-    let measuring = i64::from(deadlines.level_seconds).saturating_mul(i64::from(steps));
+    let measuring = i64::from(deadlines.trial_seconds).saturating_mul(i64::from(steps));
     waiting.saturating_add(measuring).min(LONGEST_SECONDS)
 }
 
@@ -62,20 +63,20 @@ pub fn load_deadline_seconds(deadlines: &Deadlines, steps: u32) -> i64 {
 /// refinements, repetitions of two deciding levels and the drift check, each tried twice.
 pub fn longest_sweep(spec: &BenchmarkComparisonSpec) -> u32 {
     let ladder = spec.workload.concurrency.len() + spec.variants.len() + 2;
-    let decisions = 2 * i64::from(spec.load.decision_repetitions);
+    let decisions = 2 * i64::from(spec.load.decision_trials);
     let steps =
         i64::try_from(ladder).unwrap_or(i64::MAX).saturating_add(i64::from(spec.load.refinements) + decisions + 1);
     u32::try_from(steps.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
-    let (attempt, round) = (target.attempt.to_string(), target.round.to_string());
+    let (deployment, round) = (target.deployment.to_string(), target.round.to_string());
     let arguments = [
         contract::LOAD,
         contract::VARIANT_FLAG,
         target.variant,
         contract::ATTEMPT_FLAG,
-        &attempt,
+        &deployment,
         contract::ROUND_FLAG,
         &round,
         contract::URL_FLAG,

@@ -20,5 +20,5 @@ pub mod termination;
 pub mod variant;
 
 pub use error::ManifestError;
-pub use labels::{Component, Scope};
+pub use labels::Scope;
 pub use names::Names;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::plan::{Identity, Plan};
+use crate::plan::{Identity, Plan};
 
 /// Longest DNS label (RFC 1035): names of Services and Jobs, values of labels.
 pub const LABEL_LIMIT: usize = 63;
@@ -100,26 +100,26 @@ impl Names {
         self.child(&["configurations"], OBJECT_LIMIT)
     }
 
-    /// Main object of a variant's attempt; `limit` depends on its kind, see [`dynamo_limit`] and [`DEPLOYMENT_LIMIT`].
-    pub fn variant(&self, variant: &str, attempt: u32, limit: usize) -> String {
-        self.child(&[variant, &format!("a{attempt}")], limit)
+    /// Main object of a variant's deployment; `limit` depends on its kind, see [`dynamo_limit`] and [`DEPLOYMENT_LIMIT`].
+    pub fn variant(&self, variant: &str, deployment: u32, limit: usize) -> String {
+        self.child(&[variant, &format!("d{deployment}")], limit)
     }
 
-    /// Another object of a variant's attempt, which is called `name` in its manifest.
-    pub fn variant_part(&self, variant: &str, attempt: u32, name: &str, limit: usize) -> String {
-        let parts = [variant, &format!("a{attempt}"), name];
+    /// Another object of a variant's deployment, which is called `name` in its manifest.
+    pub fn variant_part(&self, variant: &str, deployment: u32, name: &str, limit: usize) -> String {
+        let parts = [variant, &format!("d{deployment}"), name];
         let plain = self.child(&parts, limit);
         // A ConfigMap called `results` of a variant called `x-a1` would take the name of `x`'s own.
         let reserved = ["plan", "configurations", "results", "report", "publish"];
         if !reserved.contains(&plain.rsplit('-').next().unwrap_or_default()) {
             return plain;
         }
-        self.child(&[variant, &format!("a{attempt}"), name, &short_hash(&plain)], limit)
+        self.child(&[variant, &format!("d{deployment}"), name, &short_hash(&plain)], limit)
     }
 
-    /// Job that drives the load on a variant's attempt.
-    pub fn load_job(&self, variant: &str, attempt: u32) -> String {
-        self.child(&[variant, "load", &format!("a{attempt}")], JOB_LIMIT)
+    /// Job that drives the load on a variant's deployment.
+    pub fn load_job(&self, variant: &str, deployment: u32) -> String {
+        self.child(&[variant, "load", &format!("d{deployment}")], JOB_LIMIT)
     }
 
     /// ConfigMap with the records of a variant.

@@ -3,8 +3,9 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::agent_contract::PLAN_KEY;
-use super::{Component, ManifestError, Names, Scope};
-use crate::engine::plan::Plan;
+use super::{ManifestError, Names, Scope};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// Bytes a ConfigMap's data may take, with room for metadata below etcd's and the API server's 1 MiB.
 const LIMIT: usize = 1_000_000;

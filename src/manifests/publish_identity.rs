@@ -3,8 +3,9 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
-use super::{Component, Names, Scope};
-use crate::engine::plan::Plan;
+use super::{Names, Scope};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// ServiceAccount of the run's pods. Its token is mounted into the publishing container only.
 pub fn publish_service_account(plan: &Plan) -> ServiceAccount {

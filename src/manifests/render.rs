@@ -12,7 +12,7 @@ use super::publish_identity::{publish_role, publish_role_binding, publish_servic
 use super::results_map::results_config_map;
 use super::variant::{Origin, Preparation, instantiate, parse, prepare};
 use crate::api::{SourceKind, Variant};
-use crate::engine::plan::Plan;
+use crate::plan::Plan;
 use crate::prediction::configurations::{Configurations, GenerationOutcome};
 
 /// Every child that can be known: without `configurations`, variants that are yet to be generated are left out.
@@ -33,7 +33,7 @@ pub fn render_all(plan: &Plan, configurations: Option<&Configurations>) -> Resul
         if let Some(objects) = objects(plan, variant, configurations)? {
             let instance = instantiate(&objects, plan, &variant.name, 1)?;
             children.extend(instance.objects);
-            let target = LoadTarget { variant: &variant.name, attempt: 1, round: 1, url: &instance.endpoint_url };
+            let target = LoadTarget { variant: &variant.name, deployment: 1, round: 1, url: &instance.endpoint_url };
             children.push(value(&load_job(plan, target, load_deadline_seconds(deadlines, longest_sweep(&plan.spec))))?);
         }
     }

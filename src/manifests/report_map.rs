@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Component, Names, Scope};
-use crate::engine::plan::Plan;
+use super::{Names, Scope};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// Annotation that tells what a report tells of: another edition replaces it.
 pub const REPORT_EDITION: &str = "bcmp.dev/report-edition";

@@ -3,8 +3,9 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::configurations_map::output_config_map;
-use super::{Component, Names, Scope};
-use crate::engine::plan::Plan;
+use super::{Names, Scope};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// The ConfigMap for a variant's records, over all its deployments.
 pub fn results_config_map(plan: &Plan, variant: &str) -> ConfigMap {

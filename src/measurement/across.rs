@@ -1,6 +1,6 @@
 //! The audit of what takes several measurements to see (METHOD §4): repetitions, drift, variants.
 
-use super::{Measurement, exceeds, shortened};
+use super::{Measurement, exceeds};
 use crate::api::{EvidenceCode, Finding};
 
 /// Coefficient of variation of repetitions at most, in percent.
@@ -92,7 +92,7 @@ pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
             "prompts have {:.1} tokens on average for {} and {:.1} for {}, {apart:.1} % apart; at most {INPUT_LENGTH_PERCENT} % is allowed",
             longest.1, longest.0, shortest.1, shortest.0
         );
-        Finding::new(EvidenceCode::InputLengthMismatch, shortened(&message, 300))
+        Finding::new(EvidenceCode::InputLengthMismatch, message)
     })
 }
 

@@ -130,7 +130,7 @@ struct Level<'a> {
 }
 
 fn finding(code: EvidenceCode, message: String) -> Option<Finding> {
-    Some(Finding::new(code, super::shortened(&message, 300)))
+    Some(Finding::new(code, message))
 }
 
 fn not_streaming(Level { measurement, expected, .. }: &Level) -> Option<Finding> {

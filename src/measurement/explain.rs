@@ -119,7 +119,7 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
         EvidenceCode::HighVariance => (
             "Repetitions of the level scatter by more than 5 %.",
             "Differences between variants of that size may be chance. The interval of the gain says how far that goes.",
-            "Look for other work on the nodes, clocks that change, or a network that is shared; raise load.decisionRepetitions.",
+            "Look for other work on the nodes, clocks that change, or a network that is shared; raise load.decisionTrials.",
         ),
         EvidenceCode::SlowerThanFuller => (
             "Tokens took more than 10 % longer than at a level with more requests in flight.",
@@ -139,7 +139,7 @@ const fn words(code: EvidenceCode) -> (&'static str, &'static str, &'static str)
         EvidenceCode::SingleRun => (
             "The level was measured once.",
             "How much a repetition would differ is not known, so small gains cannot be told from chance.",
-            "Leave load.decisionRepetitions at 3 or more: only deciding levels are repeated.",
+            "Leave load.decisionTrials at 3 or more: only deciding levels are repeated.",
         ),
         EvidenceCode::SingleDeployment => (
             "All repetitions come from one deployment of the variant.",

@@ -1,5 +1,6 @@
 //! genai-perf's summary (`profile_export_genai_perf.json`) → one measurement. AIPerf is its successor.
 
+use crate::text;
 use std::io::BufRead;
 
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::error::{ParseError, Place};
 use super::metric::{Metric, Reader};
-use super::{Facts, Measurement, json, shortened};
+use super::{Facts, Measurement, json};
 use crate::units::RequestsPerSecond;
 
 /// Name the tool gives the summary; a chosen name ends in the same way.
@@ -87,7 +88,7 @@ struct InputConfig {
 
 impl InputConfig {
     fn model(&self) -> Option<String> {
-        (!self.model_names.is_empty()).then(|| shortened(&self.model_names.join(", "), 128))
+        (!self.model_names.is_empty()).then(|| text::cut(&self.model_names.join(", "), 128))
     }
 }
 

@@ -1,5 +1,6 @@
 //! JSON as the load tools write it: metrics that may be absent, null, NaN or infinite.
 
+use crate::text;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, Read};
@@ -8,7 +9,6 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::{ParseError, Place};
-use super::shortened;
 
 /// No summary of a run is larger (they are some 40 kB); more is another file.
 const LARGEST_SUMMARY: u64 = 64 << 20;
@@ -87,10 +87,10 @@ fn parse_slowly<T: DeserializeOwned>(file: &str, line: Option<u64>, bytes: &[u8]
 fn located(file: &str, line: Option<u64>, path: &str, error: &serde_json::Error) -> ParseError {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or(&text);
-    let cause = shortened(cause, 200);
+    let cause = text::cut(cause, 200);
     let problem = if error.is_eof() { format!("is cut off ({cause})") } else { cause };
     let path = path.trim_end_matches(".?");
-    let field = (!matches!(path, "." | "?")).then(|| shortened(path, 200));
+    let field = (!matches!(path, "." | "?")).then(|| text::cut(path, 200));
     let place = Place { line: line.or(Some(error.line() as u64)), field };
     ParseError::new(file, place, problem)
 }

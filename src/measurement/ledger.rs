@@ -2,7 +2,7 @@
 //!
 //! | Key | Content |
 //! |---|---|
-//! | [`Step::key`] | [`LevelRecord`]: a step that is over |
+//! | [`Step::key`] | [`TrialRecord`]: a step that is over |
 //! | `started-<step>-<n>` | [`Mark`]: the n-th time a pod began the step |
 //! | `serving-d<deployment>` | [`Mark`]: the deployment completed a request |
 //! | `raw-<step>` | the tool's summary: base64 of gzip; kept while there is room |
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{LevelRecord, SCHEMA_VERSION, Step};
+use super::record::{SCHEMA_VERSION, Step, TrialRecord};
 
 /// Prefix of keys with raw files. They are left out where there is no room.
 pub const RAW_PREFIX: &str = "raw-";
@@ -82,7 +82,7 @@ pub enum LedgerError {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// Steps that are over, by key.
-    pub records: Vec<LevelRecord>,
+    pub records: Vec<TrialRecord>,
     /// Marks of starts, by the step's key, in the order of their keys.
     pub starts: BTreeMap<String, Vec<Mark>>,
     /// Deployments that completed a request.
@@ -121,8 +121,8 @@ fn is_step(key: &str) -> bool {
     parts.len() == forms.len() && parts.iter().zip(forms).all(|(part, prefix)| numbered(part, prefix))
 }
 
-fn record(key: &str, text: &str) -> Result<LevelRecord, LedgerError> {
-    let record: LevelRecord = parse(key, text)?;
+fn record(key: &str, text: &str) -> Result<TrialRecord, LedgerError> {
+    let record: TrialRecord = parse(key, text)?;
     match record.step.key() {
         found if found == key => Ok(record),
         found => Err(LedgerError::OtherKey { key: key.into(), found }),
@@ -171,8 +171,8 @@ mod tests {
         }
     }
 
-    fn level_record() -> LevelRecord {
-        LevelRecord {
+    fn level_record() -> TrialRecord {
+        TrialRecord {
             schema_version: SCHEMA_VERSION,
             step: step(),
             deployment: 1,

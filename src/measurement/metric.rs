@@ -1,10 +1,11 @@
 //! A metric of a summary, as both load tools write it, and the reading of it.
 
+use crate::text;
 use serde::Deserialize;
 
+use super::Distribution;
 use super::error::{ParseError, Place};
 use super::json::{Number, present};
-use super::{Distribution, shortened};
 use crate::units::{Milliseconds, NotAQuantity};
 
 /// Statistics of one metric; a scalar has only `avg`.
@@ -43,7 +44,7 @@ fn units(name: &str) -> &'static [&'static str] {
 pub(super) fn wrong_unit(name: &str, unit: Option<&str>) -> Option<String> {
     let expected = units(name);
     let unit = unit.filter(|unit| !expected.contains(unit))?;
-    Some(format!("found the unit `{}`; expected `{}`", shortened(unit, 40), expected.join("` or `")))
+    Some(format!("found the unit `{}`; expected `{}`", text::cut(unit, 40), expected.join("` or `")))
 }
 
 /// Takes numbers out of a summary and remembers which were not finite.

@@ -129,17 +129,6 @@ pub struct Facts {
     pub not_finite: Vec<String>,
 }
 
-/// Text from a file as it may appear in a record: one line of at most so many bytes (three at least).
-pub(crate) fn shortened(text: &str, bytes: usize) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(bytes + 1).collect();
-    if line.len() > bytes {
-        let end = bytes.saturating_sub('…'.len_utf8());
-        line.truncate((0..=end).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0));
-        line.push('…');
-    }
-    line
-}
-
 /// One number as percent of another; `None` where that is no number.
 fn percent(part: f64, whole: f64) -> Option<f64> {
     Some(100.0 * part / whole).filter(|percent| percent.is_finite())

@@ -63,7 +63,7 @@ impl Step {
 /// What a step ended with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LevelRecord {
+pub struct TrialRecord {
     /// Layout of this record.
     pub schema_version: u32,
     /// What was run.

@@ -1,7 +1,7 @@
 //! What is left out when a report does not fit into its ConfigMap.
 
 use super::model::Report;
-use crate::measurement::shortened;
+use crate::text;
 
 /// What is left out of a report. Each leaves out what the ones before it do, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ fn leave_out_words(report: &mut Report) {
     for variant in &mut report.variants {
         let of_levels = variant.levels.iter_mut().flat_map(|level| &mut level.evidence.reasons);
         for finding in variant.findings.iter_mut().chain(of_levels) {
-            finding.message = shortened(&finding.message, FEW_WORDS);
+            finding.message = text::cut(&finding.message, FEW_WORDS);
         }
         if let Some(deployed) = &mut variant.deployed {
             deployed.nodes.clear();

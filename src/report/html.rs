@@ -232,13 +232,13 @@ fn same(report: &Report) -> Vec<Same> {
 
 /// Each variant at the point that is advertised for it; one for which none is, at the first that is.
 fn points(report: &Report) -> Vec<At> {
-    let first = report.variants.iter().find_map(|variant| variant.claimed_point.as_ref());
+    let first = report.variants.iter().find_map(|variant| variant.claim.as_ref());
     let Some(first) = first else { return vec![] };
     report.variants.iter().flat_map(|variant| point(variant, first.concurrency)).collect()
 }
 
 fn point(variant: &VariantStatus, other: i32) -> Vec<At> {
-    let claim = variant.claimed_point.as_ref();
+    let claim = variant.claim.as_ref();
     let concurrency = claim.map_or(other, |claim| claim.concurrency);
     let level = variant.levels.iter().find(|level| level.concurrency == concurrency);
     let predicted = level.and_then(|level| level.predicted.as_ref()).map(|predicted| &predicted.figures);

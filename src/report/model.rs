@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::conditions::Statement;
 use crate::api::{BenchmarkComparisonSpec, GpuSeconds, Run, VariantStatus, Verdict};
-use crate::engine::plan::Images;
 use crate::judgement::figures::{Figures, figures};
 use crate::judgement::{Case, Judgement, VariantEvidence};
-use crate::measurement::record::LevelRecord;
+use crate::measurement::record::TrialRecord;
+use crate::plan::Images;
 use crate::prediction::Prediction;
 
 /// Version of the report's layout; readers accept this one and the one before.
@@ -50,7 +50,7 @@ pub struct Report {
     pub predictions: BTreeMap<String, Prediction>,
     /// Everything that was published: variant → records, all levels and repetitions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub records: BTreeMap<String, Vec<LevelRecord>>,
+    pub records: BTreeMap<String, Vec<TrialRecord>>,
     /// Where it all comes from.
     #[serde(default)]
     pub provenance: Provenance,

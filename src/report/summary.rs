@@ -117,7 +117,7 @@ fn levels(report: &Report, variant: &VariantStatus, text: &mut Text) {
     let role = Some(words::role(variant.role)).filter(|role| *role != variant.name);
     let role = role.map(|role| format!(" ({role})")).unwrap_or_default();
     text.title(&format!("{}{role}, {} GPUs", variant.name, report.gpus(variant)), '-');
-    if let Some(claim) = &variant.claimed_point {
+    if let Some(claim) = &variant.claim {
         text.field(
             "Advertised",
             &format!(

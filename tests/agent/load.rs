@@ -13,7 +13,7 @@ use bcmp::api::{Evidence, EvidenceCode};
 use bcmp::manifests::termination::{TerminationMessage, TerminationReason};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit, rejected};
 use bcmp::measurement::ledger::Ledger;
-use bcmp::measurement::record::{LevelRecord, Purpose};
+use bcmp::measurement::record::{Purpose, TrialRecord};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -82,8 +82,8 @@ impl Job {
                 "workload": {"inputTokens": 400, "outputTokens": 60, "concurrency": [1, 2]},
                 "sla": {"ttftMilliseconds": 150, "tpotMilliseconds": 1000},
                 "runtime": {},
-                "load": {"decisionRepetitions": 1, "refinements": 0},
-                "execution": {"deadlines": {"scheduleSeconds": 30, "readySeconds": 30, "levelSeconds": 60}},
+                "load": {"decisionTrials": 1, "refinements": 0},
+                "execution": {"deadlines": {"scheduleSeconds": 30, "readySeconds": 30, "trialSeconds": 60}},
             },
         });
         change(&mut plan);
@@ -147,7 +147,7 @@ impl Pod<'_> {
 
     fn start(&self) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bcmp"));
-        command.args(["agent", "load", "--variant", "optimized", "--attempt", "1", "--round", "1"]);
+        command.args(["agent", "load", "--variant", "optimized", "--deployment", "1", "--round", "1"]);
         command.args(["--url", &self.job.url, "--patience-seconds", &self.patience.to_string()]);
         for name in ["outbox", "published", "work", "termination-log"] {
             command.arg(format!("--{name}")).arg(self.path(name));
@@ -213,7 +213,7 @@ async fn a_variant_is_measured_level_by_level() {
     assert_eq!(steps, expected);
     assert!(job.findings().is_empty(), "{:?}", job.findings());
     let limits = EvidenceLimits::parse(&Evidence::default()).unwrap();
-    for LevelRecord { step, measurement, .. } in &ledger.records {
+    for TrialRecord { step, measurement, .. } in &ledger.records {
         let model = "mock/tiny".to_owned();
         let expected = Expectation { model, input_tokens: 400, output_tokens: 60, concurrency: step.concurrency };
         let findings = audit(measurement.as_ref().unwrap(), &expected, &limits);
@@ -274,8 +274,8 @@ async fn a_level_that_takes_its_pods_along_is_given_up() {
     }
     assert_eq!(job.pod("c").run().await, 0);
     let findings = job.findings();
-    let (concurrency, attempt, code, message) = &findings[0];
-    assert_eq!((*concurrency, *attempt, *code), (2, 1, EvidenceCode::LoadPodLost));
+    let (concurrency, deployment, code, message) = &findings[0];
+    assert_eq!((*concurrency, *deployment, *code), (2, 1, EvidenceCode::LoadPodLost));
     assert!(message.contains("the last one, b"), "{message}");
     assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2 && record.measurement.is_some()));
 }
@@ -321,8 +321,8 @@ async fn a_level_without_a_result_is_rejected_and_tried_once_more(#[case] how: &
     job.tool(2, &[how]);
     assert_eq!(job.pod("a").run().await, 0);
     let findings = job.findings();
-    let (concurrency, attempt, code, message) = &findings[0];
-    assert_eq!((findings.len(), *concurrency, *attempt, *code), (1, 2, 1, EvidenceCode::LoadToolFailed));
+    let (concurrency, deployment, code, message) = &findings[0];
+    assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 2, 1, EvidenceCode::LoadToolFailed));
     assert!(message.contains(said), "{message}");
     assert_eq!(job.calls()[..3], [1, 2, 2]);
 }
@@ -357,12 +357,12 @@ async fn a_missing_tool_is_named() {
 #[tokio::test]
 async fn a_level_that_takes_too_long_is_stopped_and_tried_once_more() {
     let job = Job::new().await;
-    job.plan(|plan| plan["spec"]["execution"]["deadlines"]["levelSeconds"] = json!(2));
+    job.plan(|plan| plan["spec"]["execution"]["deadlines"]["trialSeconds"] = json!(2));
     job.tool(1, &["slow"]);
     assert_eq!(job.pod("a").run().await, 0);
     let findings = job.findings();
-    let (concurrency, attempt, code, message) = &findings[0];
-    assert_eq!((findings.len(), *concurrency, *attempt, *code), (1, 1, 1, EvidenceCode::Cancelled));
+    let (concurrency, deployment, code, message) = &findings[0];
+    assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 1, 1, EvidenceCode::Cancelled));
     assert!(message.contains("not done after 2 s"), "{message}");
     assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2));
 }

@@ -182,7 +182,7 @@ measure() {
     "1 Succeeded" | "1 Inconclusive") ;;
     *) fail "$(kubectl -n $runs get bcmp -o wide)" ;;
     esac
-    [ "$(kubectl -n $runs get bcmp compared -o jsonpath='{.status.variants[*].deployments[*].attempt}')" = "1 1" ] ||
+    [ "$(kubectl -n $runs get bcmp compared -o jsonpath='{.status.variants[*].deployments[*].number}')" = "1 1" ] ||
         fail "a variant was deployed again: $(kubectl -n $runs get bcmp compared -o yaml)"
     kubectl bcmp -n $runs results compared -o csv >"$work/results.csv"
     [ "$(tail -n +2 "$work/results.csv" | grep -c .)" -ge 4 ] || fail "runs are missing: $(cat "$work/results.csv")"

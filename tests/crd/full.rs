@@ -52,12 +52,12 @@ pub fn full() -> Value {
                 "mode": "Auto", "start": "OnRequest", "onChange": "FinishFirst", "until": "Predictions",
                 "onVariantFailure": "Stop", "rounds": 2, "probes": "AsWritten", "keepOnFailureSeconds": 60,
                 "deadlines": {"queueSeconds": 60, "generateSeconds": 60, "scheduleSeconds": 60, "readySeconds": 60,
-                              "levelSeconds": 60, "teardownSeconds": 60},
+                              "trialSeconds": 60, "teardownSeconds": 60},
             },
             "scheduling": {"priorityClassName": "high", "schedulerName": "kai", "queueName": "team"},
             "load": {
                 "image": "registry.example/load:1", "requestsPerConcurrency": 10, "minimumRequests": 30,
-                "warmupPerConcurrency": 2, "decisionRepetitions": 5, "refinements": 2, "stopAfterMisses": 1,
+                "warmupPerConcurrency": 2, "decisionTrials": 5, "refinements": 2, "stopAfterMisses": 1,
                 "requestTimeoutSeconds": 600, "seed": 100, "tokenizer": "/tokenizer",
                 "env": [{"name": "A", "value": "b"}], "extraArguments": ["--verbose"],
                 "pod": {"nodeSelector": {"a": "b"}, "tolerations": [toleration],
@@ -111,7 +111,7 @@ pub fn status() -> Value {
             "evidence": {"accepted": 20, "rejected": 20, "reasons": [finding]},
         })
     };
-    let deployment = json!({"attempt": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
+    let deployment = json!({"deployment": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
                             "restarts": [time], "teardown": time, "gone": time});
     let name = |index: i64| format!("variant-name-{index}");
     let variant = |index: i64| {
@@ -126,7 +126,7 @@ pub fn status() -> Value {
                 "nodes": (0..10).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
                 "gpuProducts": (0..2).map(|n| format!("NVIDIA-H{n}00-141GB-HBM3e-SHARED")).collect::<Vec<_>>(),
             },
-            "claimedPoint": and(json!({"concurrency": 1024})), "findings": [finding, finding],
+            "claim": and(json!({"concurrency": 1024})), "findings": [finding, finding],
             "levels": (0..24).map(level).collect::<Vec<_>>(),
             "atSla": {"tokensPerSecondPerGpu": "12345.678", "interval": "12345.678…12345.678"},
             "deployments": vec![deployment.clone(); 4],
@@ -159,7 +159,7 @@ pub fn status() -> Value {
     ];
     json!({
         "observedGeneration": 1_000, "phase": "TearingDown", "message": "m".repeat(512),
-        "progress": {"summary": "1440/1440", "levelsDone": 1440, "levelsTotal": 1440, "estimatedCompletionTime": time},
+        "progress": {"summary": "1440/1440", "trialsDone": 1440, "trialsTotal": 1440, "estimatedCompletionTime": time},
         "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "generatedTime": time, "hold": {"since": time, "until": time}, "startTime": time,
                 "completionTime": time, "mode": "Sequential", "modeReason": "r".repeat(128)},
         "conditions": types.iter().map(|kind| json!({"type": kind, "status": "Unknown", "reason": "SomethingWentWrong",

@@ -4,7 +4,7 @@ use bcmp::api::conditions::ConditionStatus;
 use bcmp::api::{EvidenceCode, Finding, Outcome, SlaState, Statistic, VerdictResult};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::{Case, judge};
-use bcmp::measurement::record::{LevelRecord, Purpose};
+use bcmp::measurement::record::{Purpose, TrialRecord};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -35,7 +35,7 @@ fn a_level_decides_while_more_than_half_of_its_repetitions_count(#[case] lost: u
 #[test]
 fn a_spoilt_run_that_was_made_up_for_is_not_lost() {
     let mut records = sweep(150.0, &CALM);
-    let spoilt: Vec<LevelRecord> = records.iter().filter(|r| r.step.purpose == Purpose::Decision).cloned().collect();
+    let spoilt: Vec<TrialRecord> = records.iter().filter(|r| r.step.purpose == Purpose::Decision).cloned().collect();
     for record in records.iter_mut().filter(|record| record.step.purpose == Purpose::Decision) {
         record.step.attempt = 2;
     }
@@ -50,8 +50,8 @@ fn a_spoilt_run_that_was_made_up_for_is_not_lost() {
 /// Judged by a percentile. The deciding levels have 200 requests, and 400 whose median misses already.
 fn judged_by(
     statistic: Statistic,
-    baseline: Vec<LevelRecord>,
-    candidate: Vec<LevelRecord>,
+    baseline: Vec<TrialRecord>,
+    candidate: Vec<TrialRecord>,
 ) -> bcmp::judgement::Judgement {
     let mut rules = rules();
     rules.limits.statistic = statistic;
@@ -150,7 +150,7 @@ fn what_failed_before_its_end_is_inconclusive(#[case] published: usize) {
 
 #[test]
 fn a_round_that_is_missing_makes_it_inconclusive() {
-    let rules = Rules { decision_repetitions: 3, rounds: 2, ..rules() };
+    let rules = Rules { decision_trials: 3, rounds: 2, ..rules() };
     let variants =
         vec![variant("baseline", rounds(100.0, &[1.0, 1.0]), None), variant("optimized", rounds(150.0, &[1.0]), None)];
     assert_eq!(judge(&Case::new(rules, vec![], variants).unwrap()).verdict.result, VerdictResult::Inconclusive);

@@ -4,7 +4,7 @@ use bcmp::api::conditions::ConditionStatus;
 use bcmp::api::{EvidenceCode, Outcome};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::{Case, judge};
-use bcmp::measurement::record::{LevelRecord, Purpose};
+use bcmp::measurement::record::{Purpose, TrialRecord};
 use rstest::rstest;
 
 use crate::support::*;
@@ -70,15 +70,15 @@ fn repetitions_of_the_ladder_decide_where_nothing_was_repeated_anew() {
 #[case::one_run_is_marginal_within_three_percent(misses(1.02, &[]), sweep(100.0, &CALM), Outcome::Undetermined)]
 #[case::and_not_beyond(misses(1.04, &[]), sweep(100.0, &CALM), Outcome::OnlyCandidateMeetsSla)]
 fn a_side_without_a_level_that_keeps_the_sla(
-    #[case] baseline: Vec<LevelRecord>,
-    #[case] candidate: Vec<LevelRecord>,
+    #[case] baseline: Vec<TrialRecord>,
+    #[case] candidate: Vec<TrialRecord>,
     #[case] outcome: Outcome,
 ) {
     assert_eq!(measured(baseline, candidate).verdict.measured.outcome, outcome);
 }
 
 /// A variant whose lowest level seemed to keep the SLA; repeated, it has these r.
-fn narrowly(ratios: [f64; 5]) -> Vec<LevelRecord> {
+fn narrowly(ratios: [f64; 5]) -> Vec<TrialRecord> {
     let mut records = vec![run(1, Purpose::Ladder, 1, 0.99, 10.0), run(2, Purpose::Ladder, 1, 1.5, 20.0)];
     for (repetition, ratio) in (1..).zip(ratios) {
         records.push(run(1, Purpose::Decision, repetition, ratio, 10.0));
@@ -167,7 +167,7 @@ fn levels_too_much_alike_tell_no_throughput() {
 #[test]
 fn a_round_counts_once() {
     let with_rounds = |speeds: &[f64]| {
-        let rules = Rules { decision_repetitions: 3, rounds: u32::try_from(speeds.len()).unwrap(), ..rules() };
+        let rules = Rules { decision_trials: 3, rounds: u32::try_from(speeds.len()).unwrap(), ..rules() };
         let variants =
             vec![variant("baseline", rounds(100.0, speeds), None), variant("optimized", rounds(110.0, speeds), None)];
         judge(&Case::new(rules, vec![], variants).unwrap())

@@ -3,7 +3,7 @@
 use bcmp::api::conditions::ConditionStatus;
 use bcmp::api::{AccuracyResult, EvidenceCode, Finding, VerdictResult};
 use bcmp::judgement::judge;
-use bcmp::measurement::record::{LevelRecord, Purpose};
+use bcmp::measurement::record::{Purpose, TrialRecord};
 use bcmp::prediction::Prediction;
 use rstest::rstest;
 
@@ -84,8 +84,8 @@ fn whether_a_prediction_held(
 #[case::neither_as_predicted(predicted(hopeless()), misses(1.5, &CALM), misses(1.5, &CALM), VerdictResult::Refuted)]
 fn only_one_side_keeping_the_sla_is_a_direction(
     #[case] baseline: Option<Prediction>,
-    #[case] baseline_runs: Vec<LevelRecord>,
-    #[case] candidate_runs: Vec<LevelRecord>,
+    #[case] baseline_runs: Vec<TrialRecord>,
+    #[case] candidate_runs: Vec<TrialRecord>,
     #[case] result: VerdictResult,
 ) {
     let variants =

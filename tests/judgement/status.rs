@@ -7,7 +7,7 @@ use bcmp::api::{SlaState, Statistic};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::sla::SlaLimits;
 use bcmp::judgement::{Case, CaseError, VariantEvidence, judge, judge_rows};
-use bcmp::measurement::record::{LevelRecord, Purpose};
+use bcmp::measurement::record::{Purpose, TrialRecord};
 use rstest::rstest;
 
 use crate::support::*;
@@ -18,7 +18,7 @@ use crate::support::*;
 #[case::marginal(misses(1.003, &CALM), ConditionStatus::Unknown, "NotKnown", "1/2 meet")]
 #[case::nothing(vec![], ConditionStatus::Unknown, "NotKnown", "1/2 meet")]
 fn whether_a_candidate_keeps_the_sla(
-    #[case] candidate: Vec<LevelRecord>,
+    #[case] candidate: Vec<TrialRecord>,
     #[case] status: ConditionStatus,
     #[case] reason: &str,
     #[case] column: &str,
@@ -84,7 +84,7 @@ fn a_variant_as_the_status_shows_it() {
     let shown = &judgement.variants[1];
     insta::assert_yaml_snapshot!(serde_json::json!({
         "levels": shown.levels,
-        "claimedPoint": shown.claimed_point,
+        "claim": shown.claim,
         "findings": shown.findings,
         "atSla": shown.at_sla,
         "slaReason": shown.sla_reason,
@@ -211,7 +211,7 @@ runtime: {{image: runtime}}
     };
     let rules = spec("judgement: {equivalenceMarginPercent: \"3\"}").unwrap();
     assert_eq!((rules.margin_percent, rules.tolerance_percent, rules.gpu_hourly_cost), (3.0, 20.0, Some(2.5)));
-    assert_eq!((rules.decision_repetitions, rules.rounds), (5, 1));
+    assert_eq!((rules.decision_trials, rules.rounds), (5, 1));
     assert_eq!(rules.limits.statistic, Statistic::P90);
     assert_eq!(
         spec("judgement: {accuracyTolerancePercent: \"-3\"}").unwrap_err().to_string(),

@@ -7,7 +7,7 @@ use bcmp::judgement::rules::{AuditRules, Rules};
 use bcmp::judgement::sla::SlaLimits;
 use bcmp::judgement::{Case, Judgement, VariantEvidence, judge};
 use bcmp::measurement::audit::EvidenceLimits;
-use bcmp::measurement::record::{LevelRecord, Purpose, SCHEMA_VERSION, Step};
+use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
 use bcmp::prediction::{Claim, Curve, CurvePoint, Prediction};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
@@ -34,19 +34,19 @@ pub fn rules() -> Rules {
         },
         margin_percent: 5.0,
         tolerance_percent: 20.0,
-        decision_repetitions: 5,
+        decision_trials: 5,
         rounds: 1,
         gpu_hourly_cost: None,
     }
 }
 
 /// A run with a given r and tokens/s/GPU that nothing speaks against.
-pub fn run(concurrency: u32, purpose: Purpose, repetition: u32, ratio: f64, tokens: f64) -> LevelRecord {
+pub fn run(concurrency: u32, purpose: Purpose, repetition: u32, ratio: f64, tokens: f64) -> TrialRecord {
     let same = |value: f64| {
         Some(Distribution { mean: ms(value), p50: ms(value), p90: ms(value), p95: ms(value), p99: ms(value) })
     };
     let total = tokens * f64::from(GPUS);
-    LevelRecord {
+    TrialRecord {
         schema_version: SCHEMA_VERSION,
         step: Step {
             round: 1,
@@ -98,7 +98,7 @@ pub fn run(concurrency: u32, purpose: Purpose, repetition: u32, ratio: f64, toke
 
 /// A sweep whose throughput at the SLA is `tokens`, halfway (on a logarithmic scale) between 10 and 20 in flight,
 /// with one repetition of the deciding levels for each factor.
-pub fn sweep(tokens: f64, scatter: &[f64]) -> Vec<LevelRecord> {
+pub fn sweep(tokens: f64, scatter: &[f64]) -> Vec<TrialRecord> {
     let mut records = vec![
         run(1, Purpose::Ladder, 1, 0.25, tokens / 8.0),
         run(10, Purpose::Ladder, 1, 0.5, tokens / 2.0),
@@ -113,7 +113,7 @@ pub fn sweep(tokens: f64, scatter: &[f64]) -> Vec<LevelRecord> {
 }
 
 /// A ladder of single runs with these r, and decision runs of the lowest level.
-pub fn misses(ratio: f64, scatter: &[f64]) -> Vec<LevelRecord> {
+pub fn misses(ratio: f64, scatter: &[f64]) -> Vec<TrialRecord> {
     let mut records = vec![run(1, Purpose::Ladder, 1, ratio, 10.0), run(10, Purpose::Ladder, 1, 2.0 * ratio, 20.0)];
     for (repetition, factor) in (1..).zip(scatter) {
         records.push(run(1, Purpose::Decision, repetition, ratio * factor, 10.0));
@@ -156,7 +156,7 @@ pub fn claimed(tokens: f64) -> Option<Prediction> {
     Some(Prediction { curve: Some(curve), claim: Some(claim), ..Prediction::default() })
 }
 
-pub fn variant(name: &str, records: Vec<LevelRecord>, prediction: Option<Prediction>) -> VariantEvidence {
+pub fn variant(name: &str, records: Vec<TrialRecord>, prediction: Option<Prediction>) -> VariantEvidence {
     VariantEvidence {
         name: name.into(),
         role: if name == "baseline" { Role::Baseline } else { Role::Candidate },
@@ -173,12 +173,12 @@ pub fn case(variants: Vec<VariantEvidence>) -> Case {
 }
 
 /// Baseline and candidate without predictions.
-pub fn measured(baseline: Vec<LevelRecord>, candidate: Vec<LevelRecord>) -> Judgement {
+pub fn measured(baseline: Vec<TrialRecord>, candidate: Vec<TrialRecord>) -> Judgement {
     judge(&case(vec![variant("baseline", baseline, None), variant("optimized", candidate, None)]))
 }
 
 /// Rejects the runs that are chosen.
-pub fn reject(mut records: Vec<LevelRecord>, chosen: impl Fn(&Step) -> bool) -> Vec<LevelRecord> {
+pub fn reject(mut records: Vec<TrialRecord>, chosen: impl Fn(&Step) -> bool) -> Vec<TrialRecord> {
     for record in records.iter_mut().filter(|record| chosen(&record.step)) {
         record.findings.push(Finding::new(EvidenceCode::ClientSaturated, "the client was too slow"));
     }
@@ -190,7 +190,7 @@ pub fn has(findings: &[Finding], code: EvidenceCode) -> bool {
 }
 
 /// Five rounds of one repetition each, as if every deployment had its own speed.
-pub fn rounds(tokens: f64, speeds: &[f64]) -> Vec<LevelRecord> {
+pub fn rounds(tokens: f64, speeds: &[f64]) -> Vec<TrialRecord> {
     let mut records = sweep(tokens, &[]);
     for (round, speed) in (1..).zip(speeds) {
         for (repetition, factor) in (1..).zip([0.999, 1.0, 1.001]) {

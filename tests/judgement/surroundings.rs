@@ -3,7 +3,7 @@
 use bcmp::api::{BenchmarkComparisonSpec, EvidenceCode, Severity, VariantStatus};
 use bcmp::judgement::judge;
 use bcmp::judgement::stored::{Stored, case};
-use bcmp::measurement::record::LevelRecord;
+use bcmp::measurement::record::TrialRecord;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -112,14 +112,14 @@ fn many_nodes_are_counted() {
     assert_eq!(found(|_| {}, &nodes, (10, 20)), [EvidenceCode::DifferentNodes]);
 }
 
-fn judged(baseline: &VariantStatus, records: &[LevelRecord]) -> bcmp::judgement::JudgedVariant {
+fn judged(baseline: &VariantStatus, records: &[TrialRecord]) -> bcmp::judgement::JudgedVariant {
     let variants = [baseline.clone(), status("optimized", "Candidate", &["node-0"], (10, 20))];
     let case = case(&spec(), &variants, |_| Stored { records, ..Stored::default() }).unwrap();
     judge(&case).variants.remove(0)
 }
 
 /// The level of minute 5 to 6.
-fn level(minute: u32) -> LevelRecord {
+fn level(minute: u32) -> TrialRecord {
     let mut record = sweep(100.0, &CALM).remove(0);
     (record.start_time, record.completion_time) = (clock(5).parse().unwrap(), clock(6).parse().unwrap());
     record.step.repetition = minute;

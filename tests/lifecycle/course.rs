@@ -132,11 +132,11 @@ async fn rounds_alternate_the_order() {
     let mut deployed: Vec<_> = status
         .variants
         .iter()
-        .flat_map(|v| v.deployments.iter().map(|d| (d.created.0, v.name.clone(), d.round, d.attempt)))
+        .flat_map(|v| v.deployments.iter().map(|d| (d.created.0, v.name.clone(), d.round, d.number)))
         .collect();
     deployed.sort();
     let order: Vec<String> =
-        deployed.iter().map(|(_, name, round, attempt)| format!("{name} r{round} a{attempt}")).collect();
+        deployed.iter().map(|(_, name, round, deployment)| format!("{name} r{round} a{deployment}")).collect();
     assert_eq!(order, ["baseline r1 a1", "optimized r1 a1", "optimized r2 a2", "baseline r2 a2"]);
 }
 

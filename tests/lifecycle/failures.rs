@@ -160,7 +160,7 @@ async fn a_refusal_is_shown_at_once_and_final_after_five_minutes() {
     lab.cluster.admit_all();
     lab.edit("qwen", |comparison| {
         comparison["spec"]["runId"] = json!("again");
-        comparison["spec"]["load"]["decisionRepetitions"] = json!(20);
+        comparison["spec"]["load"]["decisionTrials"] = json!(20);
     });
     let status = lab.finished("qwen", 2).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
@@ -408,7 +408,7 @@ async fn a_pod_left_on_a_lost_node_is_named_whatever_it_was_for() {
 async fn half_held_gpus_are_given_back() {
     let lab = Lab::new(&[8, 8]);
     lab.cast.script(|pod| {
-        let first = has_label(pod, labels::VARIANT, "optimized") && has_label(pod, labels::ATTEMPT, "1");
+        let first = has_label(pod, labels::VARIANT, "optimized") && has_label(pod, labels::DEPLOYMENT, "1");
         (first && server_of("optimized")(pod)).then(|| PodScript::unschedulable("0/2 nodes are available"))
     });
     let mut spec = small();
@@ -464,7 +464,7 @@ async fn a_deployment_deleted_beside_its_service_is_missed() {
 #[tokio::test(start_paused = true)]
 async fn a_passing_complaint_about_running_servers_is_no_failure() {
     let lab = Lab::new(&[8]);
-    lab.apply("qwen", json!({"load": {"decisionRepetitions": 20}}));
+    lab.apply("qwen", json!({"load": {"decisionTrials": 20}}));
     lab.records("qwen", 1).await;
     tokio::time::sleep(seconds(600)).await;
     let say = |state: &str, status: &str| {
@@ -503,7 +503,7 @@ async fn a_replaced_server_spoils_the_level_it_was_in() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_away_for_a_while_changes_nothing() {
     let lab = Lab::new(&[8]);
-    lab.apply("qwen", json!({"load": {"decisionRepetitions": 20}}));
+    lab.apply("qwen", json!({"load": {"decisionTrials": 20}}));
     lab.records("qwen", 1).await;
     for outage in [31, 47, 90, 33] {
         tokio::time::sleep(seconds(outage)).await;

@@ -8,13 +8,13 @@ use bcmp::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase, labels};
 use bcmp::controller;
 use bcmp::controller::context::{Context, Scope};
 use bcmp::controller::metrics::Metrics;
-use bcmp::engine::plan::{Images, Plan};
-use bcmp::engine::sweep::{NextStep, SweepPlan, next};
-use bcmp::engine::world::Settings;
+use bcmp::lifecycle::world::Settings;
 use bcmp::manifests::agent_contract::PLAN_KEY;
 use bcmp::measurement::ledger::{Ledger, Mark, serving_key, started_key};
 use bcmp::measurement::record::SCHEMA_VERSION;
+use bcmp::plan::{Images, Plan};
 use bcmp::prediction::configurations::{self, Configurations};
+use bcmp::sweep::{NextStep, SweepPlan, next};
 use jiff::Timestamp;
 use kube::runtime::events::Reporter;
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ impl Lab {
 
     /// Waits until a variant is measured and has this many records.
     pub async fn records(&self, name: &str, count: i32) {
-        let done = |status: &BenchmarkComparisonStatus| status.progress.as_ref().map_or(0, |p| p.levels_done);
+        let done = |status: &BenchmarkComparisonStatus| status.progress.as_ref().map_or(0, |p| p.trials_done);
         self.until(name, &format!("{count} levels"), 100_000, |status| done(status) >= count).await;
     }
 
@@ -240,7 +240,7 @@ pub fn is_finished(status: &BenchmarkComparisonStatus, run: i64) -> bool {
 
 /// Few levels and one repetition: for tests in which the course matters and not the numbers.
 pub fn small() -> Value {
-    json!({"workload": {"concurrency": [1, 24]}, "load": {"decisionRepetitions": 1, "refinements": 0}, "judgement": {"failOn": []}})
+    json!({"workload": {"concurrency": [1, 24]}, "load": {"decisionTrials": 1, "refinements": 0}, "judgement": {"failOn": []}})
 }
 
 pub fn comparison(name: &str, spec: Value) -> Value {
@@ -253,7 +253,7 @@ pub fn comparison(name: &str, spec: Value) -> Value {
             "workload": {"inputTokens": 4000, "outputTokens": 500, "concurrency": [1, 2, 8, 24]},
             "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 20},
             "runtime": {"image": "registry.example/runtime:1.3.0"},
-            "load": {"decisionRepetitions": 3},
+            "load": {"decisionTrials": 3},
         },
     });
     merge(&mut object["spec"], &spec);
@@ -338,15 +338,15 @@ fn now(pod: &PodContext) -> Timestamp {
 /// What the load agent does, without a tool: the real sweep over what is true.
 async fn load(pod: PodContext) -> i32 {
     let (Some(plan), variant) = (plan(&pod), pod.label(labels::VARIANT)) else { return 1 };
-    let attempt: u32 = pod.label(labels::ATTEMPT).parse().expect("a number");
+    let deployment: u32 = pod.label(labels::DEPLOYMENT).parse().expect("a number");
     let arguments = pod.arguments("load");
     let round =
         arguments.iter().position(|a| a == "--round").map_or(1, |i| arguments[i + 1].parse().expect("a number"));
     let endpoint = plan.spec.variants.iter().any(|v| v.name == variant && v.source.endpoint.is_some());
-    while !endpoint && !serves(&pod, &variant, attempt) {
+    while !endpoint && !serves(&pod, &variant, deployment) {
         tokio::time::sleep(seconds(2)).await;
     }
-    publish(&pod, &serving_key(attempt), &mark(&pod));
+    publish(&pod, &serving_key(deployment), &mark(&pod));
     let configurations = truth::configurations(&plan.spec);
     let sweep = SweepPlan::new(&plan.spec, &configurations, &variant, round).expect("a sweep");
     loop {
@@ -356,14 +356,14 @@ async fn load(pod: PodContext) -> i32 {
         publish(&pod, &started_key(&step, nth), &mark(&pod));
         let start = now(&pod);
         tokio::time::sleep(LEVEL).await;
-        let record = truth::record(&plan.spec, &variant, step.clone(), attempt, &pod.uid(), start, now(&pod));
+        let record = truth::record(&plan.spec, &variant, step.clone(), deployment, &pod.uid(), start, now(&pod));
         publish(&pod, &step.key(), &serde_json::to_string(&record).expect("JSON"));
     }
 }
 
 /// All server pods of a deployment are ready.
-fn serves(pod: &PodContext, variant: &str, attempt: u32) -> bool {
-    let (comparison, attempt) = (pod.label(labels::COMPARISON), attempt.to_string());
+fn serves(pod: &PodContext, variant: &str, deployment: u32) -> bool {
+    let (comparison, deployment) = (pod.label(labels::COMPARISON), deployment.to_string());
     let servers: Vec<Value> = pod
         .cluster
         .objects("pods")
@@ -371,7 +371,7 @@ fn serves(pod: &PodContext, variant: &str, attempt: u32) -> bool {
         .filter(|p| {
             has_label(p, labels::COMPARISON, &comparison)
                 && has_label(p, labels::VARIANT, variant)
-                && has_label(p, labels::ATTEMPT, &attempt)
+                && has_label(p, labels::DEPLOYMENT, &deployment)
                 && has_label(p, labels::COMPONENT, "server")
         })
         .collect();

@@ -45,7 +45,7 @@ async fn a_finished_run_has_its_report() {
     let levels = |variants: &[bcmp::api::VariantStatus]| variants.iter().map(|v| v.levels.clone()).collect::<Vec<_>>();
     assert_eq!(levels(&report.variants), levels(&status.variants));
     let records: usize = report.records.values().map(Vec::len).sum();
-    assert_eq!(records, usize::try_from(status.progress.unwrap().levels_done).unwrap());
+    assert_eq!(records, usize::try_from(status.progress.unwrap().trials_done).unwrap());
     let maps: Vec<&str> = report.provenance.config_maps.keys().map(String::as_str).collect();
     assert_eq!(maps, ["configurations", "plan", "results of baseline", "results of optimized"]);
 }

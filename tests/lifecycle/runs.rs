@@ -121,11 +121,11 @@ async fn suspended_and_resumed_goes_on_at_the_next_level() {
     assert_eq!(lab.gpus_held().len(), 0);
     assert_eq!((condition(&held, "Reconciling").0, condition(&held, "Stalled").0), ("False", "False"));
     tokio::time::sleep(seconds(7200)).await;
-    let done = held.progress.unwrap().levels_done;
+    let done = held.progress.unwrap().trials_done;
     lab.edit("qwen", |object| object["spec"]["suspend"] = json!(false));
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
-    assert!(status.progress.unwrap().levels_done > done);
+    assert!(status.progress.unwrap().trials_done > done);
     assert_eq!(lab.measured_twice(), Vec::<String>::new());
     assert_eq!(status.variants[0].deployments.len(), 2);
 }
@@ -177,7 +177,7 @@ async fn predictions_first_then_the_same_run_goes_on() {
     lab.apply("qwen", spec);
     let status = lab.finished("qwen", 1).await;
     assert_eq!((status.phase, condition(&status, "Succeeded").0), (Some(Phase::Predicted), "True"));
-    assert!(status.variants[1].claimed_point.is_some());
+    assert!(status.variants[1].claim.is_some());
     assert!(!lab.cluster.history().iter().any(|r| r.key.resource == "dynamographdeployments.nvidia.com"));
     lab.edit("qwen", |object| object["spec"]["execution"]["until"] = json!("Verdict"));
     lab.phase("qwen", Phase::Measuring).await;
@@ -203,7 +203,7 @@ async fn the_wait_for_a_turn_is_counted_from_when_it_may_come() {
     lab.edit("patient", |object| object["spec"]["execution"]["until"] = json!("Verdict"));
     lab.phase("patient", Phase::Queued).await;
     let run = lab.finished("patient", 1).await.run.unwrap();
-    let (ended, hold) = (run.ended.unwrap(), run.hold.unwrap());
+    let (ended, hold) = (run.ended.unwrap(), run.paused.unwrap());
     assert_eq!(ended.reason, "QueueDeadline", "{}", ended.message);
     assert!(ended.message.contains("within 600 s"), "{}", ended.message);
     let waited = ended.time.0.duration_since(hold.until.unwrap().0).as_secs();
@@ -275,11 +275,7 @@ async fn an_upgrade_with_other_images_changes_no_run() {
     let mut lab = Lab::new(&[8]);
     lab.apply("qwen", small());
     lab.records("qwen", 1).await;
-    lab.upgrade(bcmp::engine::plan::Images {
-        agent: "bcmp:2".into(),
-        predictor: "tools:2".into(),
-        load: "tools:2".into(),
-    });
+    lab.upgrade(bcmp::plan::Images { agent: "bcmp:2".into(), predictor: "tools:2".into(), load: "tools:2".into() });
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?} {:?}", status.message, status.run);
     let images: std::collections::BTreeSet<String> = lab

@@ -1,7 +1,7 @@
 //! What is predicted and what is true in these tests: two shapes of one model, with latencies that grow with load.
 
 use bcmp::api::{BenchmarkComparisonSpec, SourceKind};
-use bcmp::measurement::record::{LevelRecord, SCHEMA_VERSION, Step};
+use bcmp::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
 use bcmp::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
 use bcmp::prediction::{Claim, Curve, CurvePoint, Point, Prediction, Serving, Shape, Workers};
@@ -110,12 +110,12 @@ pub fn record(
     pod_uid: &str,
     start_time: Timestamp,
     completion_time: Timestamp,
-) -> LevelRecord {
+) -> TrialRecord {
     let kind = spec.variants.iter().find(|v| v.name == variant).unwrap().source.kind;
     let noise = 1.0 + 0.004 * f64::from(u32::try_from(step.seed % 5).unwrap()) - 0.008;
     let point = curve(kind).at(step.concurrency).unwrap().point;
     let measurement = measurement(&step, &point, noise);
-    LevelRecord {
+    TrialRecord {
         schema_version: SCHEMA_VERSION,
         step,
         deployment,

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::given;
 
 const TARGET: LoadTarget<'static> =
-    LoadTarget { variant: "optimized", attempt: 2, round: 1, url: "http://server.llm.svc:8000" };
+    LoadTarget { variant: "optimized", deployment: 2, round: 1, url: "http://server.llm.svc:8000" };
 
 #[test]
 fn the_smallest_spec_makes_these_jobs() {
@@ -59,7 +59,7 @@ fn the_plan_comes_back_from_its_config_map() {
     let map = plan_config_map(&plan).unwrap();
     assert_eq!(map.immutable, Some(true));
     let text = &map.data.unwrap()[agent_contract::PLAN_KEY];
-    assert_eq!(serde_json::from_str::<bcmp::engine::plan::Plan>(text).unwrap(), plan);
+    assert_eq!(serde_json::from_str::<bcmp::plan::Plan>(text).unwrap(), plan);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::given;
 
 fn containers() -> Vec<Container> {
     let plan = given::plan(given::fullest_spec());
-    let target = LoadTarget { variant: "optimized", attempt: 2, round: 1, url: "http://server.llm.svc:8000" };
+    let target = LoadTarget { variant: "optimized", deployment: 2, round: 1, url: "http://server.llm.svc:8000" };
     [generate_job(&plan, 60), load_job(&plan, target, 60)]
         .into_iter()
         .map(|job| job.spec.unwrap().template.spec.unwrap())

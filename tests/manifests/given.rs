@@ -1,7 +1,7 @@
 //! Plans for the tests.
 
 use bcmp::api::BenchmarkComparisonSpec;
-use bcmp::engine::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use bcmp::plan::{Identity, Images, Plan, SCHEMA_VERSION};
 use serde_json::{Value, json};
 
 /// The smallest spec: the guide's case.

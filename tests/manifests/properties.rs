@@ -34,7 +34,7 @@ fn two_deployments_never_share_a_name() {
     let plan = given::plan(given::fullest_spec());
     for name in FIXTURES {
         let objects = prepared(&fixture(name), &plan, Origin::Generated).unwrap().objects;
-        let deployed = |variant, attempt| instantiate(&objects, &plan, variant, attempt).unwrap();
+        let deployed = |variant, deployment| instantiate(&objects, &plan, variant, deployment).unwrap();
         let (first, again, other) = (deployed("optimized", 1), deployed("optimized", 2), deployed("baseline", 1));
         for another in [&again, &other] {
             assert!(identities(&first.objects).is_disjoint(&identities(&another.objects)), "{name}");
@@ -67,7 +67,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 fn selectors_fit_their_own_pods_and_no_others() {
     let plan = given::plan(given::smallest_spec());
     let objects = prepared(&fixture("deployments"), &plan, Origin::Given).unwrap().objects;
-    let deployed = |attempt| instantiate(&objects, &plan, "optimized", attempt).unwrap().objects;
+    let deployed = |deployment| instantiate(&objects, &plan, "optimized", deployment).unwrap().objects;
     let (own, other) = (deployed(1), deployed(2));
     let of_kind = |objects: &[Value], kind: &str| -> Vec<Value> {
         objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
@@ -123,7 +123,7 @@ fn everything_belongs_to_the_comparison_and_says_so() {
             assert_eq!(metadata["namespace"], "llm");
             assert_eq!(metadata["ownerReferences"][0]["uid"], json!(plan.comparison.uid));
             assert_eq!(metadata["ownerReferences"][0]["controller"], true);
-            assert_eq!(metadata["labels"]["bcmp.dev/attempt"], "3");
+            assert_eq!(metadata["labels"]["bcmp.dev/deployment"], "3");
             assert_eq!(metadata["labels"]["app.kubernetes.io/component"], "server");
             assert!(!object.to_string().contains("app.kubernetes.io/instance"), "{name}");
         }

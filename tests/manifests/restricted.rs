@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::given;
 
 fn pods() -> Vec<PodSpec> {
-    let target = LoadTarget { variant: "baseline", attempt: 1, round: 1, url: "http://server:8000" };
+    let target = LoadTarget { variant: "baseline", deployment: 1, round: 1, url: "http://server:8000" };
     [given::smallest_spec(), given::fullest_spec()]
         .map(given::plan)
         .iter()

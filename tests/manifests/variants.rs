@@ -1,8 +1,8 @@
 //! Variants from real manifests: as they are deployed, and what no variant may break.
 
-use bcmp::engine::plan::Plan;
 use bcmp::manifests::ManifestError;
 use bcmp::manifests::variant::{Instance, Origin, Preparation, Prepared, instantiate, parse, prepare, references};
+use bcmp::plan::Plan;
 use rstest::rstest;
 use serde_json::{Value, json};
 

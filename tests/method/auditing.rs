@@ -1,11 +1,11 @@
 //! The examples of the audit: limits of a level's figures, and what takes several levels or runs to see.
 
 use bcmp::api::{EvidenceCode, Finding};
-use bcmp::engine::sweep::usable;
 use bcmp::judgement::gain::percent;
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::record::Purpose;
 use bcmp::measurement::{Distribution, Measurement, across};
+use bcmp::sweep::usable;
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
 
 use crate::document::{Row, example};

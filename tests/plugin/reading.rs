@@ -58,7 +58,7 @@ async fn one_comparison_in_short() {
     let lab = measured().await;
     insta::assert_snapshot!("short_finished", bcmp(&lab.cluster, &["get", "qwen"]).await.seen());
     lab.annotate("qwen", bcmp::api::annotations::RUN_REQUESTED, "again");
-    lab.until("qwen", "run 2 measures", 10_000, |s| s.progress.as_ref().is_some_and(|p| p.levels_done == 3)).await;
+    lab.until("qwen", "run 2 measures", 10_000, |s| s.progress.as_ref().is_some_and(|p| p.trials_done == 3)).await;
     insta::assert_snapshot!("short_running", bcmp(&lab.cluster, &["get", "qwen"]).await.seen());
 }
 

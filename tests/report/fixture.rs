@@ -3,15 +3,15 @@
 use std::num::NonZeroU32;
 
 use bcmp::api::{BenchmarkComparisonSpec, GpuSeconds, Mode, Run, VariantStatus};
-use bcmp::engine::plan::Images;
-use bcmp::engine::sweep::{NextStep, SweepPlan, next};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::{Case, JudgedVariant, VariantEvidence, judge};
 use bcmp::measurement::Distribution;
-use bcmp::measurement::record::LevelRecord;
+use bcmp::measurement::record::TrialRecord;
+use bcmp::plan::Images;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use bcmp::prediction::{Origin, Prediction};
 use bcmp::report::{Report, Subject};
+use bcmp::sweep::{NextStep, SweepPlan, next};
 use bcmp::units::{Milliseconds, TokensPerSecond};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -37,13 +37,13 @@ pub fn spec() -> BenchmarkComparisonSpec {
         "workload": {"inputTokens": 4000, "outputTokens": 500, "concurrency": [1, 2, 5, 10, 25, 50, 100]},
         "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 20},
         "runtime": {"image": "registry.example/runtime:1.3.0"},
-        "load": {"decisionRepetitions": 5},
+        "load": {"decisionTrials": 5},
     }))
     .unwrap()
 }
 
 /// What is measured is not quite what was predicted, and no repetition is like the other.
-fn disturbed(mut record: LevelRecord, tpot: f64, ttft: f64) -> LevelRecord {
+fn disturbed(mut record: TrialRecord, tpot: f64, ttft: f64) -> TrialRecord {
     let turn = f64::from(u32::try_from(record.step.seed % 7).unwrap()) - 3.0;
     let scatter = 1.0 + 0.006 * turn;
     let measurement = record.measurement.as_mut().unwrap();
@@ -68,10 +68,10 @@ fn disturbed(mut record: LevelRecord, tpot: f64, ttft: f64) -> LevelRecord {
 }
 
 /// Everything the sweep asks for, as the load agent would measure it.
-pub fn swept(spec: &BenchmarkComparisonSpec, configurations: &Configurations, variant: &str) -> Vec<LevelRecord> {
+pub fn swept(spec: &BenchmarkComparisonSpec, configurations: &Configurations, variant: &str) -> Vec<TrialRecord> {
     let sweep = SweepPlan::new(spec, configurations, variant, 1).unwrap();
     let (tpot, ttft) = if variant == "baseline" { (1.02, 0.9) } else { (1.06, 0.8) };
-    let mut records: Vec<LevelRecord> = vec![];
+    let mut records: Vec<TrialRecord> = vec![];
     while let NextStep::Run(step) = next(&sweep, &records) {
         let begin = after(600 + 90 * i64::try_from(records.len()).unwrap());
         let end = begin + SignedDuration::from_secs(80);
@@ -113,7 +113,7 @@ fn bare(evidence: &VariantEvidence) -> VariantStatus {
 
 fn with_rows(mut status: VariantStatus, judged: JudgedVariant) -> VariantStatus {
     status.levels = judged.levels;
-    status.claimed_point = judged.claimed_point;
+    status.claim = judged.claim;
     status.findings = judged.findings;
     status.at_sla = judged.at_sla;
     status.sla_reason = judged.sla_reason;
@@ -164,7 +164,7 @@ fn run() -> Run {
         inputs_hash: "v1:90aa23648aac7917a81e7f020f824675".into(),
         queued_time: Time(start()),
         generated_time: Some(Time(after(45))),
-        hold: None,
+        paused: None,
         start_time: Some(Time(after(50))),
         completion_time: None,
         mode: Some(Mode::Sequential),

@@ -17,7 +17,7 @@ fn size(report: &Report) -> usize {
 /// A comparison of six variants; each has 24 levels with six runs.
 fn full() -> Report {
     let mut spec = spec();
-    spec.load.decision_repetitions = 1;
+    spec.load.decision_trials = 1;
     spec.load.refinements = 0;
     // The advertised point is a level too.
     spec.workload.concurrency = (1..17).map(|n| 100 + 7 * n).collect();

@@ -18,7 +18,7 @@ use runtime::{Templates, templates};
 
 use super::outbox::OutboxError;
 use crate::api::{ServingMode, SourceKind};
-use crate::engine::plan::Plan;
+use crate::plan::Plan;
 use crate::prediction::aiconfigurator::{Aiconfigurator, no_feasible_configuration};
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, SCHEMA_VERSION};
 use crate::prediction::source::{Source, mode_word};

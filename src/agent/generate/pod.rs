@@ -7,7 +7,7 @@ use super::{DriverCommand, GenerateError, run};
 use crate::agent::interruption::Interruption;
 use crate::agent::load::read_document;
 use crate::agent::outbox::Outbox;
-use crate::engine::plan::{self, Plan};
+use crate::plan::{self, Plan};
 use crate::prediction::configurations;
 
 /// What the pod's manifest says.

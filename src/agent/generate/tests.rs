@@ -13,7 +13,7 @@ use super::*;
 use crate::agent::interruption::Interruption;
 use crate::agent::outbox::Outbox;
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
-use crate::engine::plan::{Identity, Images};
+use crate::plan::{Identity, Images};
 use crate::prediction::configurations::{self, Ready};
 use crate::prediction::{PredictedLevel, Serving};
 

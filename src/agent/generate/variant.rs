@@ -7,14 +7,11 @@ use super::estimates::{Estimation, NotEstimated, Question, estimate};
 use super::protocol::{About, Left, Naive, Request};
 use super::{Session, Stop, only_manifests, said};
 use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
-use crate::engine::measuring::MOST_DEPLOYMENTS;
+use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Origin as Author, Preparation, Prepared, instantiate, parse, prepare};
 use crate::prediction::checks::{Checked, Versions, check, replicas_deployed};
 use crate::prediction::configurations::Ready;
 use crate::prediction::{Origin, Prediction, Row, Shape, hinted_shape, read_backend, read_shape};
-
-/// Longest text of a finding, in characters.
-const LONGEST_FINDING: usize = 300;
 
 /// What is known of a variant before anything is estimated.
 struct Drafted {
@@ -131,7 +128,7 @@ impl<P: Predictor> Session<'_, P> {
         let prediction = Prediction {
             claim: row.map(|row| row.claim(self.replicas(row, shape.as_ref()))),
             curve: estimation.map(|estimation| estimation.curve),
-            findings: findings.into_iter().map(shortened).collect(),
+            findings,
             origin: is_predicted.then_some(origin),
         };
         Ok((prediction, shape))
@@ -213,12 +210,4 @@ fn endpoint(variant: &Variant) -> Drafted {
 
 fn not_predicted(why: &str) -> Finding {
     Finding::new(EvidenceCode::NotPredicted, format!("nothing is predicted for what is deployed: {why}"))
-}
-
-fn shortened(finding: Finding) -> Finding {
-    if finding.message.chars().count() <= LONGEST_FINDING {
-        return finding;
-    }
-    let kept: String = finding.message.chars().take(LONGEST_FINDING - 1).collect();
-    Finding { message: format!("{kept}…"), ..finding }
 }

@@ -9,13 +9,13 @@ use super::EvaluateError;
 use super::arguments::Named;
 use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
-use crate::evaluation::Known;
-use crate::evaluation::measured::records;
-use crate::evaluation::predicted::{Output, predicted, read_configurations};
 use crate::files::{TreeLimits, read_text_tree};
 use crate::judgement::sla::SlaLimits;
 use crate::measurement::Limits;
 use crate::measurement::find::{Run, read_all};
+use crate::offline::Known;
+use crate::offline::measured::records;
+use crate::offline::predicted::{Output, predicted, read_configurations};
 
 /// No comparison and no configurations are larger.
 const MOST_BYTES: u64 = 8 << 20;
@@ -49,7 +49,7 @@ pub fn known(
         let paths: Vec<&PathBuf> = results.iter().filter(of_variant).map(|named| &named.path).collect();
         let records = records(runs(spec, &paths)?)
             .map_err(|error| EvaluateError::Failed(format!("variant {}: {error}", variant.name)))?;
-        let crate::evaluation::predicted::Predicted { prediction, shape, gpus } = predicted;
+        let crate::offline::predicted::Predicted { prediction, shape, gpus } = predicted;
         known.insert(variant.name.clone(), Known { prediction, shape, gpus, records });
     }
     Ok(known)

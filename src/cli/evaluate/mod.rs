@@ -14,7 +14,7 @@ pub use inputs::{comparison, text_at};
 use kube::ResourceExt;
 
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
-use crate::evaluation::{Evaluated, Known, evaluate_known};
+use crate::offline::{Evaluated, Known, evaluate_known};
 use crate::report::{Report, Subject, render};
 
 /// Something was wrong with the call: exit code 2.

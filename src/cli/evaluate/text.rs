@@ -7,9 +7,9 @@ use crate::api::{
     BenchmarkComparison, BenchmarkComparisonSpec, CandidateComparison, EvidenceCode, Figures, Finding, LevelStatus,
     OutcomeStatus, Severity, VariantStatus, Verdict,
 };
-use crate::evaluation::{Evaluated, Known};
 use crate::measurement::explain::explain;
 use crate::measurement::record::Purpose;
+use crate::offline::{Evaluated, Known};
 use crate::prediction::Extent;
 use crate::report::words::{self, ABSENT, wrapped};
 
@@ -136,7 +136,7 @@ fn variant(page: &mut Page, spec: &BenchmarkComparisonSpec, variant: &VariantSta
         );
     }
     page.field("predicted", &predicted(known));
-    if let Some(claim) = &variant.claimed_point {
+    if let Some(claim) = &variant.claim {
         page.field("advertised", &format!("{} in flight: {}", claim.concurrency, figures(&claim.figures)));
     }
     let at_sla = match (&variant.at_sla, &variant.sla_reason) {

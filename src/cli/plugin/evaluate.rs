@@ -9,7 +9,7 @@ use super::stored::{self, StoredRun, stored_run};
 use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, Decimal};
 use crate::cli::evaluate::{answered, code, comparison as read_file, write_report};
-use crate::engine::inputs;
+use crate::plan::inputs;
 
 /// Judges and prints; the exit code says how it went.
 pub async fn evaluate(plugin: &mut Plugin, arguments: &Evaluate) -> Result<u8, PluginError> {

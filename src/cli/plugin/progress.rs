@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::cluster::Cluster;
 use super::stored::{StoredRun, number, stored_run};
 use crate::api::{BenchmarkComparison, VariantStatus};
-use crate::engine::sweep::{SweepPlan, planned_total};
+use crate::sweep::{SweepPlan, planned_total};
 
 /// Runs of the load tool, of one variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Records {
     ) -> BTreeMap<String, Progress> {
         let Some(status) = &comparison.status else { return BTreeMap::new() };
         let run = status.run.as_ref().map_or(0, |run| run.number);
-        let levels = status.progress.as_ref().map(|progress| progress.levels_done);
+        let levels = status.progress.as_ref().map(|progress| progress.trials_done);
         let state = levels.map(|levels| (run, levels));
         if state.is_some() && state != self.seen {
             self.progress.clear();

@@ -20,7 +20,7 @@ use crate::cli::evaluate::table::{Column, table};
 use crate::manifests::agent_pod::pod_security_context;
 use crate::manifests::load_job::{artifacts_directory, results_mount_path};
 use crate::measurement::Distribution;
-use crate::measurement::record::{LevelRecord, SCHEMA_VERSION};
+use crate::measurement::record::{SCHEMA_VERSION, TrialRecord};
 use crate::report::words::{ABSENT, figure};
 
 /// Bytes of an unpacked summary at most: no tool writes more.
@@ -40,7 +40,7 @@ pub async fn results(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, P
         plugin.screen.document(&format!("{written} summaries are written to {}\n", directory.display()))?;
         return Ok(0);
     }
-    let records: Vec<(&str, &LevelRecord)> = records(&run);
+    let records: Vec<(&str, &TrialRecord)> = records(&run);
     let text = match arguments.output {
         ResultsForm::Json => {
             let records: BTreeMap<&String, _> =
@@ -78,7 +78,7 @@ fn only(run: &mut StoredRun, variant: &str) -> Result<(), PluginError> {
 }
 
 /// Records in the order of the spec's variants, and of their times.
-fn records(run: &StoredRun) -> Vec<(&str, &LevelRecord)> {
+fn records(run: &StoredRun) -> Vec<(&str, &TrialRecord)> {
     let mut all = vec![];
     for variant in &run.plan.spec.variants {
         let mut of_variant: Vec<_> = run.records(&variant.name).iter().map(|r| (variant.name.as_str(), r)).collect();
@@ -88,13 +88,13 @@ fn records(run: &StoredRun) -> Vec<(&str, &LevelRecord)> {
     all
 }
 
-fn codes(record: &LevelRecord) -> String {
+fn codes(record: &TrialRecord) -> String {
     let codes = record.findings.iter().map(|finding| finding.code.as_str());
     let none = record.measurement.is_none() && record.findings.is_empty();
     codes.chain(none.then_some(EvidenceCode::LoadToolFailed.as_str())).collect::<Vec<_>>().join(" ")
 }
 
-fn rows_as_table(records: &[(&str, &LevelRecord)]) -> String {
+fn rows_as_table(records: &[(&str, &TrialRecord)]) -> String {
     let text = |name| Column { group: "", name, is_text: true };
     let number = |group, name| Column { group, name, is_text: false };
     let columns = [
@@ -183,7 +183,7 @@ const CSV_COLUMNS: [&str; 33] = [
 ];
 
 /// Numbers as they are in the records. Empty fields: not known.
-fn rows_as_csv(records: &[(&str, &LevelRecord)]) -> String {
+fn rows_as_csv(records: &[(&str, &TrialRecord)]) -> String {
     let mut writer = csv::Writer::from_writer(vec![]);
     // Writing into memory cannot fail: every row has as many fields as the header.
     let _ = writer.write_record(CSV_COLUMNS);
@@ -193,7 +193,7 @@ fn rows_as_csv(records: &[(&str, &LevelRecord)]) -> String {
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-fn csv_row(variant: &str, record: &LevelRecord) -> Vec<String> {
+fn csv_row(variant: &str, record: &TrialRecord) -> Vec<String> {
     let (step, measured) = (&record.step, record.measurement.as_ref());
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let five = |of: Option<Distribution>| {

@@ -9,14 +9,14 @@ use super::cluster::Cluster;
 use super::error::PluginError;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, PastRun, Run, VariantStatus};
 use crate::controller::observe;
-use crate::engine::plan::{self, Plan};
-use crate::engine::world::Output;
-use crate::evaluation::{Evaluated, Known, evaluate};
 use crate::judgement::stored::{Stored, judged_now};
+use crate::lifecycle::world::Output;
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::names::Names;
 use crate::measurement::ledger::{Ledger, RAW_PREFIX};
-use crate::measurement::record::LevelRecord;
+use crate::measurement::record::TrialRecord;
+use crate::offline::{Evaluated, Known, evaluate};
+use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome, Ready};
 
 /// Everything that is stored of a run.
@@ -133,7 +133,7 @@ fn past_run(
         inputs_hash: plan.inputs_hash.clone(),
         queued_time: planned?,
         generated_time: None,
-        hold: None,
+        paused: None,
         start_time: None,
         completion_time: history(comparison, plan.run).and_then(|past| past.completion_time.clone()),
         mode: None,
@@ -144,7 +144,7 @@ fn past_run(
 
 impl StoredRun {
     /// Records of a variant.
-    pub fn records(&self, variant: &str) -> &[LevelRecord] {
+    pub fn records(&self, variant: &str) -> &[TrialRecord] {
         self.ledgers.get(variant).map_or(&[], |ledger| &ledger.records)
     }
 

@@ -3,27 +3,27 @@
 use serde_json::Value;
 
 use super::json::{element_pointers, path, text};
-use super::object::{Kind, Pods, describe};
+use super::object::{ManifestKind, Pods, describe};
 use crate::manifests::ManifestError;
 
 /// Checks one object. `number` is its place among the documents, from 1, for those without kind or name.
-pub(super) fn check(object: &Value, number: usize, namespace: &str) -> Result<Kind, ManifestError> {
+pub(super) fn check(object: &Value, number: usize, namespace: &str) -> Result<ManifestKind, ManifestError> {
     let kind = identity(object, number)?;
     metadata(object, namespace)?;
     shape(object)?;
-    if kind != Kind::ConfigMap {
+    if kind != ManifestKind::ConfigMap {
         fields(object, object.get("spec").unwrap_or(&Value::Null), "spec")?;
     }
     match kind {
-        Kind::Service => service(object)?,
-        Kind::GraphAlpha | Kind::GraphBeta => graph(object)?,
-        Kind::Deployment | Kind::ConfigMap => {}
+        ManifestKind::Service => service(object)?,
+        ManifestKind::GraphAlpha | ManifestKind::GraphBeta => graph(object)?,
+        ManifestKind::Deployment | ManifestKind::ConfigMap => {}
     }
     Ok(kind)
 }
 
 /// The object's kind, if it has a name and is of a kind that may be deployed.
-pub(super) fn identity(object: &Value, number: usize) -> Result<Kind, ManifestError> {
+pub(super) fn identity(object: &Value, number: usize) -> Result<ManifestKind, ManifestError> {
     let place = || format!("document {number}");
     let field = |name: &str| {
         text(object, &format!("/{name}")).filter(|text| !text.is_empty()).ok_or_else(|| {
@@ -34,7 +34,7 @@ pub(super) fn identity(object: &Value, number: usize) -> Result<Kind, ManifestEr
     if text(object, "/metadata/name").is_none_or(str::is_empty) {
         return Err(ManifestError::refused(place(), "metadata.name", "is missing", "give the object a name"));
     }
-    Kind::of(object).ok_or_else(|| {
+    ManifestKind::of(object).ok_or_else(|| {
         ManifestError::refused(
             describe(object),
             "kind",
@@ -88,15 +88,15 @@ pub(super) fn shape(object: &Value) -> Result<(), ManifestError> {
     must("/metadata/labels", "map", Value::is_object)?;
     must("/metadata/annotations", "map", Value::is_object)?;
     must("/spec", "map", Value::is_object)?;
-    match Kind::of(object) {
-        Some(Kind::GraphAlpha) => must("/spec/services", "map", Value::is_object)?,
-        Some(Kind::GraphBeta) => must("/spec/components", "list", Value::is_array)?,
-        Some(Kind::Service) => {
+    match ManifestKind::of(object) {
+        Some(ManifestKind::GraphAlpha) => must("/spec/services", "map", Value::is_object)?,
+        Some(ManifestKind::GraphBeta) => must("/spec/components", "list", Value::is_array)?,
+        Some(ManifestKind::Service) => {
             must("/spec/selector", "map", Value::is_object)?;
             must("/spec/ports", "list", Value::is_array)?;
         }
-        Some(Kind::Deployment) => must("/spec/selector/matchLabels", "map", Value::is_object)?,
-        Some(Kind::ConfigMap) => must("/data", "map", Value::is_object)?,
+        Some(ManifestKind::Deployment) => must("/spec/selector/matchLabels", "map", Value::is_object)?,
+        Some(ManifestKind::ConfigMap) => must("/data", "map", Value::is_object)?,
         None => {}
     }
     for pods in Pods::of(object) {

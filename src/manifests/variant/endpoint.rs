@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::json::text;
-use super::object::{Kind, Pods, describe, name, service_ports};
+use super::object::{ManifestKind, Pods, describe, name, service_ports};
 use crate::manifests::ManifestError;
 
 /// Marks the Service that the load goes to, where there are several.
@@ -37,7 +37,7 @@ pub(super) fn component_service(graph: &str, component: &str) -> String {
 
 /// Finds the endpoint of objects that were checked one by one.
 pub(super) fn endpoint(objects: &[Value]) -> Result<Endpoint, ManifestError> {
-    match objects.iter().find(|object| Kind::of(object).is_some_and(Kind::is_graph)) {
+    match objects.iter().find(|object| ManifestKind::of(object).is_some_and(ManifestKind::is_graph)) {
         Some(graph) => frontend(graph),
         None => service(objects),
     }
@@ -60,7 +60,8 @@ fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
 }
 
 fn service(objects: &[Value]) -> Result<Endpoint, ManifestError> {
-    let services: Vec<&Value> = objects.iter().filter(|object| Kind::of(object) == Some(Kind::Service)).collect();
+    let services: Vec<&Value> =
+        objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::Service)).collect();
     let annotation = format!("/metadata/annotations/{}", super::json::token(ENDPOINT_ANNOTATION));
     let marked: Vec<&Value> = services.iter().copied().filter(|s| text(s, &annotation) == Some("true")).collect();
     let service = match (services.as_slice(), marked.as_slice()) {

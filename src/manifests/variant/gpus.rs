@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::json::{elements, path, text};
 use super::object::{Pods, describe};
-use crate::engine::capacity::Demand;
 use crate::manifests::ManifestError;
+use crate::plan::Demand;
 
 /// Resource that `limits.gpu` of a DynamoGraphDeployment v1alpha1 means unless `gpuType` names another.
 const DYNAMO_DEFAULT: &str = "nvidia.com/gpu";

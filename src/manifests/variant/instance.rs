@@ -9,13 +9,14 @@ use super::endpoint::{Endpoint, component_service, endpoint};
 use super::gpus::gpus;
 use super::hosts::Hosts;
 use super::json::{ensure_object, set, text};
-use super::object::{Kind, Pods, name};
+use super::object::{ManifestKind, Pods, name};
 use super::references::{GraphRename, Renames};
 use crate::api::labels::MANAGED_BY;
-use crate::engine::plan::Plan;
 use crate::manifests::ManifestError;
-use crate::manifests::labels::{self, Component, Scope};
+use crate::manifests::labels::{self, Scope};
 use crate::manifests::names::{DEPLOYMENT_LIMIT, LABEL_LIMIT, Names, OBJECT_LIMIT, dynamo_limit};
+use crate::plan::Component;
+use crate::plan::Plan;
 
 /// One deployment of a variant, ready to be created.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,13 +42,13 @@ pub struct MainObject {
     pub name: String,
 }
 
-/// Makes prepared objects into deployment number `attempt` of a variant.
+/// Makes prepared objects into deployment number `deployment` of a variant.
 ///
 /// Nothing that two deployments create has the same name, and neither's Services select the other's pods.
 ///
 /// # Errors
 /// When names leave no room for what Kubernetes and Dynamo add to them, or `objects` were not prepared.
-pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, attempt: u32) -> Result<Instance, ManifestError> {
+pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, deployment: u32) -> Result<Instance, ManifestError> {
     if let Some(endpoint) =
         plan.spec.variants.iter().find(|v| v.name == variant).and_then(|v| v.source.endpoint.as_ref())
     {
@@ -58,13 +59,13 @@ pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, attempt: u32) 
             main: None,
         });
     }
-    let scope = Scope::new(plan, Component::Server).variant(variant).attempt(attempt);
+    let scope = Scope::new(plan, Component::Server).variant(variant).deployment(deployment);
     let endpoint = endpoint(objects)?;
-    let names = new_names(objects, &endpoint, plan, variant, attempt)?;
+    let names = new_names(objects, &endpoint, plan, variant, deployment)?;
     let renames = renames(objects, &names, plan);
-    let mut created: Vec<(Kind, Value)> = objects
+    let mut created: Vec<(ManifestKind, Value)> = objects
         .iter()
-        .filter_map(|object| Some((Kind::of(object)?, object.clone())))
+        .filter_map(|object| Some((ManifestKind::of(object)?, object.clone())))
         .map(|(kind, mut object)| {
             renames.apply(&mut object);
             let name = names.get(&(kind, name(&object).to_owned()));
@@ -83,7 +84,7 @@ pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, attempt: u32) 
     })
 }
 
-type NewNames = BTreeMap<(Kind, String), String>;
+type NewNames = BTreeMap<(ManifestKind, String), String>;
 
 /// A name for each object. The main one and the Service it answers through have the variant's own.
 fn new_names(
@@ -91,34 +92,44 @@ fn new_names(
     endpoint: &Endpoint,
     plan: &Plan,
     variant: &str,
-    attempt: u32,
+    deployment: u32,
 ) -> Result<NewNames, ManifestError> {
     let names = Names::of(plan);
     let answering = answering_deployment(objects, endpoint).map(name);
     objects
         .iter()
-        .filter_map(|object| Some((Kind::of(object)?, object)))
+        .filter_map(|object| Some((ManifestKind::of(object)?, object)))
         .map(|(kind, object)| {
             let old = name(object);
             let new = match kind {
-                Kind::GraphAlpha | Kind::GraphBeta => graph_name(object, plan, &names, variant, attempt)?,
-                Kind::Deployment if Some(old) == answering => names.variant(variant, attempt, DEPLOYMENT_LIMIT),
-                Kind::Deployment => names.variant_part(variant, attempt, old, DEPLOYMENT_LIMIT),
-                Kind::Service if matches!(endpoint, Endpoint::Service { name, .. } if name == old) => {
-                    names.variant(variant, attempt, LABEL_LIMIT)
+                ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
+                    graph_name(object, plan, &names, variant, deployment)?
                 }
-                Kind::Service => names.variant_part(variant, attempt, old, LABEL_LIMIT),
-                Kind::ConfigMap => names.variant_part(variant, attempt, old, OBJECT_LIMIT),
+                ManifestKind::Deployment if Some(old) == answering => {
+                    names.variant(variant, deployment, DEPLOYMENT_LIMIT)
+                }
+                ManifestKind::Deployment => names.variant_part(variant, deployment, old, DEPLOYMENT_LIMIT),
+                ManifestKind::Service if matches!(endpoint, Endpoint::Service { name, .. } if name == old) => {
+                    names.variant(variant, deployment, LABEL_LIMIT)
+                }
+                ManifestKind::Service => names.variant_part(variant, deployment, old, LABEL_LIMIT),
+                ManifestKind::ConfigMap => names.variant_part(variant, deployment, old, OBJECT_LIMIT),
             };
             Ok(((kind, old.to_owned()), new))
         })
         .collect()
 }
 
-fn graph_name(graph: &Value, plan: &Plan, names: &Names, variant: &str, attempt: u32) -> Result<String, ManifestError> {
+fn graph_name(
+    graph: &Value,
+    plan: &Plan,
+    names: &Names,
+    variant: &str,
+    deployment: u32,
+) -> Result<String, ManifestError> {
     let longest = Pods::of(graph).into_iter().map(|pods| pods.name).max_by_key(String::len).unwrap_or_default();
     let limit = dynamo_limit(&plan.comparison.namespace, longest.len());
-    let name = names.variant(variant, attempt, limit);
+    let name = names.variant(variant, deployment, limit);
     if name.len() > limit {
         return Err(ManifestError::incomplete(
             format!(
@@ -134,9 +145,11 @@ fn graph_name(graph: &Value, plan: &Plan, names: &Names, variant: &str, attempt:
 /// The Deployment whose pods the endpoint's Service selects; the first one where labels do not tell.
 fn answering_deployment<'a>(objects: &'a [Value], endpoint: &Endpoint) -> Option<&'a Value> {
     let Endpoint::Service { name: service, .. } = endpoint else { return None };
-    let service = objects.iter().find(|object| Kind::of(object) == Some(Kind::Service) && name(object) == service)?;
+    let service = objects
+        .iter()
+        .find(|object| ManifestKind::of(object) == Some(ManifestKind::Service) && name(object) == service)?;
     let selector = service.pointer("/spec/selector").and_then(Value::as_object)?;
-    let deployments = || objects.iter().filter(|object| Kind::of(object) == Some(Kind::Deployment));
+    let deployments = || objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::Deployment));
     let is_selected = |deployment: &&Value| {
         let labels = deployment.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
         labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
@@ -148,16 +161,16 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
     let namespace = &plan.comparison.namespace;
     let mut renames = Renames { hosts: Hosts::new(namespace), ..Renames::default() };
     for object in objects {
-        let Some(kind) = Kind::of(object) else { continue };
+        let Some(kind) = ManifestKind::of(object) else { continue };
         let old = name(object).to_owned();
         let Some(new) = names.get(&(kind, old.clone())).cloned() else { continue };
         match kind {
-            Kind::ConfigMap => {
+            ManifestKind::ConfigMap => {
                 renames.config_maps.insert(old, new);
             }
-            Kind::Service => renames.hosts.insert(old, new),
-            Kind::Deployment => {}
-            Kind::GraphAlpha | Kind::GraphBeta => {
+            ManifestKind::Service => renames.hosts.insert(old, new),
+            ManifestKind::Deployment => {}
+            ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
                 let pods = Pods::of(object);
                 for pods in &pods {
                     renames.hosts.insert(component_service(&old, &pods.name), component_service(&new, &pods.name));
@@ -173,7 +186,7 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
 }
 
 /// Makes an object the comparison's, and its pods too.
-fn own(object: &mut Value, kind: Kind, name: Option<&String>, scope: &Scope<'_>, plan: &Plan) {
+fn own(object: &mut Value, kind: ManifestKind, name: Option<&String>, scope: &Scope<'_>, plan: &Plan) {
     if let Some(name) = name {
         set(object, "/metadata", "name", name.as_str());
     }
@@ -185,10 +198,10 @@ fn own(object: &mut Value, kind: Kind, name: Option<&String>, scope: &Scope<'_>,
         merge(object, &format!("{}/annotations", pods.metadata()), labels::pod_annotations());
     }
     match kind {
-        Kind::ConfigMap => {}
-        Kind::Service => merge_selector(object, "/spec/selector", scope),
-        Kind::Deployment => merge_selector(object, "/spec/selector/matchLabels", scope),
-        Kind::GraphAlpha | Kind::GraphBeta => {
+        ManifestKind::ConfigMap => {}
+        ManifestKind::Service => merge_selector(object, "/spec/selector", scope),
+        ManifestKind::Deployment => merge_selector(object, "/spec/selector/matchLabels", scope),
+        ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
             merge_pod_labels(object, "/spec/labels", scope);
             merge(object, "/spec/annotations", labels::pod_annotations());
         }
@@ -228,7 +241,7 @@ fn main_object(objects: &[Value], endpoint: &Endpoint, hosts: &Hosts) -> Option<
         }
         frontend => frontend.clone(),
     };
-    let graph = objects.iter().find(|object| Kind::of(object).is_some_and(Kind::is_graph));
+    let graph = objects.iter().find(|object| ManifestKind::of(object).is_some_and(ManifestKind::is_graph));
     let main = graph.or_else(|| answering_deployment(objects, &renamed))?;
     Some(MainObject {
         api_version: text(main, "/apiVersion")?.to_owned(),

@@ -7,7 +7,7 @@ use crate::manifests::ManifestError;
 
 /// A kind that may be deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(super) enum ManifestKind {
     ConfigMap,
     Service,
     Deployment,
@@ -17,7 +17,7 @@ pub(super) enum Kind {
     GraphBeta,
 }
 
-impl Kind {
+impl ManifestKind {
     pub(super) fn of(object: &Value) -> Option<Self> {
         let field = |name: &str| object.get(name).and_then(Value::as_str);
         match (field("apiVersion")?, field("kind")?) {
@@ -35,7 +35,7 @@ impl Kind {
     }
 }
 
-/// Kind and name of an object, for messages.
+/// ManifestKind and name of an object, for messages.
 pub(super) fn describe(object: &Value) -> String {
     let kind = text(object, "/kind").unwrap_or("object without kind");
     match text(object, "/metadata/name") {
@@ -54,25 +54,25 @@ pub(super) fn name(object: &Value) -> &str {
 pub(super) struct Pods {
     /// The component's name; of a Deployment its own.
     pub name: String,
-    kind: Kind,
+    kind: ManifestKind,
     base: String,
 }
 
 impl Pods {
     /// Pods described by an object, one entry per component.
     pub(super) fn of(object: &Value) -> Vec<Self> {
-        let Some(kind) = Kind::of(object) else { return vec![] };
+        let Some(kind) = ManifestKind::of(object) else { return vec![] };
         match kind {
-            Kind::ConfigMap | Kind::Service => vec![],
-            Kind::Deployment => vec![Self { name: name(object).to_owned(), kind, base: "/spec".into() }],
-            Kind::GraphAlpha => {
+            ManifestKind::ConfigMap | ManifestKind::Service => vec![],
+            ManifestKind::Deployment => vec![Self { name: name(object).to_owned(), kind, base: "/spec".into() }],
+            ManifestKind::GraphAlpha => {
                 let services = object.pointer("/spec/services").and_then(Value::as_object);
                 let names = services.into_iter().flat_map(|services| services.keys());
                 names
                     .map(|name| Self { name: name.clone(), kind, base: format!("/spec/services/{}", token(name)) })
                     .collect()
             }
-            Kind::GraphBeta => element_pointers(object, "/spec/components")
+            ManifestKind::GraphBeta => element_pointers(object, "/spec/components")
                 .into_iter()
                 .map(|base| Self {
                     name: text(object, &format!("{base}/name")).unwrap_or_default().to_owned(),
@@ -91,8 +91,8 @@ impl Pods {
     /// Pointer of the pod's spec.
     pub(super) fn spec(&self) -> String {
         let below = match self.kind {
-            Kind::GraphAlpha => "extraPodSpec",
-            Kind::GraphBeta => "podTemplate/spec",
+            ManifestKind::GraphAlpha => "extraPodSpec",
+            ManifestKind::GraphBeta => "podTemplate/spec",
             _ => "template/spec",
         };
         format!("{}/{below}", self.base)
@@ -101,8 +101,8 @@ impl Pods {
     /// Pointer of the pod's metadata.
     pub(super) fn metadata(&self) -> String {
         let below = match self.kind {
-            Kind::GraphAlpha => "extraPodMetadata",
-            Kind::GraphBeta => "podTemplate/metadata",
+            ManifestKind::GraphAlpha => "extraPodMetadata",
+            ManifestKind::GraphBeta => "podTemplate/metadata",
             _ => "template/metadata",
         };
         format!("{}/{below}", self.base)
@@ -112,8 +112,8 @@ impl Pods {
     pub(super) fn main_containers(&self, object: &Value) -> Vec<String> {
         let spec = self.spec();
         match self.kind {
-            Kind::GraphAlpha => vec![format!("{spec}/mainContainer")],
-            Kind::GraphBeta => element_pointers(object, &format!("{spec}/containers"))
+            ManifestKind::GraphAlpha => vec![format!("{spec}/mainContainer")],
+            ManifestKind::GraphBeta => element_pointers(object, &format!("{spec}/containers"))
                 .into_iter()
                 .filter(|container| text(object, &format!("{container}/name")) == Some("main"))
                 .collect(),
@@ -159,15 +159,15 @@ impl Pods {
     /// What the component is for, in Dynamo's words: `frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`.
     pub(super) fn role<'a>(&self, object: &'a Value) -> Option<&'a str> {
         match self.kind {
-            Kind::GraphAlpha => text(object, &format!("{}/componentType", self.base)),
-            Kind::GraphBeta => text(object, &format!("{}/type", self.base)),
+            ManifestKind::GraphAlpha => text(object, &format!("{}/componentType", self.base)),
+            ManifestKind::GraphBeta => text(object, &format!("{}/type", self.base)),
             _ => None,
         }
     }
 
     /// Whether the layout is that of v1alpha1, which has fields of its own beside the pod's spec.
     pub(super) fn is_alpha(&self) -> bool {
-        self.kind == Kind::GraphAlpha
+        self.kind == ManifestKind::GraphAlpha
     }
 
     /// Whether the pods belong to a DynamoGraphDeployment.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::endpoint::endpoint;
-use super::object::{Kind, describe};
+use super::object::{ManifestKind, describe};
 use super::{adapt, check, gpus, patch};
 use crate::api::{BenchmarkComparisonSpec, Patch};
 use crate::manifests::ManifestError;
@@ -78,7 +78,7 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
 }
 
 /// One DynamoGraphDeployment, or Deployments; and no two objects of one kind and name.
-fn compose(objects: &[Value], kinds: &[Kind]) -> Result<(), ManifestError> {
+fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestError> {
     let mut seen = std::collections::BTreeSet::new();
     for object in objects {
         if !seen.insert(describe(object)) {
@@ -89,7 +89,7 @@ fn compose(objects: &[Value], kinds: &[Kind]) -> Result<(), ManifestError> {
         }
     }
     let graphs = kinds.iter().filter(|kind| kind.is_graph()).count();
-    let deployments = kinds.iter().filter(|kind| **kind == Kind::Deployment).count();
+    let deployments = kinds.iter().filter(|kind| **kind == ManifestKind::Deployment).count();
     match (graphs, deployments) {
         (1, 0) => Ok(()),
         (0, 1..) => Ok(()),

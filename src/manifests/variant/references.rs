@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::hosts::{Hosts, is_address_name};
-use super::object::{Kind, name};
+use super::object::{ManifestKind, name};
 use crate::api::labels::DYNAMO_GRAPH;
 
 /// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
@@ -25,9 +25,9 @@ pub struct Reference {
 /// What prepared objects need and do not bring along; what is marked optional is left out.
 pub fn references(objects: &[Value]) -> BTreeSet<Reference> {
     let brought: BTreeSet<&str> =
-        objects.iter().filter(|object| Kind::of(object) == Some(Kind::ConfigMap)).map(name).collect();
+        objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::ConfigMap)).map(name).collect();
     let mut found = BTreeSet::new();
-    for object in objects.iter().filter(|object| Kind::of(object) != Some(Kind::ConfigMap)) {
+    for object in objects.iter().filter(|object| ManifestKind::of(object) != Some(ManifestKind::ConfigMap)) {
         collect(object.get("spec").unwrap_or(&Value::Null), &mut found);
     }
     found.into_iter().filter(|found| found.kind != "ConfigMap" || !brought.contains(found.name.as_str())).collect()
@@ -85,7 +85,7 @@ pub(super) struct GraphRename {
 impl Renames {
     /// Renames what an object refers to, in its spec or data.
     pub(super) fn apply(&self, object: &mut Value) {
-        if Kind::of(object) == Some(Kind::ConfigMap) {
+        if ManifestKind::of(object) == Some(ManifestKind::ConfigMap) {
             if let Some(Value::Object(data)) = object.get_mut("data") {
                 data.values_mut().for_each(|text| self.rename_hosts(text));
             }

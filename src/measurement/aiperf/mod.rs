@@ -3,6 +3,7 @@
 mod records;
 mod summary;
 
+use crate::text;
 use std::io::{BufRead, Empty};
 
 use self::records::Records;
@@ -10,7 +11,7 @@ use self::summary::Summary;
 use super::error::{ParseError, Place};
 use super::metric::{Reader, note};
 use super::window::Window;
-use super::{Distribution, Facts, Limits, Measurement, json, percent, shortened};
+use super::{Distribution, Facts, Limits, Measurement, json, percent};
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Name the tool gives the summary.
@@ -94,7 +95,7 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
     let (cached_tokens, cached_percent) = cached(&mut reader, summary, requests, tokens.input)?;
     let latency_mean = latency.map(|latency| latency.mean.get());
     Ok(Measurement {
-        tool: format!("aiperf {}", shortened(version, 24)),
+        tool: format!("aiperf {}", text::cut(version, 24)),
         concurrency: summary.input_config.concurrency()?,
         requests,
         errors: errors(&mut reader, summary)?,

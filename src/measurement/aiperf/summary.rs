@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::metric::Metric;
-use crate::measurement::shortened;
+use crate::text;
 
 /// Name the tool gives the file.
 pub const FILE: &str = "profile_export_aiperf.json";
@@ -62,7 +62,7 @@ impl Summary {
         let ErrorDetails { code, r#type, message } = &worst.error_details;
         let code = code.map(|code| format!("{code} ")).unwrap_or_default();
         let kind = r#type.as_deref().unwrap_or("error");
-        Some(shortened(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 120))
+        Some(text::cut(&format!("{code}{kind}: {}", message.as_deref().unwrap_or("no message")), 120))
     }
 }
 
@@ -159,7 +159,7 @@ impl Phase {
         let kind = self.r#type.as_deref().unwrap_or("concurrency");
         match self.concurrency {
             Some(users) if users > 0 && self.rate.is_none() && kind == "concurrency" => Ok(users),
-            _ => Err(not_concurrent("phases", &format!("load of the type `{}` without users", shortened(kind, 40)))),
+            _ => Err(not_concurrent("phases", &format!("load of the type `{}` without users", text::cut(kind, 40)))),
         }
     }
 }
@@ -169,7 +169,7 @@ impl InputConfig {
     pub fn model(&self) -> Option<String> {
         let items = self.models.items.iter().map(|model| model.name.as_str());
         let names: Vec<&str> = items.chain(self.endpoint.model_names.iter().map(String::as_str)).collect();
-        (!names.is_empty()).then(|| shortened(&names.join(", "), 128))
+        (!names.is_empty()).then(|| text::cut(&names.join(", "), 128))
     }
 
     /// The number of users, where requests are sent by users and not at a pace.

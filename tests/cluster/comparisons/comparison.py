@@ -30,9 +30,9 @@ def specification(**changes):
         "variants": [variant("baseline", "Baseline"), variant("other")],
         "load": {
             "tokenizer": "/opt/tokenizer", "minimumRequests": 10, "requestsPerConcurrency": 3, "warmupPerConcurrency": 1,
-            "decisionRepetitions": 1, "refinements": 0, "pod": {"resources": {"requests": {"cpu": "100m", "memory": "512Mi"}}},
+            "decisionTrials": 1, "refinements": 0, "pod": {"resources": {"requests": {"cpu": "100m", "memory": "512Mi"}}},
         },
-        "execution": {"deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "levelSeconds": 300, "teardownSeconds": 300}},
+        "execution": {"deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "trialSeconds": 300, "teardownSeconds": 300}},
     }
     spec.update(copy.deepcopy(changes))
     return spec

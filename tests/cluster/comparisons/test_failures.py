@@ -23,7 +23,7 @@ class Failures(Case):
             self.namespace,
             variants=[variant("baseline", "Baseline")] + [made for made, _ in cases.values()],
             execution={"mode": "Sequential", "deadlines": {
-                "scheduleSeconds": 40, "readySeconds": 120, "levelSeconds": 300, "teardownSeconds": 300}},
+                "scheduleSeconds": 40, "readySeconds": 120, "trialSeconds": 300, "teardownSeconds": 300}},
         ).apply()
         status = comparison.wait_finished(2400)
         self.assertTrue(comparison.variant("baseline", status)["levels"][0].get("measured"), "the sound variant's result is kept")

@@ -34,7 +34,7 @@ class Kills(Case):
             self.assertEqual(kept[name], {key: records[key] for key in kept[name]}, "a record changed")
             starts = [key for key in records if key.startswith("started-")]
             self.assertEqual(len(starts), len(comparison.measured(name)), f"a level was started twice: {starts}")
-            self.assertEqual([d["attempt"] for d in comparison.variant(name, status)["deployments"]], [1])
+            self.assertEqual([d["number"] for d in comparison.variant(name, status)["deployments"]], [1])
         self.assert_nothing_left(comparison)
 
     def one_level_is_published(self):
@@ -127,7 +127,7 @@ class Deletions(Case):
         make_namespace(self.namespace + "-other")
         holder = Comparison(self.namespace + "-other", "holder")
         holder.spec["load"]["minimumRequests"] = 600
-        holder.spec["execution"]["deadlines"]["levelSeconds"] = 1200
+        holder.spec["execution"]["deadlines"]["trialSeconds"] = 1200
         holder.apply().wait_variant("baseline", "Measuring")
         self.delete_in_each_way("queued", lambda c: c.wait_phase("Queued"))
         self.assertEqual(holder.variant("baseline")["phase"], "Measuring", "the test's holder was too short")

@@ -8,7 +8,7 @@ EIGHT = {"system": "h200_sxm", "gpusPerVariant": 8}
 
 
 def execution(mode):
-    return {"mode": mode, "deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "levelSeconds": 300, "teardownSeconds": 300}}
+    return {"mode": mode, "deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "trialSeconds": 300, "teardownSeconds": 300}}
 
 
 class EightGpus(Case):

@@ -50,7 +50,7 @@ class Truth(Case):
             sla={"ttftMilliseconds": 2000, "tpotMilliseconds": 33},
             variants=[variant("baseline", "Baseline"), variant("optimized", kind="Recommended", env=tpot("1.40"))],
         )
-        comparison.spec["load"]["decisionRepetitions"] = 3
+        comparison.spec["load"]["decisionTrials"] = 3
         status = comparison.apply().wait_finished(1500)
         self.assertEqual(status["verdict"]["predicted"]["outcome"], "CandidateBetter")
         self.assertIn(status["verdict"]["measured"]["outcome"], ("BaselineBetter", "OnlyBaselineMeetsSla"))
@@ -63,7 +63,7 @@ class Faults(Case):
         level is run again for the decision."""
         caching = variant("caching", env={"BCMP_MOCK_PREFIX_CACHE": "on"})
         comparison = Comparison(self.namespace, variants=[variant("baseline", "Baseline"), caching])
-        comparison.spec["load"]["decisionRepetitions"] = 2
+        comparison.spec["load"]["decisionTrials"] = 2
         status = comparison.apply().wait_finished(900)
         self.assertEqual(self.level(comparison, status, "caching", 1)["evidence"]["rejected"], 0)
         self.assertNotIn("PrefixCacheHits", self.codes(comparison, status, "caching"))

@@ -71,14 +71,14 @@ fn suspended() -> Course {
 
 fn edits_levels(cluster: Cluster) -> BoxFuture<'static, ()> {
     Box::pin(async move {
-        until(&cluster, |status| status.progress.as_ref().is_some_and(|p| p.levels_done > 0)).await;
+        until(&cluster, |status| status.progress.as_ref().is_some_and(|p| p.trials_done > 0)).await;
         edit(&cluster, |spec| spec["workload"]["concurrency"] = json!([2, 24]));
     })
 }
 
 fn suspends_and_resumes(cluster: Cluster) -> BoxFuture<'static, ()> {
     Box::pin(async move {
-        until(&cluster, |status| status.progress.as_ref().is_some_and(|p| p.levels_done > 0)).await;
+        until(&cluster, |status| status.progress.as_ref().is_some_and(|p| p.trials_done > 0)).await;
         edit(&cluster, |spec| spec["suspend"] = json!(true));
         until(&cluster, |status| status.phase == Some(Phase::Suspended)).await;
         tokio::time::sleep(seconds(60)).await;

@@ -210,8 +210,8 @@ fn write_status(cluster: &Cluster, job: &Value, own: &[Arc<Value>], counts: &Cou
 }
 
 fn create_pod(cluster: &Cluster, timers: &mut Timers, job: &Value) {
-    let attempt = format!("creation for {}", meta(job, "uid"));
-    if !timers.passed(attempt.as_str(), Duration::ZERO) {
+    let deployment = format!("creation for {}", meta(job, "uid"));
+    if !timers.passed(deployment.as_str(), Duration::ZERO) {
         return;
     }
     let mut pod = json!({
@@ -224,7 +224,7 @@ fn create_pod(cluster: &Cluster, timers: &mut Timers, job: &Value) {
     pod["metadata"]["finalizers"] = json!([TRACKING]);
     if let Err(failure) = cluster.create_as("kube-controller-manager", pod) {
         emit_event(cluster, job, "Warning", "FailedCreate", &format!("Error creating: {}", failure.message));
-        timers.forget(&attempt);
-        timers.passed(attempt, Duration::from_secs(10));
+        timers.forget(&deployment);
+        timers.passed(deployment, Duration::from_secs(10));
     }
 }

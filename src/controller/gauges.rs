@@ -1,0 +1,255 @@
+//! How each comparison stands, for gauges: what is true now, as far as this process has looked.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use crate::api::conditions::{ConditionStatus, ConditionType};
+use crate::api::{BenchmarkComparisonStatus, Phase, VariantPhase};
+use crate::lifecycle::facts::live;
+
+/// Phases of variants in which GPUs can be held, as they are written in labels.
+const HOLDING: [(VariantPhase, &str); 4] = [
+    (VariantPhase::Deploying, "Deploying"),
+    (VariantPhase::Measuring, "Measuring"),
+    (VariantPhase::TearingDown, "TearingDown"),
+    (VariantPhase::Failed, "Failed"),
+];
+
+/// What a look at a comparison showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The status after it.
+    pub status: &'a BenchmarkComparisonStatus,
+    /// When the next look is due, if one is.
+    pub next_look: Option<Timestamp>,
+    /// Objects and pods of runs that are over, records excepted.
+    pub leaked: usize,
+    /// When it was looked at.
+    pub now: Timestamp,
+}
+
+/// What gauges need of one comparison.
+#[derive(Clone, Debug, Default)]
+struct RunState {
+    phase: Option<Phase>,
+    phase_since: Timestamp,
+    leaked: usize,
+    gpus: BTreeMap<&'static str, i64>,
+    teardown_overdue: bool,
+    next_look: Option<Timestamp>,
+}
+
+impl RunState {
+    fn of(seen: Seen, before: Option<&Self>) -> Self {
+        let Seen { status, next_look, leaked, now } = seen;
+        let mut gpus = BTreeMap::new();
+        for variant in &status.variants {
+            // An endpoint has no object of ours: its GPUs are somebody else's.
+            let ours = variant.deployed.as_ref().is_some_and(|deployed| deployed.kind.is_some());
+            let holds = live(variant).is_some_and(|deployment| deployment.scheduled.is_some());
+            let phase = HOLDING.into_iter().find(|(phase, _)| variant.phase == Some(*phase));
+            if let (true, true, Some((_, phase))) = (ours, holds, phase) {
+                *gpus.entry(phase).or_default() += i64::from(variant.gpus.unwrap_or(0));
+            }
+        }
+        let stalled = status.conditions.iter().find(|c| c.type_ == ConditionType::Stalled.as_str());
+        let teardown_overdue =
+            stalled.is_some_and(|c| c.status == ConditionStatus::True.as_str() && c.reason == "TeardownStuck");
+        let phase_since = match before {
+            Some(before) if before.phase == status.phase => before.phase_since,
+            Some(_) => now,
+            // This process saw no change yet: the phase is at least as old as the last thing that happened.
+            None => last_fact(status).unwrap_or(now),
+        };
+        Self { phase: status.phase, phase_since, leaked, gpus, teardown_overdue, next_look }
+    }
+}
+
+/// When something was recorded last.
+fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
+    let run = status.run.as_ref()?;
+    let held = run.paused.as_ref();
+    let of_run = [
+        Some(&run.queued_time),
+        run.generated_time.as_ref(),
+        held.map(|hold| &hold.since),
+        held.and_then(|hold| hold.until.as_ref()),
+        run.start_time.as_ref(),
+        run.completion_time.as_ref(),
+    ];
+    let ended = run.ended.as_ref().map(|ended| &ended.time);
+    let of_variants = status.variants.iter().flat_map(|variant| &variant.deployments).flat_map(|d| {
+        [Some(&d.created), d.scheduled.as_ref(), d.serving.as_ref(), d.teardown.as_ref(), d.gone.as_ref()]
+    });
+    of_run.into_iter().chain([ended]).chain(of_variants).flatten().map(|time| time.0).max()
+}
+
+/// All comparisons that were looked at.
+#[derive(Debug, Default)]
+pub struct Standings {
+    by_uid: HashMap<String, RunState>,
+}
+
+impl Standings {
+    /// A look went well.
+    pub fn saw(&mut self, uid: &str, seen: Seen) {
+        let state = RunState::of(seen, self.by_uid.get(uid));
+        self.by_uid.insert(uid.to_owned(), state);
+    }
+
+    /// The comparison is gone.
+    pub fn forget(&mut self, uid: &str) {
+        self.by_uid.remove(uid);
+    }
+
+    /// Comparisons by phase.
+    pub fn phases(&self) -> BTreeMap<&'static str, i64> {
+        let mut phases = BTreeMap::new();
+        for phase in self.by_uid.values().filter_map(|state| state.phase) {
+            *phases.entry(phase.as_str()).or_default() += 1;
+        }
+        phases
+    }
+
+    /// Phase → since when the comparison that has been in it longest is in it, in seconds since 1970.
+    pub fn phases_since(&self) -> BTreeMap<&'static str, i64> {
+        let mut phases = BTreeMap::new();
+        for state in self.by_uid.values() {
+            let Some(phase) = state.phase else { continue };
+            let since = state.phase_since.as_second();
+            phases.entry(phase.as_str()).and_modify(|first: &mut i64| *first = since.min(*first)).or_insert(since);
+        }
+        phases
+    }
+
+    /// Objects and pods of runs that are over, records excepted.
+    pub fn leaked_children(&self) -> i64 {
+        i64::try_from(self.by_uid.values().map(|state| state.leaked).sum::<usize>()).unwrap_or(i64::MAX)
+    }
+
+    /// GPUs held, by the phase of the variant that holds them. Every phase is there, with zero if need be: a series
+    /// that vanishes keeps its last value in the eyes of an alert.
+    pub fn gpus_held(&self) -> BTreeMap<&'static str, i64> {
+        let held = |label| self.by_uid.values().filter_map(|state| state.gpus.get(label)).sum();
+        HOLDING.into_iter().map(|(_, label)| (label, held(label))).collect()
+    }
+
+    /// Comparisons whose teardown is overdue.
+    pub fn teardowns_overdue(&self) -> i64 {
+        i64::try_from(self.by_uid.values().filter(|state| state.teardown_overdue).count()).unwrap_or(i64::MAX)
+    }
+
+    /// The earliest time at which a comparison is to be looked at again, in seconds since 1970; 0: none is.
+    pub fn next_look(&self) -> i64 {
+        self.by_uid.values().filter_map(|state| state.next_look).min().map_or(0, Timestamp::as_second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(phase: &str, variant: &str, kind: Option<&str>, stalled: &str) -> BenchmarkComparisonStatus {
+        serde_json::from_value(json!({
+            "observedGeneration": 1,
+            "phase": phase,
+            "conditions": [{
+                "type": "Stalled", "status": stalled, "reason": "TeardownStuck", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"
+            }],
+            "variants": [{
+                "name": "tp8", "role": "Candidate", "phase": variant, "gpus": 8, "deployed": {"kind": kind},
+                "deployments": [{
+                    "deployment": 1, "round": 1, "created": "2026-01-01T00:00:00Z", "scheduled": "2026-01-01T00:00:10Z"
+                }]
+            }]
+        }))
+        .unwrap()
+    }
+
+    /// A look at second 100 that found nothing leaked.
+    fn seen(status: &BenchmarkComparisonStatus) -> Seen<'_> {
+        Seen { status, next_look: None, leaked: 0, now: Timestamp::from_second(100).unwrap() }
+    }
+
+    fn next_look(status: &BenchmarkComparisonStatus, second: i64) -> Seen<'_> {
+        Seen { next_look: Some(Timestamp::from_second(second).unwrap()), ..seen(status) }
+    }
+
+    #[test]
+    fn a_phase_is_as_old_as_its_oldest_comparison() {
+        let (queued, measuring) =
+            (status("Queued", "Waiting", None, "False"), status("Measuring", "Measuring", None, "False"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut standings = Standings::default();
+        standings.saw("a", Seen { now: at(10), ..seen(&queued) });
+        standings.saw("b", Seen { now: at(20), ..seen(&queued) });
+        standings.saw("a", Seen { now: at(30), ..seen(&queued) });
+        assert_eq!(standings.phases_since(), [("Queued", 10)].into());
+        standings.saw("a", Seen { now: at(40), ..seen(&measuring) });
+        assert_eq!(standings.phases_since(), [("Measuring", 40), ("Queued", 20)].into());
+    }
+
+    #[test]
+    fn after_a_restart_a_phase_is_as_old_as_the_last_fact() {
+        let mut measuring = status("Measuring", "Measuring", None, "False");
+        measuring.run = serde_json::from_value(json!({
+            "number": 1, "inputsHash": "v1:0", "queuedTime": "2026-01-01T00:00:00Z", "startTime": "2026-01-01T00:00:05Z"
+        }))
+        .unwrap();
+        let mut standings = Standings::default();
+        standings.saw("a", seen(&measuring));
+        let scheduled = measuring.variants[0].deployments[0].scheduled.as_ref().unwrap().0.as_second();
+        assert_eq!(standings.phases_since(), [("Measuring", scheduled)].into());
+    }
+
+    #[test]
+    fn what_runs_left_behind_is_summed_up() {
+        let done = status("Succeeded", "Done", None, "False");
+        let mut standings = Standings::default();
+        standings.saw("a", Seen { leaked: 2, ..seen(&done) });
+        standings.saw("b", Seen { leaked: 1, ..seen(&done) });
+        assert_eq!(standings.leaked_children(), 3);
+    }
+
+    #[test]
+    fn gpus_are_counted_by_what_their_variant_does() {
+        let mut standings = Standings::default();
+        let graph = Some("DynamoGraphDeployment");
+        standings.saw("a", seen(&status("Measuring", "Measuring", graph, "False")));
+        standings.saw("b", seen(&status("Measuring", "Deploying", graph, "False")));
+        standings.saw("c", seen(&status("Measuring", "Measuring", None, "False")));
+        assert_eq!(
+            standings.gpus_held(),
+            [("Deploying", 8), ("Failed", 0), ("Measuring", 8), ("TearingDown", 0)].into()
+        );
+        assert_eq!(standings.phases(), [("Measuring", 3)].into());
+        standings.forget("a");
+        assert_eq!(standings.gpus_held()["Measuring"], 0);
+    }
+
+    #[test]
+    fn what_is_gone_is_not_held() {
+        let mut gone = status("Measuring", "Deploying", Some("Deployment"), "False");
+        gone.variants[0].deployments[0].gone = gone.variants[0].deployments[0].scheduled.clone();
+        let mut standings = Standings::default();
+        standings.saw("a", seen(&gone));
+        assert_eq!(standings.gpus_held().values().sum::<i64>(), 0);
+    }
+
+    #[test]
+    fn overdue_teardowns_and_the_earliest_look() {
+        let mut standings = Standings::default();
+        assert_eq!((standings.teardowns_overdue(), standings.next_look()), (0, 0));
+        let stuck = status("TearingDown", "TearingDown", Some("Deployment"), "True");
+        standings.saw("a", next_look(&stuck, 700));
+        standings.saw("b", next_look(&status("Queued", "Waiting", None, "False"), 400));
+        standings.saw("c", seen(&status("Succeeded", "Done", None, "False")));
+        assert_eq!((standings.teardowns_overdue(), standings.next_look()), (1, 400));
+    }
+}

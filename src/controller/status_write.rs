@@ -1,0 +1,68 @@
+//! The status write: the only server-side apply, with the version that was looked at.
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::{self, EventType, Recorder};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::call::call;
+use super::context::Context;
+use super::error::{Error, answer};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, GROUP, KIND, VERSION};
+use crate::lifecycle::decision::Event;
+use crate::text;
+
+/// Bytes of an event's note that the API server takes.
+const LONGEST_NOTE: usize = 1024;
+
+/// Writes the status if it differs from the stored one; returns whether it did.
+pub async fn record(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    status: &BenchmarkComparisonStatus,
+) -> Result<bool, Error> {
+    if comparison.status.as_ref() == Some(status) {
+        return Ok(false);
+    }
+    let namespace = comparison.namespace().unwrap_or_default();
+    let name = comparison.name_any();
+    let api: Api<BenchmarkComparison> = Api::namespaced(context.client.clone(), &namespace);
+    let body = json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": KIND,
+        "metadata": {"name": name, "uid": comparison.uid(), "resourceVersion": comparison.resource_version()},
+        "status": status,
+    });
+    context.metrics.wrote("status");
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let written =
+        call(format!("write status of {namespace}/{name}"), api.patch_status(&name, &parameters, &Patch::Apply(&body)))
+            .await;
+    match written {
+        Ok(_) => Ok(true),
+        Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {
+            Err(Error::Conflict(call))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends events; they are for people, so problem with them is logged and forgotten.
+pub async fn tell(context: &Context, comparison: &BenchmarkComparison, notes: &[Event]) {
+    let reference = comparison.object_ref(&());
+    for note in notes {
+        let event = events::Event {
+            type_: if note.warning { EventType::Warning } else { EventType::Normal },
+            reason: note.reason.clone(),
+            note: Some(text::cut(&note.message, LONGEST_NOTE)),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        context.metrics.wrote("event");
+        // A recorder that remembers would count what another variant does as a repetition, and drop its words.
+        let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
+        if let Err(error) = recorder.publish(&event, &reference).await {
+            tracing::warn!(%error, reason = note.reason, "event not sent");
+        }
+    }
+}

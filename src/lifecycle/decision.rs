@@ -1,0 +1,102 @@
+//! What a look at the world leads to: either facts to record or actions to take, never both.
+
+use jiff::Timestamp;
+
+use crate::api::BenchmarkComparisonStatus;
+use crate::plan::ChildKind;
+
+/// The outcome of one decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What to do, in order. Empty whenever `status` records a new fact: actions follow from stored facts.
+    pub actions: Vec<Action>,
+    /// The status to store, if it differs from the stored one.
+    pub status: BenchmarkComparisonStatus,
+    /// What people want to know about; sent once the status is stored.
+    pub events: Vec<Event>,
+    /// When to look again at the latest.
+    pub wake: Wake,
+}
+
+/// One call to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Create a child; exists already and is ours: done.
+    Create(Create),
+    /// Delete a child.
+    Delete(Delete),
+    /// Make an output ConfigMap immutable.
+    Seal {
+        /// Name of the ConfigMap.
+        name: String,
+    },
+}
+
+/// A child to create. The body follows from the plan and the configurations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Create {
+    /// The plan.
+    Plan,
+    /// ServiceAccount, Role and RoleBinding of the agents.
+    PublishIdentity,
+    /// The ConfigMap that generation fills.
+    Configurations,
+    /// The generate Job.
+    GenerateJob,
+    /// The ConfigMap that load fills.
+    Results {
+        /// Variant.
+        variant: String,
+    },
+    /// The objects of a variant.
+    Server {
+        /// Variant.
+        variant: String,
+        /// Deployment.
+        deployment: i32,
+    },
+    /// The load Job of a variant.
+    LoadJob {
+        /// Variant.
+        variant: String,
+        /// Deployment.
+        deployment: i32,
+        /// Round the deployment belongs to.
+        round: i32,
+    },
+    /// The report.
+    Report,
+}
+
+/// A child to delete.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delete {
+    /// ChildKind.
+    pub kind: ChildKind,
+    /// Name.
+    pub name: String,
+    /// Only the object with this UID.
+    pub uid: String,
+}
+
+/// Something a person wants to know about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whether it is problem.
+    pub warning: bool,
+    /// CamelCase reason.
+    pub reason: String,
+    /// Words.
+    pub message: String,
+}
+
+/// When to look again at the latest; changes of watched objects come on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// At once.
+    Now,
+    /// At this time.
+    At(Timestamp),
+    /// Only when something changes: nothing is under way.
+    OnChange,
+}

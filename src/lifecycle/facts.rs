@@ -1,0 +1,143 @@
+//! Questions asked of the facts in status.
+
+use jiff::Timestamp;
+
+use crate::api::{
+    BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure, GpuSeconds, Mode,
+    OnVariantFailure, Role, Run, SourceKind, Until, VariantStatus,
+};
+use crate::lifecycle::time::{seconds_between, stamp};
+use crate::lifecycle::world::World;
+
+/// The spec a run goes by: the plan's once there is one.
+pub fn planned(world: &World) -> &BenchmarkComparisonSpec {
+    world.plan.present().map_or(&world.spec, |plan| &plan.spec)
+}
+
+/// The run, while it is not over.
+pub fn active_run(status: &BenchmarkComparisonStatus) -> Option<&Run> {
+    status.run.as_ref().filter(|run| run.completion_time.is_none())
+}
+
+/// Whether a run may deploy: admitted, not over, not ended, not held.
+pub fn may_deploy(world: &World, run: &Run) -> bool {
+    run.start_time.is_some()
+        && run.ended.is_none()
+        && run.completion_time.is_none()
+        && !world.spec.suspend
+        && world.spec.execution.until == Until::Verdict
+}
+
+/// Whether a run was asked for predictions only and has them.
+pub fn rests_predicted(world: &World, status: &BenchmarkComparisonStatus) -> bool {
+    world.spec.execution.until == Until::Predictions
+        && active_run(status).is_some_and(|run| run.ended.is_none())
+        && world.configurations.present().is_some()
+        && !anything_deployed(status)
+}
+
+/// Whether the deployment still has, or may still have, objects.
+pub fn is_live(deployment: &DeploymentStatus) -> bool {
+    deployment.gone.is_none()
+}
+
+/// The deployment of a variant that is not gone.
+pub fn live(variant: &VariantStatus) -> Option<&DeploymentStatus> {
+    variant.deployments.iter().rev().find(|d| is_live(d))
+}
+
+/// Whether any variant has a deployment that is not gone.
+pub fn anything_deployed(status: &BenchmarkComparisonStatus) -> bool {
+    status.variants.iter().any(|v| live(v).is_some())
+}
+
+/// Whether a round of a variant needs no deployment any more.
+pub fn round_over(variant: &VariantStatus, round: i32) -> bool {
+    variant.failure.is_some() || variant.deployments.iter().any(|d| d.round == round && d.measured.is_some())
+}
+
+/// Whether a failed variant ends the whole run.
+pub fn stops(world: &World, status: &BenchmarkComparisonStatus) -> bool {
+    world.spec.execution.on_variant_failure == OnVariantFailure::Stop
+        && status.variants.iter().any(|v| v.failure.is_some())
+}
+
+/// Whether nothing is left to deploy.
+pub fn all_measured(world: &World, status: &BenchmarkComparisonStatus) -> bool {
+    let rounds = planned(world).execution.rounds.max(1);
+    !status.variants.is_empty()
+        && (stops(world, status) || status.variants.iter().all(|v| (1..=rounds).all(|round| round_over(v, round))))
+}
+
+/// The mode the run goes by; Sequential until chosen.
+pub fn mode(run: &Run) -> Mode {
+    run.mode.unwrap_or(Mode::Sequential)
+}
+
+/// Whether a variant is measured where it already runs.
+pub fn is_endpoint(world: &World, variant: &str) -> bool {
+    planned(world).variants.iter().any(|v| v.name == variant && v.source.kind == SourceKind::Endpoint)
+}
+
+/// Whether both a baseline and a candidate can still be compared.
+pub fn comparable(status: &BenchmarkComparisonStatus) -> bool {
+    let alive = |role| status.variants.iter().any(|v| v.role == role && v.failure.is_none());
+    alive(Role::Baseline) && alive(Role::Candidate)
+}
+
+/// How a run counts in history.
+pub fn outcome(status: &BenchmarkComparisonStatus) -> String {
+    let ended = status.run.as_ref().and_then(|run| run.ended.as_ref()).map(|ended| ended.outcome);
+    match (ended, status.phase) {
+        (Some(EarlyEnd::Superseded), _) => "Superseded".into(),
+        (Some(EarlyEnd::Cancelled), _) => "Cancelled".into(),
+        (Some(EarlyEnd::Failed), _) => "Failed".into(),
+        (None, Some(phase)) => phase.as_str().into(),
+        (None, None) => "Unknown".into(),
+    }
+}
+
+/// Whether a variant needs no further deployment in any round.
+pub fn all_rounds_over(world: &World, variant: &VariantStatus) -> bool {
+    (1..=planned(world).execution.rounds.max(1)).all(|round| round_over(variant, round))
+}
+
+/// Whether all facts for a verdict are in.
+pub fn is_judged(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let Some(run) = &status.run else { return false };
+    run.start_time.is_some() && run.ended.is_none() && all_measured(world, status) && !rests_predicted(world, status)
+}
+
+/// Over closed intervals only, so that it changes with facts and not with time.
+pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
+    status.run.as_ref().and_then(|run| run.start_time.as_ref())?;
+    let mut total = GpuSeconds { held: 0, measuring: 0 };
+    for variant in &status.variants {
+        let gpus = i64::from(variant.gpus.unwrap_or(0));
+        for deployment in &variant.deployments {
+            if let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) {
+                total.held = total.held.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
+            }
+            if let (Some(from), Some(to)) =
+                (&deployment.serving, deployment.measured.as_ref().or(deployment.teardown.as_ref()))
+            {
+                total.measuring = total.measuring.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
+            }
+        }
+    }
+    Some(total)
+}
+
+/// Ends the active run, unless it has ended already.
+pub fn end(
+    status: &mut BenchmarkComparisonStatus,
+    outcome: EarlyEnd,
+    reason: impl Into<String>,
+    message: impl Into<String>,
+    now: Timestamp,
+) {
+    if let Some(run) = status.run.as_mut().filter(|run| run.completion_time.is_none() && run.ended.is_none()) {
+        let Failure { reason, message, time } = Failure::new(&reason.into(), &message.into(), stamp(now));
+        run.ended = Some(Ended { outcome, reason, message, time });
+    }
+}

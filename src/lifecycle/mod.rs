@@ -1,0 +1,82 @@
+//! The life of a comparison, as pure functions of what was observed.
+//!
+//! One deployment of a variant, from left to right; every arrow is a fact with its time in `status.variants[].deployments[]`:
+//!
+//! ```text
+//! created ──► scheduled ──► ready ──► serving ──► measured ──► teardown ──► gone
+//!    │        all pods      all pods   first       load Job     decided:     no object and
+//!    │        have nodes    are Ready  request     is complete  objects are  no pod of it
+//!    │            │            │       completed                deleted      is left
+//!    └────────────┴────────────┴──────────┴── a failure decides on teardown too ──┘
+//!                 └──────────────── GPUs are held ───────────────────────────┘
+//! ```
+//!
+//! One run, by the stages that record its facts, each in a file of its own:
+//!
+//! ```text
+//! start ─► suspend ─► generate ─► queue ─► measure (the picture above, for each variant and round) ─► finish
+//! ```
+//!
+//! Facts come first: a pass that records one takes no action, and actions follow from stored facts in the next pass. So
+//! a crash, a stale list or a second operator changes nothing: the next look at the world leads to the same place.
+
+pub mod actions;
+pub mod decision;
+pub mod facts;
+pub mod judge;
+pub mod problem;
+pub mod remains;
+pub mod report;
+pub mod stages;
+pub mod status;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod wake;
+pub mod world;
+
+use jiff::Timestamp;
+
+use crate::api::BenchmarkComparisonStatus;
+use decision::{Decision, Wake};
+use world::World;
+
+/// Decides what a look at the world leads to.
+pub fn decide(world: &World, now: Timestamp) -> Decision {
+    if world.object.terminating {
+        let actions = actions::release(world);
+        return Decision { actions, status: world.status.clone(), events: vec![], wake: Wake::OnChange };
+    }
+    let facts = advance(world.status.clone(), world, now);
+    let recorded = facts != world.status;
+    let actions = if recorded { vec![] } else { actions::actions(&facts, world, now) };
+    // What was observed of a run says nothing about the one that begins now.
+    let status = match begins(&facts, world) {
+        true => status::fold(facts, &world.clone().without_outputs(), now),
+        false => status::fold(facts, world, now),
+    };
+    let mut events = status::events::events(&world.status, &status);
+    events.extend(status::events::report_refused(&world.status, &status, world));
+    let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
+    Decision { actions, status, events, wake }
+}
+
+/// Whether a run begins in this very pass.
+fn begins(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
+    number(status) != number(&world.status)
+}
+
+/// Records what happened, stage by stage.
+fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
+    stages::start::advance(&mut status, world, now);
+    if begins(&status, world) {
+        return status;
+    }
+    stages::suspend::advance(&mut status, world, now);
+    stages::generate::advance(&mut status, world, now);
+    stages::queue::advance(&mut status, world, now);
+    stages::measure::advance(&mut status, world, now);
+    stages::finish::advance(&mut status, world, now);
+    status
+}

@@ -1,0 +1,348 @@
+//! Failures told apart: what is wrong with pods, Jobs and refused creations, and when it is final.
+
+use jiff::Timestamp;
+
+use crate::lifecycle::time::after;
+use crate::lifecycle::world::{Child, Container, JobState, Pod, Refusal};
+use crate::manifests::termination::{TerminationMessage, TerminationReason};
+use crate::plan::Component;
+use crate::text;
+
+/// Bytes of what others say that a message quotes.
+const QUOTED: usize = 400;
+/// How long an image or configuration error, or a refusal, may last before it is final. It may be mended meanwhile.
+const GRACE_SECONDS: i64 = 300;
+/// Reason of a refusal: something else has the name.
+const NAME_TAKEN: &str = "NameTaken";
+/// Restarts after which a container is taken to fail for ever.
+const RESTARTS: u32 = 3;
+
+/// A pod is deleted with what failed: its log has to be kept first.
+const KEEP_AND_READ: &str = "set execution.keepOnFailureSeconds to keep the pods of a variant that fails, and read";
+const KEEP_SERVERS: &str = "see that the servers answer to the name in spec.model.name; set execution.keepOnFailureSeconds to keep their pods and read their logs";
+const ADMIT_PUBLISHING: &str = "check that network policies let the pod reach the API server";
+
+/// Something that keeps a run from terminating on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// CamelCase reason.
+    pub reason: &'static str,
+    /// Names the object, what was found and the cure.
+    pub message: String,
+    /// When it is final; it is shown before.
+    pub fatal: Timestamp,
+}
+
+impl Problem {
+    /// Whether there is no more hope.
+    pub fn is_final(&self, now: Timestamp) -> bool {
+        now >= self.fatal
+    }
+}
+
+/// The worst problem of some pods: the one that is final first.
+/// `schedule_by` is when an unbound pod counts as never to be bound; one that takes another's place later has
+/// `schedule_seconds` of its own.
+pub fn of_pods<'a>(
+    pods: impl Iterator<Item = &'a Pod>,
+    schedule_seconds: i32,
+    schedule_by: Timestamp,
+    now: Timestamp,
+) -> Option<Problem> {
+    let of = |pod: &Pod| of_pod(pod, schedule_by.max(after(pod.created, schedule_seconds)), now);
+    pods.filter(|pod| !pod.terminating).filter_map(of).min_by_key(|problem| problem.fatal)
+}
+
+fn of_pod(pod: &Pod, schedule_by: Timestamp, now: Timestamp) -> Option<Problem> {
+    if pod.node.is_none() {
+        return pod.unschedulable.as_ref().map(|words| Problem {
+            reason: "Unschedulable",
+            message: format!(
+                "pod {} finds no node: {}; {}",
+                pod.name,
+                text::one_line(words, QUOTED),
+                cure_of_unbound(pod.component)
+            ),
+            fatal: schedule_by,
+        });
+    }
+    pod.containers.iter().find_map(|container| of_container(pod, container, now))
+}
+
+fn cure_of_unbound(component: Component) -> &'static str {
+    match component {
+        Component::Generate => "free CPU and memory on a node, or correct the claims that the spec names",
+        Component::Load => {
+            "free CPU and memory on a node, or correct spec.load.pod (nodeSelector, tolerations, resources)"
+        }
+        _ => "free GPUs, or correct spec.hardware (nodeSelector, tolerations) and the claims that the spec names",
+    }
+}
+
+fn of_container(pod: &Pod, container: &Container, now: Timestamp) -> Option<Problem> {
+    let place = format!("container {} of pod {}", container.name, pod.name);
+    if let Some(problem) = of_restarts(container, &place, now) {
+        return Some(problem);
+    }
+    let (reason, words) = container.waiting.as_ref()?;
+    let (reason, cure) = match reason.as_str() {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
+            ("ImagePullFailed", "check the image's name and spec.imagePullSecrets")
+        }
+        "CreateContainerConfigError" | "CreateContainerError" => {
+            ("ContainerConfigError", "create what is missing, or correct its name in the spec")
+        }
+        _ => return None,
+    };
+    Some(Problem {
+        reason,
+        message: format!("{place} (image {}) cannot start: {}; {cure}", container.image, text::one_line(words, QUOTED)),
+        fatal: after(pod.bound.unwrap_or(pod.created), GRACE_SECONDS),
+    })
+}
+
+fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Problem> {
+    let ended = container.terminated.as_ref()?;
+    if container.restarts == 0 {
+        return None;
+    }
+    let fatal = if container.restarts >= RESTARTS { now } else { Timestamp::MAX };
+    let times = container.restarts;
+    Some(if ended.reason == "OOMKilled" {
+        Problem {
+            reason: "OutOfMemory",
+            message: format!(
+                "{place} was killed for memory and restarted {times} times; raise its memory limit or lower its memory use"
+            ),
+            fatal,
+        }
+    } else {
+        let words = text::one_line(&ended.message, QUOTED);
+        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+        Problem {
+            reason: "CrashLoop",
+            message: format!(
+                "{place} ended with exit code {} and restarted {times} times{said}; {KEEP_AND_READ} the log: kubectl logs POD -c {} --previous",
+                ended.exit_code, container.name
+            ),
+            fatal,
+        }
+    })
+}
+
+/// What objects themselves complain about, and creations the API server refused. `since` is when creating began. What has a
+/// taken name may be on its way out: it has as long as a teardown has.
+pub fn of_objects<'a>(
+    children: impl Iterator<Item = &'a Child>,
+    refusals: impl Iterator<Item = &'a Refusal>,
+    since: Timestamp,
+    teardown_seconds: i32,
+) -> Option<Problem> {
+    let fatal = after(since, GRACE_SECONDS);
+    let complaint = children
+        .filter(|child| !child.terminating)
+        .find_map(|child| child.complaint.as_ref().map(|words| (format!("{:?} {}", child.kind, child.name), words)));
+    if let Some((object, words)) = complaint {
+        let message =
+            format!("{object} cannot create its pods: {}; {}", text::one_line(words, QUOTED), cure_of_refusal(words));
+        return Some(Problem { reason: reason_of_refusal(words), message, fatal });
+    }
+    let final_at = |refusal: &Refusal| match refusal.reason.as_str() {
+        NAME_TAKEN => after(since, teardown_seconds),
+        _ => fatal,
+    };
+    refusals.map(|refusal| of_refusal(refusal, final_at(refusal))).next()
+}
+
+fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
+    let words = &refusal.message;
+    let (reason, cure) = match refusal.reason.as_str() {
+        NAME_TAKEN => ("NameTaken", "delete or rename the object that has the name"),
+        "NotFound" => ("KindNotServed", "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)"),
+        _ => (reason_of_refusal(words), cure_of_refusal(words)),
+    };
+    Problem {
+        reason,
+        message: format!("{} was refused: {}; {cure}", refusal.object, text::one_line(words, QUOTED)),
+        fatal,
+    }
+}
+
+fn reason_of_refusal(words: &str) -> &'static str {
+    if words.contains("exceeded quota") {
+        "QuotaExceeded"
+    } else if words.contains("PodSecurity") {
+        "PodSecurityRefused"
+    } else {
+        "AdmissionRefused"
+    }
+}
+
+fn cure_of_refusal(words: &str) -> &'static str {
+    match reason_of_refusal(words) {
+        "QuotaExceeded" => "raise the quota of the namespace or free what uses it",
+        "PodSecurityRefused" => {
+            "patch the manifests to what the namespace's Pod Security level allows, or change the level"
+        }
+        _ => "correct what the server names",
+    }
+}
+
+/// What the two Jobs' failures are called, and what is to be done about them.
+struct Words {
+    failed: &'static str,
+    tool_failed: &'static str,
+    memory: &'static str,
+    /// When the container said what is wrong.
+    cure: String,
+    /// When it did not.
+    log: String,
+}
+
+fn words_of(job: &Child) -> Words {
+    match job.component {
+        Component::Generate => Words {
+            failed: "GenerationFailed",
+            tool_failed: "GenerationFailed",
+            memory: "its node is short of memory, or a LimitRange of the namespace allows too little: free the one, or raise the other",
+            cure: "correct in the spec what it names".into(),
+            log: "start another run and follow the log of its generate Job".into(),
+        },
+        _ => {
+            let log = format!("{KEEP_AND_READ} kubectl logs job/{} -c load", job.name);
+            let memory = "raise spec.load.pod.resources";
+            Words { failed: "LoadFailed", tool_failed: "ToolFailed", memory, cure: log.clone(), log }
+        }
+    }
+}
+
+/// What a failed Job's own pods say, or the Job itself.
+pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: Timestamp) -> Option<Problem> {
+    let Some(JobState::Failed(words)) = &job.job else { return None };
+    let last = pods
+        .flat_map(|pod| pod.containers.iter())
+        .filter_map(|container| container.terminated.as_ref().map(|ended| (container, ended)))
+        .filter(|(_, ended)| ended.exit_code != 0)
+        .max_by_key(|(_, ended)| (!ended.message.is_empty(), ended.finished));
+    let Words { failed, tool_failed, memory, cure, log } = words_of(job);
+    let (reason, said) = match last {
+        Some((container, ended)) if ended.reason == "OOMKilled" => {
+            ("OutOfMemory", format!("container {} was killed for memory; {memory}", container.name))
+        }
+        Some((container, ended)) if !ended.message.is_empty() => {
+            let words = TerminationMessage::parse(&ended.message);
+            let (reason, cure) = match words.reason {
+                TerminationReason::NotServing => ("NotServing", KEEP_SERVERS),
+                TerminationReason::ToolFailed => (tool_failed, cure.as_str()),
+                TerminationReason::NotPublished => ("ResultsNotPublished", ADMIT_PUBLISHING),
+                _ => (failed, cure.as_str()),
+            };
+            (reason, format!("container {} said: {}; {cure}", container.name, text::one_line(&words.message, QUOTED)))
+        }
+        Some((container, ended)) => {
+            (failed, format!("container {} ended with exit code {}; {log}", container.name, ended.exit_code))
+        }
+        None => (failed, format!("its pods are gone; {log}")),
+    };
+    let message = format!("Job {} failed ({}): {said}", job.name, text::one_line(words, QUOTED));
+    Some(Problem { reason, message, fatal: now })
+}
+
+/// What is said of results that cannot be read, for the variant or the whole run.
+pub fn unreadable(variant: &str, why: &str) -> (&'static str, String) {
+    let message = format!("the results of variant {variant} cannot be read: {why}; start another run");
+    ("ResultsUnreadable", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::lifecycle::world::Termination;
+    use crate::plan::ChildKind;
+
+    fn job(component: Component) -> Child {
+        Child {
+            kind: ChildKind::Job,
+            name: "qwen-r1-job".into(),
+            uid: "u".into(),
+            component,
+            run: 1,
+            variant: None,
+            deployment: None,
+            ours: true,
+            terminating: false,
+            finalizers: vec![],
+            created: Timestamp::UNIX_EPOCH,
+            job: Some(JobState::Failed("BackoffLimitExceeded".into())),
+            has_pods: true,
+            edition: None,
+            complaint: None,
+        }
+    }
+
+    fn pod(component: Component, reason: &str, message: &str) -> Pod {
+        let ended = Termination { reason: reason.into(), exit_code: 1, message: message.into(), finished: None };
+        Pod {
+            name: "p".into(),
+            component,
+            run: 1,
+            variant: None,
+            deployment: None,
+            ours: true,
+            terminating: false,
+            over: true,
+            node: Some("n".into()),
+            bound: None,
+            ready: false,
+            created: Timestamp::UNIX_EPOCH,
+            unschedulable: None,
+            gpus: 0,
+            containers: vec![Container { terminated: Some(ended), ..Container::default() }],
+        }
+    }
+
+    /// A pod that takes another's place late has as long as the first had.
+    #[rstest]
+    #[case::at_first(0, 3600)]
+    #[case::in_anothers_place(5000, 8600)]
+    fn a_pod_without_a_node_is_given_its_time(#[case] created: i64, #[case] fatal: i64) {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let unbound = Pod {
+            node: None,
+            unschedulable: Some("0/1 nodes are available".into()),
+            created: at(created),
+            ..pod(Component::Server, "", "")
+        };
+        let problem = of_pods([&unbound].into_iter(), 3600, at(3600), at(created)).unwrap();
+        assert_eq!((problem.reason, problem.fatal), ("Unschedulable", at(fatal)));
+    }
+
+    const TOOL: &str = r#"{"reason":"ToolFailed","message":"no such database"}"#;
+    const UNPUBLISHED: &str = r#"{"reason":"NotPublished","message":"10 min without"}"#;
+
+    /// The predictor is no load tool, and what helps one does not help the other.
+    #[rstest]
+    #[case(Component::Generate, "Error", TOOL, "GenerationFailed", "no such database; correct in the spec")]
+    #[case(Component::Generate, "Error", "", "GenerationFailed", "follow the log of its generate Job")]
+    #[case(Component::Generate, "OOMKilled", "", "OutOfMemory", "LimitRange")]
+    #[case(Component::Generate, "Error", UNPUBLISHED, "ResultsNotPublished", "network policies")]
+    #[case(Component::Load, "Error", TOOL, "ToolFailed", "set execution.keepOnFailureSeconds")]
+    #[case(Component::Load, "Error", "", "LoadFailed", "kubectl logs job/qwen-r1-job -c load")]
+    #[case(Component::Load, "OOMKilled", "", "OutOfMemory", "raise spec.load.pod.resources")]
+    fn a_failed_job_says_what_helps(
+        #[case] component: Component,
+        #[case] ended: &str,
+        #[case] message: &str,
+        #[case] reason: &str,
+        #[case] cure: &str,
+    ) {
+        let pods = [pod(component, ended, message)];
+        let problem = of_failed_job(&job(component), pods.iter(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(problem.reason, reason);
+        assert!(problem.message.contains(cure), "{}", problem.message);
+        let others = if component == Component::Generate { "spec.load" } else { "generate" };
+        assert!(!problem.message.contains(others), "{}", problem.message);
+    }
+}

@@ -1,0 +1,82 @@
+//! Stage five: the report of a run is written once the run is over, and anew when other rules judge what is stored.
+
+use std::collections::BTreeMap;
+
+use crate::api::{BenchmarkComparisonStatus, Run};
+use crate::judgement::judge;
+use crate::judgement::stored::{judged_now, write_rows};
+use crate::lifecycle::facts::gpu_seconds;
+use crate::lifecycle::facts::is_judged;
+use crate::lifecycle::facts::rests_predicted;
+use crate::lifecycle::judge::{self, case};
+use crate::lifecycle::remains::is_torn_down;
+use crate::lifecycle::world::{Refusal, World};
+use crate::manifests::names::Names;
+use crate::plan::Component;
+use crate::plan::inputs;
+use crate::report::{Provenance, Report, Subject};
+
+/// What the report is to tell of, in a word that changes when it must be written anew: how far the run is and the rules
+/// it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
+/// them stands.
+///
+/// The operator's version is no part of it: an upgrade rewrites no report.
+pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<String> {
+    world.plan.present()?;
+    if judge::stands(status, world) {
+        return None;
+    }
+    let stage = match (rests_predicted(world, status), is_torn_down(status, world)) {
+        (true, _) => "predicted",
+        (false, true) => "over",
+        (false, false) => return None,
+    };
+    // Rules that cannot be used are no reason to wait for a report that cannot be made.
+    case(status, world).map(|_| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
+}
+
+/// Whether the run need not wait for its report: it is there, there is none to write, or the API server refuses it.
+pub fn is_settled(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let Some(edition) = edition(status, world) else { return true };
+    world.report(status).is_some_and(|child| child.edition.as_ref() == Some(&edition)) || refusal(world).is_some()
+}
+
+/// The refusal of the report's ConfigMap, where the API server refuses it.
+pub fn refusal(world: &World) -> Option<&Refusal> {
+    let name = Names::of(world.plan.present()?).report();
+    world.refusals.iter().find(|refusal| refusal.object == format!("ConfigMap {name}"))
+}
+
+/// The report of the run, as facts and records tell it now.
+pub fn report(status: &BenchmarkComparisonStatus, world: &World) -> Option<Report> {
+    let plan = world.plan.present()?;
+    let run = status.run.as_ref()?;
+    let spec = judged_now(&plan.spec, &world.spec);
+    let case = case(status, world)?;
+    let judgement = is_judged(status, world).then(|| judge(&case));
+    let mut variants = status.variants.clone();
+    write_rows(judge::rows(&case, judgement.as_ref(), status, world), &mut variants);
+    let comparison = Subject { namespace: Some(world.object.namespace.clone()), name: world.object.name.clone() };
+    let mut report = Report::new(comparison, spec, &case, variants, judgement.as_ref());
+    report.run = Some(Run { completion_time: None, ..run.clone() });
+    report.gpu_seconds = gpu_seconds(status);
+    report.provenance = Provenance {
+        images: Some(plan.images.clone()),
+        load_tool: world.configurations.present().and_then(|made| made.load_tool.clone()),
+        config_maps: records(run, world),
+    };
+    Some(report)
+}
+
+/// ConfigMaps that hold what the report is made from: what → name.
+fn records(run: &Run, world: &World) -> BTreeMap<String, String> {
+    let records = world
+        .children_of(run.number)
+        .filter(|child| matches!(child.component, Component::Plan | Component::Configurations | Component::Results));
+    let named = records.map(|child| {
+        let what = child.component.as_str();
+        let what = child.variant.as_ref().map_or_else(|| what.to_owned(), |variant| format!("{what} of {variant}"));
+        (what, child.name.clone())
+    });
+    named.collect()
+}

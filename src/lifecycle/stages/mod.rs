@@ -1,0 +1,9 @@
+//! What may happen to a run, in the order of its life. Each stage records facts in the status, and nothing else.
+
+pub mod finish;
+pub mod generate;
+pub mod measure;
+pub mod queue;
+pub mod start;
+pub mod suspend;
+pub mod teardown;

@@ -1,0 +1,249 @@
+//! Stage two: the queue for GPUs, and the choice between Sequential and Parallel.
+
+pub mod capacity;
+pub mod rivals;
+
+use jiff::Timestamp;
+
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Mode, Run, Until};
+use crate::lifecycle::facts::end;
+use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
+use crate::lifecycle::stages::queue::capacity::Free;
+use crate::lifecycle::stages::suspend::waits_since;
+use crate::lifecycle::time::{after, stamp};
+use crate::lifecycle::world::{Rival, World};
+use crate::manifests::demand;
+use crate::plan::Component;
+use crate::plan::Demand;
+
+/// Admits the run when its turn has come, or ends it when there is nothing to compare or the wait is over.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = waiting(status, world) else { return };
+    if !comparable(status) {
+        let why = status
+            .variants
+            .iter()
+            .find_map(|v| v.failure.as_ref().map(|f| (f.reason.clone(), v.name.clone(), f.message.clone())));
+        let (reason, variant, message) = why.unwrap_or_default();
+        let message = format!("nothing to compare, no GPU was held: variant {variant}: {message}");
+        return end(status, EarlyEnd::Failed, reason, message, now);
+    }
+    if let Some(what) = leftovers(world).filter(|_| now >= leftovers_go(run, world)) {
+        let seconds = world.spec.execution.deadlines.teardown_seconds;
+        let message = format!(
+            "{what} is still there after {seconds} s (execution.deadlines.teardownSeconds): delete it, and start another run"
+        );
+        return end(status, EarlyEnd::Failed, "NameTaken", message, now);
+    }
+    match turn(run, world) {
+        Admission::Admit { mode, reason } => {
+            if let Some(run) = status.run.as_mut() {
+                run.start_time = Some(stamp(now));
+                run.mode = Some(mode);
+                run.mode_reason = Some(reason);
+            }
+        }
+        Admission::Wait(why) => {
+            if deadline(run, world).is_some_and(|deadline| now >= deadline) {
+                let message = format!(
+                    "its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
+                     deadline, or set it to 0 to wait for ever",
+                    seconds = world.spec.execution.deadlines.queue_seconds
+                );
+                end(status, EarlyEnd::Failed, "QueueDeadline", message, now);
+            }
+        }
+    }
+}
+
+/// The run, if it is generated and waits for GPUs.
+pub fn waiting<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Option<&'a Run> {
+    active_run(status).filter(|run| {
+        run.start_time.is_none()
+            && run.ended.is_none()
+            && !world.spec.suspend
+            && world.spec.execution.until == Until::Verdict
+            && world.configurations.present().is_some()
+    })
+}
+
+/// When waiting for the turn ends, if ever.
+pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
+    let seconds = world.spec.execution.deadlines.queue_seconds;
+    let generated = run.generated_time.as_ref().map(|time| time.0).filter(|_| seconds > 0)?;
+    Some(after(waits_since(run, generated), seconds))
+}
+
+/// When a wait must be looked at at the latest, if ever.
+pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
+    let leftovers = leftovers(world).map(|_| leftovers_go(run, world));
+    deadline(run, world).into_iter().chain(leftovers).min()
+}
+
+/// What is still there of a deleted comparison of the same name.
+fn leftovers(world: &World) -> Option<String> {
+    let of = "of a deleted comparison of the same name";
+    if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
+        return Some(format!("{:?} {} {of}", child.kind, child.name));
+    }
+    let pod = world.pods.iter().find(|p| !p.ours && p.component == Component::Server && !p.over);
+    pod.map(|pod| format!("pod {} {of}", pod.name))
+}
+
+/// Until when they may take: as long as a teardown.
+fn leftovers_go(run: &Run, world: &World) -> Timestamp {
+    after(run.queued_time.0, world.spec.execution.deadlines.teardown_seconds)
+}
+
+/// Whether the turn of a run has come.
+pub enum Admission {
+    /// It has.
+    Admit {
+        /// Sequential or Parallel.
+        mode: Mode,
+        /// Why.
+        reason: String,
+    },
+    /// It has not; why, for people.
+    Wait(String),
+}
+
+/// Decides whether the turn of a run has come.
+pub fn turn(run: &Run, world: &World) -> Admission {
+    if let Some(what) = leftovers(world) {
+        return Admission::Wait(format!("waits for {what} to go; delete it if it stays"));
+    }
+    let demands = demands(world);
+    let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();
+    if asked.is_empty() {
+        return Admission::Admit { mode: requested_mode(world), reason: "no GPU is asked for".into() };
+    }
+    let earlier = earlier(run, world);
+    let fits =
+        |demands: &[Demand]| world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &earlier, world, demands));
+    let (mode, reason) = choose_mode(world, fits(&asked));
+    let at_once: Vec<Demand> = if mode == Mode::Parallel { asked } else { largest(&demands) };
+    if earlier.is_empty() || fits(&at_once) {
+        return Admission::Admit { mode, reason };
+    }
+    Admission::Wait(behind(&earlier))
+}
+
+fn behind(rivals: &[&Rival]) -> String {
+    let names: Vec<&str> = rivals.iter().take(3).map(|rival| rival.name.as_str()).collect();
+    let more = if rivals.len() > 3 { format!(" and {} more", rivals.len() - 3) } else { String::new() };
+    format!("waits for GPUs behind {}{more}", names.join(", "))
+}
+
+/// Whether it matters what others hold: the run waits for its turn, or has had it and nothing of it is deployed.
+pub fn looks_at_others(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let between = |run: &Run| may_deploy(world, run) && !anything_deployed(status) && !all_measured(world, status);
+    waiting(status, world).is_some() || active_run(status).is_some_and(between)
+}
+
+/// Why a run that has had its turn deploys nothing now, if so. While it was suspended another one may have begun: that one
+/// finishes the variant it is at, and where neither has deployed anything, who was admitted first goes first.
+pub fn must_wait_behind(run: &Run, world: &World) -> Option<String> {
+    let mine = (run.start_time.as_ref()?.0, world.object.uid.as_str());
+    let is_ahead =
+        |rival: &&Rival| rival.admitted.is_some_and(|admitted| rival.deployed || (admitted, rival.uid.as_str()) < mine);
+    let ahead: Vec<&Rival> = world.rivals.iter().filter(is_ahead).collect();
+    let demands = demands(world);
+    let at_once = if mode(run) == Mode::Parallel { demands.concat() } else { largest(&demands) };
+    let fits = || world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &ahead, world, &at_once));
+    (!ahead.is_empty() && !at_once.is_empty() && !fits()).then(|| behind(&ahead))
+}
+
+fn requested_mode(world: &World) -> Mode {
+    match planned(world).execution.mode {
+        Mode::Auto => Mode::Sequential,
+        mode => mode,
+    }
+}
+
+fn choose_mode(world: &World, all_fit: bool) -> (Mode, String) {
+    match planned(world).execution.mode {
+        Mode::Sequential => (Mode::Sequential, "asked for".into()),
+        Mode::Parallel => (Mode::Parallel, "asked for".into()),
+        Mode::Auto if world.nodes.is_none() => (Mode::Sequential, "Auto: the operator may not see nodes".into()),
+        Mode::Auto if all_fit => (Mode::Parallel, "Auto: all variants fit at once".into()),
+        Mode::Auto => (Mode::Sequential, "Auto: not all variants fit at once".into()),
+    }
+}
+
+/// Pods of each variant that can be deployed.
+pub fn demands(world: &World) -> Vec<Vec<Demand>> {
+    let spec = planned(world);
+    let gpu = &spec.hardware.gpu_resource_name;
+    spec.variants
+        .iter()
+        .filter_map(|variant| world.ready(&variant.name))
+        .map(|ready| demand::of(&ready.objects, gpu))
+        .filter(|demands| !demands.is_empty())
+        .collect()
+}
+
+fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
+    let total = |demands: &Vec<Demand>| demands.iter().map(|demand| u64::from(demand.total())).sum::<u64>();
+    demands.iter().max_by_key(|demands| total(demands)).cloned().unwrap_or_default()
+}
+
+fn earlier<'a>(run: &Run, world: &'a World) -> Vec<&'a Rival> {
+    let mine = (run.queued_time.0, world.object.uid.as_str());
+    let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
+    let mut earlier: Vec<&Rival> = world.rivals.iter().filter(is_earlier).collect();
+    earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
+    earlier
+}
+
+fn fits_beside(nodes: &[crate::lifecycle::world::Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
+    let mut uids: Vec<&str> = earlier.iter().map(|rival| rival.uid.as_str()).collect();
+    uids.push(&world.object.uid);
+    let mut free = Free::beside(nodes, &uids);
+    let held = earlier.iter().flat_map(|rival| &rival.demand);
+    let held: Vec<Demand> =
+        held.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect();
+    // What finds no room cannot be kept free beside: wait until it is over.
+    free.place(&held) && free.place(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::lifecycle::testing::world;
+    use crate::lifecycle::world::Node;
+    use crate::testing::spec;
+
+    fn rival(demand: &[(u32, u32)]) -> Rival {
+        Rival {
+            name: "team/other".into(),
+            uid: "other".into(),
+            queued: Timestamp::UNIX_EPOCH,
+            admitted: Some(Timestamp::UNIX_EPOCH),
+            deployed: true,
+            demand: demand.to_vec(),
+        }
+    }
+
+    /// Eight GPUs are asked for on a node of sixteen, behind a run that was admitted.
+    #[rstest]
+    #[case::beside(&[(8, 1)], true)]
+    #[case::all(&[(8, 1), (1, 8)], false)]
+    #[case::nothing(&[], true)]
+    #[case::a_claim_no_node_can_take(&[(1, 32)], false)]
+    fn gpus_claimed_before_are_kept_free(#[case] claim: &[(u32, u32)], #[case] fits: bool) {
+        let node = Node {
+            name: "n".into(),
+            labels: BTreeMap::new(),
+            allocatable: 16,
+            used: BTreeMap::new(),
+            unschedulable: false,
+        };
+        let asked = [Demand { pods: 1, gpus: 8, node_selector: BTreeMap::new() }];
+        assert_eq!(fits_beside(&[node], &[&rival(claim)], &world(spec()), &asked), fits);
+    }
+}

@@ -1,0 +1,222 @@
+//! Which run is wanted: starting, superseding and cancelling.
+
+use jiff::Timestamp;
+
+use crate::api::{
+    BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Role, Run, Start, VariantPhase, VariantStatus,
+};
+use crate::lifecycle::facts::{self, active_run, end, rests_predicted};
+use crate::lifecycle::time::stamp;
+use crate::lifecycle::world::World;
+use crate::plan::inputs;
+use crate::text;
+
+/// Bytes of a request that are kept, as the CRD has room for.
+const LONGEST_REQUEST: usize = 256;
+
+/// Records cancellation, supersession and the start of the next run.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    cancel(status, world, now);
+    let Some(wish) = wish(status, world) else { return };
+    if may_begin(status, world) {
+        begin(status, world, now);
+    } else if world.spec.execution.on_change == OnChange::Supersede {
+        end(status, EarlyEnd::Superseded, wish.reason, wish.message, now);
+    }
+}
+
+struct Wish {
+    reason: &'static str,
+    message: String,
+}
+
+/// What the annotation asks with, as long as status has room for: a status with more would never be stored.
+fn request(world: &World) -> Option<String> {
+    world.object.run_requested.as_deref().map(|value| text::cut(value, LONGEST_REQUEST))
+}
+
+/// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
+/// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
+fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
+    let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
+    let asked = request(world);
+    if asked.is_some() && asked != status.last_handled_run_request {
+        return wish("RunRequested", "another run was asked for by the annotation bcmp.dev/run-requested");
+    }
+    let automatic = world.spec.execution.start == Start::Automatic;
+    let Some(run) = &status.run else {
+        return if automatic { wish("FirstRun", "the first run") } else { None };
+    };
+    let plan = world.plan.present();
+    if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
+        return wish("RunIdChanged", "spec.runId changed: another run is wanted");
+    }
+    if automatic && inputs_changed(run, world) {
+        let changed = plan.map_or(vec![], |plan| inputs::changed(&plan.spec, &world.spec));
+        let what = if changed.is_empty() { "what is measured".into() } else { changed.join(", ") };
+        return wish("InputsChanged", &format!("{what} changed: another run is wanted"));
+    }
+    let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
+    if superseded { wish("Superseded", "the run before was superseded") } else { None }
+}
+
+fn inputs_changed(run: &Run, world: &World) -> bool {
+    let today = inputs::hash(&world.spec);
+    if inputs::comparable(&today, &run.inputs_hash) {
+        return today != run.inputs_hash;
+    }
+    // A hash by other rules says nothing: hash the stored inputs by today's. Without a plan, nothing is known to differ.
+    world.plan.present().is_some_and(|plan| inputs::hash(&plan.spec) != today)
+}
+
+/// Whether an unfinished run's inputs differ from the spec, or a new run waits for it to end.
+pub fn waits_for_next(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    active_run(status).is_some() && wish(status, world).is_some()
+}
+
+fn may_begin(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    !world.spec.suspend && (active_run(status).is_none() || rests_predicted(world, status))
+}
+
+fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let number = 1 + status.run.as_ref().map_or(0, |run| run.number).max(world.highest_plan);
+    let mut history = std::mem::take(&mut status.history);
+    if let Some(past) = past_run(status) {
+        history.insert(0, past);
+    }
+    *status = BenchmarkComparisonStatus {
+        observed_generation: world.object.generation,
+        run: Some(Run {
+            number,
+            inputs_hash: inputs::hash(&world.spec),
+            queued_time: stamp(now),
+            generated_time: None,
+            paused: None,
+            start_time: None,
+            completion_time: None,
+            mode: None,
+            mode_reason: None,
+            ended: None,
+        }),
+        variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
+        history: retained(history, world.spec.history.runs),
+        last_handled_run_request: request(world).or(status.last_handled_run_request.take()),
+        ..BenchmarkComparisonStatus::default()
+    };
+}
+
+fn waiting(name: &str, role: Role) -> VariantStatus {
+    VariantStatus { phase: Some(VariantPhase::Waiting), ..VariantStatus::new(name, role) }
+}
+
+fn past_run(status: &BenchmarkComparisonStatus) -> Option<PastRun> {
+    let run = status.run.as_ref()?;
+    Some(PastRun {
+        number: run.number,
+        outcome: facts::outcome(status),
+        verdict: status.verdict.as_ref().map(|v| v.result),
+        gain: status.verdict.as_ref().and_then(|v| v.gain.clone()),
+        completion_time: run.completion_time.clone(),
+        config_map_name: status.report.as_ref().map(|report| report.config_map_name.clone()),
+    })
+}
+
+/// The newest `keep` runs with a verdict, and the newest other one beside.
+pub fn retained(history: Vec<PastRun>, keep: i32) -> Vec<PastRun> {
+    let mut answered = 0;
+    let mut others = 0;
+    history
+        .into_iter()
+        .filter(|past| {
+            let (count, limit) = if past.verdict.is_some() { (&mut answered, keep) } else { (&mut others, 1) };
+            *count += 1;
+            *count <= limit
+        })
+        .collect()
+}
+
+fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(number) = active_run(status).map(|run| run.number) else { return };
+    if world.object.cancel_requested.as_deref() == Some(number.to_string().as_str()) {
+        end(status, EarlyEnd::Cancelled, "CancelRequested", format!("run {number} was cancelled by annotation"), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::lifecycle::testing::world;
+    use crate::lifecycle::world::Output;
+    use crate::testing::{plan, spec};
+
+    use Start::{Automatic, OnRequest};
+
+    /// What is different since run 1, which is over.
+    const NOTHING: &[&str] = &[];
+    const INPUT: &[&str] = &["input"];
+    const RUN_ID: &[&str] = &["runId"];
+    const BOTH: &[&str] = &["input", "runId"];
+
+    #[rstest]
+    #[case(Automatic, NOTHING, [Some("FirstRun"), None])]
+    #[case(Automatic, INPUT, [Some("FirstRun"), Some("InputsChanged")])]
+    #[case(Automatic, RUN_ID, [Some("FirstRun"), Some("RunIdChanged")])]
+    #[case(Automatic, BOTH, [Some("FirstRun"), Some("RunIdChanged")])]
+    #[case(OnRequest, NOTHING, [None, None])]
+    #[case(OnRequest, INPUT, [None, None])]
+    #[case(OnRequest, RUN_ID, [None, Some("RunIdChanged")])]
+    #[case(OnRequest, BOTH, [None, Some("RunIdChanged")])]
+    fn what_starts_a_run(
+        #[case] start: Start,
+        #[case] changed: &[&str],
+        #[case] without_and_after_a_run: [Option<&str>; 2],
+        #[values(None, Some("handled"), Some("new"))] requested: Option<&str>,
+        #[values(false, true)] ran: bool,
+    ) {
+        let mut world = world(spec());
+        world.spec.execution.start = start;
+        let mut status = BenchmarkComparisonStatus::default();
+        if ran {
+            begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+            status.run.as_mut().unwrap().completion_time = Some(stamp(Timestamp::UNIX_EPOCH));
+            world.plan = Output::Present(plan(world.spec.clone()));
+        }
+        status.last_handled_run_request = Some("handled".into());
+        world.object.run_requested = requested.map(str::to_owned);
+        if changed.contains(&"input") {
+            world.spec.workload.concurrency = vec![1, 2];
+        }
+        if changed.contains(&"runId") {
+            world.spec.run_id = Some("again".into());
+        }
+        let otherwise = without_and_after_a_run[usize::from(ran)];
+        let expected = if requested == Some("new") { Some("RunRequested") } else { otherwise };
+        assert_eq!(wish(&status, &world).map(|wish| wish.reason), expected);
+        advance(&mut status, &world, Timestamp::UNIX_EPOCH);
+        assert_eq!(status.run.map_or(0, |run| run.number), i64::from(ran) + i64::from(expected.is_some()));
+    }
+
+    #[test]
+    fn a_long_request_is_handled_once_and_can_be_stored() {
+        let mut world = world(spec());
+        world.object.run_requested = Some("é".repeat(400));
+        let mut status = BenchmarkComparisonStatus::default();
+        begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+        assert!(status.last_handled_run_request.as_ref().is_some_and(|value| value.len() <= LONGEST_REQUEST));
+        assert_eq!(wish(&status, &world).map(|wish| wish.reason), None);
+    }
+
+    #[test]
+    fn a_superseded_run_names_what_changed() {
+        let mut world = world(spec());
+        let mut status = BenchmarkComparisonStatus::default();
+        begin(&mut status, &world, Timestamp::UNIX_EPOCH);
+        world.plan = Output::Present(plan(world.spec.clone()));
+        world.spec.workload.concurrency = vec![1, 2];
+        world.spec.load.seed = 7;
+        let message = wish(&status, &world).unwrap().message;
+        assert_eq!(message, "spec.load, spec.workload changed: another run is wanted");
+    }
+}

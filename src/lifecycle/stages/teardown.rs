@@ -1,0 +1,97 @@
+//! Teardown that takes too long, and variants kept on purpose.
+
+use jiff::Timestamp;
+
+use crate::api::{BenchmarkComparisonStatus, DeploymentStatus};
+use crate::lifecycle::facts::{self, active_run, anything_deployed, is_live, live};
+use crate::lifecycle::remains::is_over;
+use crate::lifecycle::time::after;
+use crate::lifecycle::world::{Child, Pod, World};
+use crate::plan::Component;
+
+/// Finalizer of the API server's own garbage collection: the object goes after its children.
+const FOREGROUND: &str = "foregroundDeletion";
+/// Another one: the children stay when the object goes.
+pub const ORPHAN: &str = "orphan";
+
+/// When the teardown of a deployment is overdue.
+pub fn due(deployment: &DeploymentStatus, world: &World) -> Option<Timestamp> {
+    let decided = deployment.teardown.as_ref().filter(|_| is_live(deployment))?;
+    Some(after(decided.0, world.spec.execution.deadlines.teardown_seconds))
+}
+
+/// Whether the teardown of a deployment is overdue.
+pub fn is_overdue(deployment: &DeploymentStatus, world: &World, now: Timestamp) -> bool {
+    due(deployment, world).is_some_and(|due| now >= due)
+}
+
+/// What holds an overdue teardown up, naming the object and its finalizer.
+pub fn overdue(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<String> {
+    let run = status.run.as_ref()?;
+    let deployed = status.variants.iter().find_map(|variant| {
+        let deployment = live(variant).filter(|d| is_overdue(d, world, now))?;
+        let child = world.deployment_children(run.number, &variant.name, deployment.number).next();
+        let pods = [Component::Server, Component::Load];
+        let pod = pods.into_iter().find_map(|component| {
+            world.deployment_pods(run.number, &variant.name, deployment.number, component).next()
+        });
+        stuck(child, pod, &format!("of variant {}", variant.name))
+    });
+    deployed.or_else(|| {
+        leftovers_due(status, world).filter(|due| now >= *due)?;
+        let child = world.children_of(run.number).find(|child| !child.component.is_record());
+        let pod = world.pods.iter().find(|pod| pod.ours && pod.run == run.number);
+        stuck(child, pod, &format!("of run {}", run.number))
+    })
+}
+
+/// When the last objects of a run that has come to its end are overdue: no deployment is left, and something else is.
+pub fn leftovers_due(status: &BenchmarkComparisonStatus, world: &World) -> Option<Timestamp> {
+    let run = active_run(status).filter(|_| is_over(status, world) && !anything_deployed(status))?;
+    let gone = status.variants.iter().flat_map(|v| &v.deployments).filter_map(|d| d.gone.as_ref());
+    let last = gone.chain(run.ended.as_ref().map(|ended| &ended.time)).map(|time| time.0).max()?;
+    Some(after(last, world.spec.execution.deadlines.teardown_seconds))
+}
+
+fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String> {
+    // What the garbage collector holds goes when its pods have gone.
+    let holds = |finalizer: &&str| ![FOREGROUND, ORPHAN].contains(finalizer);
+    let finalizers = child.map(|child| child.finalizers.iter().map(String::as_str).filter(holds).collect::<Vec<_>>());
+    Some(match (child, pod) {
+        (Some(child), _) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
+            "{:?} {} {whose} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
+            child.kind,
+            child.name,
+            finalizers.unwrap_or_default().join(", ")
+        ),
+        (_, Some(pod)) => format!(
+            "pod {} {whose} was deleted and is still there on node {}: check that the node's kubelet works",
+            pod.name,
+            pod.node.as_deref().unwrap_or("(none)")
+        ),
+        (Some(child), None) => format!(
+            "{:?} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
+            child.kind, child.name
+        ),
+        (None, None) => return None,
+    })
+}
+
+/// What is said of a variant that is kept, and how to let it go.
+pub fn words_of_kept(variant: &str) -> String {
+    format!(
+        "variant {variant} failed and is kept for debugging; it holds its GPUs: set execution.keepOnFailureSeconds to 0 to let go"
+    )
+}
+
+/// A failed variant that is kept for debugging.
+pub fn kept<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Option<&'a str> {
+    (world.spec.execution.keep_on_failure_seconds > 0)
+        .then(|| {
+            let kept = |v: &&crate::api::VariantStatus| {
+                v.failure.is_some() && facts::live(v).is_some_and(|d| d.teardown.is_none())
+            };
+            status.variants.iter().find(kept).map(|v| v.name.as_str())
+        })
+        .flatten()
+}

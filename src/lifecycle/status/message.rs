@@ -1,0 +1,119 @@
+//! Facts → phase and the sentence that says what is happening.
+
+use crate::text;
+use jiff::Timestamp;
+
+use crate::api::conditions::LONGEST_MESSAGE;
+use crate::api::{BenchmarkComparisonStatus, Phase, Start};
+use crate::judgement::Judgement;
+use crate::lifecycle::facts::{active_run, all_measured, live};
+use crate::lifecycle::judge;
+use crate::lifecycle::stages::queue::{self, Admission};
+use crate::lifecycle::stages::{generate, measure, start, teardown};
+use crate::lifecycle::world::World;
+
+/// What is happening, for people, in as many words as a status holds. Stable text: no times, no counters that tick.
+pub fn message(
+    status: &BenchmarkComparisonStatus,
+    world: &World,
+    judged: Option<&Judgement>,
+    phase: Phase,
+    now: Timestamp,
+) -> String {
+    text::cut(&happening(status, world, judged, phase, now), LONGEST_MESSAGE)
+}
+
+fn happening(
+    status: &BenchmarkComparisonStatus,
+    world: &World,
+    judged: Option<&Judgement>,
+    phase: Phase,
+    now: Timestamp,
+) -> String {
+    if let Some(stuck) = teardown::overdue(status, world, now) {
+        return stuck;
+    }
+    let run = status.run.as_ref();
+    if let Some(ended) = run.and_then(|run| run.ended.as_ref()) {
+        return ended.message.clone();
+    }
+    match phase {
+        Phase::Pending => pending(status, world, now),
+        Phase::Suspended => "suspended; set spec.suspend to false to go on".into(),
+        Phase::Predicted => {
+            "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
+        }
+        Phase::Generating => match generate::problem(status, world, now) {
+            Some(problem) => problem.message,
+            None => "predictions and manifests are being made".into(),
+        },
+        Phase::Queued => queued(status, world),
+        Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
+        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, world, judged, phase),
+    }
+}
+
+fn pending(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    match (&status.run, world.spec.execution.start) {
+        (Some(run), _) => match generate::problem(status, world, now) {
+            Some(problem) => problem.message,
+            None => format!("run {} begins: its plan is being written", run.number),
+        },
+        (None, Start::OnRequest) => {
+            "waits for the annotation bcmp.dev/run-requested (execution.start is OnRequest)".into()
+        }
+        (None, Start::Automatic) => "the first run is about to begin".into(),
+    }
+}
+
+fn queued(status: &BenchmarkComparisonStatus, world: &World) -> String {
+    match queue::waiting(status, world).map(|run| queue::turn(run, world)) {
+        Some(Admission::Wait(why)) => why,
+        _ => "the run is next to get GPUs".into(),
+    }
+}
+
+fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    let Some(run) = active_run(status) else { return String::new() };
+    if let Some(name) = teardown::kept(status, world) {
+        return teardown::words_of_kept(name);
+    }
+    let problem = status.variants.iter().find_map(|v| measure::trouble_of(v, run, world, now));
+    if let Some(problem) = problem {
+        return problem.message;
+    }
+    let busy = status.variants.iter().filter_map(|v| Some((v, live(v)?)));
+    let doing = busy.map(|(variant, deployment)| {
+        let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
+            (Some(_), _, _) => "is being torn down",
+            (None, Some(_), _) => "is being measured",
+            (None, None, Some(_)) if deployment.ready.is_some() => "is ready; its first request is awaited",
+            (None, None, Some(_)) => "starts up",
+            (None, None, None) => "waits for nodes",
+        };
+        format!("{} {doing}", variant.name)
+    });
+    let doing: Vec<String> = doing.collect();
+    let next = if start::waits_for_next(status, world) { "; another run begins after this one" } else { "" };
+    match doing.is_empty() {
+        true if all_measured(world, status) => format!("the last objects of the run are being deleted{next}"),
+        true => match queue::must_wait_behind(run, world) {
+            Some(behind) => format!("{behind}{next}"),
+            None => format!("the next variant is about to be deployed{next}"),
+        },
+        false => format!("{}{next}", doing.join(", ")),
+    }
+}
+
+fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>, phase: Phase) -> String {
+    let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
+    let caught = judge::caught(judged, world).filter(|_| phase == Phase::Failed);
+    match (failure, judged, caught) {
+        (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
+        (None, Some(judgement), Some(outcome)) => {
+            format!("judgement.failOn names {outcome:?}: {}", judgement.verdict.summary)
+        }
+        (None, Some(judgement), None) => judgement.verdict.summary.clone(),
+        (None, None, _) => status.message.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Facts → status: phase, message, conditions, progress, levels, verdict. Nothing here is read back.
+
+pub mod conditions;
+pub mod deployed;
+pub mod events;
+pub mod message;
+pub mod phase;
+pub mod progress;
+
+use jiff::Timestamp;
+
+use crate::api::conditions::conditions;
+use crate::api::{BenchmarkComparisonStatus, ReportReference};
+use crate::lifecycle::facts::{gpu_seconds, is_judged};
+use crate::lifecycle::judge;
+use crate::lifecycle::time::stamp;
+use crate::lifecycle::world::World;
+
+/// Folds the facts of `status` into a complete status. The same facts and world give the same status.
+pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
+    if judge::stands(&status, world) {
+        return unchanged(status, world.object.generation);
+    }
+    let before = status.conditions.clone();
+    status.observed_generation = world.object.generation;
+    for index in 0..status.variants.len() {
+        let mut variant = status.variants[index].clone();
+        deployed::describe(&mut variant, &status, world);
+        variant.phase = Some(phase::variant_phase(&variant, &status, world));
+        status.variants[index] = variant;
+    }
+    let complete = is_judged(&status, world);
+    let judged = judge::fold_rows(&mut status, world, complete);
+    if let Some(judgement) = &judged {
+        // A verdict stands until another is reached: records may be gone, the answer is not.
+        status.verdict = Some(judgement.verdict.clone());
+    }
+    status.progress = progress::progress(&status, world).or(status.progress);
+    status.gpu_seconds = gpu_seconds(&status);
+    let report = world.report(&status).map(|child| ReportReference { config_map_name: child.name.clone() });
+    status.report = report.or(status.report);
+    let phase = phase::phase(&status, world, judged.as_ref());
+    let message = message::message(&status, world, judged.as_ref(), phase, now);
+    let statements = conditions::statements(&status, world, judged.as_ref(), phase, &message, now);
+    status.conditions = conditions(statements, &before, world.object.generation, &stamp(now));
+    status.phase = Some(phase);
+    status.message = Some(message);
+    status
+}
+
+/// What was said stands; it speaks about this generation too.
+fn unchanged(mut status: BenchmarkComparisonStatus, generation: i64) -> BenchmarkComparisonStatus {
+    status.observed_generation = generation;
+    status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(generation));
+    status
+}

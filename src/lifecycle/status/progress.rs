@@ -1,0 +1,50 @@
+//! How far a run is.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::{BenchmarkComparisonStatus, Progress};
+use crate::lifecycle::facts::{active_run, planned};
+use crate::lifecycle::judge::records;
+use crate::lifecycle::world::World;
+use crate::sweep::{SweepPlan, planned_total};
+
+/// Levels done of levels planned; changes when a level ends, not with time.
+pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Progress> {
+    let run = status.run.as_ref()?;
+    world.configurations.present()?;
+    let counted: Vec<(usize, usize)> = status
+        .variants
+        .iter()
+        .filter_map(|variant| {
+            let records = records(world, &variant.name);
+            let over = variant.failure.is_some() || run.ended.is_some();
+            let total = if over { records.len() } else { planned_total(&sweep(world, &variant.name)?, records) };
+            Some((records.len(), total))
+        })
+        .collect();
+    let done: usize = counted.iter().map(|(done, _)| done).sum();
+    let total: usize = counted.iter().map(|(_, total)| total).sum();
+    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    Some(Progress {
+        summary: format!("{done}/{total}"),
+        trials_done: number(done),
+        trials_total: number(total),
+        estimated_completion_time: active_run(status).and_then(|_| estimate(status, world, total.checked_sub(done)?)),
+    })
+}
+
+/// The last level's end, and for each one left the mean of those done.
+fn estimate(status: &BenchmarkComparisonStatus, world: &World, left: usize) -> Option<Time> {
+    let all = || status.variants.iter().flat_map(|variant| records(world, &variant.name));
+    let last = all().map(|record| record.completion_time).max()?;
+    let seconds: i64 = all().map(|r| r.completion_time.as_second() - r.start_time.as_second()).sum();
+    let mean = seconds / i64::try_from(all().count()).ok()?.max(1);
+    let left = i64::try_from(left).ok()?;
+    let end = last.checked_add(SignedDuration::from_secs(mean.checked_mul(left)?)).ok()?;
+    Timestamp::from_second(end.as_second()).ok().map(Time)
+}
+
+fn sweep(world: &World, variant: &str) -> Option<SweepPlan> {
+    SweepPlan::new(planned(world), world.configurations.present()?, variant, 1).ok()
+}

@@ -1,0 +1,345 @@
+//! What was observed, reduced to the words the lifecycle is decided in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
+use crate::measurement::ledger::Ledger;
+use crate::plan::{ChildKind, Component, Images, Plan};
+use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
+
+/// Everything one decision is made from.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The comparison itself.
+    pub object: Object,
+    /// Its spec, live.
+    pub spec: BenchmarkComparisonSpec,
+    /// Its status as stored.
+    pub status: BenchmarkComparisonStatus,
+    /// How this operator is configured.
+    pub settings: Settings,
+    /// Highest run number among the plans that exist.
+    pub highest_plan: i64,
+    /// Plan of the run that `status` names.
+    pub plan: Output<Plan>,
+    /// ConfigMaps with manifests, read only while there is no plan: variant → YAML, or what is wrong.
+    pub sources: BTreeMap<String, Result<String, String>>,
+    /// Output of generation of the run that `status` names.
+    pub configurations: Output<Configurations>,
+    /// Published results of the run that `status` names: variant → results.
+    pub results: BTreeMap<String, Output<Results>>,
+    /// Every object with the comparison's label, of any run.
+    pub children: Vec<Child>,
+    /// Every pod with the comparison's label, or of one of its DynamoGraphDeployments.
+    pub pods: Vec<Pod>,
+    /// Creations the API server refused lately.
+    pub refusals: Vec<Refusal>,
+    /// Other comparisons' runs that want GPUs or hold them.
+    pub rivals: Vec<Rival>,
+    /// Nodes with the GPU resource; `None` without access to nodes, or when nothing is asked of them.
+    pub nodes: Option<Vec<Node>>,
+    /// Whether DynamoGraphDeployments are served.
+    pub dynamo_served: bool,
+}
+
+/// The comparison itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// It has a deletionTimestamp, or its namespace is terminating.
+    pub terminating: bool,
+    /// Whoever deleted it asked for its children to stay.
+    pub orphans: bool,
+    /// Annotation `bcmp.dev/run-requested`, when not empty.
+    pub run_requested: Option<String>,
+    /// Annotation `bcmp.dev/cancel-requested`, when not empty.
+    pub cancel_requested: Option<String>,
+}
+
+/// How this operator is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Images where the spec names none.
+    pub images: Images,
+}
+
+/// A document in a ConfigMap.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output<T> {
+    /// There is no such ConfigMap.
+    Absent,
+    /// The ConfigMap is there, the document is not yet.
+    Empty,
+    /// The document.
+    Present(T),
+    /// There is something that cannot be read.
+    Unreadable(String),
+}
+
+impl<T> Output<T> {
+    /// The document, if it is there.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What load pods of one variant published.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Results {
+    /// Records and marks.
+    pub ledger: Ledger,
+    /// The ConfigMap accepts no more writes.
+    pub sealed: bool,
+}
+
+/// An object with the comparison's label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    /// ChildKind.
+    pub kind: ChildKind,
+    /// Name.
+    pub name: String,
+    /// UID; every delete carries it.
+    pub uid: String,
+    /// What it is for.
+    pub component: Component,
+    /// Number of the run, from its label.
+    pub run: i64,
+    /// Variant, from its label.
+    pub variant: Option<String>,
+    /// Deployment, from its label.
+    pub deployment: Option<i32>,
+    /// It is owned by this very object, not by one of the same name before it.
+    pub ours: bool,
+    /// It has a deletionTimestamp.
+    pub terminating: bool,
+    /// Finalizers, to name the one that holds a teardown up.
+    pub finalizers: Vec<String>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// State of a Job; `None` for other kinds.
+    pub job: Option<JobState>,
+    /// A Job counts pods, running or ended.
+    pub has_pods: bool,
+    /// What a report tells of, see [`crate::lifecycle::report::edition`]; `None` for other objects.
+    pub edition: Option<String>,
+    /// Something the object itself complains about, such as a Deployment's ReplicaFailure.
+    pub complaint: Option<String>,
+}
+
+/// State of a Job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Neither complete nor failed.
+    Running,
+    /// Complete.
+    Complete,
+    /// Failed, with the Job's words.
+    Failed(String),
+}
+
+/// A pod of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub component: Component,
+    /// Number of the run.
+    pub run: i64,
+    /// Variant.
+    pub variant: Option<String>,
+    /// Deployment.
+    pub deployment: Option<i32>,
+    /// It is owned by this very object, as far as labels and the graph it belongs to tell.
+    pub ours: bool,
+    /// It has a deletionTimestamp.
+    pub terminating: bool,
+    /// Succeeded or Failed: its containers hold nothing any more.
+    pub over: bool,
+    /// Node it is bound to.
+    pub node: Option<String>,
+    /// When it was bound.
+    pub bound: Option<Timestamp>,
+    /// Its condition Ready is True.
+    pub ready: bool,
+    /// When it was created.
+    pub created: Timestamp,
+    /// The scheduler's words when it cannot be bound.
+    pub unschedulable: Option<String>,
+    /// GPUs it asks for.
+    pub gpus: u32,
+    /// Containers, init containers included.
+    pub containers: Vec<Container>,
+}
+
+/// A container's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Container {
+    /// Name.
+    pub name: String,
+    /// Image as asked for.
+    pub image: String,
+    /// Image as resolved.
+    pub image_id: String,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// Reason and message it waits with.
+    pub waiting: Option<(String, String)>,
+    /// Last termination: reason, exit code, message, time.
+    pub terminated: Option<Termination>,
+}
+
+/// How a container ended last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Termination {
+    /// For example `OOMKilled` or `Error`.
+    pub reason: String,
+    /// Exit code.
+    pub exit_code: i32,
+    /// The container's own last words.
+    pub message: String,
+    /// When.
+    pub finished: Option<Timestamp>,
+}
+
+/// A creation the API server refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// `ChildKind/name`.
+    pub object: String,
+    /// Run it belongs to.
+    pub run: i64,
+    /// Variant it belongs to.
+    pub variant: Option<String>,
+    /// Deployment it belongs to, if it is of a deployment.
+    pub deployment: Option<i32>,
+    /// CamelCase reason.
+    pub reason: String,
+    /// The server's words.
+    pub message: String,
+}
+
+/// Another comparison's run that wants GPUs or holds them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rival {
+    /// `namespace/name`.
+    pub name: String,
+    /// UID of the comparison, the tie-breaker.
+    pub uid: String,
+    /// When the run was queued.
+    pub queued: Timestamp,
+    /// When it was admitted, if it was: whenever it was queued, it is before those that were not.
+    pub admitted: Option<Timestamp>,
+    /// A variant of it is deployed, or on its way out.
+    pub deployed: bool,
+    /// Pods it will hold at once: (count, GPUs each).
+    pub demand: Vec<(u32, u32)>,
+}
+
+/// A node with the GPU resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Name.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// GPUs pods may use there.
+    pub allocatable: u32,
+    /// GPUs of pods bound there: comparison UID (empty for others) → GPUs.
+    pub used: BTreeMap<String, u32>,
+    /// Cordoned.
+    pub unschedulable: bool,
+}
+
+impl World {
+    /// The world as a run sees it that begins: nothing was put out for it yet.
+    #[must_use]
+    pub fn without_outputs(self) -> Self {
+        Self {
+            plan: Output::Absent,
+            configurations: Output::Absent,
+            results: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            ..self
+        }
+    }
+
+    /// Children of a run.
+    pub fn children_of(&self, run: i64) -> impl Iterator<Item = &Child> {
+        self.children.iter().filter(move |c| c.ours && c.run == run)
+    }
+
+    /// The generate Job of a run.
+    pub fn generate_job(&self, run: i64) -> Option<&Child> {
+        self.children_of(run).find(|c| c.kind == ChildKind::Job && c.component == Component::Generate)
+    }
+
+    /// The load Job of one deployment.
+    pub fn load_job<'a>(&'a self, run: i64, variant: &'a str, deployment: i32) -> Option<&'a Child> {
+        self.deployment_children(run, variant, deployment)
+            .find(|c| c.kind == ChildKind::Job && c.component == Component::Load)
+    }
+
+    /// Objects of one deployment: servers and load.
+    pub fn deployment_children<'a>(
+        &'a self,
+        run: i64,
+        variant: &'a str,
+        deployment: i32,
+    ) -> impl Iterator<Item = &'a Child> {
+        self.children_of(run).filter(move |c| {
+            matches!(c.component, Component::Server | Component::Load)
+                && c.variant.as_deref() == Some(variant)
+                && c.deployment == Some(deployment)
+        })
+    }
+
+    /// Pods of one deployment, of servers or of load.
+    pub fn deployment_pods<'a>(
+        &'a self,
+        run: i64,
+        variant: &'a str,
+        deployment: i32,
+        component: Component,
+    ) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().filter(move |p| {
+            p.ours
+                && p.run == run
+                && p.component == component
+                && p.variant.as_deref() == Some(variant)
+                && p.deployment == Some(deployment)
+        })
+    }
+
+    /// The ConfigMap with the report of the run that a status names.
+    pub fn report(&self, status: &BenchmarkComparisonStatus) -> Option<&Child> {
+        let run = status.run.as_ref()?;
+        self.children_of(run.number).find(|child| child.component == Component::Report)
+    }
+
+    /// What generation made of a variant.
+    pub fn configuration(&self, variant: &str) -> Option<&Configuration> {
+        self.configurations.present()?.variants.iter().find(|c| c.variant == variant)
+    }
+
+    /// A variant that can be deployed.
+    pub fn ready(&self, variant: &str) -> Option<&Ready> {
+        match &self.configuration(variant)?.outcome {
+            GenerationOutcome::Ready(ready) => Some(ready),
+            GenerationOutcome::Refused { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A comparison judged from what people have: results and predictions in files, or what a finished run stored.
+//!
+//! Reading files is left to the caller. What is judged and how is `judgement`'s, the same as for the operator.
+
+pub mod measured;
+pub mod predicted;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{BenchmarkComparisonSpec, Deployed, Variant, VariantStatus, Verdict};
+use crate::judgement::stored::{Stored, StoredError, case, write_rows};
+use crate::judgement::{Case, Judgement, judge};
+use crate::measurement::record::TrialRecord;
+use crate::prediction::{Prediction, Shape};
+
+/// Version of the answer's layout.
+pub const SCHEMA_VERSION: u32 = 1;
+const NO_RESULTS: &str = "no results were given";
+
+/// What is known of a variant without a cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// What is predicted, where something is.
+    pub prediction: Option<Prediction>,
+    /// What was deployed, where it can be told.
+    pub shape: Option<Shape>,
+    /// GPUs it held, where it can be told. Else it is taken to hold all it may, and the answer says so.
+    pub gpus: Option<u32>,
+    /// What was measured.
+    pub records: Vec<TrialRecord>,
+}
+
+/// A comparison that was judged.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// What was judged.
+    pub case: Case,
+    /// What came of it.
+    pub judgement: Judgement,
+    /// The variants as a status shows them, in the order of the spec.
+    pub variants: Vec<VariantStatus>,
+}
+
+/// The answer, as it is printed: `verdict` and `variants` of a status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// Layout of this document.
+    pub schema_version: u32,
+    /// As in `status.verdict`.
+    pub verdict: Verdict,
+    /// As in `status.variants`.
+    pub variants: Vec<VariantStatus>,
+}
+
+impl Evaluated {
+    /// The answer, as it is printed.
+    pub fn answer(&self) -> Answer {
+        Answer {
+            schema_version: SCHEMA_VERSION,
+            verdict: self.judgement.verdict.clone(),
+            variants: self.variants.clone(),
+        }
+    }
+}
+
+/// Judges variants of a status by what is stored of them: the way for a run that has records.
+///
+/// # Errors
+/// A number of the spec cannot be used, or there is not exactly one baseline.
+pub fn evaluate<'a>(
+    spec: &BenchmarkComparisonSpec,
+    mut variants: Vec<VariantStatus>,
+    stored: impl Fn(&str) -> Stored<'a>,
+) -> Result<Evaluated, StoredError> {
+    let case = case(spec, &variants, stored)?;
+    let judgement = judge(&case);
+    write_rows(judgement.variants.clone(), &mut variants);
+    Ok(Evaluated { case, judgement, variants })
+}
+
+/// Judges a comparison by what is known of its variants, by name. A variant of which nothing is known has no results.
+///
+/// # Errors
+/// As of [`evaluate`].
+pub fn evaluate_known(
+    spec: &BenchmarkComparisonSpec,
+    known: &BTreeMap<String, Known>,
+) -> Result<Evaluated, StoredError> {
+    let variants = spec.variants.iter().map(|variant| status(variant, known.get(&variant.name))).collect();
+    evaluate(spec, variants, |name| {
+        let Some(Known { prediction, records, .. }) = known.get(name) else {
+            return Stored { failure: Some(NO_RESULTS), ..Stored::default() };
+        };
+        let failure = records.is_empty().then_some(NO_RESULTS);
+        Stored { prediction: prediction.as_ref(), records, failure }
+    })
+}
+
+fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {
+    let shape = known.and_then(|known| known.shape.as_ref());
+    let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
+    VariantStatus {
+        gpus: endpoint.or_else(|| i32::try_from(known?.gpus?).ok()),
+        deployed: shape.map(|shape| {
+            let mut deployed = Deployed::default();
+            shape.show_in(&mut deployed);
+            deployed
+        }),
+        ..VariantStatus::new(variant.name.as_str(), variant.role)
+    }
+}

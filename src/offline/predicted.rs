@@ -1,0 +1,294 @@
+//! A predictor's output, or what generation handed over → what was deployed and what is predicted for it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
+use crate::judgement::sla::SlaLimits;
+use crate::manifests::demand;
+use crate::manifests::variant::{Origin, Preparation, parse, prepare};
+use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
+use crate::prediction::{
+    Files, Limits, Picked, Prediction, Shape, SourceError, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
+    predict_from_output, read_shape,
+};
+
+/// What a path for a prediction holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Files a predictor wrote.
+    Predictor(Files),
+    /// What generation handed over.
+    Generated(Configurations),
+}
+
+/// What was deployed and what is predicted for it, as far as it can be told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predicted {
+    /// The prediction.
+    pub prediction: Option<Prediction>,
+    /// What was deployed.
+    pub shape: Option<Shape>,
+    /// GPUs it held, where the shape, the manifests or the prediction tell.
+    pub gpus: Option<u32>,
+}
+
+impl Predicted {
+    /// What was deployed says best how many GPUs it held, then what its manifests ask for, then what is predicted.
+    fn new(prediction: Option<Prediction>, deployment: Deployment, of_row: Option<u32>) -> Self {
+        let Deployment { shape, gpus, .. } = deployment;
+        let of_curve = prediction.as_ref().and_then(|prediction| Some(prediction.curve.as_ref()?.gpus()));
+        let gpus = shape.as_ref().map(|shape| shape.gpus).or(gpus).or(of_curve).or(of_row).filter(|gpus| *gpus > 0);
+        Self { prediction, shape, gpus }
+    }
+}
+
+/// Why an output does not tell what is predicted for a variant.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictedError {
+    /// Nothing fit was found in the predictor's output.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The document is of another run.
+    #[error("has no variant {wanted}, only {}: give the configurations of this comparison", .found.join(", "))]
+    OtherVariants {
+        /// The variant.
+        wanted: String,
+        /// Those that are there.
+        found: Vec<String>,
+    },
+    /// A naive variant's shape is nowhere.
+    #[error(
+        "variant {0} has the source Naive, and what the predictor would make of it is not in its search results: give \
+         its spec.variants[].shape (tensorParallel, replicas, maxBatchSize, maxNumTokens), or the configurations that \
+         the operator generated"
+    )]
+    NaiveShape(String),
+    /// A limit of the SLA is no number.
+    #[error(transparent)]
+    Sla(#[from] crate::judgement::sla::InvalidNumber),
+    /// Manifests in the comparison would be refused.
+    #[error("the manifests of variant {variant} would be refused: {problem}")]
+    Manifests {
+        /// The variant.
+        variant: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+/// Why a file holds no configurations.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationsError {
+    /// Something else.
+    #[error(
+        "is neither a predictor's output nor generated configurations ({0}): give the directory that `aiconfigurator` \
+         wrote with --save-dir, or the ConfigMap NAME-rN-configurations or its entry {key}",
+        key = configurations::KEY
+    )]
+    Foreign(String),
+    /// Another version of the operator wrote it.
+    #[error(
+        "has schemaVersion {found}; this version reads {oldest} to {newest}",
+        oldest = configurations::SCHEMA_VERSION - 1,
+        newest = configurations::SCHEMA_VERSION
+    )]
+    OtherVersion {
+        /// The version.
+        found: u32,
+    },
+}
+
+/// Reads generated configurations: the document, or the ConfigMap it is stored in, as JSON or YAML.
+///
+/// # Errors
+/// It is something else, or of another version.
+pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsError> {
+    let foreign = |problem: String| ConfigurationsError::Foreign(problem);
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| foreign(error.to_string()))?;
+    let value = match value.pointer("/kind").and_then(Value::as_str) {
+        Some("ConfigMap") => {
+            let entry = value.get("data").and_then(|data| data.get(configurations::KEY)).and_then(Value::as_str);
+            let entry = entry.ok_or_else(|| foreign(format!("a ConfigMap without {}", configurations::KEY)))?;
+            serde_json::from_str(entry).map_err(|error| foreign(format!("{}: {error}", configurations::KEY)))?
+        }
+        Some(kind) => return Err(foreign(format!("an object of kind {kind}"))),
+        None if value.is_null() => return Err(foreign("the file is empty".into())),
+        None => value,
+    };
+    if let Some(version) = value.get("schemaVersion").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok())
+        && !(configurations::SCHEMA_VERSION - 1..=configurations::SCHEMA_VERSION).contains(&version)
+    {
+        return Err(ConfigurationsError::OtherVersion { found: version });
+    }
+    Configurations::deserialize(value).map_err(|error| foreign(error.to_string()))
+}
+
+/// What an output says of a variant.
+///
+/// # Errors
+/// The output is for another workload or holds no such row or variant; the variant's own manifests would be refused.
+pub fn predicted(
+    output: Option<&Output>,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+) -> Result<Predicted, PredictedError> {
+    match output {
+        None => Ok(Predicted::new(None, own_deployment(variant, spec)?, None)),
+        Some(Output::Generated(configurations)) => generated(configurations, variant, spec),
+        Some(Output::Predictor(files)) => of_files(files, variant, spec),
+    }
+}
+
+fn generated(
+    configurations: &Configurations,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+) -> Result<Predicted, PredictedError> {
+    let of_variant = configurations.variants.iter().find(|configuration| configuration.variant == variant.name);
+    match of_variant.map(|configuration| &configuration.outcome) {
+        Some(GenerationOutcome::Ready(ready)) => {
+            let gpus = asked_for(&ready.objects, spec);
+            let deployment = Deployment { shape: ready.shape.clone(), gpus, unclear: None };
+            Ok(Predicted::new(Some(ready.prediction.clone()), deployment, None))
+        }
+        Some(GenerationOutcome::Refused { message, .. }) => {
+            Ok(Predicted::new(Some(nothing(message)), Deployment::default(), None))
+        }
+        None => Err(PredictedError::OtherVariants {
+            wanted: variant.name.clone(),
+            found: configurations.variants.iter().map(|configuration| configuration.variant.clone()).collect(),
+        }),
+    }
+}
+
+/// The row that a Recommended variant names; for any other variant the best that keeps the SLA. Where none keeps it,
+/// nothing is advertised, and the rows of the deployed shape are a prediction all the same.
+fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Predicted, PredictedError> {
+    let wanted = wanted(variant, spec)?;
+    let unlimited = Limits { ttft: f64::INFINITY, tpot: f64::INFINITY };
+    let naive = variant.source.kind == SourceKind::Naive;
+    if naive && variant.shape.as_ref().is_none_or(|shape| shape.tensor_parallel.is_none()) {
+        return Err(PredictedError::NaiveShape(variant.name.clone()));
+    }
+    let (picked, why) = match pick(files, &wanted) {
+        Ok(picked) if !naive => (picked, None),
+        Ok(_) => (pick(files, &Wanted { limits: unlimited, ..wanted })?, Some(String::new())),
+        Err(SourceError::NoFeasibleConfiguration(why)) => {
+            match pick(files, &Wanted { limits: unlimited, rank: 1, ..wanted }) {
+                Ok(picked) => (picked, Some(why.to_string())),
+                Err(_) => {
+                    let deployment = own_deployment(variant, spec)?;
+                    return Ok(Predicted::new(Some(nothing(&why.to_string())), deployment, None));
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let deployment = deployment_of(&picked, variant, spec)?;
+    let shape = deployment.shape.as_ref();
+    let of_row = why.is_none().then(|| gpus_claimed(&picked.row, shape, wanted.gpus));
+    let mut prediction = match why {
+        None => predict_from_output(&picked, shape, wanted.gpus),
+        Some(why) => deployed_only(&picked, shape, &why),
+    };
+    prediction.findings.extend(deployment.unclear.as_deref().map(not_predicted));
+    Ok(Predicted::new(Some(prediction), deployment, of_row))
+}
+
+fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, PredictedError> {
+    let limits = SlaLimits::from_spec(&spec.sla)?;
+    let recommended = variant.source.recommended.clone().unwrap_or_default();
+    let count = |number: i32| u32::try_from(number).unwrap_or(0);
+    let is_recommended = variant.source.kind == SourceKind::Recommended;
+    Ok(Wanted {
+        serving_mode: if is_recommended { recommended.serving_mode } else { ServingMode::Best },
+        rank: if is_recommended { usize::try_from(recommended.rank).unwrap_or(1).max(1) } else { 1 },
+        limits: Limits { ttft: limits.ttft.get(), tpot: limits.tpot.get() },
+        input_tokens: count(spec.workload.input_tokens),
+        output_tokens: count(spec.workload.output_tokens),
+        gpus: count(spec.hardware.gpus_per_variant),
+    })
+}
+
+fn deployed_only(picked: &Picked, shape: Option<&Shape>, why: &str) -> Prediction {
+    match shape.map(|shape| predict_deployed(picked, shape)) {
+        Some(prediction) if prediction.curve.is_some() => prediction,
+        _ if why.is_empty() => nothing("no row of the predictor's output is for the deployed engines"),
+        _ => nothing(why),
+    }
+}
+
+/// A prediction that says why there is none.
+fn nothing(why: &str) -> Prediction {
+    Prediction { findings: vec![not_predicted(why)], ..Prediction::default() }
+}
+
+fn not_predicted(why: &str) -> Finding {
+    let message = format!("nothing is predicted for what is deployed: {why}");
+    Finding::new(EvidenceCode::NotPredicted, message)
+}
+
+/// What was deployed, or why it cannot be told.
+#[derive(Default)]
+struct Deployment {
+    shape: Option<Shape>,
+    /// GPUs that the manifests ask for.
+    gpus: Option<u32>,
+    unclear: Option<String>,
+}
+
+/// GPUs that objects ask for; parts that cannot be read ask for nothing.
+fn asked_for(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Option<u32> {
+    let demands = demand::of(objects, &spec.hardware.gpu_resource_name);
+    Some(demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()))).filter(|gpus| *gpus > 0)
+}
+
+/// What the tool generated for the row, or else what the comparison itself says.
+fn deployment_of(
+    picked: &Picked,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+) -> Result<Deployment, PredictedError> {
+    let is_generated = variant.source.kind == SourceKind::Recommended;
+    match picked.manifests.as_deref().filter(|_| is_generated) {
+        Some(manifests) => Ok(read(manifests, Origin::Generated, variant, spec).unwrap_or_else(|refused| {
+            let gpus = parse(manifests).ok().and_then(|objects| asked_for(&objects, spec));
+            Deployment { shape: None, gpus, unclear: Some(refused) }
+        })),
+        None => own_deployment(variant, spec),
+    }
+}
+
+/// What the comparison itself says of what is deployed.
+fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Deployment, PredictedError> {
+    let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_deref());
+    if let Some(manifests) = inline {
+        let refused = |problem| PredictedError::Manifests { variant: variant.name.clone(), problem };
+        return read(manifests, Origin::Given, variant, spec).map_err(refused);
+    }
+    let endpoint = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok());
+    let allowed = u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(1);
+    let shape = hinted_shape(endpoint.unwrap_or(allowed), variant.shape.as_ref());
+    // A variant may leave GPUs unused: it holds what its engines need.
+    let shape = shape.map(|shape| Shape { gpus: endpoint.unwrap_or(shape.serving.gpus()), ..shape });
+    Ok(Deployment { shape, gpus: endpoint, unclear: None })
+}
+
+/// What the operator would deploy of manifests, or why it would refuse them.
+fn read(
+    manifests: &str,
+    origin: Origin,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+) -> Result<Deployment, String> {
+    let objects = parse(manifests).map_err(|error| error.to_string())?;
+    let namespace = objects.iter().find_map(|object| object.pointer("/metadata/namespace")?.as_str()).unwrap_or("");
+    let preparation = Preparation { origin, namespace, spec, patches: &variant.patches };
+    let prepared = prepare(&objects, &preparation).map_err(|error| error.to_string())?;
+    let gpus = Some(prepared.gpus);
+    Ok(match read_shape(&prepared.objects, prepared.gpus, variant.shape.as_ref()) {
+        Ok(shape) => Deployment { shape: Some(shape), gpus, unclear: None },
+        Err(unclear) => Deployment { shape: None, gpus, unclear: Some(unclear.to_string()) },
+    })
+}

@@ -1,0 +1,32 @@
+//! Objects for the unit tests of several modules.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::api::BenchmarkComparisonSpec;
+use crate::plan::inputs;
+use crate::plan::{Identity, Images, Plan};
+
+/// The guide's experiment.
+pub fn spec() -> BenchmarkComparisonSpec {
+    serde_json::from_value(json!({
+        "model": {"name": "Qwen/Qwen3-32B"},
+        "hardware": {"system": "h200_sxm", "gpusPerVariant": 8},
+        "workload": {"inputTokens": 4000, "outputTokens": 500},
+        "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 7},
+        "runtime": {"image": "nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:1.3.0"},
+    }))
+    .unwrap()
+}
+
+pub fn images() -> Images {
+    Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() }
+}
+
+/// The plan of run 1.
+pub fn plan(spec: BenchmarkComparisonSpec) -> Plan {
+    let comparison = Identity { namespace: "default".into(), name: "qwen".into(), uid: "u".into() };
+    let inputs_hash = inputs::hash(&spec);
+    Plan { schema_version: 1, comparison, run: 1, inputs_hash, spec, images: images(), manifests: BTreeMap::new() }
+}

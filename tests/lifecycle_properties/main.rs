@@ -1,0 +1,300 @@
+//! Properties of `decide` over random comparisons, schedules and worlds.
+//!
+//! A schedule is a random mix of looks of the operator and of what happens in a small cluster: pods that appear, find a
+//! node, wait, restart, vanish; Jobs that end well or badly; levels published one by one; documents that cannot be read;
+//! objects that go late or that somebody else deletes; people who edit the object. A look may die between two calls, or
+//! read its lists at different times. `PROPTEST_CASES` asks for more cases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cluster;
+mod full;
+mod garbage;
+mod happenings;
+mod rules;
+mod specs;
+#[path = "../lifecycle/truth.rs"]
+mod truth;
+
+use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Start, Until, VariantStatus};
+use bcmp::lifecycle::decide;
+use bcmp::lifecycle::decision::{Action, Create, Decision, Wake};
+use bcmp::lifecycle::world::World;
+use bcmp::plan::Component;
+use cluster::Cluster;
+use happenings::{Happening, happening};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use specs::Edit;
+
+/// Looks after which nothing more is to do when nothing happens.
+const LOOKS: usize = 14;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// One look.
+    Look,
+    /// A look that dies after so many calls, before the status is stored.
+    Dies(u8),
+    /// A look during which things happen: the children are listed before, everything else is read after.
+    Torn(Vec<Happening>),
+    /// Looks until nothing is to do.
+    Settles,
+    /// Time goes on to when the last look wanted to look again.
+    Wakes,
+    Happens(Happening),
+    /// Another operator decides, and is held up before it acts.
+    IsHeldUp,
+    /// What the other one had decided is done now.
+    GoesOn,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => Just(Step::Look),
+        1 => (0..4_u8).prop_map(Step::Dies),
+        1 => prop::collection::vec(happening(), 1..3).prop_map(Step::Torn),
+        4 => Just(Step::Settles),
+        2 => Just(Step::Wakes),
+        12 => happening().prop_map(Step::Happens),
+    ]
+}
+
+fn step_of_two() -> impl Strategy<Value = Step> {
+    prop_oneof![20 => step(), 2 => Just(Step::IsHeldUp), 2 => Just(Step::GoesOn)]
+}
+
+/// The operator and its cluster.
+struct Lab {
+    cluster: Cluster,
+    wake: Wake,
+    /// What another operator saw and decided, at which version.
+    held_up: Option<(u64, World, Decision)>,
+    /// Nobody acts on old decisions.
+    alone: bool,
+}
+
+impl Lab {
+    fn new(spec: BenchmarkComparisonSpec, wordy: bool) -> Self {
+        let mut cluster = Cluster::new(spec);
+        cluster.wordy = wordy;
+        Self { cluster, wake: Wake::Now, held_up: None, alone: true }
+    }
+
+    fn take(&mut self, step: &Step) {
+        self.do_one(step);
+        if self.alone {
+            rules::one_deployment_holds_gpus(&self.cluster);
+        }
+    }
+
+    fn do_one(&mut self, step: &Step) {
+        match step {
+            Step::Look => drop(self.look(&[], usize::MAX, true)),
+            Step::Dies(calls) => drop(self.look(&[], usize::from(*calls), false)),
+            Step::Torn(meanwhile) => drop(self.look(meanwhile, usize::MAX, true)),
+            Step::Settles => self.settle(),
+            Step::Wakes => self.wake(),
+            Step::Happens(happening) => self.cluster.happens(happening),
+            Step::IsHeldUp => {
+                let world = self.cluster.world();
+                let decision = decide(&world, self.cluster.now);
+                self.held_up = Some((self.cluster.version, world, decision));
+            }
+            Step::GoesOn => {
+                let Some((version, world, decision)) = self.held_up.take() else { return };
+                self.alone = false;
+                self.cluster.act(&world, &decision.actions, usize::MAX);
+                self.cluster.record(version, &decision.status);
+            }
+        }
+    }
+
+    fn look(&mut self, meanwhile: &[Happening], calls: usize, records: bool) -> (World, Decision) {
+        let listed = self.cluster.clone();
+        meanwhile.iter().for_each(|happening| self.cluster.happens(happening));
+        let world = self.cluster.world_listed_at(&listed);
+        let decision = decide(&world, self.cluster.now);
+        rules::hold(&world, &decision, self.cluster.now);
+        if self.alone {
+            rules::one_variant_at_a_time(&world, &decision.actions);
+        }
+        self.cluster.act(&world, &decision.actions, calls);
+        if records {
+            self.cluster.record(listed.version, &decision.status);
+        }
+        self.wake = decision.wake;
+        (world, decision)
+    }
+
+    /// Acting and deciding again comes to rest, except for creations that are refused.
+    fn settle(&mut self) {
+        for _ in 0..LOOKS {
+            let (world, decision) = self.look(&[], usize::MAX, true);
+            if rules::is_quiet(&world, &decision) && decision.wake != Wake::Now {
+                rules::one_deployment_stays(&self.cluster);
+                return rules::nothing_is_due_before_the_wake(&world, &decision, self.cluster.now);
+            }
+        }
+        let (world, decision) = self.look(&[], usize::MAX, true);
+        let refused = !self.cluster.refusals.is_empty();
+        let creates = decision.actions.iter().all(|action| matches!(action, Action::Create(_)));
+        let changes = rules::changes(&world.status, &decision.status);
+        assert!(refused && creates, "no rest: {:?}; {changes}", decision.actions);
+    }
+
+    fn wake(&mut self) {
+        if let Wake::At(time) = self.wake {
+            self.cluster.now = self.cluster.now.max(time);
+        }
+    }
+
+    /// Nothing good happens any more, but what was told to go goes, and Jobs end at their deadline. Whatever state was
+    /// reached, the run comes to an end by deadlines alone.
+    fn ends(&mut self) {
+        self.cluster.spec.suspend = false;
+        self.cluster.spec.execution.until = Until::Verdict;
+        self.cluster.spec.execution.start = Start::Automatic;
+        self.cluster.rivals.clear();
+        self.cluster.version += 1;
+        for round in 0..2000 {
+            self.settle();
+            let status = &self.cluster.status;
+            let over = status.run.as_ref().is_some_and(|run| run.completion_time.is_some());
+            if over {
+                return self.nothing_is_left();
+            }
+            self.cluster.leftovers_go();
+            if round > 100 {
+                self.cluster.jobs_reach_their_deadline();
+            }
+            self.wake();
+        }
+        panic!("the run does not end: {:?} {:?}", self.cluster.status.run, self.cluster.status.message);
+    }
+
+    fn nothing_is_left(&mut self) {
+        for _ in 0..3 {
+            self.settle();
+            self.cluster.leftovers_go();
+        }
+        let left = self.cluster.children.iter().find(|c| c.ours && !c.component.is_record());
+        assert!(left.is_none() && self.cluster.pods.is_empty(), "left behind: {left:?} {:?}", self.cluster.pods);
+    }
+
+    /// What is over stays as it is, whatever others do and however long it takes.
+    fn stays_over(&mut self) {
+        let (before, children) = (self.cluster.status.clone(), self.cluster.children.clone());
+        for happening in [
+            Happening::RivalCame(true),
+            Happening::NodesFree(None),
+            Happening::NodesFree(Some(4)),
+            Happening::Edited(Edit::Cancel),
+            Happening::Edited(Edit::Suspend(true)),
+            Happening::Edited(Edit::Suspend(false)),
+        ] {
+            self.cluster.happens(&happening);
+            self.cluster.wait(40 * 86_400);
+            self.stays(&before, &format!("{happening:?}"));
+            assert_eq!(children, self.cluster.children, "{happening:?}");
+        }
+        self.somebody_deploys_late();
+        self.stays(&before, "a late deployment");
+        assert_eq!(children, self.cluster.children, "a late deployment");
+        self.cluster.children.retain(|child| child.component != Component::Results);
+        self.settle();
+        let answer = |s: &BenchmarkComparisonStatus| (s.run.clone(), s.phase, s.verdict.clone(), s.variants.clone());
+        assert_eq!(answer(&before), answer(&self.cluster.status), "the records are gone");
+        self.cluster.object.terminating = true;
+        let before = self.cluster.status.clone();
+        let (_, decision) = self.look(&[], usize::MAX, true);
+        assert!(decision.actions.is_empty() && decision.status == before, "deleted: {decision:?}");
+    }
+
+    /// Another operator acts on what it decided during the run; what it made goes again.
+    fn somebody_deploys_late(&mut self) {
+        let last = |v: &VariantStatus| Some((v.name.clone(), v.deployments.last()?.number));
+        let Some((variant, deployment)) = self.cluster.status.variants.iter().find_map(last) else { return };
+        let world = self.cluster.world();
+        let late = [
+            Action::Create(Create::Server { variant: variant.clone(), deployment }),
+            Action::Create(Create::LoadJob { variant, deployment, round: 1 }),
+        ];
+        self.cluster.act(&world, &late, usize::MAX);
+        self.cluster.happens(&Happening::PodsAppear(0));
+        (0..10).for_each(|_| self.cluster.happens(&Happening::PodBound(0)));
+        self.settle();
+        self.cluster.leftovers_go();
+    }
+
+    /// The same is said as before, but for the generation that was looked at.
+    fn stays(&mut self, before: &BenchmarkComparisonStatus, what: &str) {
+        self.settle();
+        let changes = rules::changes(&without_generation(before), &without_generation(&self.cluster.status));
+        assert!(changes.is_empty(), "{what}: {changes}");
+    }
+}
+
+fn without_generation(status: &BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
+    let mut status = BenchmarkComparisonStatus { observed_generation: 0, ..status.clone() };
+    status.conditions.iter_mut().for_each(|condition| condition.observed_generation = None);
+    status
+}
+
+fn config(cases: u32) -> Config {
+    let default = Config::default();
+    // PROPTEST_CASES asks for more.
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..default }
+}
+
+proptest! {
+    #![proptest_config(config(96))]
+
+    /// Every rule holds at every look of every schedule; every run ends by deadlines alone, leaves nothing, and stays over.
+    #[test]
+    fn whatever_happens(spec in specs::spec(), wordy: bool, steps in prop::collection::vec(step(), 1..100)) {
+        let mut lab = Lab::new(spec, wordy);
+        steps.iter().for_each(|step| lab.take(step));
+        lab.ends();
+        lab.stays_over();
+    }
+
+    /// The same with a second operator that acts on what it decided long ago. For a moment there may be too much, but
+    /// nothing is measured twice, and the end is the same.
+    #[test]
+    fn whoever_acts_late(spec in specs::spec(), wordy: bool, steps in prop::collection::vec(step_of_two(), 1..100)) {
+        let mut lab = Lab::new(spec, wordy);
+        steps.iter().for_each(|step| lab.take(step));
+        lab.ends();
+        lab.stays_over();
+    }
+}
+
+proptest! {
+    #![proptest_config(config(512))]
+
+    /// No world is too strange, also where no schedule leads: no panic, no run comes before another, and there is a time to
+    /// look again. What stays of what was written, and that it can be stored, is asked of worlds that schedules reach.
+    #[test]
+    fn whatever_is_found(world in garbage::world()) {
+        let decision = decide(&world, garbage::now());
+        prop_assert!(decision.wake != Wake::OnChange || world.object.terminating);
+        let (was, is) = (&world.status.run, &decision.status.run);
+        prop_assert!(was.is_none() || is.as_ref().map(|run| run.number) >= was.as_ref().map(|run| run.number));
+        prop_assert_eq!(decide(&world, garbage::now()), decision, "the same world leads to the same");
+    }
+}
+
+proptest! {
+    #![proptest_config(config(24))]
+
+    /// Six variants with 24 levels of six runs each fit into one object.
+    #[test]
+    fn the_largest_comparison_fits(world in full::world()) {
+        let status = decide(&world, garbage::now()).status;
+        let (variants, levels) = (status.variants.len(), status.variants.iter().map(|v| v.levels.len()).min());
+        prop_assert_eq!((variants, levels), (6, Some(24)));
+        prop_assert!(status.verdict.is_some());
+        rules::can_be_stored(&status);
+    }
+}
