@@ -1,15 +1,24 @@
 //! `bcmp` compares how LLM serving configurations were predicted to perform with how they do perform.
 //!
-//! Data goes from left to right:
+//! The map: data goes from the top to the bottom. A module uses its own row never, and the rows above as it likes
+//! (`tests/architecture` reads this map and holds the code to it). What stands above the line is computation alone: no
+//! client, no runtime, no clock, no environment, no files.
 //!
 //! ```text
-//! api ─ prediction ─┐
-//!       measurement ─┴─ judgement ─ report
-//!                          │
-//! engine (observe → decide → act → record) ─ manifests ─ controller, agent, cli
+//! text units              shortening; quantities and counts
+//! api                     the custom resource: spec, status, codes
+//! plan                    what a run measures, fixed when it begins
+//! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
+//! judgement               prediction × measurement → SLA, gain, accuracy, verdict
+//! sweep                   which level comes next
+//! manifests report        what a run creates; what people read of it
+//! lifecycle               what was observed → facts, status, actions (decide)
+//! ──────────────────────
+//! files                   directories that others wrote
+//! offline                 judges what people have in files, in the lifecycle's place
+//! agent controller        inside the pods; observe → decide → act → record
+//! cli                     all commands
 //! ```
-//!
-//! `evaluation` judges what people have in files, in the engine's place.
 
 pub mod agent;
 pub mod api;

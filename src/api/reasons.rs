@@ -70,7 +70,7 @@ const AFTER_BINDING: &str = "300 s after the pod has a node";
 const NOTHING: &str = "nothing";
 const RUN_AGAIN: &str = "run again";
 const LOG_OF_LOAD: &str =
-    "`execution.keepOnFailureSeconds` keeps its pods; then its log: `kubectl logs job/…-load-a1 -c load`";
+    "`execution.keepOnFailureSeconds` keeps its pods; then its log: `kubectl logs job/…-load-d1 -c load`";
 const CONFIGURATIONS_GONE: &str = "the ConfigMap of the run's predictions and manifests was changed or removed";
 
 /// Every reason.

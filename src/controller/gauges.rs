@@ -165,7 +165,7 @@ mod tests {
             "variants": [{
                 "name": "tp8", "role": "Candidate", "phase": variant, "gpus": 8, "deployed": {"kind": kind},
                 "deployments": [{
-                    "deployment": 1, "round": 1, "created": "2026-01-01T00:00:00Z", "scheduled": "2026-01-01T00:00:10Z"
+                    "number": 1, "round": 1, "created": "2026-01-01T00:00:00Z", "scheduled": "2026-01-01T00:00:10Z"
                 }]
             }]
         }))

@@ -109,7 +109,7 @@ impl Names {
     pub fn variant_part(&self, variant: &str, deployment: u32, name: &str, limit: usize) -> String {
         let parts = [variant, &format!("d{deployment}"), name];
         let plain = self.child(&parts, limit);
-        // A ConfigMap called `results` of a variant called `x-a1` would take the name of `x`'s own.
+        // A ConfigMap called `results` of a variant called `x-d1` would take the name of `x`'s own.
         let reserved = ["plan", "configurations", "results", "report", "publish"];
         if !reserved.contains(&plain.rsplit('-').next().unwrap_or_default()) {
             return plain;
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(names.plan(), "qwen3-r3-plan");
         assert_eq!(names.generate(), "qwen3-r3-generate");
         assert_eq!(names.configurations(), "qwen3-r3-configurations");
-        assert_eq!(names.variant("optimized", 2, DEPLOYMENT_LIMIT), "qwen3-r3-optimized-a2");
-        assert_eq!(names.load_job("optimized", 2), "qwen3-r3-optimized-load-a2");
+        assert_eq!(names.variant("optimized", 2, DEPLOYMENT_LIMIT), "qwen3-r3-optimized-d2");
+        assert_eq!(names.load_job("optimized", 2), "qwen3-r3-optimized-load-d2");
         assert_eq!(names.results("optimized"), "qwen3-r3-optimized-results");
         assert_eq!(names.report(), "qwen3-r3-report");
         assert_eq!(names.publish(), "qwen3-r3-publish");
@@ -193,10 +193,10 @@ mod tests {
     #[test]
     fn a_variants_own_config_map_never_takes_the_name_of_ours() {
         let names = names("qwen3");
-        assert_eq!(names.results("x-a1"), "qwen3-r3-x-a1-results");
+        assert_eq!(names.results("x-d1"), "qwen3-r3-x-d1-results");
         let part = names.variant_part("x", 1, "results", OBJECT_LIMIT);
-        assert_ne!(part, names.results("x-a1"));
-        assert!(part.starts_with("qwen3-r3-x-a1-results-"), "{part}");
+        assert_ne!(part, names.results("x-d1"));
+        assert!(part.starts_with("qwen3-r3-x-d1-results-"), "{part}");
     }
 
     proptest! {

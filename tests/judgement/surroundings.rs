@@ -27,7 +27,7 @@ fn status(name: &str, role: &str, nodes: &[&str], (from, to): (u32, u32)) -> Var
     let status = json!({
         "name": name, "role": role, "gpus": GPUS,
         "deployed": {"nodes": nodes, "image": "runtime:1", "imageId": "runtime@sha256:aa"},
-        "deployments": [{"attempt": 1, "round": 1, "created": clock(from), "scheduled": clock(from), "gone": clock(to)}],
+        "deployments": [{"number": 1, "round": 1, "created": clock(from), "scheduled": clock(from), "gone": clock(to)}],
     });
     serde_json::from_value(status).unwrap()
 }

@@ -99,13 +99,13 @@ fn bare(evidence: &VariantEvidence) -> VariantStatus {
     serde_json::from_value(json!({
         "name": evidence.name, "role": evidence.role, "phase": "Done", "gpus": evidence.gpus,
         "deployed": {
-            "kind": "DynamoGraphDeployment", "name": format!("qwen3-r1-{}-a1", evidence.name), "servingMode": "aggregated",
+            "kind": "DynamoGraphDeployment", "name": format!("qwen3-r1-{}-d1", evidence.name), "servingMode": "aggregated",
             "tensorParallel": parallel.0, "pipelineParallel": 1, "replicas": parallel.1, "maxBatchSize": 64,
             "maxNumTokens": 8192, "image": "registry.example/runtime:1.3.0",
             "imageId": format!("registry.example/runtime@sha256:{}", "4f".repeat(32)), "nodes": ["node-0"],
             "gpuProducts": ["NVIDIA-H200"],
         },
-        "deployments": [{"attempt": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
+        "deployments": [{"number": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
                          "measured": time(3000), "teardown": time(3001), "gone": time(3030)}],
     }))
     .unwrap()

@@ -108,20 +108,20 @@ mod tests {
 
     fn hosts() -> Hosts {
         let mut hosts = Hosts::new("llm");
-        hosts.insert("vllm", "x-r1-a-a1");
+        hosts.insert("vllm", "x-r1-a-d1");
         hosts
     }
 
     #[rstest]
-    #[case("http://vllm:8000/v1", "http://x-r1-a-a1:8000/v1")]
+    #[case("http://vllm:8000/v1", "http://x-r1-a-d1:8000/v1")]
     #[case(
         "curl http://vllm/health && curl http://vllm.llm.svc/v1",
-        "curl http://x-r1-a-a1/health && curl http://x-r1-a-a1.llm.svc/v1"
+        "curl http://x-r1-a-d1/health && curl http://x-r1-a-d1.llm.svc/v1"
     )]
-    #[case("vllm.llm.svc.cluster.local", "x-r1-a-a1.llm.svc.cluster.local")]
-    #[case("--backends=vllm:8000,vllm:8001", "--backends=x-r1-a-a1:8000,x-r1-a-a1:8001")]
-    #[case("http://user@vllm.llm/", "http://user@x-r1-a-a1.llm/")]
-    #[case("ünïcode http://vllm:80 — end", "ünïcode http://x-r1-a-a1:80 — end")]
+    #[case("vllm.llm.svc.cluster.local", "x-r1-a-d1.llm.svc.cluster.local")]
+    #[case("--backends=vllm:8000,vllm:8001", "--backends=x-r1-a-d1:8000,x-r1-a-d1:8001")]
+    #[case("http://user@vllm.llm/", "http://user@x-r1-a-d1.llm/")]
+    #[case("ünïcode http://vllm:80 — end", "ünïcode http://x-r1-a-d1:80 — end")]
     fn hosts_are_renamed(#[case] before: &str, #[case] after: &str) {
         assert_eq!(hosts().rename(before).as_deref(), Some(after));
     }
@@ -142,9 +142,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case("vllm", Some("x-r1-a-a1"))]
-    #[case("vllm:8000", Some("x-r1-a-a1:8000"))]
-    #[case("vllm.llm", Some("x-r1-a-a1.llm"))]
+    #[case("vllm", Some("x-r1-a-d1"))]
+    #[case("vllm:8000", Some("x-r1-a-d1:8000"))]
+    #[case("vllm.llm", Some("x-r1-a-d1.llm"))]
     #[case("0.0.0.0", None)]
     #[case("vllm.other", None)]
     fn addresses_are_renamed_whole(#[case] before: &str, #[case] after: Option<&str>) {

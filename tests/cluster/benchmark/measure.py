@@ -194,7 +194,7 @@ def report(status, writes, begun, watches):
     line("configurations published → first variant created", seconds(between(maps.first("generated"), graphs.first(f"added {first}"))))
     for number, name in enumerate(names):
         variant = status["variants"][number]["name"]
-        done = jobs.first(f"complete measured-r1-{variant}-load-a1")
+        done = jobs.first(f"complete measured-r1-{variant}-load-d1")
         line(f"{variant}: load Job complete → deletion of the variant", seconds(between(done, graphs.first(f"going {name}"))))
     last_pod = lambda variant: max((at for at, seen in pods.seen if seen == f"gone pod of {variant}"), default=None)
     variants = [v["name"] for v in status["variants"]]

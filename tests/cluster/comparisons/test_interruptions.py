@@ -56,7 +56,7 @@ class Kills(Case):
     def test_load_pod_lost(self):
         """The load pod goes in the middle of a level: another one goes on behind what was published."""
         comparison, kept = self.one_level_is_published()
-        kubectl("-n", self.namespace, "delete", "pod", "-l", "job-name=compared-r1-baseline-load-a1", "--grace-period=0", "--force", check=False)
+        kubectl("-n", self.namespace, "delete", "pod", "-l", "job-name=compared-r1-baseline-load-d1", "--grace-period=0", "--force", check=False)
         status = comparison.wait_finished()
         self.assert_kept(comparison, kept)
         self.assertEqual(self.level(comparison, status, "baseline", 2)["evidence"]["rejected"], 0)
