@@ -11,7 +11,7 @@ use std::process::Command;
 
 use bcmp::api::{EvidenceCode, LevelStatus, Severity, VariantStatus, Verdict, VerdictResult};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
-use bcmp::prediction::{Claim, Curve, CurvePoint, Origin, Point, Prediction};
+use bcmp::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, PredictionOrigin};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use derived::write_variant;
 use rstest::rstest;
@@ -127,7 +127,7 @@ fn predicted(factor: f64) -> Value {
     let prediction = |factor: f64| Prediction {
         claim: Some(Claim {
             concurrency: 4,
-            point: Point {
+            point: OperatingPoint {
                 ttft: ms(70.0 * factor),
                 tpot: ms(6.0 * factor),
                 tokens_per_second_per_gpu: TokensPerSecond::new(9.2 * 60.0 / factor).unwrap(),
@@ -136,7 +136,7 @@ fn predicted(factor: f64) -> Value {
         }),
         curve: Some(curve(factor)),
         findings: vec![],
-        origin: Some(Origin { tool: "by hand".into(), ..Origin::default() }),
+        origin: Some(PredictionOrigin { tool: "by hand".into(), ..PredictionOrigin::default() }),
     };
     let configuration = |variant: &str, factor: f64| Configuration {
         variant: variant.into(),

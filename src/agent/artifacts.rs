@@ -11,8 +11,9 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 
 use super::directory::Directory;
+use crate::measurement::Measurement;
 use crate::measurement::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
-use crate::measurement::{Limits, Measurement};
+use crate::units::LatencyLimits;
 
 /// Directories below a run's own that are copied.
 const DEEPEST: usize = 4;
@@ -40,14 +41,14 @@ pub enum Left {
 }
 
 /// Reads the directory of one run.
-pub fn read(directory: &Path, limits: Option<Limits>) -> Left {
+pub fn read(directory: &Path, limits: Option<LatencyLimits>) -> Left {
     match try_read(directory, limits) {
         Ok(left) => left,
         Err(error) => Left::Unreadable(error.to_string()),
     }
 }
 
-fn try_read(path: &Path, limits: Option<Limits>) -> io::Result<Left> {
+fn try_read(path: &Path, limits: Option<LatencyLimits>) -> io::Result<Left> {
     let directory = Directory::open(path)?;
     let records = directory.file(RECORDS_FILE)?.map(BufReader::new);
     let Some(summary) = directory.file(SUMMARY_FILE)? else {
@@ -132,17 +133,6 @@ fn copy_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Empties a directory, which itself stays: it may be a mount point. What cannot be removed is left.
-pub fn empty(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_directory { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
-        if let Err(error) = removed {
-            tracing::debug!("{}: {error}", entry.path().display());
-        }
-    }
-}
-
 /// An empty directory in place of whatever is there.
 ///
 /// # Errors
@@ -219,18 +209,6 @@ mod tests {
         let mut text = String::new();
         GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
         assert_eq!(text, fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap());
-    }
-
-    #[test]
-    fn emptying_keeps_the_directory_and_what_links_point_at() {
-        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(other.path().join("kept"), "").unwrap();
-        fs::create_dir_all(directory.path().join("mmap/deep")).unwrap();
-        fs::write(directory.path().join("mmap/deep/file"), "").unwrap();
-        symlink(other.path(), directory.path().join("link")).unwrap();
-        empty(directory.path());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        assert!(other.path().join("kept").exists());
     }
 
     #[test]

@@ -18,13 +18,14 @@ use super::process::{self, Ended, Invocation, Stopped};
 use super::progress::{self, Move};
 use super::readiness::{NotServing, Server};
 use super::record;
+use super::scratch::{self, Scratch};
 use crate::judgement::sla::SlaLimits;
-use crate::measurement::Limits;
 use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
 use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
 use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations};
 use crate::sweep::{self, SweepPlan};
+use crate::units::LatencyLimits;
 
 /// How long the tool may take to write what it has, once it is told to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -116,7 +117,7 @@ struct Session<'a> {
     load: &'a Load,
     plan: Plan,
     sweep: SweepPlan,
-    limits: Limits,
+    limits: LatencyLimits,
     server: Server,
     outbox: Outbox,
     interruption: Interruption,
@@ -134,11 +135,7 @@ impl<'a> Session<'a> {
         let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
         let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| input(&error))?;
         let server = Server::new(&load.url, &spec.model.name).map_err(|error| input(&error))?;
-        for directory in ["home", "tmp"] {
-            let directory = load.work.join(directory);
-            fs::create_dir_all(&directory).map_err(|error| input(&format!("{}: {error}", directory.display())))?;
-        }
-        let limits = Limits { ttft: limits.ttft, tpot: limits.tpot };
+        let limits = LatencyLimits { ttft: limits.ttft, tpot: limits.tpot };
         Ok(Self { load, plan, sweep, limits, server, outbox, interruption })
     }
 
@@ -194,7 +191,7 @@ impl<'a> Session<'a> {
         let directory = self.load.work.join("level");
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))?;
         let start_time = Timestamp::now();
-        let ended = self.run_tool(step, &directory).await;
+        let ended = self.run_tool(step, &directory).await?;
         if ended.stopped == Some(Stopped::Interrupted) {
             return Err(LoadError::Interrupted);
         }
@@ -208,16 +205,15 @@ impl<'a> Session<'a> {
         };
         self.keep(step, run, &directory).await;
         self.publish(record).await?;
-        // The tool leaves its prompts there when it is killed.
-        artifacts::empty(&self.load.work.join("tmp"));
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
     }
 
-    async fn run_tool(&self, step: &Step, directory: &Path) -> Ended {
+    async fn run_tool(&self, step: &Step, directory: &Path) -> Result<Ended, LoadError> {
         let Some((program, first)) = find_tool() else {
             let problem = "neither aiperf nor python3 is in PATH: is it the right image (spec.load.image)?";
-            return Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() };
+            return Ok(Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() });
         };
+        let scratch = Scratch::new().map_err(|error| LoadError::Input(error.to_string()))?;
         let arguments = aiperf::arguments(&self.plan.spec, step, &self.load.url, directory);
         let invocation = Invocation {
             label: "aiperf",
@@ -225,10 +221,11 @@ impl<'a> Session<'a> {
             arguments: first.iter().map(OsString::from).chain(arguments.into_iter().map(OsString::from)).collect(),
             directory: self.load.work.clone(),
             remove: aiperf::variables_to_remove(&self.plan.spec).to_vec(),
+            set: vec![(scratch::VARIABLE, scratch.path().into())],
             deadline: self.level_deadline(),
             grace: GRACE,
         };
-        process::run(&invocation, self.interruption.requested()).await
+        Ok(process::run(&invocation, self.interruption.requested()).await)
     }
 
     fn level_deadline(&self) -> Duration {
@@ -284,8 +281,8 @@ fn log(step: &Step, ended: &Ended, left: &Left, record: &TrialRecord) {
         tracing::warn!("{}: {}: {}", step.key(), finding.code, finding.message);
     }
     if let Left::Read(measurement) = left {
-        let (requests, errors) = (measurement.requests, measurement.errors);
-        tracing::info!("{}: the tool {how}; {requests} requests completed, {errors} failed", step.key());
+        let (requests, errors) = (measurement.requests, measurement.errors.unwrap_or(0));
+        tracing::info!("{}: the load tool {how}; {requests} requests completed, {errors} failed", step.key());
     }
 }
 
@@ -327,15 +324,13 @@ fn seconds(count: i32) -> Duration {
 pub async fn probe(work: &Path) -> Result<String, LoadError> {
     let (program, first) =
         find_tool().ok_or_else(|| LoadError::Tool("neither aiperf nor python3 is in PATH of the load image".into()))?;
-    for directory in [work.join("home"), work.join("tmp")] {
-        fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
-    }
     let invocation = Invocation {
         label: "aiperf",
         program: program.clone(),
         arguments: first.iter().chain(&["--version"]).map(OsString::from).collect(),
         directory: work.to_owned(),
         remove: vec![],
+        set: vec![],
         deadline: Duration::from_secs(120),
         grace: Duration::from_secs(1),
     };

@@ -15,5 +15,6 @@ pub mod progress;
 pub mod publish;
 pub mod readiness;
 pub mod record;
+mod scratch;
 pub mod store;
 pub mod termination;

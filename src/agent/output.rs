@@ -21,7 +21,7 @@ const LAST_LINES: usize = 3;
 
 /// The lines of one run of a tool, both streams together.
 #[derive(Clone)]
-pub(super) struct Output {
+pub(super) struct ToolOutput {
     label: &'static str,
     state: Arc<Mutex<State>>,
 }
@@ -32,7 +32,7 @@ struct State {
     kept: VecDeque<String>,
 }
 
-impl Output {
+impl ToolOutput {
     /// Lines go to stdout with this label in front.
     pub(super) fn new(label: &'static str) -> Self {
         Self { label, state: Arc::default() }

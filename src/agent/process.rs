@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-pub(super) use super::output::Output;
+use super::output::ToolOutput;
 
 /// How long a tool may take to end when the pod is to end: nothing of what it has is used.
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(5);
@@ -30,6 +30,8 @@ pub struct Invocation {
     pub directory: PathBuf,
     /// Variables it must not inherit.
     pub remove: Vec<&'static str>,
+    /// Variables it gets in place of those it would inherit.
+    pub set: Vec<(&'static str, OsString)>,
     /// How long it may run.
     pub deadline: Duration,
     /// How long it may take to end after SIGINT at the deadline, before SIGKILL: what it has may still be of use.
@@ -79,7 +81,7 @@ impl std::fmt::Display for Exit {
 ///
 /// To stop it, its process group gets SIGINT, then SIGKILL. Nothing of the group is left when this returns.
 pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> Ended {
-    let output = Output::new(invocation.label);
+    let output = ToolOutput::new(invocation.label);
     let mut child = match start(invocation) {
         Ok(child) => child,
         Err(error) => {
@@ -133,6 +135,7 @@ fn start(invocation: &Invocation) -> std::io::Result<Child> {
     for name in &invocation.remove {
         command.env_remove(name);
     }
+    command.envs(invocation.set.iter().map(|(name, value)| (name, value)));
     command.spawn()
 }
 
@@ -181,6 +184,7 @@ mod tests {
             arguments: ["--default-signal=INT", "/bin/sh", "-c", script].map(Into::into).to_vec(),
             directory: "/".into(),
             remove: vec![],
+            set: vec![],
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(30),
         }

@@ -117,7 +117,7 @@ mod tests {
             tool: "aiperf 0.13.0".into(),
             concurrency: 9,
             requests: 30,
-            errors: 0,
+            errors: Some(0),
             first_error: None,
             ttft: None,
             tpot: None,

@@ -3,19 +3,17 @@
 use super::artifacts::Left;
 use super::outbox::LARGEST_RECORD;
 use super::process::{Ended, Stopped};
+use crate::api::evidence::LONGEST_FINDING;
 use crate::api::{EvidenceCode, Finding};
 use crate::measurement::ledger::Mark;
 use crate::measurement::record::TrialRecord;
 use crate::text;
 
-/// Longest message of a finding, in bytes.
-const LONGEST_MESSAGE: usize = 300;
-
 /// What the agent has to say of a run beside its measurement. The exit code alone says nothing: the tool also exits
 /// with 0 on failure.
 pub fn findings(ended: &Ended, left: &Left, trial_seconds: u64) -> Vec<Finding> {
     let mut findings = vec![];
-    let mut say = |code, message: String| findings.push(Finding::new(code, text::beginning(&message, LONGEST_MESSAGE)));
+    let mut say = |code, message: String| findings.push(Finding::new(code, message));
     if ended.stopped == Some(Stopped::Deadline) {
         let message = format!("not done after {trial_seconds} s (execution.deadlines.trialSeconds): stopped");
         say(EvidenceCode::Cancelled, message);
@@ -57,7 +55,7 @@ pub fn lost(last_start: &Mark) -> Finding {
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn to_json(mut record: TrialRecord) -> serde_json::Result<String> {
-    for longest in [LONGEST_MESSAGE, 150, 60, 0] {
+    for longest in [LONGEST_FINDING, 150, 60, 0] {
         let text = serde_json::to_string(&record)?;
         if text.len() <= LARGEST_RECORD {
             return Ok(text);
@@ -68,7 +66,6 @@ pub fn to_json(mut record: TrialRecord) -> serde_json::Result<String> {
         if let Some(measurement) = &mut record.measurement {
             measurement.first_error =
                 measurement.first_error.take().map(|error| text::beginning(&error, longest).to_owned());
-            measurement.facts.not_finite.truncate(longest / 20);
         }
     }
     serde_json::to_string(&record)
@@ -84,7 +81,7 @@ mod tests {
     use super::*;
     use crate::agent::process::Exit;
     use crate::measurement::record::{Purpose, SCHEMA_VERSION, Step};
-    use crate::measurement::{Distribution, Facts, Measurement};
+    use crate::measurement::{Distribution, Facts, Measurement, Metric};
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
     fn ended(stopped: Option<Stopped>, exit: Result<Exit, String>) -> Ended {
@@ -127,7 +124,7 @@ mod tests {
     fn long_words_are_cut() {
         let ended = Ended { last_words: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
         let message = &findings(&ended, &Left::Nothing, 60)[0].message;
-        assert!(message.len() <= LONGEST_MESSAGE && message.ends_with('é'), "{message}");
+        assert!(message.len() <= LONGEST_FINDING && message.ends_with('…'), "{message}");
     }
 
     /// Numbers as long as they get.
@@ -139,7 +136,7 @@ mod tests {
             tool: "aiperf 0.13.0".into(),
             concurrency: 100_000,
             requests: 1_000_000,
-            errors: 1_000_000,
+            errors: Some(1_000_000),
             first_error: Some(error.into()),
             ttft: distribution,
             tpot: distribution,
@@ -161,7 +158,7 @@ mod tests {
                 warmup_requests: Some(100_000),
                 windowed: true,
                 window_drift_percent: Some(-number),
-                not_finite: vec!["output_token_throughput_per_user".into(); 20],
+                not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },
         }
     }

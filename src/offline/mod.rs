@@ -1,9 +1,10 @@
 //! A comparison judged from what people have: results and predictions in files, or what a finished run stored.
 //!
-//! Reading files is left to the caller. What is judged and how is `judgement`'s, the same as for the operator.
+//! `judgement` decides, as it does for the operator.
 
 pub mod measured;
 pub mod predicted;
+pub mod results;
 
 use std::collections::BTreeMap;
 

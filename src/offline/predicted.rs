@@ -8,14 +8,16 @@ use crate::judgement::sla::SlaLimits;
 use crate::manifests::demand;
 use crate::manifests::variant::{Origin, Preparation, parse, prepare};
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
+use crate::prediction::predictors::expected;
 use crate::prediction::{
-    Files, Limits, Picked, Prediction, Shape, SourceError, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
+    Files, PickError, Picked, Prediction, Shape, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
     predict_from_output, read_shape,
 };
+use crate::units::LatencyLimits;
 
 /// What a path for a prediction holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Output {
+pub enum PredictionFiles {
     /// Files a predictor wrote.
     Predictor(Files),
     /// What generation handed over.
@@ -48,7 +50,7 @@ impl Predicted {
 pub enum PredictedError {
     /// Nothing fit was found in the predictor's output.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Pick(#[from] PickError),
     /// The document is of another run.
     #[error("has no variant {wanted}, only {}: give the configurations of this comparison", .found.join(", "))]
     OtherVariants {
@@ -82,8 +84,9 @@ pub enum PredictedError {
 pub enum ConfigurationsError {
     /// Something else.
     #[error(
-        "is neither a predictor's output nor generated configurations ({0}): give the directory that `aiconfigurator` \
-         wrote with --save-dir, or the ConfigMap NAME-rN-configurations or its entry {key}",
+        "is neither the output of a predictor nor generated configurations ({0}): give {output}, or the ConfigMap \
+         NAME-rN-configurations or its entry {key}",
+        output = expected(),
         key = configurations::KEY
     )]
     Foreign(String),
@@ -129,14 +132,14 @@ pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsE
 /// # Errors
 /// The output is for another workload or holds no such row or variant; the variant's own manifests would be refused.
 pub fn predicted(
-    output: Option<&Output>,
+    output: Option<&PredictionFiles>,
     variant: &Variant,
     spec: &BenchmarkComparisonSpec,
 ) -> Result<Predicted, PredictedError> {
     match output {
         None => Ok(Predicted::new(None, own_deployment(variant, spec)?, None)),
-        Some(Output::Generated(configurations)) => generated(configurations, variant, spec),
-        Some(Output::Predictor(files)) => of_files(files, variant, spec),
+        Some(PredictionFiles::Generated(configurations)) => generated(configurations, variant, spec),
+        Some(PredictionFiles::Predictor(files)) => of_files(files, variant, spec),
     }
 }
 
@@ -166,16 +169,15 @@ fn generated(
 /// nothing is advertised, and the rows of the deployed shape are a prediction all the same.
 fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Predicted, PredictedError> {
     let wanted = wanted(variant, spec)?;
-    let unlimited = Limits { ttft: f64::INFINITY, tpot: f64::INFINITY };
     let naive = variant.source.kind == SourceKind::Naive;
     if naive && variant.shape.as_ref().is_none_or(|shape| shape.tensor_parallel.is_none()) {
         return Err(PredictedError::NaiveShape(variant.name.clone()));
     }
     let (picked, why) = match pick(files, &wanted) {
         Ok(picked) if !naive => (picked, None),
-        Ok(_) => (pick(files, &Wanted { limits: unlimited, ..wanted })?, Some(String::new())),
-        Err(SourceError::NoFeasibleConfiguration(why)) => {
-            match pick(files, &Wanted { limits: unlimited, rank: 1, ..wanted }) {
+        Ok(_) => (pick(files, &Wanted { limits: None, ..wanted })?, Some(String::new())),
+        Err(PickError::NoFeasibleConfiguration(why)) => {
+            match pick(files, &Wanted { limits: None, rank: 1, ..wanted }) {
                 Ok(picked) => (picked, Some(why.to_string())),
                 Err(_) => {
                     let deployment = own_deployment(variant, spec)?;
@@ -204,7 +206,7 @@ fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, P
     Ok(Wanted {
         serving_mode: if is_recommended { recommended.serving_mode } else { ServingMode::Best },
         rank: if is_recommended { usize::try_from(recommended.rank).unwrap_or(1).max(1) } else { 1 },
-        limits: Limits { ttft: limits.ttft.get(), tpot: limits.tpot.get() },
+        limits: Some(LatencyLimits { ttft: limits.ttft, tpot: limits.tpot }),
         input_tokens: count(spec.workload.input_tokens),
         output_tokens: count(spec.workload.output_tokens),
         gpus: count(spec.hardware.gpus_per_variant),
@@ -225,7 +227,7 @@ fn nothing(why: &str) -> Prediction {
 }
 
 fn not_predicted(why: &str) -> Finding {
-    let message = format!("nothing is predicted for what is deployed: {why}");
+    let message = format!("no prediction for what is deployed: {why}");
     Finding::new(EvidenceCode::NotPredicted, message)
 }
 

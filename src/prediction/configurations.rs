@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Prediction, Shape};
+use super::predicted::Prediction;
+use super::serving::Shape;
 
 /// Version of the document's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;

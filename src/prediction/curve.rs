@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::Point;
+use super::claim::OperatingPoint;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// The estimate of one replica as deployed with `in_flight` requests.
@@ -68,7 +68,7 @@ const NEAR: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PredictedLevel {
     /// Latency and throughput.
-    pub point: Point,
+    pub point: OperatingPoint,
     /// Beyond what the engine holds (METHOD §2): shown, never judged, never "met".
     pub beyond_operating_point: bool,
 }
@@ -236,7 +236,7 @@ impl Curve {
         let waiting = f64::from(queued) / load.request_rate * 1000.0;
         let tokens = load.request_rate * f64::from(self.output_tokens) / f64::from(self.gpus);
         Some(PredictedLevel {
-            point: Point {
+            point: OperatingPoint {
                 ttft: Milliseconds::new(load.ttft + waiting).unwrap_or_default(),
                 tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
                 tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
@@ -270,8 +270,8 @@ impl Curve {
     }
 
     /// All replicas together with `held` ≤ capacity requests in flight.
-    fn spread(&self, held: u32) -> Estimate {
-        let mut sum = Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
+    fn spread(&self, held: u32) -> ReplicaFigures {
+        let mut sum = ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
         for (replicas, in_flight) in self.busy(held) {
             let one = self.replica(in_flight);
             let rate = f64::from(replicas) * one.request_rate;
@@ -279,47 +279,51 @@ impl Curve {
             sum.tpot += rate * one.tpot;
             sum.request_rate += rate;
         }
-        Estimate { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
+        ReplicaFigures { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
     }
 
     /// One replica with `in_flight` requests, interpolated on log-log axes. Below the first point latencies are the
     /// first point's, and the rate is in proportion to the requests (Little's law).
-    fn replica(&self, in_flight: u32) -> Estimate {
+    fn replica(&self, in_flight: u32) -> ReplicaFigures {
         let above = self.points.partition_point(|point| point.in_flight < in_flight);
         match (above.checked_sub(1).and_then(|below| self.points.get(below)), self.points.get(above)) {
             (Some(below), Some(above)) => between(below, above, f64::from(in_flight)),
             (None, Some(first)) => {
                 let share = f64::from(in_flight) / f64::from(first.in_flight);
-                let first = Estimate::from(first);
-                Estimate { request_rate: first.request_rate * share, ..first }
+                let first = ReplicaFigures::from(first);
+                ReplicaFigures { request_rate: first.request_rate * share, ..first }
             }
-            (Some(last), None) => Estimate::from(last),
-            (None, None) => Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
+            (Some(last), None) => ReplicaFigures::from(last),
+            (None, None) => ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
         }
     }
 }
 
 /// A point in plain numbers: milliseconds, milliseconds, requests per second.
 #[derive(Clone, Copy)]
-struct Estimate {
+struct ReplicaFigures {
     ttft: f64,
     tpot: f64,
     request_rate: f64,
 }
 
-impl From<&CurvePoint> for Estimate {
+impl From<&CurvePoint> for ReplicaFigures {
     fn from(point: &CurvePoint) -> Self {
         Self { ttft: point.ttft.get(), tpot: point.tpot.get(), request_rate: point.request_rate.get() }
     }
 }
 
-fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> Estimate {
+fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> ReplicaFigures {
     let (x0, x1) = (f64::from(below.in_flight), f64::from(above.in_flight));
     let weight = (in_flight / x0).ln() / (x1 / x0).ln();
-    let (a, b) = (Estimate::from(below), Estimate::from(above));
+    let (a, b) = (ReplicaFigures::from(below), ReplicaFigures::from(above));
     // The points themselves are given back to the last digit.
     let mix = |y0: f64, y1: f64| if weight >= 1.0 { y1 } else { y0 * (y1 / y0).powf(weight) };
-    Estimate { ttft: mix(a.ttft, b.ttft), tpot: mix(a.tpot, b.tpot), request_rate: mix(a.request_rate, b.request_rate) }
+    ReplicaFigures {
+        ttft: mix(a.ttft, b.ttft),
+        tpot: mix(a.tpot, b.tpot),
+        request_rate: mix(a.request_rate, b.request_rate),
+    }
 }
 
 /// A curve as it is read, before it is checked.

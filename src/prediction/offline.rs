@@ -1,7 +1,11 @@
 //! What a predictor's output alone says of a deployment, without asking the predictor anything.
 
-use super::checks::{Checked, Versions, check, context_tokens, replicas_deployed};
-use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
+use super::checks::{Checked, check, context_tokens, replicas_deployed};
+use super::curve::{Curve, CurvePoint};
+use super::predicted::{Prediction, PredictionOrigin};
+use super::predictor::Picked;
+use super::row::Row;
+use super::serving::{Serving, Shape};
 
 /// The prediction that a picked row and the rows beside it make for what is deployed.
 ///
@@ -31,7 +35,7 @@ pub fn predict_deployed(picked: &Picked, shape: &Shape) -> Prediction {
 fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> Prediction {
     let row = &picked.row;
     let curve = shape.and_then(|shape| curve(picked, shape));
-    let origin = Origin {
+    let origin = PredictionOrigin {
         tool: picked.tool.clone(),
         backend: row.backend.clone(),
         database_version: row.database_version.clone(),
@@ -45,12 +49,7 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
         shape,
         curve: curve.as_ref(),
         input_tokens: row.input_tokens,
-        versions: Versions {
-            predicted_weights: origin.weights.as_deref(),
-            predicted_kv_cache: origin.kv_cache.as_deref(),
-            database: origin.database_version.as_deref(),
-            engine: None,
-        },
+        origin: Some(&origin),
     });
     Prediction { claim: None, curve, findings, origin: Some(origin) }
 }

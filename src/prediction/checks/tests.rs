@@ -162,7 +162,7 @@ fn the_worst_estimate_of_a_curve_is_named() {
 #[case::kinds_of_fp8("fp8_block", "fp8", Some("FP8"), Some("fp8_e4m3"), &[])]
 #[case::unknown_is_no_mismatch("fp8_block", "fp8", None, None, &[])]
 #[case::weights("fp8_block", "fp8", Some("bfloat16"), None, &["QuantizationMismatch: the prediction assumes weights of type fp8_block, deployed is bfloat16"])]
-#[case::both("fp8_block", "fp8", Some("bfloat16"), Some("bfloat16"), &["QuantizationMismatch: the prediction assumes weights of type fp8_block, deployed is bfloat16, and the KV cache of type fp8, deployed is bfloat16"])]
+#[case::both("fp8_block", "fp8", Some("bfloat16"), Some("bfloat16"), &["QuantizationMismatch: the prediction assumes weights of type fp8_block, but bfloat16 is deployed, and a KV cache of type fp8, but bfloat16 is deployed"])]
 fn types_are_compared(
     #[case] weights: &str,
     #[case] kv_cache: &str,
@@ -175,9 +175,9 @@ fn types_are_compared(
         kv_cache: deployed_kv_cache.map(str::to_owned),
         ..deployed(workers(8, 1, 12, 8010))
     };
-    let versions =
-        Versions { predicted_weights: Some(weights), predicted_kv_cache: Some(kv_cache), ..Versions::default() };
-    assert_eq!(found(&Checked { shape: Some(&shape), versions, ..Checked::default() }), expected);
+    let (weights, kv_cache) = (Some(weights.to_owned()), Some(kv_cache.to_owned()));
+    let origin = PredictionOrigin { weights, kv_cache, ..PredictionOrigin::default() };
+    assert_eq!(found(&Checked { shape: Some(&shape), origin: Some(&origin), ..Checked::default() }), expected);
 }
 
 #[rstest]
@@ -186,7 +186,8 @@ fn types_are_compared(
 #[case::another_release("1.3.0rc20", "1.1.0rc5", true)]
 #[case::not_a_version("latest", "1.1.0rc5", false)]
 fn database_and_engine_are_compared(#[case] database: &str, #[case] engine: &str, #[case] expected: bool) {
-    let versions = Versions { database: Some(database), engine: Some(engine), ..Versions::default() };
-    let found = found(&Checked { versions, ..Checked::default() });
+    let (database_version, engine_version) = (Some(database.to_owned()), Some(engine.to_owned()));
+    let origin = PredictionOrigin { database_version, engine_version, ..PredictionOrigin::default() };
+    let found = found(&Checked { origin: Some(&origin), ..Checked::default() });
     assert_eq!(!found.is_empty(), expected, "{found:?}");
 }

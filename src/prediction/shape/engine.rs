@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ShapeError;
-use super::component::{Component, Role};
+use super::component::{ServingContainer, WorkerRole};
 use super::script::Script;
 use crate::api::Backend;
 
@@ -61,13 +61,13 @@ pub(super) struct Readings {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub backend: Backend,
-    pub role: Option<Role>,
+    pub role: Option<WorkerRole>,
     pub readings: Readings,
 }
 
 impl Engine {
     /// The engine a component starts, if it starts one we know.
-    pub(super) fn of(component: &Component) -> Result<Option<Self>, ShapeError> {
+    pub(super) fn of(component: &ServingContainer) -> Result<Option<Self>, ShapeError> {
         let script = Script::of(&component.command, &component.environment);
         let starts = |names: &[&str]| script.words.iter().any(|word| names.contains(&word.as_str()));
         let after = |tool: &str, verb: &str| {
@@ -87,16 +87,16 @@ impl Engine {
     }
 }
 
-fn role(script: &Script) -> Option<Role> {
+fn role(script: &Script) -> Option<WorkerRole> {
     match script.flag(&["--disaggregation-mode"]) {
-        Some("prefill") => return Some(Role::Prefill),
-        Some("decode") => return Some(Role::Decode),
+        Some("prefill") => return Some(WorkerRole::Prefill),
+        Some("decode") => return Some(WorkerRole::Decode),
         _ => {}
     }
     if script.has("--is-prefill-worker") {
-        return Some(Role::Prefill);
+        return Some(WorkerRole::Prefill);
     }
-    script.has("--is-decode-worker").then_some(Role::Decode)
+    script.has("--is-decode-worker").then_some(WorkerRole::Decode)
 }
 
 fn count(script: &Script, names: &[&str]) -> Setting<u32> {
@@ -172,7 +172,7 @@ fn sglang(script: &Script) -> Readings {
 }
 
 /// Flags come first, the engine file replaces them, overrides replace both.
-fn tensorrt_llm(component: &Component, script: &Script) -> Result<Readings, ShapeError> {
+fn tensorrt_llm(component: &ServingContainer, script: &Script) -> Result<Readings, ShapeError> {
     let file = match script.flag(&["--extra-engine-args", "--extra_llm_api_options", "--config"]) {
         None => None,
         Some(path) => Some(engine_file(component, script, path)?),
@@ -224,14 +224,14 @@ enum EngineFile {
     Elsewhere(String),
 }
 
-fn engine_file(component: &Component, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
+fn engine_file(component: &ServingContainer, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
     match script.files.get(path).or_else(|| component.files.get(path)) {
         Some(content) => yaml(component, path, content),
         None => Ok(EngineFile::Elsewhere(path.to_owned())),
     }
 }
 
-fn yaml(component: &Component, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
+fn yaml(component: &ServingContainer, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
     let read = serde_saphyr::from_str::<Value>(content).map_err(|error| error.to_string());
     match read {
         Ok(settings) if settings.is_object() => Ok(EngineFile::Settings(settings)),

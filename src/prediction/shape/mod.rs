@@ -6,9 +6,9 @@ mod script;
 
 use serde_json::Value;
 
-use self::component::{Component, Role};
+use self::component::{ServingContainer, WorkerRole};
 use self::engine::{Engine, Readings, Setting};
-use super::{Serving, Shape, Workers};
+use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
 
 /// Why the shape cannot be told.
@@ -52,9 +52,9 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
     for (component, engine) in &engines {
         let workers = workers(component, &engine.readings, &hint)?;
         let place = match engine.role.unwrap_or(component.role) {
-            Role::Prefill => &mut pools.prefill,
-            Role::Decode => &mut pools.decode,
-            Role::Worker => &mut pools.both,
+            WorkerRole::Prefill => &mut pools.prefill,
+            WorkerRole::Decode => &mut pools.decode,
+            WorkerRole::Worker => &mut pools.both,
         };
         match place {
             None => *place = Some(workers),
@@ -158,7 +158,7 @@ impl Hint {
     }
 }
 
-fn workers(component: &Component, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
+fn workers(component: &ServingContainer, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
     let known = |setting: &Setting<u32>, hinted: Option<u32>, name: &str| -> Result<Option<u32>, ShapeError> {
         match setting {
             Setting::Read(number) => Ok(Some(*number)),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::protocol::Versions;
+use super::protocol::ToolVersions;
 use crate::api::{EvidenceCode, Finding, Runtime};
 
 /// The release whose templates are used.
@@ -12,18 +12,18 @@ pub(super) struct Templates {
     pub runtime: String,
     /// Version of the inference engine in it.
     pub engine: Option<String>,
-    /// Said where it is not the release that is deployed.
+    /// Where it is not the release that is deployed.
     pub finding: Option<Finding>,
 }
 
 /// The templates for a runtime: its own, else the nearest.
-pub(super) fn templates(runtime: &Runtime, versions: &Versions) -> Templates {
+pub(super) fn templates(runtime: &Runtime, versions: &ToolVersions) -> Templates {
     let given = runtime.version.as_deref().filter(|version| !version.is_empty());
     let tag = runtime.image.as_deref().and_then(tag);
     let wanted = given.or(tag).and_then(|text| Some((text, Release::parse(text)?)));
     let Some((text, release)) = wanted else {
         let what = match given.or(tag) {
-            Some(text) => format!("`{text}` is no version"),
+            Some(text) => format!("`{text}` is not a version"),
             None => "the image has no tag".to_owned(),
         };
         return chosen(&versions.default_runtime, versions, Some(what));
@@ -42,7 +42,7 @@ pub(super) fn templates(runtime: &Runtime, versions: &Versions) -> Templates {
     chosen(nearest, versions, Some(format!("there are none for runtime {text}")))
 }
 
-fn chosen(name: &str, versions: &Versions, problem: Option<String>) -> Templates {
+fn chosen(name: &str, versions: &ToolVersions, problem: Option<String>) -> Templates {
     let mut known: Vec<_> = versions.runtimes.keys().map(|name| (Release::parse(name), name.as_str())).collect();
     known.sort();
     let end = |name: Option<&(_, &'_ str)>| name.map_or("?", |(_, name)| *name).to_owned();
@@ -117,7 +117,7 @@ mod tests {
     use crate::api::Backend;
 
     /// What aiconfigurator 0.12.0 knows.
-    fn versions() -> Versions {
+    fn versions() -> ToolVersions {
         let known = [
             ("0.6.0", "1.1.0rc5"),
             ("0.6.1", "1.1.0rc5"),
@@ -130,7 +130,7 @@ mod tests {
             ("1.0.0", "1.3.0rc5.post1"),
             ("1.3.0", "1.3.0rc23"),
         ];
-        Versions {
+        ToolVersions {
             tool: "0.12.0".into(),
             default_runtime: "1.3.0".into(),
             runtimes: known.map(|(runtime, engine)| (runtime.into(), engine.into())).into(),
@@ -165,7 +165,7 @@ mod tests {
     #[case::same_minor("r/i:0.7.9", "0.7.1", "there are none for runtime 0.7.9")]
     #[case::between("r/i:1.2.4", "1.0.0", "there are none for runtime 1.2.4")]
     #[case::newer("r/i:2.0.0", "1.3.0", "there are none for runtime 2.0.0")]
-    #[case::no_version("r/i:nightly", "1.3.0", "`nightly` is no version")]
+    #[case::no_version("r/i:nightly", "1.3.0", "`nightly` is not a version")]
     #[case::no_tag("registry.example:5000/i", "1.3.0", "the image has no tag")]
     fn others_get_the_nearest_and_it_is_said(#[case] image: &str, #[case] expected: &str, #[case] problem: &str) {
         let templates = templates(&runtime(image, None), &versions());
