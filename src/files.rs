@@ -29,18 +29,12 @@ impl Default for TreeLimits {
 pub enum TreeError {
     /// A file or directory cannot be read.
     #[error("{path}: {error}")]
-    Io {
-        /// What cannot be read.
-        path: String,
-        /// Why.
-        error: std::io::Error,
-    },
+    Io { path: String, error: std::io::Error },
     /// There is more than anyone meant to give.
     #[error("{path}: {what}: give a directory that holds the files and little else")]
     TooMuch {
         /// Where the limit was met.
         path: String,
-        /// Which limit.
         what: String,
     },
 }

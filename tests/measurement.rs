@@ -111,8 +111,8 @@ fn records_of_another_run_or_half_a_run_are_refused() {
     let error = aiperf::read(open(directory.join(aiperf::SUMMARY_FILE)), Some(records), None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "profile_export.jsonl: holds 2 completed requests of the measured phase; expected 8, as profile_export_aiperf.json \
-         says: copy it again, or remove it to use the summary alone"
+        "profile_export.jsonl: holds 2 completed requests of the measured phase; expected 8 as in profile_export_aiperf.json: \
+         copy it again, or remove it to use the summary alone"
     );
 }
 

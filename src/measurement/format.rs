@@ -34,7 +34,7 @@ pub trait ResultFormat: Sync {
     ///
     /// # Errors
     /// The file is empty, cut off or inconsistent, or a trial in it is of a kind that is not compared. A figure that is
-    /// missing or not finite is no error. Errors name the file as the tool does.
+    /// missing or not finite is not an error. Errors name the file as the tool does.
     fn read(
         &self,
         result: &mut dyn BufRead,
@@ -57,7 +57,7 @@ pub enum Part {
     Other,
 }
 
-/// Whether a JSON text has a key among its first bytes, wherever it is nested. Enough to tell formats apart.
+/// Whether a JSON text has a key among its first bytes, wherever it is nested. Enough to distinguish formats.
 pub(super) fn has_key(beginning: &[u8], key: &str) -> bool {
     let quoted = format!("\"{key}\"");
     beginning.windows(quoted.len()).any(|window| window == quoted.as_bytes())

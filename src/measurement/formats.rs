@@ -47,7 +47,7 @@ impl ResultFiles {
 /// Results among the files of a tree.
 #[derive(Default)]
 pub struct Located {
-    /// Those that their names tell, in the natural order of their paths (`concurrency_2` before `concurrency_10`).
+    /// Those known by their names, in the natural order of their paths (`concurrency_2` before `concurrency_10`).
     pub results: Vec<ResultFiles>,
     /// Files that may hold a result under a name somebody gave them, in the same order: their content decides.
     pub renamed: Vec<PathBuf>,

@@ -13,7 +13,7 @@ use super::{Facts, Measurement, json};
 use crate::text;
 use crate::units::{LatencyLimits, RequestsPerSecond};
 
-/// Name the tool gives the summary unless it is told another, which it ends in the same way.
+/// Default name of the summary; every other ends in the same way.
 pub const SUMMARY_FILE: &str = "profile_export_genai_perf.json";
 /// How the tool ends every name.
 const SUFFIX: &str = "_genai_perf.json";
@@ -48,8 +48,7 @@ impl ResultFormat for GenaiPerf {
     }
 }
 
-/// Reads one trial. The file tells nothing of failed requests, completeness or caches, and holds no records to take a
-/// window from.
+/// Reads one trial. The file reports no failed requests, completeness or caches, and has no records to take a window from.
 ///
 /// # Errors
 /// A file that is empty, cut off or of another tool, or a trial that did not have a fixed concurrency.

@@ -25,15 +25,10 @@ pub use metric::Metric;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Distribution {
-    /// Arithmetic mean.
     pub mean: Milliseconds,
-    /// Median.
     pub p50: Milliseconds,
-    /// 90th percentile.
     pub p90: Milliseconds,
-    /// 95th percentile.
     pub p95: Milliseconds,
-    /// 99th percentile.
     pub p99: Milliseconds,
 }
 
@@ -43,7 +38,7 @@ pub struct Distribution {
 pub struct Measurement {
     /// Tool and version, for example `aiperf 0.13.0`.
     pub tool: String,
-    /// Concurrent requests over the whole deployment, as the tool was told.
+    /// Concurrent requests over the whole deployment, as the load tool was configured.
     pub concurrency: u32,
     /// Completed requests.
     pub requests: u32,
@@ -59,7 +54,6 @@ pub struct Measurement {
     /// Time per output token after the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot: Option<Distribution>,
-    /// Request latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<Distribution>,
     /// Output tokens per second over the whole deployment.

@@ -33,7 +33,7 @@ fn list(errors: &[ParseError]) -> String {
     text
 }
 
-/// The records of trials, in their order. All trials of a level count alike: files do not tell which of them chose the
+/// The records of trials, in their order. All trials of a level count alike: files do not show which of them chose the
 /// deciding levels and which were made to decide.
 ///
 /// # Errors

@@ -24,19 +24,17 @@ pub enum PredictionFiles {
     Generated(Configurations),
 }
 
-/// What was deployed and what is predicted for it, as far as it can be told.
+/// What was deployed and what is predicted for it, as far as it can be determined.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predicted {
-    /// The prediction.
     pub prediction: Option<Prediction>,
-    /// What was deployed.
     pub shape: Option<Shape>,
-    /// GPUs it held, where the shape, the manifests or the prediction tell.
+    /// GPUs it held, from the shape, the manifests or the prediction.
     pub gpus: Option<u32>,
 }
 
 impl Predicted {
-    /// What was deployed says best how many GPUs it held, then what its manifests ask for, then what is predicted.
+    /// The GPUs held are best known from the deployed shape, then from the requests of the manifests, then from the prediction.
     fn new(prediction: Option<Prediction>, deployment: Deployment, of_row: Option<u32>) -> Self {
         let Deployment { shape, gpus, .. } = deployment;
         let of_curve = prediction.as_ref().and_then(|prediction| Some(prediction.curve.as_ref()?.gpus()));
@@ -45,7 +43,7 @@ impl Predicted {
     }
 }
 
-/// Why an output does not tell what is predicted for a variant.
+/// Why there is no prediction for a variant in an output.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictedError {
     /// Nothing fit was found in the predictor's output.
@@ -53,26 +51,20 @@ pub enum PredictedError {
     Pick(#[from] PickError),
     /// The document is of another run.
     #[error("has no variant {wanted}, only {}: give the configurations of this comparison", .found.join(", "))]
-    OtherVariants {
-        /// The variant.
-        wanted: String,
-        /// Those that are there.
-        found: Vec<String>,
-    },
+    OtherVariants { wanted: String, found: Vec<String> },
     /// A naive variant's shape is nowhere.
     #[error(
-        "variant {0} has the source Naive, and what the predictor would make of it is not in its search results: give \
-         its spec.variants[].shape (tensorParallel, replicas, maxBatchSize, maxNumTokens), or the configurations that \
-         the operator generated"
+        "variant {0} has the source Naive, and search results do not contain its configuration: set its \
+         spec.variants[].shape (tensorParallel, replicas, maxBatchSize, maxNumTokens), or give the configurations that the \
+         operator generated"
     )]
     NaiveShape(String),
-    /// A limit of the SLA is no number.
+    /// A limit of the SLA is not a number.
     #[error(transparent)]
     Sla(#[from] crate::judgement::sla::InvalidNumber),
     /// Manifests in the comparison would be refused.
     #[error("the manifests of variant {variant} would be refused: {problem}")]
     Manifests {
-        /// The variant.
         variant: String,
         /// What is wrong, and what to do.
         problem: String,
@@ -82,7 +74,6 @@ pub enum PredictedError {
 /// Why a file holds no configurations.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationsError {
-    /// Something else.
     #[error(
         "is neither the output of a predictor nor generated configurations ({0}): give {output}, or the ConfigMap \
          NAME-rN-configurations or its entry {key}",
@@ -96,10 +87,7 @@ pub enum ConfigurationsError {
         oldest = configurations::SCHEMA_VERSION - 1,
         newest = configurations::SCHEMA_VERSION
     )]
-    OtherVersion {
-        /// The version.
-        found: u32,
-    },
+    OtherVersion { found: u32 },
 }
 
 /// Reads generated configurations: the document, or the ConfigMap it is stored in, as JSON or YAML.
@@ -127,7 +115,7 @@ pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsE
     Configurations::deserialize(value).map_err(|error| foreign(error.to_string()))
 }
 
-/// What an output says of a variant.
+/// The prediction for a variant from an output.
 ///
 /// # Errors
 /// The output is for another workload or holds no such row or variant; the variant's own manifests would be refused.
@@ -165,8 +153,8 @@ fn generated(
     }
 }
 
-/// The row that a Recommended variant names; for any other variant the best that keeps the SLA. Where none keeps it,
-/// nothing is advertised, and the rows of the deployed shape are a prediction all the same.
+/// The row that a Recommended variant names; for any other variant the best that meets the SLA. Where none meets it,
+/// nothing is claimed, but the rows of the deployed shape are an estimate all the same.
 fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Predicted, PredictedError> {
     let wanted = wanted(variant, spec)?;
     let naive = variant.source.kind == SourceKind::Naive;
@@ -221,7 +209,7 @@ fn deployed_only(picked: &Picked, shape: Option<&Shape>, why: &str) -> Predictio
     }
 }
 
-/// A prediction that says why there is none.
+/// An empty prediction with the reason.
 fn nothing(why: &str) -> Prediction {
     Prediction { findings: vec![not_predicted(why)], ..Prediction::default() }
 }
@@ -231,22 +219,22 @@ fn not_predicted(why: &str) -> Finding {
     Finding::new(EvidenceCode::NotPredicted, message)
 }
 
-/// What was deployed, or why it cannot be told.
+/// What was deployed, or why it cannot be determined.
 #[derive(Default)]
 struct Deployment {
     shape: Option<Shape>,
-    /// GPUs that the manifests ask for.
+    /// GPUs that the manifests request.
     gpus: Option<u32>,
     unclear: Option<String>,
 }
 
-/// GPUs that objects ask for; parts that cannot be read ask for nothing.
+/// GPUs that objects request; parts that cannot be read count for nothing.
 fn asked_for(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Option<u32> {
     let demands = demand::of(objects, &spec.hardware.gpu_resource_name);
     Some(demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()))).filter(|gpus| *gpus > 0)
 }
 
-/// What the tool generated for the row, or else what the comparison itself says.
+/// The deployment of the manifests generated for the row, or else of the comparison itself.
 fn deployment_of(
     picked: &Picked,
     variant: &Variant,
@@ -262,7 +250,7 @@ fn deployment_of(
     }
 }
 
-/// What the comparison itself says of what is deployed.
+/// The deployment as far as the comparison itself describes it.
 fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Deployment, PredictedError> {
     let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_deref());
     if let Some(manifests) = inline {

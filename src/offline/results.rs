@@ -30,12 +30,8 @@ pub enum FindError {
     /// The directory cannot be searched.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// There are no results.
     #[error("{path}: no results found; expected {} in it or below it", expected())]
-    Nothing {
-        /// What was searched.
-        path: PathBuf,
-    },
+    Nothing { path: PathBuf },
 }
 
 /// Finds and reads all trials below a directory, or those in one file, whatever it is called.

@@ -27,9 +27,9 @@ impl OperatingPoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
-    /// Requests in flight over the whole deployment.
+    /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
-    /// What is advertised there; tokens per second count every output token of a request, as measurements do.
+    /// The advertised figures; tokens per second count every output token of a request, as measurements do.
     pub point: OperatingPoint,
     /// Tokens per second and GPU as the tool prints them. AIConfigurator counts one token of each request less in
     /// aggregated rows.

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! predictor (trait) ─ aiconfigurator ─ predictors (list)
-//! serving ─ claim ─ row ─ curve ─ checks ─ offline: what a predictor's files alone say of a deployment
+//! serving ─ claim ─ row ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
 //! ```
 
 pub mod aiconfigurator;

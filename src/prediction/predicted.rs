@@ -6,7 +6,7 @@ use super::claim::Claim;
 use super::curve::Curve;
 use crate::api::Finding;
 
-/// What the predictor says of a variant.
+/// The claim and the estimate for a variant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Prediction {

@@ -1,4 +1,4 @@
-//! What a predictor is to us: files of its that are read, and a dialogue in which it generates and estimates.
+//! The interface of a predictor: files that are read, and a dialogue in which it generates and estimates.
 //!
 //! Another predictor is one more folder beside `aiconfigurator` and one more entry in `PREDICTORS`. Nothing here starts a
 //! process or waits: questions go to whoever implements [`Ask`].
@@ -46,7 +46,7 @@ pub trait Predictor: Sync {
     /// Begins a dialogue about a comparison.
     ///
     /// # Errors
-    /// The tool does not tell what it knows.
+    /// The tool cannot be started or asked for its versions.
     fn open<'a>(&self, task: Task<'a>, driver: &'a mut dyn Ask) -> Result<Box<dyn Dialogue + 'a>, DriverError>;
 }
 
@@ -55,7 +55,7 @@ pub trait Ask {
     /// The `result` of the answer to a question, which is a JSON object without `id`.
     ///
     /// # Errors
-    /// There is no result.
+    /// The tool refuses or fails.
     fn ask(&mut self, question: &Value) -> Result<Value, DriverError>;
 }
 
@@ -74,7 +74,7 @@ pub trait Dialogue {
     fn recommended(&mut self, serving_mode: ServingMode, rank: usize) -> Result<Generated, NotGenerated>;
 
     /// The estimate for what is deployed, from one request to what its engines hold. `backend` is the engine that the
-    /// manifests start, where they tell.
+    /// manifests start, where that can be read.
     ///
     /// # Errors
     /// See [`NotEstimated`].
@@ -89,7 +89,7 @@ pub trait Dialogue {
 pub struct DeployedEngine<'a> {
     /// Whether the predictor generated its manifests.
     pub generated: bool,
-    /// The engine that the manifests start, where they tell.
+    /// The engine that the manifests start, where that can be read.
     pub backend: Option<Backend>,
     /// Its image, where the manifests name one.
     pub image: Option<&'a str>,
@@ -186,7 +186,7 @@ impl Wanted {
 pub struct Picked {
     /// The row, for one replica.
     pub row: Row,
-    /// Tool, and its version where the output tells.
+    /// Tool, with its version where the output has it.
     pub tool: String,
     /// Kubernetes manifests the tool generated for the row, as YAML; absent where it wrote none.
     pub manifests: Option<String>,
@@ -208,7 +208,6 @@ pub struct Generated {
 /// An estimate from a dialogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimation {
-    /// The figures.
     pub curve: Curve,
     /// Inference engine of the performance database it was made with.
     pub backend: Backend,
@@ -229,22 +228,10 @@ pub enum DriverError {
     /// The tool refuses: its own message.
     #[error("the predictor refused: {0}")]
     Refused(String),
-    /// The process ended.
     #[error("the predictor {how}; its last output: {last_words}")]
-    Ended {
-        /// Exit code or signal.
-        how: String,
-        /// Its last lines.
-        last_words: String,
-    },
-    /// It takes too long.
+    Ended { how: String, last_words: String },
     #[error("the predictor did not answer within {} s; its last output: {last_words}", .limit.as_secs())]
-    Deadline {
-        /// The limit.
-        limit: Duration,
-        /// Its last lines.
-        last_words: String,
-    },
+    Deadline { limit: Duration, last_words: String },
     /// The answer is not one.
     #[error("the predictor's answer cannot be read: {0}")]
     Unreadable(String),
@@ -270,7 +257,6 @@ pub enum NotGenerated {
         /// What was found, and what to do.
         message: String,
     },
-    /// The tool failed.
     Failed(DriverError),
 }
 
@@ -293,7 +279,6 @@ pub enum NotEstimated {
     /// Not even one request.
     #[error("by the predictor's estimate {0} does not hold the model and one request in the memory of its GPUs")]
     DoesNotFit(String),
-    /// No answer.
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// The answer cannot be read.
@@ -309,10 +294,7 @@ pub enum NotEstimated {
 pub enum PickError {
     /// The files are not any known predictor's.
     #[error("no output of a predictor found: {looked_for}")]
-    NotFound {
-        /// What was looked for.
-        looked_for: String,
-    },
+    NotFound { looked_for: String },
     /// The files are of more than one call of the tool.
     #[error("holds the output of {} calls of the predictor: give the directory of one of them, {}", .directories.len(), .directories.join(", "))]
     Ambiguous {
@@ -322,7 +304,6 @@ pub enum PickError {
     /// A file cannot be read as what it should be.
     #[error("{file}: {problem}")]
     Unreadable {
-        /// Path of the file.
         file: String,
         /// What is wrong, with line and column where they are known.
         problem: String,
@@ -332,18 +313,7 @@ pub enum PickError {
         "{file} is for {found_input} input and {found_output} output tokens, the workload has {input} and {output}: run \
          the predictor for this workload"
     )]
-    OtherWorkload {
-        /// Path of the file.
-        file: String,
-        /// Input tokens found.
-        found_input: u32,
-        /// Output tokens found.
-        found_output: u32,
-        /// Input tokens wanted.
-        input: u32,
-        /// Output tokens wanted.
-        output: u32,
-    },
+    OtherWorkload { file: String, found_input: u32, found_output: u32, input: u32, output: u32 },
     /// No row meets the limits.
     #[error("{0}")]
     NoFeasibleConfiguration(NoFeasibleConfiguration),
@@ -352,11 +322,9 @@ pub enum PickError {
         "there is no rank {rank}: only {found} {mode} configurations meet the SLA. Set the rank to {found} or lower"
     )]
     RankTooHigh {
-        /// Rank wanted.
         rank: usize,
         /// Rows that meet the limits.
         found: usize,
-        /// Serving mode in a word.
         mode: &'static str,
     },
 }
@@ -382,7 +350,7 @@ impl NoFeasibleConfiguration {
         }
     }
 
-    /// Whether the tool told of any row at all.
+    /// Whether the tool reported any row.
     pub fn has_nearest(&self) -> bool {
         self.nearest.is_some()
     }

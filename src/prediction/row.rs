@@ -17,13 +17,12 @@ pub struct Row {
     pub ttft: Milliseconds,
     /// Mean time per output token after the first.
     pub tpot: Milliseconds,
-    /// Mean request latency.
     pub request_latency: Milliseconds,
     /// Requests one replica completes each second.
     pub request_rate: RequestsPerSecond,
     /// Tokens per second and GPU as the tool prints them; it may count one token of each request less.
     pub advertised_tokens_per_second_per_gpu: TokensPerSecond,
-    /// Tokens the engine works on in its fullest step, where the tool says so.
+    /// Tokens the engine works on in its fullest step, where the tool reports them.
     pub num_tokens: Option<u32>,
     /// Prompt tokens among them.
     pub context_tokens: Option<u32>,

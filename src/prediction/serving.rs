@@ -1,4 +1,4 @@
-//! What is deployed: engines, how they are cut up, and their limits.
+//! What is deployed: engines, how they are divided over GPUs, and their limits.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,17 +28,9 @@ pub struct Shape {
 #[serde(rename_all = "camelCase", tag = "mode")]
 pub enum Serving {
     /// Each worker does both.
-    Aggregated {
-        /// The workers.
-        workers: Workers,
-    },
+    Aggregated { workers: Workers },
     /// Separate workers.
-    Disaggregated {
-        /// Prefill.
-        prefill: Workers,
-        /// Decode.
-        decode: Workers,
-    },
+    Disaggregated { prefill: Workers, decode: Workers },
 }
 
 /// Workers of one kind and the limits of each one's engine.
@@ -47,7 +39,6 @@ pub enum Serving {
 pub struct Workers {
     /// GPUs that share each attention layer.
     pub tensor_parallel: u32,
-    /// Pipeline stages.
     pub pipeline_parallel: u32,
     /// Groups of GPUs in an engine that each attend to their own requests (attention data parallelism); mostly 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -104,7 +95,7 @@ impl Workers {
         self.tensor_parallel.saturating_mul(self.pipeline_parallel).saturating_mul(self.data_parallel)
     }
 
-    /// Whether engines of both are cut up the same way, whatever their number and limits.
+    /// Whether engines of both are divided over GPUs in the same way, regardless of their number and limits.
     pub fn same_parallelism(&self, other: &Self) -> bool {
         let cut = |w: &Self| (w.tensor_parallel, w.pipeline_parallel, w.data_parallel);
         let both = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
@@ -154,7 +145,6 @@ impl Serving {
         }
     }
 
-    /// GPUs of all workers.
     pub fn gpus(&self) -> u32 {
         let all = |w: &Workers| w.gpus_per_replica().saturating_mul(w.replicas);
         match self {

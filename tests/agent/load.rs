@@ -229,8 +229,8 @@ async fn a_variant_is_measured_level_by_level() {
     assert_eq!(job.calls().len(), 5);
     assert_eq!(ledger.starts.len(), 5);
     assert_eq!(ledger.serving[&1].pod_uid, "a");
-    for run in ["concurrency_1/run_1", "concurrency_1/run_3", "concurrency_2/run_2"] {
-        assert!(job.path("artifacts").join(run).join("profile_export_aiperf.json").exists(), "{run}");
+    for trial in ["concurrency_1/trial_1", "concurrency_1/trial_3", "concurrency_2/trial_2"] {
+        assert!(job.path("artifacts").join(trial).join("profile_export_aiperf.json").exists(), "{trial}");
     }
     eventually("a raw summary is published", || {
         job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-a1")
@@ -252,7 +252,7 @@ async fn what_the_tool_leaves_in_its_temporary_directory_goes_with_the_trial(#[c
     let left: Vec<_> = fs::read_dir(pod.path("tmp")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["of-somebody-else"]);
     let work: Vec<_> = fs::read_dir(pod.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(work, ["level"]);
+    assert_eq!(work, ["trial"]);
 }
 
 #[tokio::test]
@@ -381,7 +381,7 @@ async fn a_level_that_takes_too_long_is_stopped_and_tried_once_more() {
     let findings = job.findings();
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 1, 1, EvidenceCode::Cancelled));
-    assert!(message.contains("not done after 2 s"), "{message}");
+    assert!(message.contains("stopped after 2 s"), "{message}");
     assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2));
 }
 

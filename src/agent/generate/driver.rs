@@ -32,7 +32,6 @@ pub struct DriverCommand {
     pub deadline: Duration,
 }
 
-/// The running driver.
 pub(super) struct Driver {
     child: Child,
     questions: ChildStdin,
@@ -131,7 +130,7 @@ impl Driver {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "closed its output".to_owned(),
         };
-        // What it said may be read a moment after its end; a child of its own may keep the stream open.
+        // Its output may be read a moment after its end; a child of its own may keep the stream open.
         if let Some(reader) = self.reader.take() {
             let _ = timeout_at(Instant::now() + GRACE, reader).await;
         }

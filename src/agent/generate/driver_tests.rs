@@ -60,18 +60,18 @@ async fn the_source_gets_the_directory_and_runs_in_it() {
 }
 
 #[rstest]
-#[case::said(r#"read -r _; echo '{"id":1,"error":"no such system"}'"#, "the predictor refused: no such system")]
+#[case::refused(r#"read -r _; echo '{"id":1,"error":"no such system"}'"#, "the predictor refused: no such system")]
 #[case::crash(
     "read -r _; echo Traceback >&2; echo 'MemoryError: all gone' >&2; exit 1",
     "the predictor ended with exit code 1; its last output: MemoryError: all gone"
 )]
-#[case::killed("read -r _; kill -KILL $$", "was killed (SIGKILL; out of memory, perhaps)")]
+#[case::killed("read -r _; kill -KILL $$", "was killed (SIGKILL, possibly out of memory)")]
 #[case::ended_at_once("exit 0", "the predictor ended with exit code 0")]
 #[case::no_json("read -r _; echo hello", "the predictor's answer cannot be read: expected value")]
 #[case::other_question(r#"read -r _; echo '{"id":7,"result":1}'"#, "it answers question 7; expected 1")]
 #[case::nothing(r#"read -r _; echo '{"id":1}'"#, "it has neither result nor error")]
 #[tokio::test]
-async fn what_goes_wrong_is_told(#[case] source: &'static str, #[case] expected: &str) {
+async fn every_failure_has_its_message(#[case] source: &'static str, #[case] expected: &str) {
     let error = answer(&Fake::new(source)).await.unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
     assert_eq!(error.is_refusal(), expected.starts_with("the predictor refused"));

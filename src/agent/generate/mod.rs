@@ -26,7 +26,6 @@ pub enum GenerateError {
     /// The plan cannot be used.
     #[error("{0}")]
     Plan(String),
-    /// The predictor failed.
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// The configurations could not be published.

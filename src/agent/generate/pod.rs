@@ -10,10 +10,9 @@ use crate::agent::outbox::Outbox;
 use crate::plan::{self, Plan};
 use crate::prediction::configurations;
 
-/// What the pod's manifest says.
+/// The generate pod's own settings, from its manifest.
 #[derive(Clone, Debug)]
 pub struct Generate {
-    /// File with the plan.
     pub plan: PathBuf,
     /// File with the load image's report of its tool.
     pub load_tool: PathBuf,

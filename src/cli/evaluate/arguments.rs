@@ -1,4 +1,4 @@
-//! What `bcmp evaluate` is told.
+//! The arguments of `bcmp evaluate`.
 
 use std::path::PathBuf;
 

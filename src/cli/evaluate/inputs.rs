@@ -80,14 +80,14 @@ fn once_each(predictions: &[Named]) -> Result<(), EvaluateError> {
     }
 }
 
-/// Results that lie inside each other would be counted twice.
+/// Nested results would be counted twice.
 fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     let real = |named: &Named| fs::canonicalize(&named.path).unwrap_or_else(|_| named.path.clone());
     for (index, one) in results.iter().enumerate() {
         for (other_index, other) in results.iter().enumerate() {
             if index != other_index && real(one).starts_with(real(other)) {
                 return Err(EvaluateError::Usage(format!(
-                    "--results {}={} and {}={} are the same files, or one holds the other: give each run once",
+                    "--results {}={} and {}={} are the same files, or one contains the other: give each trial once",
                     one.variant,
                     one.path.display(),
                     other.variant,

@@ -276,7 +276,7 @@ fn on_the_claim(run: &StoredRun) -> Option<String> {
         "volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": results.claim_name}}],
     }});
     Some(format!(
-        "The load tool's files lie on the claim {}: {of_run}/VARIANT/concurrency_C/run_K/. To copy them:\n  \
+        "The load tool's files lie on the claim {}: {of_run}/VARIANT/concurrency_C/trial_K/. To copy them:\n  \
          kubectl -n {namespace} run {pod} --image={} --restart=Never --overrides='{overrides}'\n  \
          kubectl -n {namespace} wait pod/{pod} --for=condition=Ready --timeout=5m\n  \
          kubectl -n {namespace} cp {pod}:{of_run} ./{}-r{number}\n  \

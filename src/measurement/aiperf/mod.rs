@@ -107,7 +107,7 @@ fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> 
         measurement.errors = measurement.errors.max(Some(records.requests.len() as u32 - completed));
     } else if completed != measurement.requests {
         let problem = format!(
-            "holds {completed} completed requests of the measured phase; expected {}, as {SUMMARY_FILE} says: \
+            "holds {completed} completed requests of the measured phase; expected {} as in {SUMMARY_FILE}: \
              copy it again, or remove it to use the summary alone",
             measurement.requests
         );

@@ -21,7 +21,7 @@ const LONGEST_LINE: u64 = 32 << 20;
 /// More than a level can have; bounds the memory a hostile file can take.
 const MOST_REQUESTS: usize = 5_000_000;
 
-/// What the records of a run say.
+/// The records of a trial.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// Requests of the measured phase.

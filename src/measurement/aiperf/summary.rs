@@ -190,7 +190,7 @@ impl InputConfig {
         }
     }
 
-    /// Warm-up requests that were asked for; absent when the file lists no phases, or gives one no number.
+    /// Configured warm-up requests; absent when the file lists no phases, or one of them has no number.
     pub fn warmup(&self) -> Option<u32> {
         if let Some(loadgen) = &self.loadgen {
             return Some(loadgen.warmup_request_count.unwrap_or(0));

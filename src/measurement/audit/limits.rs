@@ -22,9 +22,7 @@ pub struct EvidenceLimits {
 pub struct LimitError {
     /// Field below `spec.evidence`.
     pub field: &'static str,
-    /// Its value.
     pub found: String,
-    /// What is accepted.
     pub expected: &'static str,
 }
 

@@ -266,7 +266,7 @@ fn listed<'a>(metrics: impl Iterator<Item = &'a Metric>) -> String {
 fn no_warmup(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     let message = match measurement.facts.warmup_requests {
         Some(0) => "no warm-up before the trial: its first requests may include compilation and tuning",
-        None => "the result does not tell whether there was a warm-up before the trial",
+        None => "the result does not show whether there was a warm-up before the trial",
         Some(_) => return None,
     };
     finding(EvidenceCode::NoWarmup, message)

@@ -22,7 +22,6 @@ pub(super) struct SaveDirectory {
 #[derive(Debug)]
 pub(super) struct Experiment {
     name: String,
-    /// Path of the rows.
     pub ranking: String,
     /// Whether they are in the tool's order.
     pub ranked: bool,

@@ -6,7 +6,7 @@
 //! | 0.3, 0.4 | `{agg,disagg}/best_config_topn.csv`, `pareto.csv` | `{agg,disagg}/topN/{agg,disagg}/k8s_deploy.yaml` |
 //! | 0.8 … 0.12 | the same; the directory may have the name of an experiment | `{agg,disagg}/topN/k8s_deploy.yaml` |
 //!
-//! The save directory lies one level deeper when the model's id has a slash.
+//! The save directory is one level deeper when the model's id has a slash.
 
 mod dialogue;
 mod estimates;

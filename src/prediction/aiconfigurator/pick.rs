@@ -15,7 +15,7 @@ pub(super) fn pick(files: &Files, wanted: &Wanted) -> Result<Picked, PickError> 
     pick_from(files, &run, rankings, wanted)
 }
 
-/// A row of one experiment: its place in the tool's own ranking decides where its manifests lie.
+/// A row of one experiment. Its place in the tool's own ranking decides where its manifests are.
 struct Candidate<'a> {
     experiment: &'a Experiment,
     /// Place in the file, from 1.

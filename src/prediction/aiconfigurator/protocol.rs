@@ -52,7 +52,6 @@ pub(super) struct Subject {
     pub settings: Vec<String>,
 }
 
-/// Ranked configurations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Search {
@@ -170,13 +169,13 @@ pub(super) struct CommandOutput {
     pub files: Files,
     /// Errors, as the tool logged them.
     pub messages: Vec<String>,
-    /// How it failed, where its exit tells.
+    /// Its exit, where that was a failure.
     pub failed: Option<String>,
     /// Whether it reported that nothing meets the SLA.
     pub infeasible: bool,
 }
 
-/// Estimates, in the order they were asked for.
+/// Estimates, in the order of the questions.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Estimates {

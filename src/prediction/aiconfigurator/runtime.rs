@@ -8,7 +8,6 @@ use crate::api::{EvidenceCode, Finding, Runtime};
 /// The release whose templates are used.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Templates {
-    /// Runtime release.
     pub runtime: String,
     /// Version of the inference engine in it.
     pub engine: Option<String>,
@@ -39,7 +38,7 @@ pub(super) fn templates(runtime: &Runtime, versions: &ToolVersions) -> Templates
     let before = known.iter().rev().find(|(own, _)| *own < release);
     let nearest = same_minor.or(before).or(known.first()).map(|(_, name)| name.as_str());
     let nearest = nearest.unwrap_or(&versions.default_runtime);
-    chosen(nearest, versions, Some(format!("there are none for runtime {text}")))
+    chosen(nearest, versions, Some(format!("it has none for runtime {text}")))
 }
 
 fn chosen(name: &str, versions: &ToolVersions, problem: Option<String>) -> Templates {
@@ -48,8 +47,8 @@ fn chosen(name: &str, versions: &ToolVersions, problem: Option<String>) -> Templ
     let end = |name: Option<&(_, &'_ str)>| name.map_or("?", |(_, name)| *name).to_owned();
     let finding = problem.map(|problem| {
         let message = format!(
-            "the predictor's templates for {name} were used: {problem}; check the generated settings, or set \
-             runtime.version to one of {} … {}",
+            "the predictor's templates for runtime {name} were used: {problem}. Check the generated settings, or set \
+             runtime.version to one from {} to {}",
             end(known.first()),
             end(known.last()),
         );
@@ -160,14 +159,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::the_guide_s("r/i:0.5.0", "0.6.0", "there are none for runtime 0.5.0")]
-    #[case::candidate("r/i:0.7.0-rc1", "0.7.1", "there are none for runtime 0.7.0-rc1")]
-    #[case::same_minor("r/i:0.7.9", "0.7.1", "there are none for runtime 0.7.9")]
-    #[case::between("r/i:1.2.4", "1.0.0", "there are none for runtime 1.2.4")]
-    #[case::newer("r/i:2.0.0", "1.3.0", "there are none for runtime 2.0.0")]
+    #[case::the_guide_s("r/i:0.5.0", "0.6.0", "it has none for runtime 0.5.0")]
+    #[case::candidate("r/i:0.7.0-rc1", "0.7.1", "it has none for runtime 0.7.0-rc1")]
+    #[case::same_minor("r/i:0.7.9", "0.7.1", "it has none for runtime 0.7.9")]
+    #[case::between("r/i:1.2.4", "1.0.0", "it has none for runtime 1.2.4")]
+    #[case::newer("r/i:2.0.0", "1.3.0", "it has none for runtime 2.0.0")]
     #[case::no_version("r/i:nightly", "1.3.0", "`nightly` is not a version")]
     #[case::no_tag("registry.example:5000/i", "1.3.0", "the image has no tag")]
-    fn others_get_the_nearest_and_it_is_said(#[case] image: &str, #[case] expected: &str, #[case] problem: &str) {
+    fn others_get_the_nearest_with_a_finding(#[case] image: &str, #[case] expected: &str, #[case] problem: &str) {
         let templates = templates(&runtime(image, None), &versions());
         let finding = templates.finding.unwrap();
         assert_eq!(templates.runtime, expected);
@@ -175,8 +174,8 @@ mod tests {
         assert_eq!(
             finding.message,
             format!(
-                "the predictor's templates for {expected} were used: {problem}; check the generated settings, or set \
-                 runtime.version to one of 0.6.0 … 1.3.0"
+                "the predictor's templates for runtime {expected} were used: {problem}. Check the generated settings, or set \
+                 runtime.version to one from 0.6.0 to 1.3.0"
             )
         );
     }

@@ -99,7 +99,7 @@ impl Line<'_> {
     /// What both kinds of rows share.
     fn row(&self, serving: Serving, in_flight: u32, output_tokens: u32) -> Result<Row, String> {
         let (ttft, tpot) = (self.number("ttft")?, self.number("tpot")?);
-        // Up to 0.4 there is no latency column; later ones hold just this sum.
+        // Up to 0.4 there is no latency column; later ones hold exactly this sum.
         let sum = ttft + tpot * f64::from(output_tokens.saturating_sub(1));
         let latency = self.optional_number("request_latency")?.unwrap_or(sum);
         Ok(Row {

@@ -39,7 +39,6 @@ pub struct Checked<'a> {
     pub origin: Option<&'a PredictionOrigin>,
 }
 
-/// Everything that is doubtful.
 pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
     let mut findings = vec![];
     if let (Some(row), Some(shape)) = (checked.row, checked.shape) {

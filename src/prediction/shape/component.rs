@@ -24,7 +24,6 @@ pub(super) struct ServingContainer {
     pub role: WorkerRole,
     pub replicas: u32,
     pub image: Option<String>,
-    /// Command and arguments.
     pub command: Vec<String>,
     /// Path in the container → content, of mounted ConfigMaps.
     pub files: BTreeMap<String, String>,
@@ -32,7 +31,7 @@ pub(super) struct ServingContainer {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Where an API version keeps things, as JSON pointers below a component.
+/// Where an API version has its fields, as JSON pointers below a component.
 struct Layout {
     role: [&'static str; 2],
     pod: &'static str,

@@ -13,12 +13,12 @@ const TENSOR_PARALLEL: &str = "/tensor_parallel_size";
 /// A setting as it stands in the manifests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Setting<T> {
-    /// Not there: the engine's default holds.
+    /// Absent: the engine's default applies.
     #[default]
     Absent,
-    /// There, and read.
+    /// Present.
     Read(T),
-    /// There, but what it is cannot be told.
+    /// Present, but not readable; why.
     Unreadable(String),
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Readings {
     pub kv_cache: Setting<String>,
 }
 
-/// An engine, and what its own flags say it does.
+/// An engine, with the role its own flags give it.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub backend: Backend,
@@ -111,7 +111,7 @@ fn count(script: &Script, names: &[&str]) -> Setting<u32> {
 
 fn word(script: &Script, names: &[&str]) -> Setting<String> {
     match script.flag(names) {
-        // `auto` says what the checkpoint says, which the manifests do not tell.
+        // `auto` stands for the checkpoint's type, which is not in the manifests.
         None | Some("auto" | "") => Setting::Absent,
         Some(text) => Setting::Read(text.to_owned()),
     }
@@ -257,7 +257,7 @@ impl EngineFile {
         if let Self::Elsewhere(path) = self
             && keys.contains(&TENSOR_PARALLEL)
         {
-            // Without it nothing can be said; the other settings have defaults or may stay unknown.
+            // Nothing can be predicted without it; the other settings have defaults or may stay unknown.
             return Setting::Unreadable(format!("the engine's settings are in {path}, which is not in the manifests"));
         }
         let Some((key, value)) = keys.iter().find_map(|key| Some((key, self.get(key)?))) else {
