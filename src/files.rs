@@ -28,7 +28,7 @@ impl Default for TreeLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
     /// A file or directory cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: cannot be read: {error}")]
     Io { path: String, error: std::io::Error },
     /// There is more than anyone meant to give.
     #[error("{path}: {what}: give a directory that holds the files and little else")]
@@ -51,7 +51,7 @@ pub fn list_tree(root: &Path, limits: TreeLimits) -> Result<Vec<PathBuf>, TreeEr
         if directory.components().count() > limits.depth {
             return Err(too_much(format!("more than {} levels of directories", limits.depth)));
         }
-        let path = root.join(&directory);
+        let path = if directory.as_os_str().is_empty() { root.to_path_buf() } else { root.join(&directory) };
         let failed = |error| TreeError::Io { path: path.display().to_string(), error };
         for entry in fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;

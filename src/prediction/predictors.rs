@@ -15,7 +15,7 @@ pub const GENERATING: &dyn Predictor = &Aiconfigurator;
 /// No predictor recognizes the files, or the row cannot be picked.
 pub fn pick(files: &Files, wanted: &Wanted) -> Result<Picked, PickError> {
     let predictor = PREDICTORS.iter().find(|predictor| predictor.recognizes(files));
-    predictor.ok_or_else(|| PickError::NotFound { looked_for: expected() })?.pick(files, wanted)
+    predictor.ok_or_else(|| PickError::NotFound { cure: format!("give {}", expected()) })?.pick(files, wanted)
 }
 
 /// Whether any predictor needs a file of an output.
@@ -25,7 +25,5 @@ pub fn is_needed(path: &str) -> bool {
 
 /// What is read of outputs, for messages.
 pub fn expected() -> String {
-    let outputs: Vec<String> =
-        PREDICTORS.iter().map(|predictor| format!("{} ({})", predictor.output(), predictor.name())).collect();
-    outputs.join(" or ")
+    PREDICTORS.iter().map(|predictor| predictor.output()).collect::<Vec<_>>().join(" or ")
 }

@@ -475,6 +475,7 @@ async fn the_load_tool_is_probed(#[case] version: &str, #[case] expected: i32) {
     let job = Job::new().await;
     fs::write(job.path("version"), version).unwrap();
     fs::write(job.path("log"), "").unwrap();
+    fs::create_dir(job.path("work")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_bcmp"));
     command.args(["agent", "probe-load-tool", "--output"]).arg(job.path("load-tool"));
     command.arg("--work").arg(job.path("work")).arg("--termination-log").arg(job.path("log"));

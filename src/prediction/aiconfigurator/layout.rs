@@ -61,7 +61,7 @@ pub(super) fn only_directory(files: &Files) -> Result<SaveDirectory, PickError> 
         return Err(PickError::Ambiguous { directories: directories.into_keys().collect() });
     }
     let only = directories.pop_first().map(|(_, directory)| directory);
-    only.ok_or_else(|| PickError::NotFound { looked_for: missing(files) })
+    only.ok_or_else(|| PickError::NotFound { cure: missing(files) })
 }
 
 fn missing(files: &Files) -> String {

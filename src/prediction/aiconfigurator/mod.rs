@@ -33,7 +33,7 @@ impl Predictor for Aiconfigurator {
     }
 
     fn output(&self) -> &'static str {
-        "the directory that it wrote with --save-dir"
+        "the directory that `aiconfigurator` wrote with --save-dir"
     }
 
     fn needs(&self, path: &str) -> bool {

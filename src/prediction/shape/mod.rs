@@ -165,7 +165,7 @@ fn workers(component: &ServingContainer, readings: &Readings, hint: &Hint) -> Re
             Setting::Unreadable(problem) => hinted.map(Some).ok_or_else(|| ShapeError::Field {
                 object: component.object.clone(),
                 field: component.field.clone(),
-                problem: format!("{problem}: correct it, or set the variant's shape.{name}"),
+                problem: format!("{problem}: write it into the manifests, or set the variant's shape.{name}"),
             }),
         }
     };
