@@ -294,7 +294,7 @@ pub enum NotEstimated {
 pub enum PickError {
     /// The files are not any known predictor's.
     #[error("no output of a predictor found: {cure}")]
-    NotFound { looked_for: String },
+    NotFound { cure: String },
     /// The files are of more than one call of the tool.
     #[error("holds the output of {} calls of the predictor: give the directory of one of them, {}", .directories.len(), .directories.join(", "))]
     Ambiguous {
