@@ -13,12 +13,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bcmp::api::{BenchmarkComparisonSpec, Variant};
-use bcmp::measurement::find::Run;
-use bcmp::measurement::{Limits, aiperf, find};
+use bcmp::measurement::aiperf;
 use bcmp::offline::measured::records;
+use bcmp::offline::results::{FoundTrial, read_trials};
 use bcmp::offline::{Known, evaluate_known};
 use bcmp::prediction::{Curve, CurvePoint, Prediction};
-use bcmp::units::{Milliseconds, RequestsPerSecond};
+use bcmp::units::{LatencyLimits, Milliseconds, RequestsPerSecond};
 use serde_json::{Value, json};
 
 const RUNS: (usize, usize, usize) = (6, 24, 6);
@@ -103,12 +103,12 @@ fn prediction() -> Prediction {
 
 fn comparison(root: &Path, with_records: bool) {
     let spec = spec();
-    let limits = Limits { ttft: Milliseconds::new(500.0).unwrap(), tpot: Milliseconds::new(25.0).unwrap() };
+    let limits = LatencyLimits { ttft: Milliseconds::new(500.0).unwrap(), tpot: Milliseconds::new(25.0).unwrap() };
     let (files, bytes, plain) = timed_plain(root);
     let start = Instant::now();
     let read =
-        |variant: &Variant| (variant.name.clone(), find::read_all(&root.join(&variant.name), Some(limits)).unwrap());
-    let runs: Vec<(String, Vec<Run>)> = spec.variants.iter().map(read).collect();
+        |variant: &Variant| (variant.name.clone(), read_trials(&root.join(&variant.name), Some(limits)).unwrap());
+    let runs: Vec<(String, Vec<FoundTrial>)> = spec.variants.iter().map(read).collect();
     let reading = start.elapsed();
     let start = Instant::now();
     let known = |(name, runs)| {

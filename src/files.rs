@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// How much is read of a directory.
+/// How much is read of a directory tree; more is not what somebody meant to give.
 #[derive(Clone, Copy, Debug)]
 pub struct TreeLimits {
-    /// Files that are kept.
+    /// Files in it.
     pub files: usize,
-    /// Bytes of one file.
-    pub file_bytes: u64,
     /// Directories below each other.
     pub depth: usize,
+    /// Files whose text is read.
+    pub texts: usize,
+    /// Bytes of one such file.
+    pub text_bytes: u64,
 }
 
 impl Default for TreeLimits {
     fn default() -> Self {
-        Self { files: 2000, file_bytes: 8 << 20, depth: 12 }
+        Self { files: 200_000, depth: 32, texts: 2000, text_bytes: 8 << 20 }
     }
 }
 
@@ -26,50 +28,71 @@ impl Default for TreeLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
     /// A file or directory cannot be read.
-    #[error("{path}: {error}")]
-    Io {
-        /// What cannot be read.
-        path: String,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error("{path}: cannot be read: {error}")]
+    Io { path: String, error: std::io::Error },
     /// There is more than anyone meant to give.
-    #[error("{path}: {what}")]
+    #[error("{path}: {what}: give a directory that holds the files and little else")]
     TooMuch {
         /// Where the limit was met.
         path: String,
-        /// Which limit.
         what: String,
     },
 }
 
-/// The text files below `root` whose paths `keep` accepts: path below `root`, parts joined by `/` → content.
-/// Only regular files are read, links are not followed, and text that is not UTF-8 is read with replacements.
+/// The regular files below `root`, as paths relative to it. Links are not followed.
+///
+/// # Errors
+/// A directory cannot be listed, or a limit is exceeded.
+pub fn list_tree(root: &Path, limits: TreeLimits) -> Result<Vec<PathBuf>, TreeError> {
+    let too_much = |what: String| TreeError::TooMuch { path: root.display().to_string(), what };
+    let mut files = vec![];
+    let mut directories = vec![PathBuf::new()];
+    while let Some(directory) = directories.pop() {
+        if directory.components().count() > limits.depth {
+            return Err(too_much(format!("more than {} levels of directories", limits.depth)));
+        }
+        let path = if directory.as_os_str().is_empty() { root.to_path_buf() } else { root.join(&directory) };
+        let failed = |error| TreeError::Io { path: path.display().to_string(), error };
+        for entry in fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let relative = directory.join(entry.file_name());
+            match entry.file_type().map_err(failed)? {
+                kind if kind.is_dir() => directories.push(relative),
+                kind if kind.is_file() => files.push(relative),
+                _ => {}
+            }
+            if files.len() > limits.files {
+                return Err(too_much(format!("more than {} files", limits.files)));
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The text files below `root` whose paths `keep` accepts: path below `root`, parts joined by `/` → content. Text that is
+/// not UTF-8 is read with replacements.
+///
+/// # Errors
+/// As of [`list_tree`]; a file cannot be read.
 pub fn read_text_tree(
     root: &Path,
     limits: TreeLimits,
     keep: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, String>, TreeError> {
-    let mut files = BTreeMap::new();
-    let mut waiting = vec![(root.to_path_buf(), String::new(), 0)];
-    while let Some((directory, prefix, depth)) = waiting.pop() {
-        let failed = |error| TreeError::Io { path: directory.display().to_string(), error };
-        for entry in fs::read_dir(&directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let kind = entry.file_type().map_err(failed)?;
-            if kind.is_dir() && depth < limits.depth {
-                waiting.push((entry.path(), format!("{name}/"), depth + 1));
-            } else if kind.is_file() && keep(&name) {
-                if files.len() >= limits.files {
-                    let what = format!("more than {} files", limits.files);
-                    return Err(TreeError::TooMuch { path: root.display().to_string(), what });
-                }
-                files.insert(name, read_text(&entry.path(), limits.file_bytes)?);
-            }
+    let mut texts = BTreeMap::new();
+    for path in list_tree(root, limits)? {
+        let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let name = parts.join("/");
+        if !keep(&name) {
+            continue;
         }
+        if texts.len() >= limits.texts {
+            let what = format!("more than {} files to read", limits.texts);
+            return Err(TreeError::TooMuch { path: root.display().to_string(), what });
+        }
+        texts.insert(name, read_text(&root.join(&path), limits.text_bytes)?);
     }
-    Ok(files)
+    Ok(texts)
 }
 
 fn read_text(path: &Path, limit: u64) -> Result<String, TreeError> {
@@ -109,8 +132,10 @@ mod tests {
     fn limits_are_named() {
         let error = |limits| tree(limits).unwrap_err().to_string();
         let default = TreeLimits::default();
-        assert!(error(TreeLimits { files: 1, ..default }).ends_with("more than 1 files"));
-        assert!(error(TreeLimits { file_bytes: 1, ..default }).ends_with("two.csv: more than 1 bytes"));
+        assert!(error(TreeLimits { files: 1, ..default }).contains(": more than 1 files: give"));
+        assert!(error(TreeLimits { depth: 1, ..default }).contains(": more than 1 levels of directories: give"));
+        assert!(error(TreeLimits { texts: 1, ..default }).contains(": more than 1 files to read: give"));
+        assert!(error(TreeLimits { text_bytes: 1, ..default }).contains("two.csv: more than 1 bytes: give"));
     }
 
     #[test]

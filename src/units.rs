@@ -57,3 +57,12 @@ quantity! {
     /// Percent, not signed.
     Percent
 }
+
+/// What a request, or a mean over requests, has to stay within.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatencyLimits {
+    /// Time to first token.
+    pub ttft: Milliseconds,
+    /// Time per output token after the first.
+    pub tpot: Milliseconds,
+}

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use bcmp::api::EvidenceCode::*;
 use bcmp::api::{Decimal, Evidence, EvidenceCode, Severity};
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
-use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit, rejected};
-use bcmp::measurement::{Distribution, Measurement, across, find, genai_perf};
+use bcmp::measurement::audit::{EvidenceLimits, Expectation, across, audit, rejected};
+use bcmp::measurement::{Distribution, Measurement, Metric, genai_perf};
+use bcmp::offline::results::{FoundTrial, read_trials};
 use bcmp::units::{Milliseconds, TokensPerSecond};
 use rstest::rstest;
 
@@ -156,9 +157,10 @@ fn the_tools_own_marks(#[case] change: fn(&mut Measurement), #[case] codes: &[Ev
 }
 
 #[rstest]
-#[case::none(|l: &mut Measurement| l.errors = 0, &[])]
-#[case::one_percent(|l: &mut Measurement| (l.requests, l.errors) = (99, 1), &[])]
-#[case::more(|l: &mut Measurement| (l.requests, l.errors) = (98, 1), &[ErrorRate])]
+#[case::not_reported(|l: &mut Measurement| l.errors = None, &[])]
+#[case::none(|l: &mut Measurement| l.errors = Some(0), &[])]
+#[case::one_percent(|l: &mut Measurement| (l.requests, l.errors) = (99, Some(1)), &[])]
+#[case::more(|l: &mut Measurement| (l.requests, l.errors) = (98, Some(1)), &[ErrorRate])]
 fn error_rate(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
 }
@@ -168,8 +170,8 @@ fn error_rate(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCod
 #[case::windowed_fewer(|l: &mut Measurement| l.requests = 11, &[TooFewRequests])]
 #[case::summary_five_each(|l: &mut Measurement| (l.requests, l.facts.windowed) = (20, false), &[RampIncluded])]
 #[case::summary_fewer(|l: &mut Measurement| (l.requests, l.facts.windowed) = (19, false), &[TooFewRequests, RampIncluded])]
-#[case::failed_ones_were_sent_too(|l: &mut Measurement| (l.requests, l.errors) = (11, 1), &[ErrorRate])]
-#[case::still_too_few(|l: &mut Measurement| (l.requests, l.errors) = (10, 1), &[ErrorRate, TooFewRequests])]
+#[case::failed_ones_were_sent_too(|l: &mut Measurement| (l.requests, l.errors) = (11, Some(1)), &[ErrorRate])]
+#[case::still_too_few(|l: &mut Measurement| (l.requests, l.errors) = (10, Some(1)), &[ErrorRate, TooFewRequests])]
 #[case::none(|l: &mut Measurement| l.requests = 0, &[TooFewRequests])]
 fn too_few_requests(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
@@ -266,8 +268,8 @@ fn model_mismatch(#[case] change: fn(&mut Measurement), #[case] codes: &[Evidenc
 #[case::output_length(|l: &mut Measurement| l.facts.output_tokens = None, &[MissingMetric])]
 #[case::input_length(|l: &mut Measurement| l.facts.input_tokens = None, &[MissingMetric])]
 #[case::goodput_is_optional(|l: &mut Measurement| l.good_requests_percent = None, &[])]
-#[case::nan(|l: &mut Measurement| { l.ttft = None; l.facts.not_finite = vec!["time_to_first_token".into()] }, &[NotFinite])]
-#[case::nan_per_token(|l: &mut Measurement| { l.tpot = None; l.facts.not_finite = vec!["inter_token_latency".into()] }, &[NotFinite])]
+#[case::nan(|l: &mut Measurement| { l.ttft = None; l.facts.not_finite = vec![Metric::Ttft] }, &[NotFinite])]
+#[case::nan_per_token(|l: &mut Measurement| { l.tpot = None; l.facts.not_finite = vec![Metric::Tpot] }, &[NotFinite])]
 fn missing_or_not_finite(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
 }
@@ -400,7 +402,7 @@ fn of_sample(path: &str, concurrency: u32) -> Expectation {
 fn every_sample_directory_is_read_as_a_person_would() {
     let root = fixture("");
     let mut lines = vec![];
-    let mut add = |directory: &str, run: find::Run| {
+    let mut add = |directory: &str, run: FoundTrial| {
         let path = format!("{directory}/{}", run.path.display());
         let found = match &run.outcome {
             Ok(level) => {
@@ -411,10 +413,10 @@ fn every_sample_directory_is_read_as_a_person_would() {
         };
         lines.push(format!("{path}\n    {found}"));
     };
-    find::read_all(&fixture("aiperf"), None).unwrap().into_iter().for_each(|run| add("aiperf", run));
+    read_trials(&fixture("aiperf"), None).unwrap().into_iter().for_each(|run| add("aiperf", run));
     for file in ["agg-baseline-c10.json", "aic-agg-c250.json"] {
         // The files were given names of their own: each is named itself.
-        find::read_all(&fixture("genai-perf").join(file), None)
+        read_trials(&fixture("genai-perf").join(file), None)
             .unwrap()
             .into_iter()
             .for_each(|run| add("genai-perf", run));

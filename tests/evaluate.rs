@@ -11,7 +11,7 @@ use std::process::Command;
 
 use bcmp::api::{EvidenceCode, LevelStatus, Severity, VariantStatus, Verdict, VerdictResult};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
-use bcmp::prediction::{Claim, Curve, CurvePoint, Origin, Point, Prediction};
+use bcmp::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, PredictionOrigin};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use derived::write_variant;
 use rstest::rstest;
@@ -127,7 +127,7 @@ fn predicted(factor: f64) -> Value {
     let prediction = |factor: f64| Prediction {
         claim: Some(Claim {
             concurrency: 4,
-            point: Point {
+            point: OperatingPoint {
                 ttft: ms(70.0 * factor),
                 tpot: ms(6.0 * factor),
                 tokens_per_second_per_gpu: TokensPerSecond::new(9.2 * 60.0 / factor).unwrap(),
@@ -136,7 +136,7 @@ fn predicted(factor: f64) -> Value {
         }),
         curve: Some(curve(factor)),
         findings: vec![],
-        origin: Some(Origin { tool: "by hand".into(), ..Origin::default() }),
+        origin: Some(PredictionOrigin { tool: "by hand".into(), ..PredictionOrigin::default() }),
     };
     let configuration = |variant: &str, factor: f64| Configuration {
         variant: variant.into(),
@@ -375,7 +375,7 @@ mod exit_codes {
         let strict = clean.comparison("tpotMilliseconds: 7}", strict);
         let ended = clean.evaluate(&strict, None, &[]);
         assert_eq!(ended.code, 4, "{}", ended.stdout);
-        assert!(ended.stderr.contains("no candidate keeps the SLA (SlaMissed)"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("no candidate meets the SLA (SlaMissed)"), "{}", ended.stderr);
     }
 
     /// What cannot be told is no outcome: code 3 also where `failOn` names it.
@@ -412,7 +412,7 @@ mod usage {
     )]
     #[case::the_same_files(
         &["--results", BASELINE, "--results", "optimized=tests/fixtures/genai-perf"],
-        "are the same files, or one holds the other: give each run once"
+        "are the same files, or one contains the other: give each trial once"
     )]
     fn a_wrong_call_is_explained(#[case] arguments: &[&str], #[case] said: &str) {
         let ended = evaluate(&[&["-f", GUIDE], arguments].concat());
@@ -460,7 +460,7 @@ mod files {
     }
 
     #[rstest]
-    #[case::missing("gone", "", None, "cannot be searched for results: No such file")]
+    #[case::missing("gone", "", None, "cannot be read: No such file")]
     #[case::nothing_there(
         "",
         "notes.txt",
@@ -517,7 +517,7 @@ mod files {
         "p.yaml",
         "p.yaml",
         Some("kind: Pod\n"),
-        "is neither a predictor's output nor generated configurations (an object of kind Pod)"
+        "is neither the output of a predictor nor generated configurations (an object of kind Pod): give the directory that"
     )]
     #[case::another_map(
         "p.yaml",
@@ -541,7 +541,7 @@ mod files {
         "",
         "notes.yaml",
         Some("a: b\n"),
-        "no predictor's output found: looked for that of aiconfigurator"
+        "no output of a predictor found: give the directory that `aiconfigurator` wrote with --save-dir"
     )]
     #[case::truncated("", "agg/best_config_topn.csv", Some("model,isl\nx"), "agg/best_config_topn.csv")]
     fn predictions(#[case] given: &str, #[case] name: &str, #[case] content: Option<&str>, #[case] said: &str) {
@@ -555,14 +555,17 @@ mod files {
     }
 
     #[rstest]
-    #[case::several_runs("optimized=tests/fixtures/aiconfigurator", "runs, name one of them")]
+    #[case::several_runs(
+        "optimized=tests/fixtures/aiconfigurator",
+        "calls of the predictor: give the directory of one of them"
+    )]
     #[case::naive_search(
         "baseline=tests/fixtures/aiconfigurator/0.12.0-default",
         "variant baseline has the source Naive"
     )]
     #[case::predicts_nothing(
         "optimized=tests/fixtures/aiconfigurator/0.12.0-generate-naive-baseline",
-        "no predictor's output found"
+        "no output of a predictor found"
     )]
     fn predictors_directories(#[case] prediction: &str, #[case] said: &str) {
         let (_, path) = prediction.split_once('=').unwrap();

@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
+use bcmp::files::TreeError;
+use bcmp::measurement::Measurement;
 use bcmp::measurement::aiperf::{self, NO_RECORDS};
-use bcmp::measurement::find::{self, FindError};
 use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
-use bcmp::measurement::{Limits, Measurement};
-use bcmp::units::Milliseconds;
+use bcmp::offline::results::{FindError, read_trials};
+use bcmp::units::{LatencyLimits, Milliseconds};
 use rstest::rstest;
 
 fn fixture(path: &str) -> PathBuf {
@@ -21,7 +22,7 @@ fn open(path: PathBuf) -> BufReader<File> {
     BufReader::new(File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-fn with_records(run: &str, sla: Option<Limits>) -> Measurement {
+fn with_records(run: &str, sla: Option<LatencyLimits>) -> Measurement {
     let directory = fixture("aiperf").join(run);
     let records = open(directory.join(aiperf::RECORDS_FILE));
     aiperf::read(open(directory.join(aiperf::SUMMARY_FILE)), Some(records), sla).unwrap()
@@ -32,8 +33,8 @@ fn summary_only(run: &str) -> Measurement {
     aiperf::read(summary, NO_RECORDS, None).unwrap()
 }
 
-fn limits(ttft: f64, tpot: f64) -> Limits {
-    Limits { ttft: Milliseconds::new(ttft).unwrap(), tpot: Milliseconds::new(tpot).unwrap() }
+fn limits(ttft: f64, tpot: f64) -> LatencyLimits {
+    LatencyLimits { ttft: Milliseconds::new(ttft).unwrap(), tpot: Milliseconds::new(tpot).unwrap() }
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {
@@ -57,7 +58,7 @@ fn the_window_finds_the_truth_however_the_level_begins(
     assert_eq!(rounded(level.ttft.unwrap().mean.get(), 1), ttft);
     assert_eq!(rounded(level.output_tokens_per_second.unwrap().get(), 1), tokens_per_second);
     assert_eq!(rounded(level.tpot.unwrap().mean.get(), 1), 20.0);
-    assert_eq!((level.requests, level.errors, level.concurrency), (120, 0, 12));
+    assert_eq!((level.requests, level.errors, level.concurrency), (120, Some(0), 12));
     assert_eq!(level.facts.warmup_requests, Some(24));
     assert!(level.facts.window_drift_percent.unwrap().abs() < 2.0, "{:?}", level.facts.window_drift_percent);
 }
@@ -75,7 +76,7 @@ fn without_records_the_summary_speaks_burst_included() {
 #[case::generous(limits(200.0, 25.0), 100.0)]
 #[case::ttft_too_strict(limits(50.0, 25.0), 0.0)]
 #[case::tpot_too_strict(limits(200.0, 19.0), 0.0)]
-fn a_good_request_keeps_both_limits(#[case] sla: Limits, #[case] percent: f64) {
+fn a_good_request_meets_both_limits(#[case] sla: LatencyLimits, #[case] percent: f64) {
     assert_eq!(with_records("warmup/drained", Some(sla)).good_requests_percent, Some(percent));
 }
 
@@ -110,15 +111,15 @@ fn records_of_another_run_or_half_a_run_are_refused() {
     let error = aiperf::read(open(directory.join(aiperf::SUMMARY_FILE)), Some(records), None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "profile_export.jsonl: holds 2 completed requests of the measured phase; expected 8, as profile_export_aiperf.json \
-         says: copy it again, or remove it to use the summary alone"
+        "profile_export.jsonl: holds 2 completed requests of the measured phase; expected 8 as in profile_export_aiperf.json: \
+         copy it again, or remove it to use the summary alone"
     );
 }
 
 #[test]
 fn failed_requests_are_counted_and_the_commonest_error_named() {
     let level = with_records("failures/partial", Some(limits(1000.0, 1000.0)));
-    assert_eq!((level.requests, level.errors), (7, 33));
+    assert_eq!((level.requests, level.errors), (7, Some(33)));
     assert_eq!(level.first_error.as_deref(), Some("TimeoutError: TimeoutError()"));
     assert_eq!(level.good_requests_percent, Some(100.0 * 6.0 / 36.0));
     let cancelled = with_records("failures/cancel-INT", None);
@@ -177,7 +178,7 @@ fn a_record_has_at_most_two_kibibytes_however_bad_the_file() {
 
 /// Path and concurrency of each run below a fixture, or `None` where it cannot be read.
 fn found(directory: &str) -> Vec<(String, Option<u32>)> {
-    let runs = find::read_all(&fixture(directory), None).unwrap();
+    let runs = read_trials(&fixture(directory), None).unwrap();
     runs.into_iter()
         .map(|run| (run.path.display().to_string(), run.outcome.ok().map(|level| level.concurrency)))
         .collect()
@@ -216,7 +217,7 @@ fn results_are_found(#[case] directory: &str, #[case] expected: &[(&str, Option<
 
 #[test]
 fn a_summary_that_is_named_takes_its_records_along() {
-    let runs = find::read_all(&fixture("aiperf/clean/profile_export_aiperf.json"), None).unwrap();
+    let runs = read_trials(&fixture("aiperf/clean/profile_export_aiperf.json"), None).unwrap();
     assert!(runs[0].outcome.as_ref().unwrap().facts.windowed);
 }
 
@@ -244,28 +245,79 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     "profile_export.jsonl: line 2: expected ident")]
 fn broken_files_are_named(#[case] files: &[(&str, &str)], #[case] expected: &str) {
     let directory = tree(files);
-    let runs = find::read_all(directory.path(), None).unwrap();
+    let runs = read_trials(directory.path(), None).unwrap();
     let error = runs[0].outcome.as_ref().unwrap_err().to_string();
     assert_eq!(error, format!("{}/{expected}", directory.path().display()));
-    assert_eq!(find::read_one(directory.path(), None).unwrap_err().to_string(), error);
 }
 
 #[test]
 fn nothing_to_read_says_what_was_looked_for() {
     let directory = tree(&[("notes.txt", "see below")]);
-    let error = find::read_all(directory.path(), None).unwrap_err();
+    let error = read_trials(directory.path(), None).unwrap_err();
     assert!(matches!(error, FindError::Nothing { .. }), "{error}");
     assert!(error.to_string().contains("expected profile_export_aiperf.json (AIPerf)"), "{error}");
-    assert!(matches!(find::read_all(&directory.path().join("absent"), None), Err(FindError::Unreadable { .. })));
-    let error = find::read_one(directory.path(), None).unwrap_err().to_string();
-    assert!(error.ends_with(": the load tool left no profile_export_aiperf.json"), "{error}");
+    assert!(matches!(read_trials(&directory.path().join("absent"), None), Err(FindError::Tree(TreeError::Io { .. }))));
+}
+
+/// The same bytes as a tool's file, compressed.
+fn gzipped(path: PathBuf) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &std::fs::read(path).unwrap()).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[test]
-fn one_run_is_not_several() {
-    let error = find::read_one(&fixture("aiperf/sweeps/sw2"), None).unwrap_err().to_string();
-    assert!(error.ends_with("sw2: holds several runs; expected one"), "{error}");
-    assert!(find::read_one(&fixture("aiperf/clean"), None).is_ok());
+fn compressed_results_say_the_same() {
+    let directory = tree(&[]);
+    for name in [aiperf::SUMMARY_FILE, aiperf::RECORDS_FILE] {
+        let bytes = gzipped(fixture("aiperf/clean").join(name));
+        std::fs::write(directory.path().join(format!("{name}.gz")), bytes).unwrap();
+    }
+    let plain = read_trials(&fixture("aiperf/clean"), None).unwrap();
+    let outcomes = |trials: Vec<bcmp::offline::results::FoundTrial>| trials.into_iter().map(|trial| trial.outcome);
+    let packed = directory.path().join("profile_export_aiperf.json.gz");
+    for root in [directory.path(), packed.as_path()] {
+        assert!(outcomes(read_trials(root, None).unwrap()).eq(outcomes(plain.clone())), "{}", root.display());
+    }
+}
+
+#[test]
+fn a_damaged_archive_is_named() {
+    let directory = tree(&[("profile_export_aiperf.json.gz", "no archive")]);
+    let error = read_trials(directory.path(), None).unwrap()[0].outcome.clone().unwrap_err().to_string();
+    assert!(error.contains("profile_export_aiperf.json.gz: cannot be read: "), "{error}");
+}
+
+/// People keep results under names of their own. Beside files that a tool named they are not read: they may be copies.
+#[test]
+fn renamed_results_are_known_by_their_content_where_no_file_has_its_tool_s_name() {
+    let directory = tree(&[("notes.json", "{}"), ("deep/plan.json", "[1]")]);
+    let copy = |from: &str, to: &str| std::fs::copy(fixture(from), directory.path().join(to)).unwrap();
+    copy("genai-perf/aic-agg-c250.json", "c250.json");
+    copy("aiperf/clean/profile_export_aiperf.json", "deep/c4.json");
+    let paths = || -> Vec<(String, Option<u32>)> {
+        let trials = read_trials(directory.path(), None).unwrap();
+        let line = |trial: bcmp::offline::results::FoundTrial| {
+            (trial.path.display().to_string(), trial.outcome.ok().map(|level| level.concurrency))
+        };
+        trials.into_iter().map(line).collect()
+    };
+    assert_eq!(paths(), [("c250.json".into(), Some(250)), ("deep/c4.json".into(), Some(4))]);
+    copy("aiperf/clean/profile_export_aiperf.json", "profile_export_aiperf.json");
+    assert_eq!(paths(), [("profile_export_aiperf.json".into(), Some(4))]);
+}
+
+#[rstest]
+#[case::foreign(
+    "{\"tokens\": 3}",
+    "is not a result of a known load tool; expected profile_export_aiperf.json (AIPerf) or"
+)]
+#[case::empty(" \n", "is empty; expected a result: profile_export_aiperf.json (AIPerf) or")]
+fn a_named_file_that_is_no_result_says_what_is_expected(#[case] text: &str, #[case] expected: &str) {
+    let directory = tree(&[("mine.json", text)]);
+    let error = read_trials(&directory.path().join("mine.json"), None).unwrap()[0].outcome.clone().unwrap_err();
+    assert!(error.to_string().ends_with(&format!("mine.json: {}", error.problem)), "{error}");
+    assert!(error.problem.starts_with(expected), "{error}");
 }
 
 #[cfg(unix)]
@@ -275,7 +327,7 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink(fixture("aiperf/clean"), directory.path().join("level")).unwrap();
     let summary = fixture("aiperf/clean/profile_export_aiperf.json");
     std::os::unix::fs::symlink(summary, directory.path().join("profile_export_aiperf.json")).unwrap();
-    assert!(matches!(find::read_all(directory.path(), None), Err(FindError::Nothing { .. })));
+    assert!(matches!(read_trials(directory.path(), None), Err(FindError::Nothing { .. })));
 }
 
 /// Records of a run, made while they are read: a line has the times between the chunks of a long answer.

@@ -27,7 +27,7 @@ use bcmp::measurement::record::{Purpose, Step, TrialRecord};
 use bcmp::measurement::window::{Answer, Request, Window};
 use bcmp::prediction::aiconfigurator::read_table;
 use bcmp::prediction::checks::{Checked, check, context_tokens};
-use bcmp::prediction::{Curve, CurvePoint, Point, Row as Predicted, Serving, Workers};
+use bcmp::prediction::{Curve, CurvePoint, OperatingPoint, Row as Predicted, Serving, Workers};
 use bcmp::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
 use document::{DOCUMENT, Row, example, marked, number, rows, tables};
@@ -104,7 +104,7 @@ fn tpot() {
 
 fn tokens_per_user() {
     for row in example("tokens per user") {
-        let point = Point { tpot: ms(row.number("mean TPOT, ms")), ..Point::default() };
+        let point = OperatingPoint { tpot: ms(row.number("mean TPOT, ms")), ..OperatingPoint::default() };
         row.shows("tokens/s/user", point.tokens_per_second_per_user());
     }
 }

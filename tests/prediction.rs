@@ -8,8 +8,9 @@ use bcmp::api::EvidenceCode;
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
 use bcmp::files::{TreeLimits, read_text_tree};
 use bcmp::prediction::{
-    Files, Limits, Picked, Serving, Shape, SourceError, Wanted, Workers, pick, predict_from_output, read_shape,
+    Files, PickError, Picked, Serving, Shape, Wanted, Workers, pick, predict_from_output, read_shape,
 };
+use bcmp::units::{LatencyLimits, Milliseconds};
 use rstest::rstest;
 
 fn fixture(sample: &str) -> PathBuf {
@@ -21,15 +22,13 @@ fn files(sample: &str) -> Files {
         .unwrap()
 }
 
+fn limits(ttft: f64, tpot: f64) -> Option<LatencyLimits> {
+    let ms = |value| Milliseconds::new(value).unwrap();
+    Some(LatencyLimits { ttft: ms(ttft), tpot: ms(tpot) })
+}
+
 fn wanted(serving_mode: ServingMode, rank: usize) -> Wanted {
-    Wanted {
-        serving_mode,
-        rank,
-        limits: Limits { ttft: 500.0, tpot: 7.0 },
-        input_tokens: 4000,
-        output_tokens: 500,
-        gpus: 8,
-    }
+    Wanted { serving_mode, rank, limits: limits(500.0, 7.0), input_tokens: 4000, output_tokens: 500, gpus: 8 }
 }
 
 /// The claim on eight GPUs as one line: parallelism of a replica × replicas, requests in flight, TTFT, TPOT, tokens
@@ -205,38 +204,38 @@ fn manifests_may_be_absent(#[case] sample: &str) {
     "0.12.0-sla-missed-strict",
     Aggregated,
     4.0,
-    "no aggregated configuration of at most 8 GPUs keeps TTFT ≤ 500 ms and TPOT ≤ 4 ms: relax spec.sla, allow more GPUs, or compare manifests of your own"
+    "no aggregated configuration of at most 8 GPUs meets TTFT ≤ 500 ms and TPOT ≤ 4 ms: relax spec.sla, allow more GPUs, or compare manifests of your own"
 )]
 #[case::nonstrict(
     "0.12.0-sla-missed-nonstrict",
     Aggregated,
     4.0,
-    "no aggregated configuration of at most 8 GPUs keeps TTFT ≤ 500 ms and TPOT ≤ 4 ms; the nearest, TP8, 3 in flight: TTFT 175.7 ms, TPOT 5.20 ms, misses TPOT by 30 %: relax"
+    "no aggregated configuration of at most 8 GPUs meets TTFT ≤ 500 ms and TPOT ≤ 4 ms; the nearest, TP8, 3 concurrent requests: TTFT 175.7 ms, TPOT 5.20 ms, misses TPOT by 30 %: relax"
 )]
 #[case::strict_disagg(
     "0.12.0-strict-sla-namespace-image",
     Disaggregated,
     7.0,
-    "no disaggregated configuration of at most 8 GPUs keeps TTFT ≤ 500 ms and TPOT ≤ 7 ms: relax"
+    "no disaggregated configuration of at most 8 GPUs meets TTFT ≤ 500 ms and TPOT ≤ 7 ms: relax"
 )]
 #[case::nonstrict_disagg(
     "0.12.0-default",
     Disaggregated,
     7.0,
-    "the nearest, 2 × TP2 prefill + TP4 decode, 7 in flight: TTFT 436.9 ms, TPOT 7.99 ms, misses TPOT by 15 %"
+    "the nearest, 2 × TP2 prefill + TP4 decode, 7 concurrent requests: TTFT 436.9 ms, TPOT 7.99 ms, misses TPOT by 15 %"
 )]
 #[case::ttft_0_4(
     "0.4.0",
     Disaggregated,
     7.0,
-    "the nearest, 4 × TP1 prefill + TP4 decode, 18 in flight: TTFT 548.0 ms, TPOT 6.93 ms, misses TTFT by 10 %"
+    "the nearest, 4 × TP1 prefill + TP4 decode, 18 concurrent requests: TTFT 548.0 ms, TPOT 6.93 ms, misses TTFT by 10 %"
 )]
 #[case::oldest("0.1.1-pypi", Disaggregated, 7.0, "no disaggregated configuration of at most 8 GPUs")]
 #[case::baseline_shape(
     "0.12.0-exp-baseline-tp1x8",
     Aggregated,
     7.0,
-    "the nearest, TP1, 1 in flight: TTFT 718.9 ms, TPOT 18.77 ms, misses TTFT by 44 % and misses TPOT by 169 %"
+    "the nearest, TP1, 1 concurrent requests: TTFT 718.9 ms, TPOT 18.77 ms, misses TTFT by 44 % and misses TPOT by 169 %"
 )]
 fn a_missed_sla_is_told_by_how_much(
     #[case] sample: &str,
@@ -244,23 +243,23 @@ fn a_missed_sla_is_told_by_how_much(
     #[case] tpot: f64,
     #[case] expected: &str,
 ) {
-    let limits = Limits { ttft: 500.0, tpot };
+    let limits = limits(500.0, tpot);
     let error = pick(&files(sample), &Wanted { limits, ..wanted(mode, 1) }).unwrap_err();
-    assert!(matches!(error, SourceError::NoFeasibleConfiguration(_)), "{error}");
+    assert!(matches!(error, PickError::NoFeasibleConfiguration(_)), "{error}");
     assert!(error.to_string().contains(expected), "{error}");
 }
 
 /// The column says 124; more than 73 would only queue (7.416 requests/s × 9.89 s).
 #[test]
 fn in_flight_of_a_disaggregated_row_is_what_it_carries() {
-    let limits = Limits { ttft: 500.0, tpot: 20.0 };
+    let limits = limits(500.0, 20.0);
     let picked = pick(&files("0.12.0-default"), &Wanted { limits, ..wanted(Disaggregated, 1) }).unwrap();
     assert_eq!(picked.row.claim(1).concurrency, 73);
 }
 
 #[test]
 fn an_experiment_of_the_user_s_is_found_whatever_its_name() {
-    let limits = Limits { ttft: 1e5, tpot: 1e3 };
+    let limits = limits(1e5, 1e3);
     let picked = pick(&files("0.12.0-exp-baseline-tp1x8"), &Wanted { limits, ..wanted(Aggregated, 1) }).unwrap();
     assert_eq!(
         line(&picked),
@@ -274,7 +273,7 @@ fn a_rank_beyond_the_ranking_is_refused() {
     let error = pick(&files("0.12.0-default"), &wanted(Aggregated, 3)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "rank 3 is asked for, but only 2 aggregated configurations keep the SLA: ask for rank 2 or better"
+        "there is no rank 3: only 2 aggregated configurations meet the SLA. Set the rank to 2 or lower"
     );
 }
 
@@ -282,7 +281,7 @@ fn a_rank_beyond_the_ranking_is_refused() {
 fn another_workload_is_refused() {
     let error = pick(&files("0.12.0-default"), &Wanted { output_tokens: 1000, ..wanted(Aggregated, 1) }).unwrap_err();
     let said = error.to_string();
-    assert!(said.ends_with("is for 4000 input and 500 output tokens, the workload has 4000 and 1000"), "{said}");
+    assert!(said.contains("is for 4000 input and 500 output tokens, the workload has 4000 and 1000: run"), "{said}");
 }
 
 #[test]
@@ -294,7 +293,7 @@ fn several_runs_are_named_and_none_is_taken() {
     let error = pick(&both, &wanted(Aggregated, 1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there are 2 runs, name one of them: \
+        "holds the output of 2 calls of the predictor: give the directory of one of them, \
          0.12.0-default/Qwen/Qwen3-32B_h200_sxm_trtllm_isl4000_osl500_ttft500_tpot7_989249, \
          0.4.0/QWEN3_32B_isl4000_osl500_ttft500_tpot7_131420"
     );
@@ -318,7 +317,7 @@ fn a_run_directory_itself_and_one_ranking_of_it_will_do() {
 #[test]
 fn a_naive_configuration_predicts_nothing() {
     let error = pick(&files("0.12.0-generate-naive-baseline"), &wanted(Aggregated, 1)).unwrap_err();
-    assert!(matches!(error, SourceError::NotFound { .. }), "{error}");
+    assert!(matches!(error, PickError::NotFound { .. }), "{error}");
 }
 
 #[test]
@@ -355,7 +354,7 @@ fn deployed(picked: &Picked, gpus: u32) -> Shape {
 /// other.
 #[test]
 fn the_rows_of_a_pinned_experiment_are_its_curve() {
-    let limits = Limits { ttft: 1e5, tpot: 1e3 };
+    let limits = limits(1e5, 1e3);
     let picked = pick(&files("0.12.0-exp-baseline-tp1x8"), &Wanted { limits, ..wanted(Aggregated, 1) }).unwrap();
     let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
     let curve = prediction.curve.unwrap();

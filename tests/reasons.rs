@@ -10,7 +10,8 @@ use regex::Regex;
 
 /// What gives reasons to runs, variants, conditions and events.
 const SOURCES: &[&str] = &[
-    include_str!("../src/agent/generate/mod.rs"),
+    include_str!("../src/prediction/aiconfigurator/dialogue.rs"),
+    include_str!("../src/prediction/predictor.rs"),
     include_str!("../src/agent/generate/variant.rs"),
     include_str!("../src/lifecycle/stages/queue/mod.rs"),
     include_str!("../src/lifecycle/stages/finish.rs"),

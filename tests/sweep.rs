@@ -10,7 +10,7 @@ use bcmp::measurement::audit::EvidenceLimits;
 use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
-use bcmp::prediction::{Claim, Curve, CurvePoint, Point, Prediction};
+use bcmp::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction};
 use bcmp::sweep::{LoadRules, MAXIMUM_LEVELS, NextStep, SweepPlan, next, planned_total};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ fn record(step: &Step, ratio: f64, rejected: Option<EvidenceCode>) -> TrialRecor
             tool: "aiperf 0.13.0".into(),
             concurrency: step.concurrency,
             requests: step.requests.max(5 * step.concurrency),
-            errors: 0,
+            errors: Some(0),
             first_error: None,
             ttft: Some(same(ratio * 50.0)),
             tpot: Some(same(ratio * 100.0)),
@@ -217,7 +217,7 @@ fn the_audit_of_what_was_measured_counts_too() {
     let mut records = run(&plan(&[2, 4]), misses_above(3.0));
     records.truncate(1);
     if let Some(measurement) = &mut records[0].measurement {
-        measurement.errors = measurement.requests;
+        measurement.errors = Some(measurement.requests);
     }
     assert_eq!(keys(&run_from(&plan(&[2, 4]), records, misses_above(3.0))), "2 2' 4 2d 4d 2d 4d 2f");
 }
@@ -350,7 +350,7 @@ load: {seed: 7}
             prediction: Prediction {
                 claim: Some(Claim {
                     concurrency,
-                    point: Point {
+                    point: OperatingPoint {
                         ttft: ms(347.0),
                         tpot: ms(6.5),
                         tokens_per_second_per_gpu: TokensPerSecond::new(199.6).unwrap(),

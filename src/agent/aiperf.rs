@@ -1,4 +1,4 @@
-//! How AIPerf is asked to run one step: program, arguments, environment. Pure.
+//! How AIPerf is called for one trial: program, arguments, environment. Pure.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::measurement::record::Step;
 /// Variables that make AIPerf take a tokenizer's path for a repository's name.
 const OFFLINE_VARIABLES: [&str; 3] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"];
 
-/// Flags that take a value and that people may add: how the tool reaches the server and who it says it is, its own
+/// Flags that take a value and that people may add: how the tool reaches and identifies itself to the server, its own
 /// processes, its tokenizer, its log. None changes the load or what is recorded of it. A flag that is not known here might,
 /// so it is refused.
 const SETTINGS: [&str; 15] = [
@@ -34,7 +34,7 @@ const SWITCHES: [&str; 6] =
     ["--extra-verbose", "--tokenizer-trust-remote-code", "--use-legacy-max-tokens", "--verbose", "-v", "-vv"];
 
 /// Program and first arguments: the command `aiperf`, or else Python's module, whichever is found in `PATH`.
-/// `is_program` tells whether a path is an executable file.
+/// `is_program` decides whether a path is an executable file.
 pub fn program(path: &OsStr, is_program: impl Fn(&Path) -> bool) -> Option<(PathBuf, &'static [&'static str])> {
     const MODULE: &[&str] = &["-m", "aiperf"];
     [("aiperf", &[][..]), ("python3", MODULE), ("python", MODULE)].into_iter().find_map(|(name, arguments)| {
@@ -55,7 +55,7 @@ pub fn refused(extra: &[String]) -> Option<String> {
         let is_switch = SWITCHES.contains(&flag) && own_value.is_none();
         if !(is_value || is_setting || is_switch) {
             return Some(format!(
-                "{argument}: remove it, since it might change the load or is set from other fields; allowed are {}, {}",
+                "{argument}: remove it, because it may change the load or is set from other fields; allowed are {}, {}",
                 SETTINGS.join(", "),
                 SWITCHES.join(", ")
             ));
@@ -70,9 +70,9 @@ pub fn refused(extra: &[String]) -> Option<String> {
     None
 }
 
-/// Arguments of `aiperf` for one step against `url`.
+/// Arguments of `aiperf` for one trial against `url`.
 ///
-/// The workload's lengths are exact, answers are streamed and as long as asked for, token counts are the server's, and
+/// The workload's lengths are exact, answers are streamed and as long as requested, token counts are the server's, and
 /// no prompt occurs twice: there are as many as requests, and the warm-up's differ from the measured ones.
 pub fn arguments(spec: &BenchmarkComparisonSpec, step: &Step, url: &str, artifacts: &Path) -> Vec<String> {
     let mut arguments = vec!["profile".to_owned()];

@@ -1,4 +1,4 @@
-//! What a run of AIPerf left: read, kept, copied. What came out counts, not the exit code.
+//! The files AIPerf left of a trial: read, published, copied. They count, not its exit code.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,62 +11,59 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 
 use super::directory::Directory;
+use crate::measurement::Measurement;
 use crate::measurement::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
-use crate::measurement::{Limits, Measurement};
+use crate::units::LatencyLimits;
 
-/// Directories below a run's own that are copied.
+/// Directories below a trial's own that are copied.
 const DEEPEST: usize = 4;
 /// A summary that is kept, in bytes before compression.
 const LARGEST_RAW: usize = 1 << 20;
 /// A line of the records, in bytes; longer ones are cut.
 const LONGEST_LINE: u64 = 32 << 20;
 
-/// What a run left behind.
+/// What a trial left behind.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Left {
-    /// No result at all.
+pub enum TrialOutput {
     Nothing,
     /// No summary, and records of nothing but failures.
     OnlyFailures {
-        /// How many.
         requests: u32,
-        /// The first one.
         first: String,
     },
     /// A result that cannot be used.
     Unreadable(String),
-    /// A result.
     Read(Box<Measurement>),
 }
 
-/// Reads the directory of one run.
-pub fn read(directory: &Path, limits: Option<Limits>) -> Left {
+/// Reads the directory of a trial.
+pub fn read(directory: &Path, limits: Option<LatencyLimits>) -> TrialOutput {
     match try_read(directory, limits) {
         Ok(left) => left,
-        Err(error) => Left::Unreadable(error.to_string()),
+        Err(error) => TrialOutput::Unreadable(error.to_string()),
     }
 }
 
-fn try_read(path: &Path, limits: Option<Limits>) -> io::Result<Left> {
+fn try_read(path: &Path, limits: Option<LatencyLimits>) -> io::Result<TrialOutput> {
     let directory = Directory::open(path)?;
     let records = directory.file(RECORDS_FILE)?.map(BufReader::new);
     let Some(summary) = directory.file(SUMMARY_FILE)? else {
-        return Ok(records.map_or(Left::Nothing, only_failures));
+        return Ok(records.map_or(TrialOutput::Nothing, only_failures));
     };
     let problem = match aiperf::read(BufReader::new(summary), records, limits) {
-        Ok(measurement) => return Ok(Left::Read(Box::new(measurement))),
-        Err(error) => Left::Unreadable(error.to_string()),
+        Ok(measurement) => return Ok(TrialOutput::Read(Box::new(measurement))),
+        Err(error) => TrialOutput::Unreadable(error.to_string()),
     };
-    // A run that is cancelled ends before the tool has counted all its records.
+    // A trial that is cancelled ends before the tool has counted all its records.
     let Some(summary) = directory.file(SUMMARY_FILE)? else { return Ok(problem) };
     Ok(match aiperf::read(BufReader::new(summary), NO_RECORDS, limits) {
-        Ok(measurement) if measurement.facts.cancelled == Some(true) => Left::Read(Box::new(measurement)),
+        Ok(measurement) if measurement.facts.cancelled == Some(true) => TrialOutput::Read(Box::new(measurement)),
         _ => problem,
     })
 }
 
-/// The tool writes no summary when every request failed; its records tell why.
-fn only_failures(mut records: impl BufRead) -> Left {
+/// The tool writes no summary when every request failed; its records have the reason.
+fn only_failures(mut records: impl BufRead) -> TrialOutput {
     #[derive(Deserialize)]
     struct Line {
         error: Option<Failure>,
@@ -86,12 +83,12 @@ fn only_failures(mut records: impl BufRead) -> Left {
             Ok(1..) => {}
             Ok(0) | Err(_) => break,
         }
-        // A line that was cut off by a kill, or an answer: then it is not failures alone.
-        let Ok(Line { error: Some(failure) }) = serde_json::from_slice(&line) else { return Left::Nothing };
+        // A line that was cut off by a kill, or a completed request: then not everything failed.
+        let Ok(Line { error: Some(failure) }) = serde_json::from_slice(&line) else { return TrialOutput::Nothing };
         requests += 1;
         first.get_or_insert_with(|| failure.message.or(failure.kind).unwrap_or_else(|| "no reason given".into()));
     }
-    first.map_or(Left::Nothing, |first| Left::OnlyFailures { requests, first })
+    first.map_or(TrialOutput::Nothing, |first| TrialOutput::OnlyFailures { requests, first })
 }
 
 /// The summary, compressed, as text; `None` if there is none of reasonable size.
@@ -102,8 +99,8 @@ pub fn raw_summary(directory: &Path) -> Option<String> {
     Some(STANDARD.encode(encoder.finish().ok()?))
 }
 
-/// Copies a run's files to where people keep them, in place of those of an earlier start of the same run. They appear
-/// there only when all are copied. Links and special files are left out.
+/// Copies a trial's files to the results volume, in place of those of an earlier start of the same trial. They appear there
+/// only when all are copied. Links and special files are left out.
 ///
 /// # Errors
 /// When the target cannot be written.
@@ -132,18 +129,7 @@ fn copy_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Empties a directory, which itself stays: it may be a mount point. What cannot be removed is left.
-pub fn empty(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_directory { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
-        if let Err(error) = removed {
-            tracing::debug!("{}: {error}", entry.path().display());
-        }
-    }
-}
-
-/// An empty directory in place of whatever is there.
+/// Replaces whatever is there by an empty directory.
 ///
 /// # Errors
 /// When the file system refuses.
@@ -174,15 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_down_is_told_from_a_tool_that_fails() {
-        let Left::OnlyFailures { requests, first } = read(&fixture("failures/down"), None) else { unreachable!() };
+    fn a_server_that_is_down_is_not_taken_for_a_tool_that_fails() {
+        let TrialOutput::OnlyFailures { requests, first } = read(&fixture("failures/down"), None) else {
+            unreachable!()
+        };
         assert!(requests > 0 && first.contains("Connect call failed"), "{requests} {first}");
     }
 
     #[test]
     fn a_killed_tool_leaves_nothing_to_use() {
-        assert_eq!(read(&fixture("failures/cancel-TERM"), None), Left::Nothing);
-        assert_eq!(read(tempfile::tempdir().unwrap().path(), None), Left::Nothing);
+        assert_eq!(read(&fixture("failures/cancel-TERM"), None), TrialOutput::Nothing);
+        assert_eq!(read(tempfile::tempdir().unwrap().path(), None), TrialOutput::Nothing);
     }
 
     #[test]
@@ -190,8 +178,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap();
         fs::write(directory.path().join(SUMMARY_FILE), &text[..text.len() / 2]).unwrap();
-        assert!(matches!(read(directory.path(), None), Left::Unreadable(_)));
-        assert!(matches!(read(&fixture("failures/partial"), None), Left::Read(_)));
+        assert!(matches!(read(directory.path(), None), TrialOutput::Unreadable(_)));
+        assert!(matches!(read(&fixture("failures/partial"), None), TrialOutput::Read(_)));
     }
 
     /// A copy of a fixture with one more record of a completed request than its summary counts.
@@ -205,12 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_cancelled_run_may_count_fewer_requests_than_it_recorded() {
-        let Left::Read(measurement) = read(with_one_record_more("failures/cancel-INT").path(), None) else {
+    fn only_a_cancelled_trial_may_count_fewer_requests_than_it_recorded() {
+        let TrialOutput::Read(measurement) = read(with_one_record_more("failures/cancel-INT").path(), None) else {
             unreachable!()
         };
         assert_eq!((measurement.facts.cancelled, measurement.facts.windowed), (Some(true), false));
-        assert!(matches!(read(with_one_record_more("clean").path(), None), Left::Unreadable(_)));
+        assert!(matches!(read(with_one_record_more("clean").path(), None), TrialOutput::Unreadable(_)));
     }
 
     #[test]
@@ -222,25 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn emptying_keeps_the_directory_and_what_links_point_at() {
-        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(other.path().join("kept"), "").unwrap();
-        fs::create_dir_all(directory.path().join("mmap/deep")).unwrap();
-        fs::write(directory.path().join("mmap/deep/file"), "").unwrap();
-        symlink(other.path(), directory.path().join("link")).unwrap();
-        empty(directory.path());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        assert!(other.path().join("kept").exists());
-    }
-
-    #[test]
     fn files_are_kept_as_a_whole_without_links() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(from.path().join("logs")).unwrap();
         fs::write(from.path().join("logs/aiperf.log"), "log").unwrap();
         fs::write(from.path().join("a"), "new").unwrap();
         symlink("/etc/hostname", from.path().join("link")).unwrap();
-        let target = to.path().join("concurrency_5/run_1");
+        let target = to.path().join("concurrency_5/trial_1");
         fs::create_dir_all(&target).unwrap();
         fs::write(target.join("stale"), "").unwrap();
         keep(from.path(), &target).unwrap();

@@ -21,7 +21,6 @@ impl Key {
         (fits && name.starts_with(|first: char| first.is_ascii_alphanumeric())).then(|| Self(name.to_owned()))
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,7 +32,6 @@ impl fmt::Display for Key {
     }
 }
 
-/// An open directory.
 pub struct Directory {
     fd: OwnedFd,
     path: PathBuf,
@@ -43,7 +41,7 @@ impl Directory {
     /// Opens a directory; the last part of the path must not be a link.
     ///
     /// # Errors
-    /// As the system says, with the path.
+    /// The system's error, with the path.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
@@ -102,7 +100,7 @@ impl Directory {
         Ok(Some(File::from(fd)))
     }
 
-    /// Whether a name is there, whatever it is.
+    /// Whether a name exists, as a file or anything else.
     pub fn has(&self, name: &str) -> bool {
         plain(name).is_ok_and(|name| rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok())
     }
@@ -115,7 +113,7 @@ impl Directory {
         let partial = CString::new(format!(".partial-{}", name.trim_start_matches('.')))?;
         let name = plain(name)?;
         let failed = |error: io::Error| named(&self.path, error);
-        // Whatever lies there, a link perhaps, is not written through.
+        // An existing entry, such as a link, must not be written through.
         match unlinkat(&self.fd, &partial, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(failed(error.into())),
@@ -134,7 +132,10 @@ impl Directory {
 /// A name that cannot lead out of the directory.
 fn plain(name: &str) -> io::Result<CString> {
     if name.is_empty() || name == "." || name == ".." || name.contains('/') {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not a plain file name")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("`{}` is not a plain file name", name.escape_debug()),
+        ));
     }
     Ok(CString::new(name)?)
 }

@@ -19,23 +19,23 @@ impl Interruption {
         let mut signal = signal(SignalKind::terminate())?;
         tokio::spawn(async move {
             signal.recv().await;
-            // Nobody listening any more is no failure.
+            // It is fine if nobody listens any more.
             let _ = sender.send(true);
             sender.closed().await;
         });
         Ok(Self(receiver))
     }
 
-    /// Whether it is asked for.
+    /// Whether the pod was asked to end.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Completes when it is asked for.
+    /// Completes when the pod is asked to end.
     pub async fn requested(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|requested| *requested).await.is_err() {
-            // The listener is gone: it will never be asked for.
+            // The listener is gone: no request can arrive.
             std::future::pending().await
         }
     }

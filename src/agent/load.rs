@@ -1,5 +1,5 @@
-//! `bcmp agent load`: measures one deployment of a variant, level after level. What comes next follows from what is
-//! published alone ([`progress`]), so it does not matter which pod does it.
+//! `bcmp agent load`: measures one deployment of a variant, trial after trial. What comes next follows from published
+//! records alone ([`next_move`](super::next_move)), so it does not matter which pod does it.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,25 +11,26 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::aiperf;
-use super::artifacts::{self, Left};
+use super::artifacts::{self, TrialOutput};
 use super::interruption::Interruption;
+use super::next_move::{Move, next_move};
 use super::outbox::{Outbox, OutboxError};
 use super::process::{self, Ended, Invocation, Stopped};
-use super::progress::{self, Move};
 use super::readiness::{NotServing, Server};
 use super::record;
+use super::scratch::{self, Scratch};
 use crate::judgement::sla::SlaLimits;
-use crate::measurement::Limits;
 use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
 use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
 use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations};
 use crate::sweep::{self, SweepPlan};
+use crate::units::LatencyLimits;
 
-/// How long the tool may take to write what it has, once it is told to stop.
+/// How long the tool may take to write its results once it is told to stop.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What the pod's manifest says beside the plan.
+/// What the pod's manifest adds to the plan.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The variant that is measured.
@@ -40,13 +41,10 @@ pub struct Load {
     pub round: u32,
     /// Base URL of the server.
     pub url: String,
-    /// UID of this pod.
     pub pod_uid: String,
     /// Directory for this variant's raw artifacts, if they are kept.
     pub artifacts: Option<PathBuf>,
-    /// File with the plan.
     pub plan: PathBuf,
-    /// File with the configurations.
     pub configurations: PathBuf,
     /// Working directory of the tool.
     pub work: PathBuf,
@@ -62,33 +60,28 @@ pub enum LoadError {
     #[error(transparent)]
     NotServing(#[from] NotServing),
     /// The tool fails again and again.
-    #[error("the load tool failed several times in a row; the last time: {0}")]
+    #[error("the load tool failed several times in a row; most recently: {0}")]
     Tool(String),
     /// Something could not be published.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// Two pods load one server: what both measure is worthless.
-    #[error("pod {other} began {what} as well: this pod ends, so that two do not load one server")]
-    AnotherPod {
-        /// Its UID.
-        other: String,
-        /// What both began.
-        what: String,
-    },
+    /// Two pods load one server: the measurements of both are worthless.
+    #[error("pod {other} began {what} as well: this pod ends, so that only one loads the server")]
+    AnotherPod { other: String, what: String },
     /// The pod was asked to end.
-    #[error("asked to end while measuring: what is published stays, the current level is run again")]
+    #[error("asked to end while measuring: published results are kept, the current trial will be repeated")]
     Interrupted,
 }
 
 /// Measures until the sweep is over and everything is acknowledged.
 ///
 /// # Errors
-/// See [`LoadError`]; a level that fails is no error but a record.
+/// See [`LoadError`]. A trial that fails is not an error: it has a record.
 pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Result<(), LoadError> {
     let session = Session::open(load, outbox, interruption)?;
     session.unless_interrupted(session.outbox.ready()).await??;
     if session.next_move()? == Move::Finish {
-        tracing::info!("everything is measured already");
+        tracing::info!("everything is already measured");
         return Ok(());
     }
     let deadlines = &session.plan.spec.execution.deadlines;
@@ -103,9 +96,9 @@ pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Res
             Move::Finish => return Ok(()),
             Move::GiveUp(message) => return Err(LoadError::Tool(message)),
             Move::RecordLost { step, last_start } => session.record_lost(step, &last_start).await?,
-            Move::Run { step, start, run } => session.level(&step, start, run).await?,
+            Move::Run { step, start, trial } => session.trial(&step, start, trial).await?,
             Move::Contradiction(step) => {
-                let problem = format!("the sweep asks for {}, which is published already", step.key());
+                let problem = format!("BUG: the sweep asks for {}, which is already published", step.key());
                 return Err(LoadError::Input(problem));
             }
         }
@@ -116,7 +109,7 @@ struct Session<'a> {
     load: &'a Load,
     plan: Plan,
     sweep: SweepPlan,
-    limits: Limits,
+    limits: LatencyLimits,
     server: Server,
     outbox: Outbox,
     interruption: Interruption,
@@ -134,11 +127,7 @@ impl<'a> Session<'a> {
         let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
         let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| input(&error))?;
         let server = Server::new(&load.url, &spec.model.name).map_err(|error| input(&error))?;
-        for directory in ["home", "tmp"] {
-            let directory = load.work.join(directory);
-            fs::create_dir_all(&directory).map_err(|error| input(&format!("{}: {error}", directory.display())))?;
-        }
-        let limits = Limits { ttft: limits.ttft, tpot: limits.tpot };
+        let limits = LatencyLimits { ttft: limits.ttft, tpot: limits.tpot };
         Ok(Self { load, plan, sweep, limits, server, outbox, interruption })
     }
 
@@ -147,7 +136,7 @@ impl<'a> Session<'a> {
         let entries = published.iter().map(|(key, text)| (key.as_str(), text.as_str()));
         let ledger = Ledger::parse(entries).map_err(|error| LoadError::Input(error.to_string()))?;
         let next = sweep::next(&self.sweep, &ledger.records);
-        Ok(progress::next_move(next, &ledger, self.load.deployment))
+        Ok(next_move(next, &ledger, self.load.deployment))
     }
 
     async fn wait_until_serving(&self, deadline: Duration) -> Result<(), LoadError> {
@@ -162,7 +151,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Publishes a mark and returns the one that stands.
+    /// Publishes a mark and returns the one that is in the ConfigMap, which may be another pod's.
     async fn mark(&self, key: &str) -> Result<Mark, LoadError> {
         let pod_uid = self.load.pod_uid.clone();
         let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid, time: Timestamp::now() };
@@ -178,8 +167,8 @@ impl<'a> Session<'a> {
         self.publish(record).await
     }
 
-    /// Runs one level, and publishes its record.
-    async fn level(&self, step: &Step, start: usize, run: usize) -> Result<(), LoadError> {
+    /// Runs one trial, and publishes its record.
+    async fn trial(&self, step: &Step, start: usize, number: usize) -> Result<(), LoadError> {
         if step.attempt > 1 || start > 1 {
             // Something went wrong here before: the server may not be back yet.
             self.wait_until_serving(seconds(self.plan.spec.execution.deadlines.ready_seconds)).await?;
@@ -189,35 +178,34 @@ impl<'a> Session<'a> {
             return Err(LoadError::AnotherPod { other: started.pod_uid, what: step.key() });
         }
         let (c, n, w) = (step.concurrency, step.requests, step.warmup);
-        tracing::info!("{}: {n} requests with {c} in flight, after {w} of warm-up", step.key());
+        tracing::info!("{}: {n} requests, {c} concurrent, after {w} of warm-up", step.key());
 
-        let directory = self.load.work.join("level");
+        let directory = self.load.work.join("trial");
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))?;
         let start_time = Timestamp::now();
-        let ended = self.run_tool(step, &directory).await;
+        let ended = self.run_tool(step, &directory).await?;
         if ended.stopped == Some(Stopped::Interrupted) {
             return Err(LoadError::Interrupted);
         }
         let mut record = self.record(step, start_time);
         let left = self.read(&directory).await;
-        record.findings = record::findings(&ended, &left, self.level_deadline().as_secs());
+        record.findings = record::findings(&ended, &left, self.trial_deadline().as_secs());
         log(step, &ended, &left, &record);
         record.measurement = match left {
-            Left::Read(measurement) => Some(*measurement),
+            TrialOutput::Read(measurement) => Some(*measurement),
             _ => None,
         };
-        self.keep(step, run, &directory).await;
+        self.keep(step, number, &directory).await;
         self.publish(record).await?;
-        // The tool leaves its prompts there when it is killed.
-        artifacts::empty(&self.load.work.join("tmp"));
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
     }
 
-    async fn run_tool(&self, step: &Step, directory: &Path) -> Ended {
+    async fn run_tool(&self, step: &Step, directory: &Path) -> Result<Ended, LoadError> {
         let Some((program, first)) = find_tool() else {
-            let problem = "neither aiperf nor python3 is in PATH: is it the right image (spec.load.image)?";
-            return Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() };
+            let problem = "neither aiperf nor python3 is in PATH: set spec.load.image to an image with AIPerf";
+            return Ok(Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() });
         };
+        let scratch = Scratch::new().map_err(|error| LoadError::Input(error.to_string()))?;
         let arguments = aiperf::arguments(&self.plan.spec, step, &self.load.url, directory);
         let invocation = Invocation {
             label: "aiperf",
@@ -225,31 +213,32 @@ impl<'a> Session<'a> {
             arguments: first.iter().map(OsString::from).chain(arguments.into_iter().map(OsString::from)).collect(),
             directory: self.load.work.clone(),
             remove: aiperf::variables_to_remove(&self.plan.spec).to_vec(),
-            deadline: self.level_deadline(),
+            set: vec![(scratch::VARIABLE, scratch.path().into())],
+            deadline: self.trial_deadline(),
             grace: GRACE,
         };
-        process::run(&invocation, self.interruption.requested()).await
+        Ok(process::run(&invocation, self.interruption.requested()).await)
     }
 
-    fn level_deadline(&self) -> Duration {
+    fn trial_deadline(&self) -> Duration {
         seconds(self.plan.spec.execution.deadlines.trial_seconds)
     }
 
-    async fn read(&self, directory: &Path) -> Left {
+    async fn read(&self, directory: &Path) -> TrialOutput {
         let (directory, limits) = (directory.to_owned(), self.limits);
         let read = tokio::task::spawn_blocking(move || artifacts::read(&directory, Some(limits)));
-        read.await.unwrap_or_else(|error| Left::Unreadable(error.to_string()))
+        read.await.unwrap_or_else(|error| TrialOutput::Unreadable(error.to_string()))
     }
 
-    /// Raw files are a help for people: that they cannot be kept spoils no measurement.
-    async fn keep(&self, step: &Step, run: usize, directory: &Path) {
+    /// Raw files only help people. A measurement is good without them, so failures are logged and no more.
+    async fn keep(&self, step: &Step, number: usize, directory: &Path) {
         if let Some(raw) = artifacts::raw_summary(directory)
             && let Err(error) = self.outbox.offer(&raw_key(step), &raw)
         {
-            tracing::warn!("the summary of {} is not kept: {error}", step.key());
+            tracing::warn!("the raw summary of {} is not published: {error}", step.key());
         }
         let Some(kept) = &self.load.artifacts else { return };
-        let target = kept.join(format!("concurrency_{}", step.concurrency)).join(format!("run_{run}"));
+        let target = kept.join(format!("concurrency_{}", step.concurrency)).join(format!("trial_{number}"));
         let (from, to) = (directory.to_owned(), target.clone());
         let copied = tokio::task::spawn_blocking(move || artifacts::keep(&from, &to)).await;
         if let Err(error) = copied.unwrap_or_else(|error| Err(error.into())) {
@@ -278,14 +267,14 @@ impl<'a> Session<'a> {
     }
 }
 
-fn log(step: &Step, ended: &Ended, left: &Left, record: &TrialRecord) {
+fn log(step: &Step, ended: &Ended, left: &TrialOutput, record: &TrialRecord) {
     let how = ended.exit.as_ref().map_or_else(Clone::clone, ToString::to_string);
     for finding in &record.findings {
         tracing::warn!("{}: {}: {}", step.key(), finding.code, finding.message);
     }
-    if let Left::Read(measurement) = left {
-        let (requests, errors) = (measurement.requests, measurement.errors);
-        tracing::info!("{}: the tool {how}; {requests} requests completed, {errors} failed", step.key());
+    if let TrialOutput::Read(measurement) = left {
+        let (requests, errors) = (measurement.requests, measurement.errors.unwrap_or(0));
+        tracing::info!("{}: the load tool {how}; {requests} requests completed, {errors} failed", step.key());
     }
 }
 
@@ -323,19 +312,21 @@ fn seconds(count: i32) -> Duration {
 /// `bcmp agent probe-load-tool`: name and version of the load tool in this container, for example `aiperf 0.13.0`.
 ///
 /// # Errors
-/// When there is none, or it does not say its version within a minute.
+/// There is none, or it does not print its version in time.
 pub async fn probe(work: &Path) -> Result<String, LoadError> {
-    let (program, first) =
-        find_tool().ok_or_else(|| LoadError::Tool("neither aiperf nor python3 is in PATH of the load image".into()))?;
-    for directory in [work.join("home"), work.join("tmp")] {
-        fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
-    }
+    let (program, first) = find_tool().ok_or_else(|| {
+        LoadError::Tool(
+            "neither aiperf nor python3 is in PATH of the load image: set spec.load.image to an image with AIPerf"
+                .into(),
+        )
+    })?;
     let invocation = Invocation {
         label: "aiperf",
         program: program.clone(),
         arguments: first.iter().chain(&["--version"]).map(OsString::from).collect(),
         directory: work.to_owned(),
         remove: vec![],
+        set: vec![],
         deadline: Duration::from_secs(120),
         grace: Duration::from_secs(1),
     };
@@ -345,9 +336,11 @@ pub async fn probe(work: &Path) -> Result<String, LoadError> {
         Ok(process::Exit::Code(0)) if version.starts_with(|first: char| first.is_ascii_digit()) => {
             Ok(format!("aiperf {version}"))
         }
-        Ok(exit) => {
-            Err(LoadError::Tool(format!("{} --version {exit} and said: {}", program.display(), ended.last_words)))
-        }
+        Ok(exit) => Err(LoadError::Tool(format!(
+            "{} --version {exit}; its last output: {}",
+            program.display(),
+            ended.last_words
+        ))),
         Err(problem) => Err(LoadError::Tool(problem)),
     }
 }

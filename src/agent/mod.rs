@@ -1,4 +1,4 @@
-//! What runs inside the pods: hands itself to other images, drives the tools, publishes what came of it.
+//! What runs inside the pods: installs itself into other images, drives the tools, publishes their results.
 
 pub mod aiperf;
 pub mod artifacts;
@@ -8,12 +8,13 @@ pub mod generate;
 pub mod install;
 pub mod interruption;
 pub mod load;
+pub mod next_move;
 pub mod outbox;
 mod output;
 pub mod process;
-pub mod progress;
 pub mod publish;
 pub mod readiness;
 pub mod record;
+mod scratch;
 pub mod store;
 pub mod termination;

@@ -1,4 +1,4 @@
-//! How a tool's container, which has no token, gets something published, and learns that it is.
+//! How a tool's container, which has no token, gets something published and acknowledged.
 //!
 //! A file in the outbox is a request: put this content under the key that is the file's name. The publisher answers with
 //! a file of the same name in the other directory, which holds what the ConfigMap really holds: the first write wins,
@@ -47,32 +47,24 @@ pub fn refusal_name(key: &Key) -> String {
 /// Why something is not published.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// No answer.
     #[error("publishing {key} was not acknowledged within {seconds} s: see the log of the container publish")]
-    NotAcknowledged {
-        /// What was to be published.
-        key: Key,
-        /// How long was waited.
-        seconds: u64,
-    },
+    NotAcknowledged { key: Key, seconds: u64 },
     /// The publisher will not.
     #[error("publishing {key} was refused: {reason}")]
     Refused {
-        /// What was to be published.
         key: Key,
-        /// The publisher's words.
+        /// The publisher's reason.
         reason: String,
     },
     /// The publisher is not there.
     #[error("the publisher was not ready within {0} s: see the log of the container publish")]
     NotReady(u64),
     /// A key that cannot be one.
-    #[error("{0:?} cannot be the key of a ConfigMap")]
+    #[error("`{0}` cannot be the key of a ConfigMap")]
     NotAKey(String),
     /// The content is larger than the publisher takes.
     #[error("{key} would have {size} bytes; at most {limit} are published")]
     TooLarge {
-        /// What was to be published.
         key: Key,
         /// Its size in bytes.
         size: usize,
@@ -103,7 +95,7 @@ impl Outbox {
     /// Waits until everything published before can be read here.
     ///
     /// # Errors
-    /// When the publisher does not say so in time.
+    /// The publisher is not ready in time.
     pub async fn ready(&self) -> Result<(), OutboxError> {
         let deadline = Instant::now() + self.patience;
         while !self.published.has(READY) {
@@ -233,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_says_why() {
+    async fn a_refusal_has_its_reason() {
         let pod = Pod::new();
         pod.answer(".refused-key", "the ConfigMap is immutable");
         let error = pod.outbox.publish("key", "ours").await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What a tool writes: into our log, bounded, and what of it tells how it ended.
+//! A tool's output: copied into our log, bounded, and searched for the reason of its end.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -8,20 +8,20 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::text;
 
-/// What is shown of a run's output, in bytes.
+/// Longest output that is shown, in bytes.
 const LONGEST_OUTPUT: usize = 1 << 20;
-/// What is shown of a line, in bytes.
+/// Longest part of a line that is shown, in bytes.
 const LONGEST_LINE: usize = 2048;
-/// Lines among which those that tell the end are looked for: a tool may add a page of advice to its error.
+/// Lines that are searched for the reason: a tool may print a page of advice after its error.
 const KEPT_LINES: usize = 60;
-/// What is kept of each, in bytes.
+/// Longest part of a line that is kept, in bytes.
 const KEPT_LINE: usize = 400;
-/// Lines that are told where none of them is an error.
+/// Lines that stand in for a reason where none of them is an error.
 const LAST_LINES: usize = 3;
 
-/// The lines of one run of a tool, both streams together.
+/// The lines of one process, both streams together.
 #[derive(Clone)]
-pub(super) struct Output {
+pub(super) struct ToolOutput {
     label: &'static str,
     state: Arc<Mutex<State>>,
 }
@@ -32,7 +32,7 @@ struct State {
     kept: VecDeque<String>,
 }
 
-impl Output {
+impl ToolOutput {
     /// Lines go to stdout with this label in front.
     pub(super) fn new(label: &'static str) -> Self {
         Self { label, state: Arc::default() }
@@ -68,11 +68,11 @@ impl Output {
     }
 
     fn print(&self, line: &str) {
-        // A log nobody takes is no reason to stop measuring.
+        // A log that cannot be written is no reason to stop measuring.
         let _ = writeln!(std::io::stdout(), "{} | {line}", self.label);
     }
 
-    /// What the tool said of its end.
+    /// The reason the tool gave for its end.
     pub(super) fn last_words(&self) -> String {
         last_words(self.state.lock().unwrap_or_else(PoisonError::into_inner).kept.make_contiguous())
     }
@@ -80,8 +80,8 @@ impl Output {
 
 /// The last error among the lines, or else the last lines.
 fn last_words(lines: &[String]) -> String {
-    let by = |tells: fn(&str) -> bool| lines.iter().rev().find(|line| tells(line)).cloned();
-    by(is_exception).or_else(|| by(is_error)).unwrap_or_else(|| {
+    let last = |matches: fn(&str) -> bool| lines.iter().rev().find(|line| matches(line)).cloned();
+    last(is_exception).or_else(|| last(is_error)).unwrap_or_else(|| {
         lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(String::as_str).collect::<Vec<_>>().join(" / ")
     })
 }
@@ -181,7 +181,7 @@ mod tests {
     #[case::neither(&["Usage", "Error", "Unknown option: --nope."], "Usage / Error / Unknown option: --nope.")]
     #[case::not_an_exception(&["NoError", "the last Error: none"], "NoError / the last Error: none")]
     #[case::silence(&[], "")]
-    fn the_lines_that_tell_the_end_are_found(#[case] lines: &[&str], #[case] expected: &str) {
+    fn the_reason_for_an_end_is_found(#[case] lines: &[&str], #[case] expected: &str) {
         let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
         assert_eq!(last_words(&lines), expected);
     }

@@ -10,9 +10,9 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-pub(super) use super::output::Output;
+use super::output::ToolOutput;
 
-/// How long a tool may take to end when the pod is to end: nothing of what it has is used.
+/// How long a tool may take to end when the pod is to end: its results are not used.
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(5);
 /// How long output is still read after the tool is gone: a process that left its group may hold the pipe open.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -22,17 +22,15 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Invocation {
     /// Prefix of its lines in the log.
     pub label: &'static str,
-    /// Executable file.
     pub program: PathBuf,
-    /// Arguments.
     pub arguments: Vec<OsString>,
-    /// Working directory.
     pub directory: PathBuf,
     /// Variables it must not inherit.
     pub remove: Vec<&'static str>,
-    /// How long it may run.
+    /// Variables it gets in place of those it would inherit.
+    pub set: Vec<(&'static str, OsString)>,
     pub deadline: Duration,
-    /// How long it may take to end after SIGINT at the deadline, before SIGKILL: what it has may still be of use.
+    /// How long it may take to end after SIGINT at the deadline, before SIGKILL: its results may still be of use.
     pub grace: Duration,
 }
 
@@ -50,25 +48,23 @@ pub enum Stopped {
 pub struct Ended {
     /// What ended it, if it did not end by itself.
     pub stopped: Option<Stopped>,
-    /// Exit code or signal; the system's words if it could not be started.
+    /// Exit code or signal; the system's error if it could not be started.
     pub exit: Result<Exit, String>,
-    /// What it said of its end, for people.
+    /// The reason it gave for its end, for people.
     pub last_words: String,
 }
 
 /// How a process left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// With a code.
     Code(i32),
-    /// By a signal.
     Signal(i32),
 }
 
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Code(137) | Self::Signal(9) => f.write_str("was killed (SIGKILL; out of memory, perhaps)"),
+            Self::Code(137) | Self::Signal(9) => f.write_str("was killed (SIGKILL, possibly out of memory)"),
             Self::Code(code) => write!(f, "ended with exit code {code}"),
             Self::Signal(number) => write!(f, "was ended by signal {number}"),
         }
@@ -79,7 +75,7 @@ impl std::fmt::Display for Exit {
 ///
 /// To stop it, its process group gets SIGINT, then SIGKILL. Nothing of the group is left when this returns.
 pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> Ended {
-    let output = Output::new(invocation.label);
+    let output = ToolOutput::new(invocation.label);
     let mut child = match start(invocation) {
         Ok(child) => child,
         Err(error) => {
@@ -133,6 +129,7 @@ fn start(invocation: &Invocation) -> std::io::Result<Child> {
     for name in &invocation.remove {
         command.env_remove(name);
     }
+    command.envs(invocation.set.iter().map(|(name, value)| (name, value)));
     command.spawn()
 }
 
@@ -141,7 +138,7 @@ async fn kill(child: &mut Child, group: Option<Pid>) -> std::io::Result<ExitStat
     child.wait().await
 }
 
-/// That nobody is left in the group is no failure.
+/// A group without processes is not a failure.
 pub(super) fn send(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         let _ = kill_process_group(group, signal);
@@ -181,6 +178,7 @@ mod tests {
             arguments: ["--default-signal=INT", "/bin/sh", "-c", script].map(Into::into).to_vec(),
             directory: "/".into(),
             remove: vec![],
+            set: vec![],
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(30),
         }
@@ -191,7 +189,7 @@ mod tests {
     #[case("exit 3", Exit::Code(3))]
     #[case("kill -KILL $$", Exit::Signal(9))]
     #[tokio::test]
-    async fn the_exit_is_told(#[case] script: &str, #[case] expected: Exit) {
+    async fn the_exit_is_reported(#[case] script: &str, #[case] expected: Exit) {
         let ended = run(&shell(script), pending()).await;
         assert_eq!((ended.stopped, ended.exit), (None, Ok(expected)));
     }

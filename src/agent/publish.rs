@@ -1,5 +1,5 @@
 //! `bcmp agent publish`: the sidecar with the pod's only token puts what it finds in the outbox into the output
-//! ConfigMap, and tells the tool's container what really stands there.
+//! ConfigMap, and shows the tool's container what the ConfigMap holds.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::directory::{Directory, Key};
 use super::outbox::{READY, limit, refusal_name};
-use super::store::{Answer, Store, StoreError};
+use super::store::{PutOutcome, Store, StoreError};
 
 const POLL: Duration = Duration::from_millis(200);
 /// How long calls are repeated before the container gives up and is started anew.
@@ -27,7 +27,7 @@ pub enum PublishError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Asked to end, with documents left.
-    #[error("asked to end with unpublished documents; not done within {} s", LAST_PASS.as_secs())]
+    #[error("asked to end, and could not publish the remaining documents within {} s", LAST_PASS.as_secs())]
     Unpublished,
 }
 
@@ -47,7 +47,7 @@ impl Publisher {
         Ok(Self { store, outbox: Directory::open(outbox)?, published: Directory::open(published)? })
     }
 
-    /// Shows what is published already, then publishes until `end`; then once more what is left.
+    /// Shows what is already published, publishes until `end`, and then once more what is left.
     ///
     /// # Errors
     /// When the API server fails for too long, or the ConfigMap is gone.
@@ -84,8 +84,8 @@ impl Publisher {
                 continue;
             }
             match self.answer(&key).await? {
-                Some(Answer::Held(content)) => self.published.write(key.as_str(), content.as_bytes())?,
-                Some(Answer::Refused(reason)) => {
+                Some(PutOutcome::Held(content)) => self.published.write(key.as_str(), content.as_bytes())?,
+                Some(PutOutcome::Refused(reason)) => {
                     tracing::warn!("{key} is not published: {reason}");
                     self.published.write(&refusal, reason.as_bytes())?;
                 }
@@ -95,17 +95,17 @@ impl Publisher {
         Ok(())
     }
 
-    async fn answer(&self, key: &Key) -> Result<Option<Answer>, PublishError> {
+    async fn answer(&self, key: &Key) -> Result<Option<PutOutcome>, PublishError> {
         let content = match self.outbox.read(key.as_str(), limit(key)) {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(None),
-            Err(error) => return Ok(Some(Answer::Refused(error.to_string()))),
+            Err(error) => return Ok(Some(PutOutcome::Refused(error.to_string()))),
         };
         let Ok(content) = String::from_utf8(content) else {
-            return Ok(Some(Answer::Refused(format!("{key} is not UTF-8 text"))));
+            return Ok(Some(PutOutcome::Refused(format!("{key} is not UTF-8 text"))));
         };
         let answer = self.store.put(key, &content).await?;
-        if matches!(&answer, Answer::Held(held) if *held == content) {
+        if matches!(&answer, PutOutcome::Held(held) if *held == content) {
             tracing::info!("published {key}, {} bytes", content.len());
         }
         Ok(Some(answer))

@@ -21,34 +21,23 @@ use crate::text;
 /// How long one request may take. The first ones of an engine take long; one that hangs is tried anew.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(2);
-/// Tokens asked for.
+/// Tokens of the request.
 const TOKENS: u32 = 8;
-/// What is read of an answer, in bytes.
+/// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 1 << 20;
-/// What is told of an unexpected answer, in bytes.
+/// Longest excerpt of an unexpected answer in a message, in bytes.
 const LONGEST_EXCERPT: usize = 200;
-/// Observations that are told.
+/// Observations in a message.
 const REMEMBERED: usize = 3;
 
 /// A URL no request can be sent to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Not a URL.
-    #[error("{url:?} is not a URL: {error}")]
-    Url {
-        /// What was given.
-        url: String,
-        /// What is wrong.
-        error: http::uri::InvalidUri,
-    },
+    #[error("`{url}` is not a URL: {error}")]
+    Url { url: String, error: http::uri::InvalidUri },
     /// No certificates to check the server's with.
     #[error("{url} needs TLS, but the image has no certificates to check it with: {error}")]
-    Certificates {
-        /// What was given.
-        url: String,
-        /// What is wrong.
-        error: std::io::Error,
-    },
+    Certificates { url: String, error: std::io::Error },
 }
 
 /// The server did not complete a request in time.
@@ -77,7 +66,7 @@ impl Server {
     /// The server at an OpenAI-compatible base URL, with or without `/v1`.
     ///
     /// # Errors
-    /// When the URL is none, or its certificates could not be checked.
+    /// The URL is invalid, or certificates could not be checked.
     pub fn new(url: &str, model: &str) -> Result<Self, ServerError> {
         let invalid = |error| ServerError::Url { url: url.to_owned(), error };
         let target: Uri = chat_url(url).parse().map_err(invalid)?;
@@ -95,7 +84,7 @@ impl Server {
     /// Waits for a completed, streamed request.
     ///
     /// # Errors
-    /// When there is none within `deadline`: what was seen last, and how often.
+    /// There is none within `deadline`: what was seen last, and how often.
     pub async fn wait(&self, deadline: Duration) -> Result<(), NotServing> {
         let start = Instant::now();
         let mut seen = Observations::default();
@@ -105,7 +94,7 @@ impl Server {
             match timeout(limit, self.ask()).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(observation)) => seen.add(observation),
-                Err(_) if limit < REQUEST_TIMEOUT => seen.add("a request was not completed when time was up".into()),
+                Err(_) if limit < REQUEST_TIMEOUT => seen.add("a request was not completed before the deadline".into()),
                 Err(_) => seen.add(format!("no completed answer within {} s", REQUEST_TIMEOUT.as_secs())),
             }
             if start.elapsed() + PAUSE >= deadline {
@@ -140,7 +129,7 @@ impl Server {
         let response = client.request(request).await.map_err(|error| with_causes(&error))?;
         let status = response.status();
         let mut body = response.into_body();
-        let (mut answer, mut text, mut length) = (Answer::default(), String::new(), 0);
+        let (mut answer, mut text, mut length) = (Stream::default(), String::new(), 0);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| format!("the answer broke off: {}", with_causes(&error)))?;
             let Some(data) = frame.data_ref() else { continue };
@@ -182,7 +171,7 @@ fn body(model: &str) -> Value {
     })
 }
 
-fn judge(status: StatusCode, answer: &Answer, text: &str) -> Result<(), String> {
+fn judge(status: StatusCode, answer: &Stream, text: &str) -> Result<(), String> {
     let excerpt = text::beginning(text.trim(), LONGEST_EXCERPT);
     if status != StatusCode::OK {
         return Err(format!("HTTP {status}: {excerpt}"));
@@ -200,7 +189,7 @@ fn judge(status: StatusCode, answer: &Answer, text: &str) -> Result<(), String> 
 
 /// A streamed answer (server-sent events), as far as it matters here.
 #[derive(Default)]
-struct Answer {
+struct Stream {
     partial: Vec<u8>,
     /// Some chunk carried generated text.
     tokens: bool,
@@ -209,7 +198,7 @@ struct Answer {
     error: Option<String>,
 }
 
-impl Answer {
+impl Stream {
     fn feed(&mut self, bytes: &[u8]) {
         self.partial.extend(bytes);
         while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
@@ -288,7 +277,7 @@ mod tests {
         let text = lines.join("\n\n") + "\n\n";
         let status = StatusCode::from_u16(status).unwrap_or_default();
         for size in [1, 7, 4096] {
-            let mut answer = Answer::default();
+            let mut answer = Stream::default();
             text.as_bytes().chunks(size).for_each(|chunk| answer.feed(chunk));
             match (judge(status, &answer, &text), problem) {
                 (Ok(()), None) => {}
@@ -309,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_is_counted_and_told_latest_first() {
+    fn observations_are_counted_and_listed_latest_first() {
         let mut seen = Observations::default();
         ["a", "refused", "refused", "404", "404", "404", "503"].into_iter().for_each(|what| seen.add(what.into()));
         assert_eq!(seen.to_string(), "last seen: 503; before: 404 (3 times); before: refused (2 times)");

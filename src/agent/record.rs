@@ -1,36 +1,33 @@
-//! What is published of a run: what the tool showed, and what only the agent could see. Pure.
+//! The record that is published of a trial: the measurement, and findings that only the agent can make. Pure.
 
-use super::artifacts::Left;
+use super::artifacts::TrialOutput;
 use super::outbox::LARGEST_RECORD;
 use super::process::{Ended, Stopped};
+use crate::api::evidence::LONGEST_FINDING;
 use crate::api::{EvidenceCode, Finding};
 use crate::measurement::ledger::Mark;
 use crate::measurement::record::TrialRecord;
 use crate::text;
 
-/// Longest message of a finding, in bytes.
-const LONGEST_MESSAGE: usize = 300;
-
-/// What the agent has to say of a run beside its measurement. The exit code alone says nothing: the tool also exits
-/// with 0 on failure.
-pub fn findings(ended: &Ended, left: &Left, trial_seconds: u64) -> Vec<Finding> {
+/// Findings beside the measurement. The exit code is no evidence: the tool also exits with 0 on failure.
+pub fn findings(ended: &Ended, left: &TrialOutput, trial_seconds: u64) -> Vec<Finding> {
     let mut findings = vec![];
-    let mut say = |code, message: String| findings.push(Finding::new(code, text::beginning(&message, LONGEST_MESSAGE)));
+    let mut add = |code, message: String| findings.push(Finding::new(code, message));
     if ended.stopped == Some(Stopped::Deadline) {
-        let message = format!("not done after {trial_seconds} s (execution.deadlines.trialSeconds): stopped");
-        say(EvidenceCode::Cancelled, message);
+        let message = format!("stopped after {trial_seconds} s (execution.deadlines.trialSeconds)");
+        add(EvidenceCode::Cancelled, message);
     }
     match left {
-        Left::Read(_) => {}
-        Left::OnlyFailures { requests, first } => {
-            say(EvidenceCode::ErrorRate, format!("all {requests} requests failed; the first: {first}"));
+        TrialOutput::Read(_) => {}
+        TrialOutput::OnlyFailures { requests, first } => {
+            add(EvidenceCode::ErrorRate, format!("all {requests} requests failed; the first: {first}"));
         }
-        // Cut short by us.
-        Left::Nothing | Left::Unreadable(_) if ended.stopped.is_some() => {}
-        Left::Unreadable(problem) => {
-            say(EvidenceCode::LoadToolFailed, format!("the load tool's result cannot be used: {problem}"));
+        // The agent itself cut it short.
+        TrialOutput::Nothing | TrialOutput::Unreadable(_) if ended.stopped.is_some() => {}
+        TrialOutput::Unreadable(problem) => {
+            add(EvidenceCode::LoadToolFailed, format!("the load tool's result cannot be used: {problem}"));
         }
-        Left::Nothing => say(EvidenceCode::LoadToolFailed, no_result(ended)),
+        TrialOutput::Nothing => add(EvidenceCode::LoadToolFailed, no_result(ended)),
     }
     findings
 }
@@ -39,25 +36,25 @@ fn no_result(ended: &Ended) -> String {
     match &ended.exit {
         Err(problem) => format!("the load tool cannot be started: {problem}"),
         Ok(exit) if ended.last_words.is_empty() => format!("the load tool {exit} and left no result"),
-        Ok(exit) => format!("the load tool {exit} and left no result; last words: {}", ended.last_words),
+        Ok(exit) => format!("the load tool {exit} and left no result; its last output: {}", ended.last_words),
     }
 }
 
-/// What is said of a level that was begun again and again.
+/// The finding about a trial that was begun again and again.
 pub fn lost(last_start: &Mark) -> Finding {
     let message = format!(
-        "the load pod was lost each time it ran this level; the last one, {}, began it at {:.0}",
+        "the load pod was lost each time it ran this trial; the last one, {}, began it at {:.0}",
         last_start.pod_uid, last_start.time
     );
     Finding::new(EvidenceCode::LoadPodLost, message)
 }
 
-/// The record as it is published, of at most [`LARGEST_RECORD`] bytes: texts are cut as far as it takes, numbers never.
+/// The record as it is published, in at most [`LARGEST_RECORD`] bytes: texts are shortened as far as needed, numbers never.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn to_json(mut record: TrialRecord) -> serde_json::Result<String> {
-    for longest in [LONGEST_MESSAGE, 150, 60, 0] {
+    for longest in [LONGEST_FINDING, 150, 60, 0] {
         let text = serde_json::to_string(&record)?;
         if text.len() <= LARGEST_RECORD {
             return Ok(text);
@@ -68,7 +65,6 @@ pub fn to_json(mut record: TrialRecord) -> serde_json::Result<String> {
         if let Some(measurement) = &mut record.measurement {
             measurement.first_error =
                 measurement.first_error.take().map(|error| text::beginning(&error, longest).to_owned());
-            measurement.facts.not_finite.truncate(longest / 20);
         }
     }
     serde_json::to_string(&record)
@@ -84,31 +80,31 @@ mod tests {
     use super::*;
     use crate::agent::process::Exit;
     use crate::measurement::record::{Purpose, SCHEMA_VERSION, Step};
-    use crate::measurement::{Distribution, Facts, Measurement};
+    use crate::measurement::{Distribution, Facts, Measurement, Metric};
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
     fn ended(stopped: Option<Stopped>, exit: Result<Exit, String>) -> Ended {
         Ended { stopped, exit, last_words: "Traceback / ValueError: bad flag".into() }
     }
 
-    fn failures() -> Left {
-        Left::OnlyFailures { requests: 30, first: "connection refused".into() }
+    fn failures() -> TrialOutput {
+        TrialOutput::OnlyFailures { requests: 30, first: "connection refused".into() }
     }
 
     #[rstest]
-    #[case::killed(None, Ok(Exit::Code(137)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "was killed")]
-    #[case::exit(None, Ok(Exit::Code(1)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "ValueError: bad flag")]
-    #[case::claims_success(None, Ok(Exit::Code(0)), Left::Nothing, &[EvidenceCode::LoadToolFailed], "left no result")]
-    #[case::missing(None, Err("aiperf: not found".into()), Left::Nothing, &[EvidenceCode::LoadToolFailed], "aiperf: not found")]
-    #[case::cut_off(None, Ok(Exit::Code(0)), Left::Unreadable("EOF".into()), &[EvidenceCode::LoadToolFailed], "EOF")]
+    #[case::killed(None, Ok(Exit::Code(137)), TrialOutput::Nothing, &[EvidenceCode::LoadToolFailed], "was killed")]
+    #[case::exit(None, Ok(Exit::Code(1)), TrialOutput::Nothing, &[EvidenceCode::LoadToolFailed], "ValueError: bad flag")]
+    #[case::claims_success(None, Ok(Exit::Code(0)), TrialOutput::Nothing, &[EvidenceCode::LoadToolFailed], "left no result")]
+    #[case::missing(None, Err("aiperf: not found".into()), TrialOutput::Nothing, &[EvidenceCode::LoadToolFailed], "aiperf: not found")]
+    #[case::cut_off(None, Ok(Exit::Code(0)), TrialOutput::Unreadable("EOF".into()), &[EvidenceCode::LoadToolFailed], "EOF")]
     #[case::server_down(None, Ok(Exit::Code(1)), failures(), &[EvidenceCode::ErrorRate], "all 30 requests failed")]
-    #[case::overdue(Some(Stopped::Deadline), Ok(Exit::Signal(9)), Left::Nothing, &[EvidenceCode::Cancelled], "not done after 60 s")]
-    #[case::overdue_cut_off(Some(Stopped::Deadline), Ok(Exit::Signal(9)), Left::Unreadable("EOF".into()), &[EvidenceCode::Cancelled], "not done")]
-    #[case::overdue_down(Some(Stopped::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "not done")]
+    #[case::overdue(Some(Stopped::Deadline), Ok(Exit::Signal(9)), TrialOutput::Nothing, &[EvidenceCode::Cancelled], "stopped after 60 s")]
+    #[case::overdue_cut_off(Some(Stopped::Deadline), Ok(Exit::Signal(9)), TrialOutput::Unreadable("EOF".into()), &[EvidenceCode::Cancelled], "stopped after")]
+    #[case::overdue_down(Some(Stopped::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "stopped after")]
     fn what_came_out_decides(
         #[case] stopped: Option<Stopped>,
         #[case] exit: Result<Exit, String>,
-        #[case] left: Left,
+        #[case] left: TrialOutput,
         #[case] codes: &[EvidenceCode],
         #[case] said: &str,
     ) {
@@ -119,15 +115,15 @@ mod tests {
 
     #[test]
     fn a_result_counts_whatever_the_exit_code() {
-        let left = Left::Read(Box::new(measurement("")));
+        let left = TrialOutput::Read(Box::new(measurement("")));
         assert_eq!(findings(&ended(None, Ok(Exit::Code(1))), &left, 60), []);
     }
 
     #[test]
-    fn long_words_are_cut() {
+    fn long_messages_are_cut() {
         let ended = Ended { last_words: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
-        let message = &findings(&ended, &Left::Nothing, 60)[0].message;
-        assert!(message.len() <= LONGEST_MESSAGE && message.ends_with('é'), "{message}");
+        let message = &findings(&ended, &TrialOutput::Nothing, 60)[0].message;
+        assert!(message.len() <= LONGEST_FINDING && message.ends_with('…'), "{message}");
     }
 
     /// Numbers as long as they get.
@@ -139,7 +135,7 @@ mod tests {
             tool: "aiperf 0.13.0".into(),
             concurrency: 100_000,
             requests: 1_000_000,
-            errors: 1_000_000,
+            errors: Some(1_000_000),
             first_error: Some(error.into()),
             ttft: distribution,
             tpot: distribution,
@@ -161,7 +157,7 @@ mod tests {
                 warmup_requests: Some(100_000),
                 windowed: true,
                 window_drift_percent: Some(-number),
-                not_finite: vec!["output_token_throughput_per_user".into(); 20],
+                not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },
         }
     }

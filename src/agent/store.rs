@@ -18,12 +18,12 @@ const LARGEST_WITH_RAW: usize = 256 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Answers "invalid" in a row that are no race.
+/// Answers "invalid" in a row that cannot be a race.
 const MOST_INVALID: u32 = 3;
 
 /// What came of publishing a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum PutOutcome {
     /// This stands in the ConfigMap: what was given, or what was there first.
     Held(String),
     /// It will not be published.
@@ -38,37 +38,30 @@ pub enum StoreError {
     Gone(String),
     /// The API server did not answer well for too long.
     #[error("ConfigMap {name}: no success within {seconds} s; last: {last}")]
-    Unavailable {
-        /// Its name.
-        name: String,
-        /// How long it was tried.
-        seconds: u64,
-        /// What was seen last.
-        last: String,
-    },
+    Unavailable { name: String, seconds: u64, last: String },
 }
 
 /// What to send for a key, given what is there.
 #[derive(Debug, PartialEq)]
-enum Write {
-    Answered(Answer),
+enum NextWrite {
+    Answered(PutOutcome),
     Send(JsonPatch),
 }
 
 /// Decides it. The patch holds only if the key is still absent when it arrives.
-fn write(config_map: &ConfigMap, key: &Key, content: &str) -> Write {
+fn write(config_map: &ConfigMap, key: &Key, content: &str) -> NextWrite {
     let data = config_map.data.as_ref();
     if let Some(held) = data.and_then(|data| data.get(key.as_str())) {
-        return Write::Answered(Answer::Held(held.clone()));
+        return NextWrite::Answered(PutOutcome::Held(held.clone()));
     }
     if config_map.immutable == Some(true) {
         let reason = "the ConfigMap is immutable: what it holds is already being judged";
-        return Write::Answered(Answer::Refused(reason.into()));
+        return NextWrite::Answered(PutOutcome::Refused(reason.into()));
     }
     let size: usize = data.into_iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
     if is_raw(key) && size + content.len() > LARGEST_WITH_RAW {
         let reason = format!("no room: {size} of {LARGEST_WITH_RAW} bytes are used");
-        return Write::Answered(Answer::Refused(reason));
+        return NextWrite::Answered(PutOutcome::Refused(reason));
     }
     let operations = match data {
         // A test for null holds where nothing is.
@@ -81,7 +74,7 @@ fn write(config_map: &ConfigMap, key: &Key, content: &str) -> Write {
             {"op": "add", "path": "/data", "value": {key.as_str(): content}},
         ]),
     };
-    Write::Send(serde_json::from_value(operations).unwrap_or_default())
+    NextWrite::Send(serde_json::from_value(operations).unwrap_or_default())
 }
 
 /// The ConfigMap at the API server.
@@ -102,7 +95,7 @@ impl Store {
     /// # Errors
     /// When it does not exist, or the API server fails for too long.
     pub async fn get(&self) -> Result<ConfigMap, StoreError> {
-        let mut attempts = Attempts::new(self);
+        let mut attempts = Retries::new(self);
         loop {
             match timed(self.api.get(&self.name)).await {
                 Ok(config_map) => return Ok(config_map),
@@ -115,21 +108,21 @@ impl Store {
     ///
     /// # Errors
     /// When the ConfigMap does not exist, or the API server fails for too long.
-    pub async fn put(&self, key: &Key, content: &str) -> Result<Answer, StoreError> {
-        let mut attempts = Attempts::new(self);
+    pub async fn put(&self, key: &Key, content: &str) -> Result<PutOutcome, StoreError> {
+        let mut attempts = Retries::new(self);
         let mut invalid = 0;
         loop {
             let patch = match write(&self.get().await?, key, content) {
-                Write::Answered(answer) => return Ok(answer),
-                Write::Send(patch) => Patch::Json::<()>(patch),
+                NextWrite::Answered(answer) => return Ok(answer),
+                NextWrite::Send(patch) => Patch::Json::<()>(patch),
             };
             match timed(self.api.patch(&self.name, &PatchParams::default(), &patch)).await {
-                Ok(_) => return Ok(Answer::Held(content.to_owned())),
-                // Somebody was faster, or it became immutable: the next look tells.
+                Ok(_) => return Ok(PutOutcome::Held(content.to_owned())),
+                // Somebody was faster, or it became immutable: the next look shows which.
                 Err(Trouble::Invalid(message)) => {
                     invalid += 1;
                     if invalid >= MOST_INVALID {
-                        return Ok(Answer::Refused(message));
+                        return Ok(PutOutcome::Refused(message));
                     }
                 }
                 Err(trouble) => attempts.pause(trouble).await?,
@@ -139,13 +132,13 @@ impl Store {
 }
 
 /// Pauses between calls, ever longer, up to a deadline.
-struct Attempts<'a> {
+struct Retries<'a> {
     store: &'a Store,
     deadline: Instant,
     pause: Duration,
 }
 
-impl<'a> Attempts<'a> {
+impl<'a> Retries<'a> {
     fn new(store: &'a Store) -> Self {
         Self { store, deadline: Instant::now() + store.patience, pause: FIRST_PAUSE }
     }
@@ -159,7 +152,7 @@ impl<'a> Attempts<'a> {
         if Instant::now() + self.pause > self.deadline {
             return Err(StoreError::Unavailable { name: name(), seconds: self.store.patience.as_secs(), last });
         }
-        tracing::warn!("ConfigMap {}: {last}; trying again in {:?}", self.store.name, self.pause);
+        tracing::warn!("ConfigMap {}: {last}; trying again in {} ms", self.store.name, self.pause.as_millis());
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(())
@@ -212,19 +205,19 @@ mod tests {
     #[test]
     fn what_is_there_stays() {
         let answer = write(&config_map(&[("a", "first")]), &key("a"), "second");
-        assert_eq!(answer, Write::Answered(Answer::Held("first".into())));
+        assert_eq!(answer, NextWrite::Answered(PutOutcome::Held("first".into())));
     }
 
     #[test]
-    fn what_is_there_is_told_even_when_the_map_is_closed() {
+    fn what_is_there_is_returned_even_when_the_map_is_closed() {
         let closed = ConfigMap { immutable: Some(true), ..config_map(&[("a", "first")]) };
-        assert_eq!(write(&closed, &key("a"), "second"), Write::Answered(Answer::Held("first".into())));
-        assert!(matches!(write(&closed, &key("b"), "x"), Write::Answered(Answer::Refused(_))));
+        assert_eq!(write(&closed, &key("a"), "second"), NextWrite::Answered(PutOutcome::Held("first".into())));
+        assert!(matches!(write(&closed, &key("b"), "x"), NextWrite::Answered(PutOutcome::Refused(_))));
     }
 
     #[test]
     fn the_patch_holds_only_while_the_key_is_absent() {
-        let Write::Send(patch) = write(&config_map(&[("a", "1")]), &key("b.json"), "2") else { unreachable!() };
+        let NextWrite::Send(patch) = write(&config_map(&[("a", "1")]), &key("b.json"), "2") else { unreachable!() };
         let expected = json!([
             {"op": "test", "path": "/data/b.json", "value": null},
             {"op": "add", "path": "/data/b.json", "value": "2"},
@@ -234,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_map_without_data_gets_some() {
-        let Write::Send(patch) = write(&config_map(&[]), &key("b"), "2") else { unreachable!() };
+        let NextWrite::Send(patch) = write(&config_map(&[]), &key("b"), "2") else { unreachable!() };
         let expected = json!([
             {"op": "test", "path": "/data", "value": null},
             {"op": "add", "path": "/data", "value": {"b": "2"}},
@@ -246,8 +239,8 @@ mod tests {
     fn raw_files_are_left_out_when_there_is_no_room() {
         let full = "x".repeat(LARGEST_WITH_RAW - 10);
         let map = config_map(&[("a", full.as_str())]);
-        assert!(matches!(write(&map, &key("raw-b"), "0123456789"), Write::Answered(Answer::Refused(_))));
-        assert!(matches!(write(&map, &key("raw-b"), "0123"), Write::Send(_)));
-        assert!(matches!(write(&map, &key("b"), "0123456789"), Write::Send(_)));
+        assert!(matches!(write(&map, &key("raw-b"), "0123456789"), NextWrite::Answered(PutOutcome::Refused(_))));
+        assert!(matches!(write(&map, &key("raw-b"), "0123"), NextWrite::Send(_)));
+        assert!(matches!(write(&map, &key("b"), "0123456789"), NextWrite::Send(_)));
     }
 }

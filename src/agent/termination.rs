@@ -1,14 +1,14 @@
-//! Leaves a container's last words where the kubelet picks them up.
+//! Leaves a container's termination message where the kubelet reads it.
 
-use crate::text;
 use std::path::Path;
 
 use crate::manifests::termination::{TerminationMessage, TerminationReason};
+use crate::text;
 
-/// What the kubelet keeps of a container's last words, in bytes, less what JSON adds.
+/// Longest message, in bytes: what the kubelet keeps, less what JSON adds.
 const LONGEST: usize = 3000;
 
-/// Writes the message; the container's log says the same. That it cannot be written is no further failure.
+/// Writes the message, which the container's log gets too. That it cannot be written is not another failure.
 pub fn leave(path: &Path, reason: TerminationReason, message: &str) {
     tracing::error!("{message}");
     let message = TerminationMessage { reason, message: text::beginning(message, LONGEST).to_owned() };

@@ -61,8 +61,8 @@ pub struct BenchmarkComparisonSpec {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub image_pull_secrets: Vec<LocalObjectReference>,
     /// The tool that predicts and generates configurations.
-    #[serde(default, skip_serializing_if = "Predictor::is_default")]
-    pub predictor: Predictor,
+    #[serde(default, skip_serializing_if = "PredictorSettings::is_default")]
+    pub predictor: PredictorSettings,
     /// What is compared: one baseline and up to five candidates.
     #[serde(default = "default_variants")]
     #[schemars(length(min = 2, max = 6))]
@@ -269,7 +269,7 @@ impl Backend {
 /// The tool that predicts and generates configurations.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Predictor {
+pub struct PredictorSettings {
     /// Image with the tool. Unset: the operator's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
@@ -285,7 +285,7 @@ pub struct Predictor {
     pub extra_arguments: Vec<String>,
 }
 
-impl Predictor {
+impl PredictorSettings {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Subcommand};
 
-use crate::agent::generate::{self, DriverError, Generate, GenerateError};
+use crate::agent::generate::{self, Generate, GenerateError};
 use crate::agent::interruption::Interruption;
 use crate::agent::load::{self, Load, LoadError};
 use crate::agent::outbox::{self, Outbox};
@@ -15,6 +15,7 @@ use crate::agent::store::Store;
 use crate::agent::{install, termination};
 use crate::manifests::agent_contract as contract;
 use crate::manifests::termination::TerminationReason;
+use crate::prediction::predictor::DriverError;
 
 /// What a shell says of a process that SIGTERM ended.
 const EXIT_INTERRUPTED: u8 = 128 + 15;

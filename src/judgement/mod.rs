@@ -28,7 +28,7 @@ use crate::api::{
     AccuracyResult, AtSla, Claim, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Role, SlaState,
     Verdict, VerdictResult,
 };
-use crate::measurement::across;
+use crate::measurement::audit::across;
 use crate::measurement::record::{Purpose, TrialRecord};
 use crate::prediction::Prediction;
 use accuracy::{Judged, Worst};

@@ -10,7 +10,7 @@ use super::sla::{Bracket, Rated, SlaLimits, requests_needed};
 use super::statistics::{Estimate, geometric_mean};
 use super::stored::MAXIMUM_LEVELS;
 use crate::api::{EvidenceCode, SlaState};
-use crate::prediction::{Extent, Point, Prediction};
+use crate::prediction::{Extent, OperatingPoint, Prediction};
 
 /// How a variant stands against the SLA.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,9 +86,9 @@ impl Standing {
     /// capacity nothing counts as kept, so a curve that keeps the SLA to its end reaches what it has there. Predictions are
     /// means: held against a limit for a percentile they promise too much.
     pub fn predicted(limits: &SlaLimits, prediction: &Prediction) -> Option<Self> {
-        let ratio = |point: &Point| limits.ratio(point.ttft, point.tpot);
+        let ratio = |point: &OperatingPoint| limits.ratio(point.ttft, point.tpot);
         let reaches = |logs: Vec<f64>| Some(Self::Reaches { logs, certain: true });
-        let tokens = |point: &Point| vec![point.tokens_per_second_per_gpu.get().ln()];
+        let tokens = |point: &OperatingPoint| vec![point.tokens_per_second_per_gpu.get().ln()];
         // An advertised point below a level that keeps the SLA as well is not where it ends.
         let advertised = |above: u32| {
             let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency >= above)?;
@@ -109,7 +109,7 @@ impl Standing {
             return reaches(tokens(&kept));
         }
         let Some(missed) = at(met.saturating_add(1)) else { return reaches(advertised(met)?) };
-        let sample = |point: &Point| Sample::new(ratio(point), point.tokens_per_second_per_gpu.get());
+        let sample = |point: &OperatingPoint| Sample::new(ratio(point), point.tokens_per_second_per_gpu.get());
         let pair = Pair { round: 1, below: sample(&kept)?, above: sample(&missed)? };
         reaches(at_limit(&[pair]).unwrap_or_else(|| tokens(&kept)))
     }

@@ -9,8 +9,8 @@ use super::level::Level;
 use crate::api::{
     Claim, ErrorPercent, EvidenceCode, Figures, Finding, LevelEvidence, LevelStatus, Measured, Predicted, Severity,
 };
-use crate::measurement::across;
-use crate::prediction::{Point, Prediction};
+use crate::measurement::audit::across;
+use crate::prediction::{OperatingPoint, Prediction};
 
 /// Findings a row can hold.
 const MAXIMUM_REASONS: usize = 8;
@@ -58,7 +58,7 @@ pub fn claim(prediction: &Prediction) -> Option<Claim> {
     Some(Claim { concurrency: whole(claim.concurrency), figures: of_point(&claim.advertised()) })
 }
 
-fn of_point(point: &Point) -> Figures {
+fn of_point(point: &OperatingPoint) -> Figures {
     figures(point.ttft.get(), point.tpot.get(), point.tokens_per_second_per_gpu.get())
 }
 

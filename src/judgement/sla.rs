@@ -70,7 +70,7 @@ impl SlaLimits {
     /// The requests of a run where they are too few to tell the statistic and the median does not miss already. Those that
     /// failed were sent as well.
     pub fn too_few(&self, measurement: &Measurement) -> Option<u32> {
-        let sent = measurement.requests.saturating_add(measurement.errors);
+        let sent = measurement.sent();
         (sent < requests_needed(self.statistic) && !self.median_misses(measurement, 0.0)).then_some(sent)
     }
 

@@ -78,7 +78,8 @@ pub const LOAD_TOOL_FILE: &str = "/bcmp-probe/load-tool";
 pub const WORK_DIR: &str = "/bcmp-work";
 /// `HOME` of the tool: the working directory itself, which is there without anyone making it.
 pub const HOME_DIR: &str = WORK_DIR;
-/// `TMPDIR` of the tool, an emptyDir. Short, because paths of Unix sockets are; and where tools look without asking.
+/// `TMPDIR` of the tool, an emptyDir. Short, because paths of Unix sockets are; and where tools look without asking. The
+/// load agent gives each trial a directory of its own below it, and removes that with the trial.
 pub const TEMPORARY_DIR: &str = "/tmp";
 
 /// Key that stands in an output ConfigMap from the start: JSON Patch can only add below `/data` when it is there.

@@ -1,4 +1,4 @@
-//! Why a result file cannot be used, in words for the person who has to fix it.
+//! Why a result file cannot be used, for the person who has to fix it.
 
 use std::fmt;
 use std::path::Path;
@@ -58,7 +58,7 @@ impl ParseError {
         Self { file: file.into(), place, problem: problem.into() }
     }
 
-    /// The same error under the path the file really has: what stood for it keeps only its directory's worth.
+    /// The same error under the path the file really has: readers know only its name.
     pub fn at(self, path: &Path) -> Self {
         Self { file: path.display().to_string(), ..self }
     }

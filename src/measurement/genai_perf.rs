@@ -1,24 +1,57 @@
 //! genai-perf's summary (`profile_export_genai_perf.json`) → one measurement. AIPerf is its successor.
 
-use crate::text;
 use std::io::BufRead;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::{ParseError, Place};
-use super::metric::{Metric, Reader};
+use super::format::{Part, ResultFormat, has_key};
+use super::statistics::{self, Reader, Statistics};
 use super::{Facts, Measurement, json};
-use crate::units::RequestsPerSecond;
+use crate::text;
+use crate::units::{LatencyLimits, RequestsPerSecond};
 
-/// Name the tool gives the summary; a chosen name ends in the same way.
+/// Default name of the summary; every other ends in the same way.
 pub const SUMMARY_FILE: &str = "profile_export_genai_perf.json";
+/// How the tool ends every name.
+const SUFFIX: &str = "_genai_perf.json";
 
-/// Reads one run. Its file speaks neither of errors nor of completeness nor of caches, and holds no records to take a
-/// window from.
+/// NVIDIA's former load tool.
+pub struct GenaiPerf;
+
+impl ResultFormat for GenaiPerf {
+    fn name(&self) -> &'static str {
+        "genai-perf"
+    }
+
+    fn file(&self) -> &'static str {
+        "*_genai_perf.json"
+    }
+
+    fn claims(&self, path: &Path) -> Option<Part> {
+        path.file_name()?.to_str()?.ends_with(SUFFIX).then_some(Part::Result)
+    }
+
+    fn recognizes(&self, beginning: &[u8]) -> bool {
+        has_key(beginning, "perf_analyzer") && has_key(beginning, "input_config")
+    }
+
+    fn read(
+        &self,
+        result: &mut dyn BufRead,
+        _records: Option<&mut dyn BufRead>,
+        _limits: Option<LatencyLimits>,
+    ) -> Result<Vec<Measurement>, ParseError> {
+        read(result).map(|measurement| vec![measurement])
+    }
+}
+
+/// Reads one trial. The file reports no failed requests, completeness or caches, and has no records to take a window from.
 ///
 /// # Errors
-/// A file that is empty, cut off or of another tool, or a run that was not made at a fixed concurrency.
+/// A file that is empty, cut off or of another tool, or a trial that did not have a fixed concurrency.
 pub fn read(summary: impl BufRead) -> Result<Measurement, ParseError> {
     let summary: Summary = json::read_summary(SUMMARY_FILE, summary)?;
     let Some(analyzer) = &summary.input_config.perf_analyzer else {
@@ -26,26 +59,28 @@ pub fn read(summary: impl BufRead) -> Result<Measurement, ParseError> {
         return Err(ParseError::new(SUMMARY_FILE, Place::field("input_config.perf_analyzer"), problem));
     };
     let mut reader = Reader::new(SUMMARY_FILE);
-    let latency = reader.distribution("request_latency", &summary.request_latency)?;
-    let rate: Option<RequestsPerSecond> = reader.quantity("request_throughput", &summary.request_throughput)?;
+    let latency = reader.distribution(statistics::REQUEST_LATENCY, &summary.request_latency)?;
+    let rate: Option<RequestsPerSecond> =
+        reader.quantity(statistics::REQUEST_THROUGHPUT, &summary.request_throughput)?;
     let in_flight = || Some(rate?.get() * latency?.mean.get() / 1000.0);
     Ok(Measurement {
         tool: "genai-perf".into(),
         concurrency: analyzer.stimulus.users()?,
-        requests: reader.count("request_count", &summary.request_count)?.unwrap_or(0),
-        errors: 0,
+        requests: reader.count(statistics::REQUEST_COUNT, &summary.request_count)?.unwrap_or(0),
+        errors: None,
         first_error: None,
-        ttft: reader.distribution("time_to_first_token", &summary.time_to_first_token)?,
-        tpot: reader.distribution("inter_token_latency", &summary.inter_token_latency)?,
+        ttft: reader.distribution(statistics::TIME_TO_FIRST_TOKEN, &summary.time_to_first_token)?,
+        tpot: reader.distribution(statistics::INTER_TOKEN_LATENCY, &summary.inter_token_latency)?,
         request_latency: latency,
-        output_tokens_per_second: reader.quantity("output_token_throughput", &summary.output_token_throughput)?,
+        output_tokens_per_second: reader
+            .quantity(statistics::OUTPUT_TOKEN_THROUGHPUT, &summary.output_token_throughput)?,
         requests_per_second: rate,
         good_requests_percent: None,
         facts: Facts {
             model: summary.input_config.model(),
             streaming: summary.input_config.endpoint.streaming,
-            input_tokens: reader.average("input_sequence_length", &summary.input_sequence_length)?,
-            output_tokens: reader.average("output_sequence_length", &summary.output_sequence_length)?,
+            input_tokens: reader.average(statistics::INPUT_SEQUENCE_LENGTH, &summary.input_sequence_length)?,
+            output_tokens: reader.average(statistics::OUTPUT_SEQUENCE_LENGTH, &summary.output_sequence_length)?,
             effective_concurrency: in_flight().filter(|users: &f64| users.is_finite()),
             warmup_requests: analyzer.warmup_request_count,
             not_finite: reader.not_finite,
@@ -59,21 +94,21 @@ struct Summary {
     #[serde(default)]
     input_config: InputConfig,
     #[serde(default)]
-    request_count: Option<Metric>,
+    request_count: Option<Statistics>,
     #[serde(default)]
-    request_throughput: Option<Metric>,
+    request_throughput: Option<Statistics>,
     #[serde(default)]
-    request_latency: Option<Metric>,
+    request_latency: Option<Statistics>,
     #[serde(default)]
-    time_to_first_token: Option<Metric>,
+    time_to_first_token: Option<Statistics>,
     #[serde(default)]
-    inter_token_latency: Option<Metric>,
+    inter_token_latency: Option<Statistics>,
     #[serde(default)]
-    output_token_throughput: Option<Metric>,
+    output_token_throughput: Option<Statistics>,
     #[serde(default)]
-    output_sequence_length: Option<Metric>,
+    output_sequence_length: Option<Statistics>,
     #[serde(default)]
-    input_sequence_length: Option<Metric>,
+    input_sequence_length: Option<Statistics>,
 }
 
 #[derive(Default, Deserialize)]
@@ -81,7 +116,7 @@ struct InputConfig {
     #[serde(default)]
     model_names: Vec<String>,
     #[serde(default)]
-    endpoint: Endpoint,
+    endpoint: EndpointConfig,
     #[serde(default)]
     perf_analyzer: Option<PerfAnalyzer>,
 }
@@ -93,7 +128,7 @@ impl InputConfig {
 }
 
 #[derive(Default, Deserialize)]
-struct Endpoint {
+struct EndpointConfig {
     #[serde(default)]
     streaming: Option<bool>,
 }

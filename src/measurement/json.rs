@@ -1,6 +1,5 @@
 //! JSON as the load tools write it: metrics that may be absent, null, NaN or infinite.
 
-use crate::text;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, Read};
@@ -9,6 +8,7 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::{ParseError, Place};
+use crate::text;
 
 /// No summary of a run is larger (they are some 40 kB); more is another file.
 const LARGEST_SUMMARY: u64 = 64 << 20;
@@ -16,7 +16,7 @@ const LARGEST_SUMMARY: u64 = 64 << 20;
 /// A number in a result file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
-    /// What one hopes for.
+    /// A finite number.
     Finite(f64),
     /// `null`, or one of Python's `NaN`, `Infinity` and `-Infinity`.
     NotFinite,

@@ -1,4 +1,4 @@
-//! What stands in a variant's results ConfigMap: records, and marks of what was begun.
+//! The entries of a variant's results ConfigMap: records, and marks of what was begun.
 //!
 //! | Key | Content |
 //! |---|---|
@@ -40,7 +40,7 @@ pub fn raw_key(step: &Step) -> String {
 pub struct Mark {
     /// Layout, as of records.
     pub schema_version: u32,
-    /// Load pod that says so.
+    /// Load pod that set it.
     pub pod_uid: String,
     /// Its clock.
     pub time: Timestamp,
@@ -49,29 +49,18 @@ pub struct Mark {
 /// An entry that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The text is no such document.
+    /// The text is not such a document.
     #[error("the entry {key} of the results cannot be read: {error}")]
-    Unreadable {
-        /// Key in the ConfigMap.
-        key: String,
-        /// What is wrong.
-        error: serde_json::Error,
-    },
+    Unreadable { key: String, error: serde_json::Error },
     /// Written by another version of the agent.
     #[error(
         "the entry {key} of the results has schemaVersion {found}; this version reads {} to {SCHEMA_VERSION}",
         SCHEMA_VERSION - 1
     )]
-    OtherVersion {
-        /// Key in the ConfigMap.
-        key: String,
-        /// Its version.
-        found: u32,
-    },
+    OtherVersion { key: String, found: u32 },
     /// The content belongs to another key.
     #[error("the entry {key} of the results holds the record of {found}")]
     OtherKey {
-        /// Key in the ConfigMap.
         key: String,
         /// Key the content belongs to.
         found: String,

@@ -1,16 +1,17 @@
-//! The load tool's output → one `Measurement` a level and repetition, and what the audit says of it.
+//! The load tool's output → one [`Measurement`] a trial, and the findings of its audit.
 
-pub mod across;
 pub mod aiperf;
 pub mod audit;
 pub mod error;
 pub mod explain;
-pub mod find;
+pub mod format;
+pub mod formats;
 pub mod genai_perf;
 mod json;
 pub mod ledger;
-mod metric;
+pub mod metric;
 pub mod record;
+mod statistics;
 pub mod window;
 
 use serde::{Deserialize, Serialize};
@@ -18,46 +19,33 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 pub use error::ParseError;
-
-/// What a request must keep to be a good one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
-    /// Time to first token.
-    pub ttft: Milliseconds,
-    /// Time per output token after the first.
-    pub tpot: Milliseconds,
-}
+pub use metric::Metric;
 
 /// Statistics over the requests of a level, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Distribution {
-    /// Arithmetic mean.
     pub mean: Milliseconds,
-    /// Median.
     pub p50: Milliseconds,
-    /// 90th percentile.
     pub p90: Milliseconds,
-    /// 95th percentile.
     pub p95: Milliseconds,
-    /// 99th percentile.
     pub p99: Milliseconds,
 }
 
-/// What one run of the load tool at one concurrency showed, before it is audited.
-/// Absent means that the tool did not say; it never means zero.
+/// What one trial showed, before it is audited. What the tool did not report is `None`, which never stands for zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
     /// Tool and version, for example `aiperf 0.13.0`.
     pub tool: String,
-    /// Requests in flight over the whole deployment, as the file says.
+    /// Concurrent requests over the whole deployment, as the load tool was configured.
     pub concurrency: u32,
     /// Completed requests.
     pub requests: u32,
     /// Failed requests.
-    pub errors: u32,
-    /// The most frequent error, shortened, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u32>,
+    /// The most frequent error, shortened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_error: Option<String>,
     /// Time to first token.
@@ -66,7 +54,6 @@ pub struct Measurement {
     /// Time per output token after the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot: Option<Distribution>,
-    /// Request latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<Distribution>,
     /// Output tokens per second over the whole deployment.
@@ -75,14 +62,14 @@ pub struct Measurement {
     /// Completed requests per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<RequestsPerSecond>,
-    /// Requests that keep both SLA limits, in percent.
+    /// Requests that meet both SLA limits, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_requests_percent: Option<f64>,
     /// Facts the audit needs.
     pub facts: Facts,
 }
 
-/// Facts about a run of the load tool that the audit needs.
+/// Facts about a trial that the audit needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
@@ -104,7 +91,7 @@ pub struct Facts {
     /// Mean output tokens of a request, the server's count first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<f64>,
-    /// Mean requests in flight.
+    /// Mean number of concurrent requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_concurrency: Option<f64>,
     /// Waiting in the client ÷ request latency, in percent.
@@ -124,17 +111,24 @@ pub struct Facts {
     /// Throughput of the window's second half ÷ its first half − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_drift_percent: Option<f64>,
-    /// Names of metrics that were NaN or infinite.
+    /// Metrics that were NaN or infinite, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_finite: Vec<String>,
+    pub not_finite: Vec<Metric>,
 }
 
-/// One number as percent of another; `None` where that is no number.
+impl Measurement {
+    /// Requests that were sent and ended, well or not.
+    pub fn sent(&self) -> u32 {
+        self.requests.saturating_add(self.errors.unwrap_or(0))
+    }
+}
+
+/// One number as percent of another; `None` where the result is not finite.
 fn percent(part: f64, whole: f64) -> Option<f64> {
     Some(100.0 * part / whole).filter(|percent| percent.is_finite())
 }
 
-/// Whether a reckoned figure is above a limit, and not only by rounding.
+/// Whether a computed figure is above a limit by more than rounding.
 pub(crate) fn exceeds(value: f64, limit: f64) -> bool {
     value > limit + 1e-9 * limit.abs().max(1.0)
 }

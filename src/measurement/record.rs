@@ -1,4 +1,4 @@
-//! The record the load agent publishes for one repetition of one level: what survives of it.
+//! The record that the load agent publishes for a trial: what survives of it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub enum Purpose {
 pub struct Step {
     /// Round of deployment, from 1.
     pub round: u32,
-    /// Requests in flight over the whole deployment.
+    /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
     /// Why it is run.
     pub purpose: Purpose,
@@ -37,11 +37,9 @@ pub struct Step {
     pub repetition: u32,
     /// Try, from 1; a second follows one that was spoilt.
     pub attempt: u32,
-    /// Measured requests.
     pub requests: u32,
     /// Warm-up requests before.
     pub warmup: u32,
-    /// Seed of the prompts.
     pub seed: u64,
     /// Timeout of one request, in seconds.
     pub request_timeout_seconds: u32,
@@ -64,9 +62,7 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialRecord {
-    /// Layout of this record.
     pub schema_version: u32,
-    /// What was run.
     pub step: Step,
     /// Deployment it ran against, from 1.
     pub deployment: u32,
@@ -76,7 +72,7 @@ pub struct TrialRecord {
     pub start_time: Timestamp,
     /// Clock of the load pod.
     pub completion_time: Timestamp,
-    /// What the tool showed; absent when it left nothing readable.
+    /// What the tool measured; absent when it left nothing readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measurement: Option<Measurement>,
     /// What only the agent could see, such as a tool that failed. The audit of the measurement is made anew by each reader.

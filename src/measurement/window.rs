@@ -3,8 +3,8 @@
 //! All users of a level start at once. Their first requests queue behind each other as they never do again, and a mean
 //! over all requests keeps that burst. The window leaves out the first request of each user.
 
-use super::{Distribution, Limits, percent};
-use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use super::{Distribution, percent};
+use crate::units::{LatencyLimits, Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// One request of the measured phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +37,7 @@ impl Answer {
         (following >= 1.0).then_some((self.latency - self.ttft?) / following)
     }
 
-    fn keeps(&self, limits: &Limits) -> bool {
+    fn keeps(&self, limits: &LatencyLimits) -> bool {
         self.ttft.is_some_and(|ttft| ttft <= limits.ttft.get())
             && self.tpot().is_some_and(|tpot| tpot <= limits.tpot.get())
     }
@@ -66,7 +66,7 @@ pub struct Window {
 
 impl Window {
     /// The window of a level with `concurrency` users, or `None` when nothing is left after the burst.
-    pub fn of(requests: &mut [Request], concurrency: u32, limits: Option<&Limits>) -> Option<Self> {
+    pub fn of(requests: &mut [Request], concurrency: u32, limits: Option<&LatencyLimits>) -> Option<Self> {
         let burst = concurrency as usize;
         if burst == 0 || requests.len() <= burst {
             return None;
@@ -218,7 +218,7 @@ mod tests {
     fn failed_requests_bring_no_tokens_and_are_not_good() {
         let mut requests = closed_loop(2, 10, 80.0, 10.0, 93.0, 0.0);
         requests.iter_mut().filter(|r| r.start > 5000.0).for_each(|r| r.answer = None);
-        let limits = Limits { ttft: Milliseconds::new(100.0).unwrap(), tpot: Milliseconds::new(10.0).unwrap() };
+        let limits = LatencyLimits { ttft: Milliseconds::new(100.0).unwrap(), tpot: Milliseconds::new(10.0).unwrap() };
         let window = Window::of(&mut requests, 2, Some(&limits)).unwrap();
         assert_eq!(window.good_requests_percent, Some(100.0 * 10.0 / 18.0));
         assert!((window.requests_per_second.unwrap().get() - 10.0 / 9.0).abs() < 1e-9);
@@ -257,7 +257,7 @@ mod tests {
     proptest! {
         #[test]
         fn figures_stay_within_what_was_seen(mut requests in proptest::collection::vec(any_request(), 0..80), c in 0_u32..20) {
-            let limits = Limits { ttft: Milliseconds::new(5e4).unwrap(), tpot: Milliseconds::new(50.0).unwrap() };
+            let limits = LatencyLimits { ttft: Milliseconds::new(5e4).unwrap(), tpot: Milliseconds::new(50.0).unwrap() };
             if let Some(window) = Window::of(&mut requests, c, Some(&limits)) {
                 prop_assert!((0.0..=100.0).contains(&window.good_requests_percent.unwrap()));
                 for d in [window.ttft, window.tpot, window.request_latency].into_iter().flatten() {

@@ -1,20 +1,21 @@
-//! Runs found in directories → records, as a load pod would have published them.
+//! Trials found in files → records, as a load pod would have published them.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::measurement::find::Run;
+use super::results::FoundTrial;
+use crate::measurement::formats::expected;
 use crate::measurement::record::{Purpose, SCHEMA_VERSION, Step, TrialRecord};
 use crate::measurement::{Measurement, ParseError};
 
-/// Files that are named; the rest is counted.
+/// Files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
 
-/// Runs that cannot be read. None is left out in silence: it might be the one that speaks against a variant.
+/// Trials that cannot be read. None is left out in silence: it might be the one that speaks against a variant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", list(.0))]
-pub struct UnreadableRuns(pub Vec<ParseError>);
+pub struct UnreadableTrials(pub Vec<ParseError>);
 
 fn list(errors: &[ParseError]) -> String {
     let mut text = match errors.len() {
@@ -25,23 +26,23 @@ fn list(errors: &[ParseError]) -> String {
     if errors.len() > MOST_NAMED {
         text.push_str(&format!("\n  and {} more", errors.len() - MOST_NAMED));
     }
-    text.push_str(
-        "\nexpected results of AIPerf (profile_export_aiperf.json) or genai-perf (*_genai_perf.json): copy them again, or \
-         move them away to judge by the others alone",
-    );
+    text.push_str(&format!(
+        "\nexpected {}: copy them again, or move them away to judge by the others alone",
+        expected()
+    ));
     text
 }
 
-/// The records of runs, in their order. All runs of a concurrency count alike: files do not tell which of them chose the
+/// The records of trials, in their order. All trials of a level count alike: files do not show which of them chose the
 /// deciding levels and which were made to decide.
 ///
 /// # Errors
-/// Every run that cannot be read.
-pub fn records(runs: Vec<Run>) -> Result<Vec<TrialRecord>, UnreadableRuns> {
+/// Every trial that cannot be read.
+pub fn records(trials: Vec<FoundTrial>) -> Result<Vec<TrialRecord>, UnreadableTrials> {
     let (mut records, mut unreadable) = (vec![], vec![]);
     let mut repetitions: BTreeMap<u32, u32> = BTreeMap::new();
-    for run in runs {
-        match run.outcome {
+    for trial in trials {
+        match trial.outcome {
             Ok(measurement) => {
                 let repetition = repetitions.entry(measurement.concurrency).or_default();
                 *repetition += 1;
@@ -50,7 +51,7 @@ pub fn records(runs: Vec<Run>) -> Result<Vec<TrialRecord>, UnreadableRuns> {
             Err(error) => unreadable.push(error),
         }
     }
-    if unreadable.is_empty() { Ok(records) } else { Err(UnreadableRuns(unreadable)) }
+    if unreadable.is_empty() { Ok(records) } else { Err(UnreadableTrials(unreadable)) }
 }
 
 /// Times and seeds are not in the files, and nothing is judged by them.
@@ -63,7 +64,7 @@ fn record(measurement: Measurement, repetition: u32) -> TrialRecord {
             purpose: Purpose::Ladder,
             repetition,
             attempt: 1,
-            requests: measurement.requests.saturating_add(measurement.errors),
+            requests: measurement.sent(),
             warmup: measurement.facts.warmup_requests.unwrap_or(0),
             seed: 0,
             request_timeout_seconds: 0,

@@ -1,9 +1,10 @@
 //! A comparison judged from what people have: results and predictions in files, or what a finished run stored.
 //!
-//! Reading files is left to the caller. What is judged and how is `judgement`'s, the same as for the operator.
+//! `judgement` decides, as it does for the operator.
 
 pub mod measured;
 pub mod predicted;
+pub mod results;
 
 use std::collections::BTreeMap;
 
@@ -19,25 +20,22 @@ use crate::prediction::{Prediction, Shape};
 pub const SCHEMA_VERSION: u32 = 1;
 const NO_RESULTS: &str = "no results were given";
 
-/// What is known of a variant without a cluster.
+/// A variant without a cluster: whatever was found in files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
     /// What is predicted, where something is.
     pub prediction: Option<Prediction>,
-    /// What was deployed, where it can be told.
+    /// What was deployed, where it can be determined.
     pub shape: Option<Shape>,
-    /// GPUs it held, where it can be told. Else it is taken to hold all it may, and the answer says so.
+    /// GPUs it held, where they can be determined. Otherwise it counts as holding all it may, which the answer shows.
     pub gpus: Option<u32>,
-    /// What was measured.
     pub records: Vec<TrialRecord>,
 }
 
 /// A comparison that was judged.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
-    /// What was judged.
     pub case: Case,
-    /// What came of it.
     pub judgement: Judgement,
     /// The variants as a status shows them, in the order of the spec.
     pub variants: Vec<VariantStatus>,
@@ -47,7 +45,6 @@ pub struct Evaluated {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// Layout of this document.
     pub schema_version: u32,
     /// As in `status.verdict`.
     pub verdict: Verdict,

@@ -8,33 +8,33 @@ use crate::judgement::sla::SlaLimits;
 use crate::manifests::demand;
 use crate::manifests::variant::{Origin, Preparation, parse, prepare};
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
+use crate::prediction::predictors::expected;
 use crate::prediction::{
-    Files, Limits, Picked, Prediction, Shape, SourceError, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
+    Files, PickError, Picked, Prediction, Shape, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
     predict_from_output, read_shape,
 };
+use crate::units::LatencyLimits;
 
 /// What a path for a prediction holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Output {
+pub enum PredictionFiles {
     /// Files a predictor wrote.
     Predictor(Files),
     /// What generation handed over.
     Generated(Configurations),
 }
 
-/// What was deployed and what is predicted for it, as far as it can be told.
+/// What was deployed and what is predicted for it, as far as it can be determined.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predicted {
-    /// The prediction.
     pub prediction: Option<Prediction>,
-    /// What was deployed.
     pub shape: Option<Shape>,
-    /// GPUs it held, where the shape, the manifests or the prediction tell.
+    /// GPUs it held, from the shape, the manifests or the prediction.
     pub gpus: Option<u32>,
 }
 
 impl Predicted {
-    /// What was deployed says best how many GPUs it held, then what its manifests ask for, then what is predicted.
+    /// The GPUs held are best known from the deployed shape, then from the requests of the manifests, then from the prediction.
     fn new(prediction: Option<Prediction>, deployment: Deployment, of_row: Option<u32>) -> Self {
         let Deployment { shape, gpus, .. } = deployment;
         let of_curve = prediction.as_ref().and_then(|prediction| Some(prediction.curve.as_ref()?.gpus()));
@@ -43,34 +43,28 @@ impl Predicted {
     }
 }
 
-/// Why an output does not tell what is predicted for a variant.
+/// Why there is no prediction for a variant in an output.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictedError {
     /// Nothing fit was found in the predictor's output.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Pick(#[from] PickError),
     /// The document is of another run.
     #[error("has no variant {wanted}, only {}: give the configurations of this comparison", .found.join(", "))]
-    OtherVariants {
-        /// The variant.
-        wanted: String,
-        /// Those that are there.
-        found: Vec<String>,
-    },
+    OtherVariants { wanted: String, found: Vec<String> },
     /// A naive variant's shape is nowhere.
     #[error(
-        "variant {0} has the source Naive, and what the predictor would make of it is not in its search results: give \
-         its spec.variants[].shape (tensorParallel, replicas, maxBatchSize, maxNumTokens), or the configurations that \
-         the operator generated"
+        "variant {0} has the source Naive, and search results do not contain its configuration: set its \
+         spec.variants[].shape (tensorParallel, replicas, maxBatchSize, maxNumTokens), or give the configurations that the \
+         operator generated"
     )]
     NaiveShape(String),
-    /// A limit of the SLA is no number.
+    /// A limit of the SLA is not a number.
     #[error(transparent)]
     Sla(#[from] crate::judgement::sla::InvalidNumber),
     /// Manifests in the comparison would be refused.
     #[error("the manifests of variant {variant} would be refused: {problem}")]
     Manifests {
-        /// The variant.
         variant: String,
         /// What is wrong, and what to do.
         problem: String,
@@ -80,10 +74,10 @@ pub enum PredictedError {
 /// Why a file holds no configurations.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationsError {
-    /// Something else.
     #[error(
-        "is neither a predictor's output nor generated configurations ({0}): give the directory that `aiconfigurator` \
-         wrote with --save-dir, or the ConfigMap NAME-rN-configurations or its entry {key}",
+        "is neither the output of a predictor nor generated configurations ({0}): give {output}, or the ConfigMap \
+         NAME-rN-configurations or its entry {key}",
+        output = expected(),
         key = configurations::KEY
     )]
     Foreign(String),
@@ -93,10 +87,7 @@ pub enum ConfigurationsError {
         oldest = configurations::SCHEMA_VERSION - 1,
         newest = configurations::SCHEMA_VERSION
     )]
-    OtherVersion {
-        /// The version.
-        found: u32,
-    },
+    OtherVersion { found: u32 },
 }
 
 /// Reads generated configurations: the document, or the ConfigMap it is stored in, as JSON or YAML.
@@ -124,19 +115,19 @@ pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsE
     Configurations::deserialize(value).map_err(|error| foreign(error.to_string()))
 }
 
-/// What an output says of a variant.
+/// The prediction for a variant from an output.
 ///
 /// # Errors
 /// The output is for another workload or holds no such row or variant; the variant's own manifests would be refused.
 pub fn predicted(
-    output: Option<&Output>,
+    output: Option<&PredictionFiles>,
     variant: &Variant,
     spec: &BenchmarkComparisonSpec,
 ) -> Result<Predicted, PredictedError> {
     match output {
         None => Ok(Predicted::new(None, own_deployment(variant, spec)?, None)),
-        Some(Output::Generated(configurations)) => generated(configurations, variant, spec),
-        Some(Output::Predictor(files)) => of_files(files, variant, spec),
+        Some(PredictionFiles::Generated(configurations)) => generated(configurations, variant, spec),
+        Some(PredictionFiles::Predictor(files)) => of_files(files, variant, spec),
     }
 }
 
@@ -162,20 +153,19 @@ fn generated(
     }
 }
 
-/// The row that a Recommended variant names; for any other variant the best that keeps the SLA. Where none keeps it,
-/// nothing is advertised, and the rows of the deployed shape are a prediction all the same.
+/// The row that a Recommended variant names; for any other variant the best that meets the SLA. Where none meets it,
+/// nothing is claimed, but the rows of the deployed shape are an estimate all the same.
 fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Predicted, PredictedError> {
     let wanted = wanted(variant, spec)?;
-    let unlimited = Limits { ttft: f64::INFINITY, tpot: f64::INFINITY };
     let naive = variant.source.kind == SourceKind::Naive;
     if naive && variant.shape.as_ref().is_none_or(|shape| shape.tensor_parallel.is_none()) {
         return Err(PredictedError::NaiveShape(variant.name.clone()));
     }
     let (picked, why) = match pick(files, &wanted) {
         Ok(picked) if !naive => (picked, None),
-        Ok(_) => (pick(files, &Wanted { limits: unlimited, ..wanted })?, Some(String::new())),
-        Err(SourceError::NoFeasibleConfiguration(why)) => {
-            match pick(files, &Wanted { limits: unlimited, rank: 1, ..wanted }) {
+        Ok(_) => (pick(files, &Wanted { limits: None, ..wanted })?, Some(String::new())),
+        Err(PickError::NoFeasibleConfiguration(why)) => {
+            match pick(files, &Wanted { limits: None, rank: 1, ..wanted }) {
                 Ok(picked) => (picked, Some(why.to_string())),
                 Err(_) => {
                     let deployment = own_deployment(variant, spec)?;
@@ -204,7 +194,7 @@ fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, P
     Ok(Wanted {
         serving_mode: if is_recommended { recommended.serving_mode } else { ServingMode::Best },
         rank: if is_recommended { usize::try_from(recommended.rank).unwrap_or(1).max(1) } else { 1 },
-        limits: Limits { ttft: limits.ttft.get(), tpot: limits.tpot.get() },
+        limits: Some(LatencyLimits { ttft: limits.ttft, tpot: limits.tpot }),
         input_tokens: count(spec.workload.input_tokens),
         output_tokens: count(spec.workload.output_tokens),
         gpus: count(spec.hardware.gpus_per_variant),
@@ -219,32 +209,32 @@ fn deployed_only(picked: &Picked, shape: Option<&Shape>, why: &str) -> Predictio
     }
 }
 
-/// A prediction that says why there is none.
+/// An empty prediction with the reason.
 fn nothing(why: &str) -> Prediction {
     Prediction { findings: vec![not_predicted(why)], ..Prediction::default() }
 }
 
 fn not_predicted(why: &str) -> Finding {
-    let message = format!("nothing is predicted for what is deployed: {why}");
+    let message = format!("no prediction for what is deployed: {why}");
     Finding::new(EvidenceCode::NotPredicted, message)
 }
 
-/// What was deployed, or why it cannot be told.
+/// What was deployed, or why it cannot be determined.
 #[derive(Default)]
 struct Deployment {
     shape: Option<Shape>,
-    /// GPUs that the manifests ask for.
+    /// GPUs that the manifests request.
     gpus: Option<u32>,
     unclear: Option<String>,
 }
 
-/// GPUs that objects ask for; parts that cannot be read ask for nothing.
+/// GPUs that objects request; parts that cannot be read count for nothing.
 fn asked_for(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Option<u32> {
     let demands = demand::of(objects, &spec.hardware.gpu_resource_name);
     Some(demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()))).filter(|gpus| *gpus > 0)
 }
 
-/// What the tool generated for the row, or else what the comparison itself says.
+/// The deployment of the manifests generated for the row, or else of the comparison itself.
 fn deployment_of(
     picked: &Picked,
     variant: &Variant,
@@ -260,7 +250,7 @@ fn deployment_of(
     }
 }
 
-/// What the comparison itself says of what is deployed.
+/// The deployment as far as the comparison itself describes it.
 fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Deployment, PredictedError> {
     let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_deref());
     if let Some(manifests) = inline {

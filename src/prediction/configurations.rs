@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Prediction, Shape};
+use super::predicted::Prediction;
+use super::serving::Shape;
 
 /// Version of the document's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -14,7 +15,6 @@ pub const KEY: &str = "configurations.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Configurations {
-    /// Layout of this document.
     pub schema_version: u32,
     /// Load tool and version, as the load image reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,9 +27,7 @@ pub struct Configurations {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Configuration {
-    /// Name of the variant.
     pub variant: String,
-    /// What came of it.
     pub outcome: GenerationOutcome,
 }
 
@@ -37,7 +35,6 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "result")]
 pub enum GenerationOutcome {
-    /// It can be deployed.
     Ready(Box<Ready>),
     /// It cannot: a result, not an accident.
     Refused {
@@ -54,7 +51,6 @@ pub enum GenerationOutcome {
 pub struct Ready {
     /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
     pub objects: Vec<serde_json::Value>,
-    /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
     /// What is predicted for it.

@@ -4,14 +4,14 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::Point;
+use super::claim::OperatingPoint;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
-/// The estimate of one replica as deployed with `in_flight` requests.
+/// The estimate of one replica as deployed with `in_flight` concurrent requests.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CurvePoint {
-    /// Requests in flight in the replica, q ≥ 1.
+    /// Concurrent requests in the replica, q ≥ 1.
     pub in_flight: u32,
     /// Mean time to first token.
     pub ttft: Milliseconds,
@@ -21,7 +21,7 @@ pub struct CurvePoint {
     pub request_rate: RequestsPerSecond,
 }
 
-/// Estimates over the requests in flight of one replica, and how many replicas share the load.
+/// Estimates over the concurrent requests of one replica, and how many replicas share the load.
 ///
 /// A disaggregated deployment is one "replica": its prefill and decode workers serve the same requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,13 +40,13 @@ pub struct Curve {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Extent {
-    /// The points were asked for: they lie close, from one request to the replica's capacity.
+    /// The points were estimated for this curve: they are close, from one request to the replica's capacity.
     #[default]
     Whole,
-    /// The points are what a table happens to hold, and the last one is at capacity: between points that are far apart
-    /// and below the first nothing is known.
+    /// The points are the rows of a table, and the last one is at capacity: nothing is known below the first and between
+    /// points that are far apart.
     RowsToCapacity,
-    /// The same, and where capacity lies is not known either.
+    /// The same, and the capacity is unknown too.
     Rows,
 }
 
@@ -56,11 +56,11 @@ impl Extent {
     }
 }
 
-/// Requests in flight over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
+/// Concurrent requests over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
 /// have a bound; a thousand engines with two thousand requests each are within it.
 const MOST_IN_FLIGHT: u64 = 4_000_000;
 
-/// Rows with at most so many times the requests of the row before (and one) support what lies between them: 1 and 3 do,
+/// Two rows support what is between them if the second has at most this many times the requests of the first, plus one: 1 and 3 do,
 /// 5 and 96 do not.
 const NEAR: u32 = 2;
 
@@ -68,7 +68,7 @@ const NEAR: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PredictedLevel {
     /// Latency and throughput.
-    pub point: Point,
+    pub point: OperatingPoint,
     /// Beyond what the engine holds (METHOD §2): shown, never judged, never "met".
     pub beyond_operating_point: bool,
 }
@@ -76,36 +76,30 @@ pub struct PredictedLevel {
 /// Why estimates do not make a curve.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum CurveError {
-    /// No estimate at all.
-    #[error("the predicted curve has no points")]
+    #[error("there are no estimates")]
     Empty,
-    /// Two estimates for the same requests in flight, or out of order.
-    #[error("the predicted curve is not ascending: {next} requests in flight after {previous}")]
+    /// Two estimates for the same concurrency, or out of order.
+    #[error("the estimates are not ascending: {next} concurrent requests after {previous}")]
     NotAscending {
-        /// Requests in flight of a point.
+        /// Concurrent requests of a point.
         previous: u32,
-        /// Requests in flight of the next.
+        /// Concurrent requests of the next.
         next: u32,
     },
     /// A quantity that must be positive is zero.
-    #[error("the predicted curve has {quantity} 0 with {in_flight} requests in flight")]
-    NotPositive {
-        /// Which one.
-        quantity: &'static str,
-        /// Where.
-        in_flight: u32,
-    },
-    /// More in flight than any deployment holds.
-    #[error("the predicted curve ends at {0} requests in flight; at most {MOST_IN_FLIGHT} are believed")]
+    #[error("the estimate at {in_flight} concurrent requests has a {quantity} of 0")]
+    NotPositive { quantity: &'static str, in_flight: u32 },
+    /// More concurrent requests than any deployment holds.
+    #[error("the estimates end at {0} concurrent requests; at most {MOST_IN_FLIGHT} are plausible")]
     TooLong(u64),
     /// Replicas, GPUs or output tokens are zero.
-    #[error("a predicted curve needs {0} of at least 1")]
+    #[error("an estimate needs at least one of its {0}")]
     NoScale(&'static str),
 }
 
 impl Curve {
-    /// A curve of one replica's estimates, which lie close and end at its capacity, for `replicas` of them on `gpus` GPUs in all,
-    /// with requests of `output_tokens`.
+    /// A curve of one replica's estimates, which are close and end at its capacity, for `replicas` of them on `gpus` GPUs in
+    /// all, with requests of `output_tokens`.
     pub fn new(points: Vec<CurvePoint>, replicas: u32, gpus: u32, output_tokens: u32) -> Result<Self, CurveError> {
         if points.is_empty() {
             return Err(CurveError::Empty);
@@ -117,7 +111,7 @@ impl Curve {
         }
         for point in &points {
             let quantities = [
-                ("requests in flight", f64::from(point.in_flight)),
+                ("concurrency", f64::from(point.in_flight)),
                 ("TTFT", point.ttft.get()),
                 ("TPOT", point.tpot.get()),
                 ("request rate", point.request_rate.get()),
@@ -150,7 +144,7 @@ impl Curve {
         in_flight.map_or(Ok(rows.clone()), |in_flight| rows.clipped(in_flight).ok_or(CurveError::Empty))
     }
 
-    /// One replica's estimates, ascending by requests in flight.
+    /// One replica's estimates, ascending by concurrency.
     pub fn points(&self) -> &[CurvePoint] {
         &self.points
     }
@@ -196,7 +190,7 @@ impl Curve {
         ranges
     }
 
-    /// The same for replicas that hold no more than `in_flight` requests; nothing when they hold none, or no point is left.
+    /// The same for replicas that hold at most `in_flight` requests; `None` when they hold none, or no point is left.
     pub fn clipped(self, in_flight: u32) -> Option<Self> {
         let supported = self.supports(in_flight);
         let last = self.points.last()?.in_flight;
@@ -221,11 +215,11 @@ impl Curve {
         Some(Self { extent, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
     }
 
-    /// The prediction with `concurrency` requests in flight over the whole deployment; 0 is read as 1.
+    /// The estimate at `concurrency` concurrent requests over the whole deployment; 0 is read as 1.
     ///
     /// Requests are spread as evenly as whole numbers allow: of c = qR + r, r replicas hold q + 1 and the others q.
     /// Throughputs add; latencies are means over the requests that complete. Beyond capacity throughput and TPOT
-    /// stay, and requests queue for (c − C) ÷ request rate. Nothing where the points do not support a prediction.
+    /// stay, and requests queue for (c − C) ÷ request rate. `None` where the points do not support an estimate.
     pub fn at(&self, concurrency: u32) -> Option<PredictedLevel> {
         let held = concurrency.clamp(1, self.end().max(1));
         let queued = concurrency.saturating_sub(held);
@@ -236,7 +230,7 @@ impl Curve {
         let waiting = f64::from(queued) / load.request_rate * 1000.0;
         let tokens = load.request_rate * f64::from(self.output_tokens) / f64::from(self.gpus);
         Some(PredictedLevel {
-            point: Point {
+            point: OperatingPoint {
                 ttft: Milliseconds::new(load.ttft + waiting).unwrap_or_default(),
                 tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
                 tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
@@ -245,12 +239,12 @@ impl Curve {
         })
     }
 
-    /// Whether the points support a prediction for `held` ≤ capacity requests in flight.
+    /// Whether the points support an estimate for `held` ≤ capacity concurrent requests.
     fn covers(&self, held: u32) -> bool {
         self.busy(held).all(|(_, in_flight)| self.supports(in_flight))
     }
 
-    /// Whether the points support an estimate of one replica: they were asked for, one is there, or two are near.
+    /// Whether the points support an estimate of one replica: they were estimated for it, one is there, or two are near.
     fn supports(&self, in_flight: u32) -> bool {
         let above = self.points.partition_point(|point| point.in_flight < in_flight);
         let below = above.checked_sub(1).and_then(|below| self.points.get(below));
@@ -262,16 +256,16 @@ impl Curve {
         }
     }
 
-    /// Replicas that have something to do with `held` requests over all, by how many each has.
+    /// Replicas that are busy with `held` requests over all, by how many each has.
     fn busy(&self, held: u32) -> impl Iterator<Item = (u32, u32)> {
         let (each, more) = (held / self.replicas, held % self.replicas);
         let parts = [(more, each + 1), (self.replicas - more, each)];
         parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0)
     }
 
-    /// All replicas together with `held` ≤ capacity requests in flight.
-    fn spread(&self, held: u32) -> Estimate {
-        let mut sum = Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
+    /// All replicas together with `held` ≤ capacity concurrent requests.
+    fn spread(&self, held: u32) -> ReplicaFigures {
+        let mut sum = ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
         for (replicas, in_flight) in self.busy(held) {
             let one = self.replica(in_flight);
             let rate = f64::from(replicas) * one.request_rate;
@@ -279,47 +273,51 @@ impl Curve {
             sum.tpot += rate * one.tpot;
             sum.request_rate += rate;
         }
-        Estimate { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
+        ReplicaFigures { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
     }
 
     /// One replica with `in_flight` requests, interpolated on log-log axes. Below the first point latencies are the
     /// first point's, and the rate is in proportion to the requests (Little's law).
-    fn replica(&self, in_flight: u32) -> Estimate {
+    fn replica(&self, in_flight: u32) -> ReplicaFigures {
         let above = self.points.partition_point(|point| point.in_flight < in_flight);
         match (above.checked_sub(1).and_then(|below| self.points.get(below)), self.points.get(above)) {
             (Some(below), Some(above)) => between(below, above, f64::from(in_flight)),
             (None, Some(first)) => {
                 let share = f64::from(in_flight) / f64::from(first.in_flight);
-                let first = Estimate::from(first);
-                Estimate { request_rate: first.request_rate * share, ..first }
+                let first = ReplicaFigures::from(first);
+                ReplicaFigures { request_rate: first.request_rate * share, ..first }
             }
-            (Some(last), None) => Estimate::from(last),
-            (None, None) => Estimate { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
+            (Some(last), None) => ReplicaFigures::from(last),
+            (None, None) => ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
         }
     }
 }
 
 /// A point in plain numbers: milliseconds, milliseconds, requests per second.
 #[derive(Clone, Copy)]
-struct Estimate {
+struct ReplicaFigures {
     ttft: f64,
     tpot: f64,
     request_rate: f64,
 }
 
-impl From<&CurvePoint> for Estimate {
+impl From<&CurvePoint> for ReplicaFigures {
     fn from(point: &CurvePoint) -> Self {
         Self { ttft: point.ttft.get(), tpot: point.tpot.get(), request_rate: point.request_rate.get() }
     }
 }
 
-fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> Estimate {
+fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> ReplicaFigures {
     let (x0, x1) = (f64::from(below.in_flight), f64::from(above.in_flight));
     let weight = (in_flight / x0).ln() / (x1 / x0).ln();
-    let (a, b) = (Estimate::from(below), Estimate::from(above));
+    let (a, b) = (ReplicaFigures::from(below), ReplicaFigures::from(above));
     // The points themselves are given back to the last digit.
     let mix = |y0: f64, y1: f64| if weight >= 1.0 { y1 } else { y0 * (y1 / y0).powf(weight) };
-    Estimate { ttft: mix(a.ttft, b.ttft), tpot: mix(a.tpot, b.tpot), request_rate: mix(a.request_rate, b.request_rate) }
+    ReplicaFigures {
+        ttft: mix(a.ttft, b.ttft),
+        tpot: mix(a.tpot, b.tpot),
+        request_rate: mix(a.request_rate, b.request_rate),
+    }
 }
 
 /// A curve as it is read, before it is checked.

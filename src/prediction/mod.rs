@@ -1,289 +1,31 @@
-//! The predictor's output → what was predicted for the configuration that is deployed, at any concurrency.
+//! The predictor's output → the claim it makes and the estimate for what is deployed, at any concurrency.
 //!
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
+//!
+//! ```text
+//! predictor (trait) ─ aiconfigurator ─ predictors (list)
+//! serving ─ claim ─ row ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
+//! ```
 
 pub mod aiconfigurator;
 pub mod checks;
+pub mod claim;
 pub mod configurations;
 pub mod curve;
 pub mod offline;
+pub mod predicted;
+pub mod predictor;
+pub mod predictors;
 pub mod row;
+pub mod serving;
 pub mod shape;
-pub mod source;
 
+pub use claim::{Claim, OperatingPoint};
 pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
 pub use offline::{gpus_claimed, predict_deployed, predict_from_output};
-pub use row::{Limits, Row};
+pub use predicted::{Prediction, PredictionOrigin};
+pub use predictor::{Files, PickError, Picked, Predictor, Wanted};
+pub use predictors::pick;
+pub use row::Row;
+pub use serving::{Serving, Shape, Workers};
 pub use shape::{ShapeError, hinted_shape, read_backend, read_shape};
-pub use source::{Files, Picked, SourceError, Wanted, pick};
-
-use serde::{Deserialize, Serialize};
-
-use crate::api::{Deployed, Finding};
-use crate::units::{Milliseconds, TokensPerSecond};
-
-/// What is deployed, as read from its manifests (or hinted by the user).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Shape {
-    /// Workers and their limits.
-    pub serving: Serving,
-    /// GPUs held: the sum of the pods' GPU limits.
-    pub gpus: u32,
-    /// Type of the weights, for example `bfloat16`, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<String>,
-    /// Type of the KV cache, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kv_cache: Option<String>,
-    /// Image of the workers, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-}
-
-/// How prefill and decode are spread over workers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "mode")]
-pub enum Serving {
-    /// Each worker does both.
-    Aggregated {
-        /// The workers.
-        workers: Workers,
-    },
-    /// Separate workers.
-    Disaggregated {
-        /// Prefill.
-        prefill: Workers,
-        /// Decode.
-        decode: Workers,
-    },
-}
-
-/// Workers of one kind and the limits of each one's engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Workers {
-    /// GPUs that share each attention layer.
-    pub tensor_parallel: u32,
-    /// Pipeline stages.
-    pub pipeline_parallel: u32,
-    /// Groups of GPUs in an engine that each attend to their own requests (attention data parallelism); mostly 1.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub data_parallel: u32,
-    /// GPUs that share each expert, in models with experts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moe_tensor_parallel: Option<u32>,
-    /// Groups of GPUs that hold different experts, in models with experts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moe_expert_parallel: Option<u32>,
-    /// Engines that share the load.
-    pub replicas: u32,
-    /// Requests an engine works on at once, for each of `data_parallel`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_batch_size: Option<u32>,
-    /// Tokens an engine works on in one step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_num_tokens: Option<u32>,
-    /// Whether a prompt may be spread over steps.
-    #[serde(default)]
-    pub chunked_prefill: bool,
-    /// Share of free GPU memory given to the KV cache, 0…1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kv_cache_fraction: Option<f64>,
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn is_one(number: &u32) -> bool {
-    *number == 1
-}
-
-impl Workers {
-    /// Engines of a shape, without limits.
-    pub fn new(tensor_parallel: u32, pipeline_parallel: u32, replicas: u32) -> Self {
-        Self {
-            tensor_parallel,
-            pipeline_parallel,
-            data_parallel: 1,
-            moe_tensor_parallel: None,
-            moe_expert_parallel: None,
-            replicas,
-            max_batch_size: None,
-            max_num_tokens: None,
-            chunked_prefill: false,
-            kv_cache_fraction: None,
-        }
-    }
-
-    /// GPUs of one engine.
-    pub fn gpus_per_replica(&self) -> u32 {
-        self.tensor_parallel.saturating_mul(self.pipeline_parallel).saturating_mul(self.data_parallel)
-    }
-
-    /// Whether engines of both are cut up the same way, whatever their number and limits.
-    pub fn same_parallelism(&self, other: &Self) -> bool {
-        let cut = |w: &Self| (w.tensor_parallel, w.pipeline_parallel, w.data_parallel);
-        let both = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
-        cut(self) == cut(other)
-            && both(self.moe_tensor_parallel, other.moe_tensor_parallel)
-            && both(self.moe_expert_parallel, other.moe_expert_parallel)
-    }
-
-    /// The parallelism in a few characters, for example `TP8` or `TP1 PP2 DP4`.
-    pub fn describe(&self) -> String {
-        let more = [("PP", self.pipeline_parallel), ("DP", self.data_parallel)];
-        let more = more.iter().filter(|(_, n)| *n > 1).map(|(name, n)| format!(" {name}{n}")).collect::<String>();
-        format!("TP{}{more}", self.tensor_parallel)
-    }
-}
-
-impl Shape {
-    /// Fills in what a status shows of it.
-    pub fn show_in(&self, deployed: &mut Deployed) {
-        let number = |n: u32| i32::try_from(n).ok();
-        let (mode, workers) = match &self.serving {
-            Serving::Aggregated { workers } => ("aggregated", workers),
-            Serving::Disaggregated { decode, .. } => ("disaggregated", decode),
-        };
-        deployed.serving_mode = Some(mode.into());
-        deployed.tensor_parallel = number(workers.tensor_parallel);
-        deployed.pipeline_parallel = number(workers.pipeline_parallel);
-        deployed.replicas = number(workers.replicas);
-        deployed.max_batch_size = workers.max_batch_size.and_then(number);
-        deployed.max_num_tokens = workers.max_num_tokens.and_then(number);
-        deployed.weights = self.weights.clone();
-        deployed.kv_cache = self.kv_cache.clone();
-        deployed.image = self.image.clone();
-    }
-}
-
-impl Serving {
-    /// The workers in a few words, for example `8 × TP1` or `2 × TP2 prefill + 1 × TP4 decode`.
-    pub fn describe(&self) -> String {
-        let some = |w: &Workers| match w.replicas {
-            1 => w.describe(),
-            n => format!("{n} × {}", w.describe()),
-        };
-        match self {
-            Self::Aggregated { workers } => some(workers),
-            Self::Disaggregated { prefill, decode } => format!("{} prefill + {} decode", some(prefill), some(decode)),
-        }
-    }
-
-    /// GPUs of all workers.
-    pub fn gpus(&self) -> u32 {
-        let all = |w: &Workers| w.gpus_per_replica().saturating_mul(w.replicas);
-        match self {
-            Self::Aggregated { workers } => all(workers),
-            Self::Disaggregated { prefill, decode } => all(prefill).saturating_add(all(decode)),
-        }
-    }
-}
-
-/// Latency and throughput of a whole deployment at one concurrency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Point {
-    /// Mean time to first token.
-    pub ttft: Milliseconds,
-    /// Mean time per output token after the first.
-    pub tpot: Milliseconds,
-    /// Output tokens per second ÷ GPUs held.
-    pub tokens_per_second_per_gpu: TokensPerSecond,
-}
-
-impl Point {
-    /// 1000 ÷ TPOT; zero when TPOT is zero.
-    pub fn tokens_per_second_per_user(&self) -> f64 {
-        if self.tpot.get() > 0.0 { 1000.0 / self.tpot.get() } else { 0.0 }
-    }
-}
-
-/// The row the predictor advertises.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// Requests in flight over the whole deployment.
-    pub concurrency: u32,
-    /// What is advertised there; tokens per second count every output token of a request, as measurements do.
-    pub point: Point,
-    /// Tokens per second and GPU as the tool prints them. AIConfigurator counts one token of each request less in
-    /// aggregated rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advertised_tokens_per_second_per_gpu: Option<TokensPerSecond>,
-}
-
-impl Claim {
-    /// The point with the figures the tool prints, for showing beside the tool's own output. Compare measurements
-    /// with `point`.
-    pub fn advertised(&self) -> Point {
-        let printed = self.advertised_tokens_per_second_per_gpu.unwrap_or(self.point.tokens_per_second_per_gpu);
-        Point { tokens_per_second_per_gpu: printed, ..self.point }
-    }
-}
-
-/// What the predictor says of a variant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Prediction {
-    /// The advertised row, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim: Option<Claim>,
-    /// The estimate for what is deployed, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub curve: Option<Curve>,
-    /// What is doubtful about it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
-    /// Where it comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-}
-
-/// Where a prediction comes from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Origin {
-    /// Tool and version, for example `aiconfigurator 0.12.0`.
-    pub tool: String,
-    /// Inference engine the performance database is of, for example `trtllm`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backend: Option<String>,
-    /// Version of the performance database, for example `1.3.0rc20`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database_version: Option<String>,
-    /// Version of the deployed engine, with which the database's is compared; absent where it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub engine_version: Option<String>,
-    /// Type of the weights the prediction assumes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<String>,
-    /// Type of the KV cache the prediction assumes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kv_cache: Option<String>,
-}
-
-impl Origin {
-    /// The performance database in a few words, for example `trtllm 1.3.0rc20`.
-    pub fn database(&self) -> Option<String> {
-        let version = self.database_version.as_ref()?;
-        Some(self.backend.as_ref().map_or_else(|| version.clone(), |backend| format!("{backend} {version}")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_is_shown_as_printed_and_compared_as_measured() {
-        let tokens = |number| TokensPerSecond::new(number).unwrap();
-        let point = Point { tokens_per_second_per_gpu: tokens(200.044), ..Point::default() };
-        let claim = Claim { concurrency: 12, point, advertised_tokens_per_second_per_gpu: Some(tokens(199.644)) };
-        assert_eq!(claim.advertised().tokens_per_second_per_gpu, tokens(199.644));
-        let unprinted = Claim { advertised_tokens_per_second_per_gpu: None, ..claim };
-        assert_eq!(unprinted.advertised().tokens_per_second_per_gpu, tokens(200.044));
-    }
-}

@@ -1,13 +1,17 @@
-//! What a predictor's output alone says of a deployment, without asking the predictor anything.
+//! The prediction for a deployment from a predictor's output alone, without asking the predictor.
 
-use super::checks::{Checked, Versions, check, context_tokens, replicas_deployed};
-use super::{Curve, CurvePoint, Origin, Picked, Prediction, Row, Serving, Shape};
+use super::checks::{Checked, check, context_tokens, replicas_deployed};
+use super::curve::{Curve, CurvePoint};
+use super::predicted::{Prediction, PredictionOrigin};
+use super::predictor::Picked;
+use super::row::Row;
+use super::serving::{Serving, Shape};
 
 /// The prediction that a picked row and the rows beside it make for what is deployed.
 ///
-/// `shape` is what the deployed manifests say; `gpus` is what a variant may use, for rows that come without manifests.
-/// A curve comes of the rows that do in a step just what the deployed engines do; where none does, there is none, and
-/// the claim stands alone, as it does where those rows are too far apart to tell.
+/// `shape` is read from the deployed manifests; `gpus` is what a variant may use, for rows that come without manifests.
+/// The curve consists of the rows whose engines do the same in a step as the deployed ones. Where there is no such row, or
+/// those are too far apart, there is only the claim.
 pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
     let row = &picked.row;
     Prediction { claim: Some(row.claim(replicas(row, shape, gpus))), ..predict(picked, Some(row), shape) }
@@ -23,7 +27,7 @@ fn replicas(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
     deployed.unwrap_or_else(|| row.replicas_on(gpus).max(1))
 }
 
-/// What the rows of an output predict for `shape`, which none of them advertises: a curve, or nothing.
+/// The estimate that the rows of an output give for `shape`, without any claim.
 pub fn predict_deployed(picked: &Picked, shape: &Shape) -> Prediction {
     predict(picked, None, Some(shape))
 }
@@ -31,7 +35,7 @@ pub fn predict_deployed(picked: &Picked, shape: &Shape) -> Prediction {
 fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> Prediction {
     let row = &picked.row;
     let curve = shape.and_then(|shape| curve(picked, shape));
-    let origin = Origin {
+    let origin = PredictionOrigin {
         tool: picked.tool.clone(),
         backend: row.backend.clone(),
         database_version: row.database_version.clone(),
@@ -45,12 +49,7 @@ fn predict(picked: &Picked, advertised: Option<&Row>, shape: Option<&Shape>) -> 
         shape,
         curve: curve.as_ref(),
         input_tokens: row.input_tokens,
-        versions: Versions {
-            predicted_weights: origin.weights.as_deref(),
-            predicted_kv_cache: origin.kv_cache.as_deref(),
-            database: origin.database_version.as_deref(),
-            engine: None,
-        },
+        origin: Some(&origin),
     });
     Prediction { claim: None, curve, findings, origin: Some(origin) }
 }

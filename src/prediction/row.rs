@@ -1,7 +1,8 @@
 //! A row of a predictor's ranking, in the units of one replica, and what it claims for a deployment.
 
-use super::{Claim, Point, Serving};
-use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use super::claim::{Claim, OperatingPoint};
+use super::serving::Serving;
+use crate::units::{LatencyLimits, Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// One row: a replica (the smallest unit that serves a request alone) at one operating point.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,19 +11,18 @@ pub struct Row {
     pub serving: Serving,
     /// GPUs of one replica.
     pub gpus: u32,
-    /// Requests in flight in one replica, waiting ones included.
+    /// Concurrent requests in one replica, waiting ones included.
     pub in_flight: u32,
     /// Mean time to first token.
     pub ttft: Milliseconds,
     /// Mean time per output token after the first.
     pub tpot: Milliseconds,
-    /// Mean request latency.
     pub request_latency: Milliseconds,
     /// Requests one replica completes each second.
     pub request_rate: RequestsPerSecond,
     /// Tokens per second and GPU as the tool prints them; it may count one token of each request less.
     pub advertised_tokens_per_second_per_gpu: TokensPerSecond,
-    /// Tokens the engine works on in its fullest step, where the tool says so.
+    /// Tokens the engine works on in its fullest step, where the tool reports them.
     pub num_tokens: Option<u32>,
     /// Prompt tokens among them.
     pub context_tokens: Option<u32>,
@@ -40,21 +40,12 @@ pub struct Row {
     pub database_version: Option<String>,
 }
 
-/// What a level has to keep, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
-    /// Time to first token.
-    pub ttft: f64,
-    /// Time per output token after the first.
-    pub tpot: f64,
-}
-
 impl Row {
     /// What the row claims for `replicas` replicas.
     pub fn claim(&self, replicas: u32) -> Claim {
         Claim {
             concurrency: self.in_flight.saturating_mul(replicas),
-            point: Point {
+            point: OperatingPoint {
                 ttft: self.ttft,
                 tpot: self.tpot,
                 tokens_per_second_per_gpu: self.tokens_per_second_per_gpu(),
@@ -69,9 +60,9 @@ impl Row {
         TokensPerSecond::new(tokens).unwrap_or_default()
     }
 
-    /// The larger of TTFT ÷ limit and TPOT ÷ limit: at most 1 when the row keeps both.
-    pub fn strain(&self, limits: Limits) -> f64 {
-        (self.ttft.get() / limits.ttft).max(self.tpot.get() / limits.tpot)
+    /// The larger of TTFT ÷ limit and TPOT ÷ limit: at most 1 when the row meets both.
+    pub fn strain(&self, limits: LatencyLimits) -> f64 {
+        (self.ttft.get() / limits.ttft.get()).max(self.tpot.get() / limits.tpot.get())
     }
 
     /// How many replicas `gpus` GPUs hold.
@@ -79,9 +70,10 @@ impl Row {
         gpus / self.gpus.max(1)
     }
 
-    /// The row in a few words, for example `TP8, 12 in flight: TTFT 347.4 ms, TPOT 6.57 ms`.
+    /// The row in a few words, for example `TP8, 12 concurrent requests: TTFT 347.4 ms, TPOT 6.57 ms`.
     pub fn describe(&self) -> String {
         let (ttft, tpot) = (self.ttft.get(), self.tpot.get());
-        format!("{}, {} in flight: TTFT {ttft:.1} ms, TPOT {tpot:.2} ms", self.serving.describe(), self.in_flight)
+        let (serving, requests) = (self.serving.describe(), self.in_flight);
+        format!("{serving}, {requests} concurrent requests: TTFT {ttft:.1} ms, TPOT {tpot:.2} ms")
     }
 }

@@ -88,7 +88,7 @@ fn deployments(variant: &VariantStatus) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn origin(origin: &crate::prediction::Origin) -> String {
+fn origin(origin: &crate::prediction::PredictionOrigin) -> String {
     let database = origin.database().map(|database| format!(", database {database}"));
     format!("{}{}", origin.tool, database.unwrap_or_default())
 }

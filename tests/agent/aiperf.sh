@@ -24,6 +24,7 @@ summary() {
 }
 
 echo "measuring $concurrency"
+mkdir "$TMPDIR/prompts" && echo prompt >"$TMPDIR/prompts/1" # left behind, as by a tool that is killed
 case $how in
 '') summary >"$out/profile_export_aiperf.json" ;;
 killed) # out of memory: some records, no summary

@@ -100,7 +100,7 @@ impl Job {
     }
 
     fn pod(&self, uid: &'static str) -> Pod<'_> {
-        for name in ["outbox", "published", "work"] {
+        for name in ["outbox", "published", "work", "tmp"] {
             fs::create_dir_all(self.path(uid).join(name)).unwrap();
         }
         fs::write(self.path(uid).join("termination-log"), "").unwrap();
@@ -156,6 +156,7 @@ impl Pod<'_> {
         command.arg("--configurations").arg(self.job.path("configurations.json"));
         command.env("PATH", format!("{}:/usr/bin:/bin", self.job.path("bin").display()));
         command.env("BCMP_POD_UID", self.uid).env("BCMP_ARTIFACTS_DIR", self.job.path("artifacts"));
+        command.env("TMPDIR", self.path("tmp"));
         command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
     }
 
@@ -228,13 +229,30 @@ async fn a_variant_is_measured_level_by_level() {
     assert_eq!(job.calls().len(), 5);
     assert_eq!(ledger.starts.len(), 5);
     assert_eq!(ledger.serving[&1].pod_uid, "a");
-    for run in ["concurrency_1/run_1", "concurrency_1/run_3", "concurrency_2/run_2"] {
-        assert!(job.path("artifacts").join(run).join("profile_export_aiperf.json").exists(), "{run}");
+    for trial in ["concurrency_1/trial_1", "concurrency_1/trial_3", "concurrency_2/trial_2"] {
+        assert!(job.path("artifacts").join(trial).join("profile_export_aiperf.json").exists(), "{trial}");
     }
     eventually("a raw summary is published", || {
         job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-a1")
     })
     .await;
+}
+
+/// Prompts of a level have gigabytes, and a pod runs dozens of levels.
+#[rstest]
+#[case::ends_well(&[])]
+#[case::killed(&["killed", "killed"])]
+#[tokio::test]
+async fn what_the_tool_leaves_in_its_temporary_directory_goes_with_the_trial(#[case] behaviour: &[&str]) {
+    let job = Job::new().await;
+    job.tool(1, behaviour);
+    let pod = job.pod("a");
+    fs::write(pod.path("tmp/of-somebody-else"), "").unwrap();
+    assert_eq!(pod.run().await, 0);
+    let left: Vec<_> = fs::read_dir(pod.path("tmp")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["of-somebody-else"]);
+    let work: Vec<_> = fs::read_dir(pod.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(work, ["trial"]);
 }
 
 #[tokio::test]
@@ -363,7 +381,7 @@ async fn a_level_that_takes_too_long_is_stopped_and_tried_once_more() {
     let findings = job.findings();
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 1, 1, EvidenceCode::Cancelled));
-    assert!(message.contains("not done after 2 s"), "{message}");
+    assert!(message.contains("stopped after 2 s"), "{message}");
     assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2));
 }
 
@@ -385,7 +403,7 @@ async fn a_level_in_which_most_requests_fail_is_tried_once_more() {
     let ladder: Vec<_> = job.ledger().records.into_iter().filter(|r| r.step.purpose == Purpose::Ladder).collect();
     let errors: Vec<_> = ladder.iter().map(|r| (r.step.key(), r.measurement.as_ref().unwrap().errors)).collect();
     let expected = [("r1-c000001-l1-a1", 33), ("r1-c000001-l1-a2", 0), ("r1-c000002-l1-a1", 0)];
-    assert_eq!(errors, expected.map(|(key, errors)| (key.to_owned(), errors)));
+    assert_eq!(errors, expected.map(|(key, errors)| (key.to_owned(), Some(errors))));
 }
 
 #[rstest]
@@ -457,6 +475,7 @@ async fn the_load_tool_is_probed(#[case] version: &str, #[case] expected: i32) {
     let job = Job::new().await;
     fs::write(job.path("version"), version).unwrap();
     fs::write(job.path("log"), "").unwrap();
+    fs::create_dir(job.path("work")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_bcmp"));
     command.args(["agent", "probe-load-tool", "--output"]).arg(job.path("load-tool"));
     command.arg("--work").arg(job.path("work")).arg("--termination-log").arg(job.path("log"));

@@ -83,7 +83,7 @@ fn requests_that_failed_were_sent_all_the_same() {
     let mut records = sweep(100.0, &CALM);
     for record in records.iter_mut().filter(|record| record.step.concurrency == 10) {
         let measurement = record.measurement.as_mut().unwrap();
-        (measurement.requests, measurement.errors) = (199, 1);
+        (measurement.requests, measurement.errors) = (199, Some(1));
     }
     let judgement = judged_by(Statistic::P95, records, sweep(150.0, &CALM));
     assert_eq!(judgement.verdict.measured.outcome, Outcome::CandidateBetter);

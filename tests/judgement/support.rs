@@ -67,7 +67,7 @@ pub fn run(concurrency: u32, purpose: Purpose, repetition: u32, ratio: f64, toke
             tool: "aiperf 0.13.0".into(),
             concurrency,
             requests: 20 * concurrency,
-            errors: 0,
+            errors: Some(0),
             first_error: None,
             ttft: same(50.0 * ratio),
             tpot: same(100.0 * ratio),

@@ -4,7 +4,7 @@ use bcmp::api::{BenchmarkComparisonSpec, SourceKind};
 use bcmp::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
 use bcmp::measurement::{Distribution, Facts, Measurement};
 use bcmp::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
-use bcmp::prediction::{Claim, Curve, CurvePoint, Point, Prediction, Serving, Shape, Workers};
+use bcmp::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ pub fn record(
     }
 }
 
-fn measurement(step: &Step, point: &Point, noise: f64) -> Measurement {
+fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
     let flat = |value: f64| {
         let value = milliseconds(value);
         Distribution { mean: value, p50: value, p90: value, p95: value, p99: value }
@@ -138,7 +138,7 @@ fn measurement(step: &Step, point: &Point, noise: f64) -> Measurement {
         tool: "aiperf 0.13.0".into(),
         concurrency: step.concurrency,
         requests: step.requests,
-        errors: 0,
+        errors: Some(0),
         first_error: None,
         ttft: Some(flat(ttft)),
         tpot: Some(flat(tpot)),

@@ -2,9 +2,9 @@
 
 use bcmp::api::{EvidenceCode, Finding};
 use bcmp::judgement::gain::percent;
-use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
+use bcmp::measurement::audit::{EvidenceLimits, Expectation, across, audit};
 use bcmp::measurement::record::Purpose;
-use bcmp::measurement::{Distribution, Measurement, across};
+use bcmp::measurement::{Distribution, Measurement};
 use bcmp::sweep::usable;
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
 
@@ -45,7 +45,7 @@ pub fn limits_of_the_audit() {
 fn set(measurement: &mut Measurement, figure: &str, value: f64) {
     let facts = &mut measurement.facts;
     match figure {
-        "failed requests beside 100 completed" => measurement.errors = value as u32,
+        "failed requests beside 100 completed" => measurement.errors = Some(value as u32),
         "completed requests, with a window" => measurement.requests = value as u32,
         "completed requests, without a window" => {
             measurement.requests = value as u32;

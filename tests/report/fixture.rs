@@ -9,7 +9,7 @@ use bcmp::measurement::Distribution;
 use bcmp::measurement::record::TrialRecord;
 use bcmp::plan::Images;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
-use bcmp::prediction::{Origin, Prediction};
+use bcmp::prediction::{Prediction, PredictionOrigin};
 use bcmp::report::{Report, Subject};
 use bcmp::sweep::{NextStep, SweepPlan, next};
 use bcmp::units::{Milliseconds, TokensPerSecond};
@@ -84,10 +84,10 @@ pub fn swept(spec: &BenchmarkComparisonSpec, configurations: &Configurations, va
 fn prediction(configurations: &Configurations, variant: &str) -> Option<Prediction> {
     let found = configurations.variants.iter().find(|c| c.variant == variant)?;
     let GenerationOutcome::Ready(ready) = &found.outcome else { return None };
-    let origin = Origin {
+    let origin = PredictionOrigin {
         tool: "aiconfigurator 0.12.0".into(),
         database_version: Some("1.3.0rc20".into()),
-        ..Origin::default()
+        ..PredictionOrigin::default()
     };
     Some(Prediction { origin: Some(origin), ..ready.prediction.clone() })
 }

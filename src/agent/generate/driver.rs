@@ -6,19 +6,16 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::protocol::Request;
-use crate::agent::output::Output;
+use crate::agent::output::ToolOutput;
 use crate::agent::process::{exit, send};
+use crate::prediction::predictor::DriverError;
 
-/// The driver's source; it is handed to the interpreter and lies nowhere.
-const SOURCE: &str = include_str!("driver.py");
 /// Longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 64 << 20;
 /// How long the driver may take to end once nothing more is asked.
@@ -35,65 +32,12 @@ pub struct DriverCommand {
     pub deadline: Duration,
 }
 
-/// Why a question got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DriverError {
-    /// The interpreter cannot be started.
-    #[error("the predictor cannot be started: {0}")]
-    NotStarted(String),
-    /// The tool does not do what it is asked: its own words.
-    #[error("the predictor says: {0}")]
-    Said(String),
-    /// The process ended.
-    #[error("the predictor {how}; its last words: {last_words}")]
-    Ended {
-        /// Exit code or signal.
-        how: String,
-        /// Its last lines.
-        last_words: String,
-    },
-    /// It takes too long.
-    #[error("the predictor did not answer within {} s; its last words: {last_words}", .limit.as_secs())]
-    Deadline {
-        /// The limit.
-        limit: Duration,
-        /// Its last lines.
-        last_words: String,
-    },
-    /// What came is no answer.
-    #[error("the predictor's answer cannot be read: {0}")]
-    Unreadable(String),
-}
-
-impl DriverError {
-    /// Whether the tool said so itself: asking again would give the same answer.
-    pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Said(_))
-    }
-}
-
-/// Somebody who answers questions about predictions.
-pub(super) trait Predictor {
-    /// The `result` of an answer.
-    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError>;
-}
-
-/// Asks, and reads the answer as what it should be.
-pub(super) async fn ask<T: DeserializeOwned>(
-    predictor: &mut impl Predictor,
-    request: &Request,
-) -> Result<T, DriverError> {
-    let answer = predictor.ask(request).await?;
-    serde_json::from_value(answer).map_err(|error| DriverError::Unreadable(error.to_string()))
-}
-
-/// The running driver.
 pub(super) struct Driver {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
-    output: Output,
-    /// Reads what the driver says beside its answers.
+    output: ToolOutput,
+    /// Reads what the driver writes beside its answers.
     reader: Option<JoinHandle<()>>,
     limit: Duration,
     until: Instant,
@@ -101,12 +45,8 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver in its own process group.
-    pub(super) fn start(command: &DriverCommand) -> Result<Self, DriverError> {
-        Self::start_source(command, SOURCE)
-    }
-
-    fn start_source(command: &DriverCommand, source: &str) -> Result<Self, DriverError> {
+    /// Starts a driver in its own process group. Its source is handed to the interpreter and is in no file.
+    pub(super) fn start(command: &DriverCommand, source: &str) -> Result<Self, DriverError> {
         let failed =
             |path: &Path, error: &std::io::Error| DriverError::NotStarted(format!("{}: {error}", path.display()));
         let mut child = Command::new(&command.python)
@@ -120,13 +60,46 @@ impl Driver {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(&command.python, &error))?;
-        let output = Output::new("predictor");
+        let output = ToolOutput::new("predictor");
         let reader = child.stderr.take().map(|pipe| tokio::spawn(output.clone().read(pipe)));
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (questions, answers) = pipes.ok_or_else(|| DriverError::NotStarted("it has no pipes".into()))?;
         let answers = BufReader::new(answers);
         let until = Instant::now() + command.deadline;
         Ok(Self { child, questions, answers, output, reader, limit: command.deadline, until, asked: 0 })
+    }
+
+    /// The `result` of the answer to a question.
+    pub(super) async fn ask(&mut self, question: &Value) -> Result<Value, DriverError> {
+        self.asked += 1;
+        let id = self.asked;
+        let mut question = question.clone();
+        if let Some(fields) = question.as_object_mut() {
+            fields.insert("id".into(), json!(id));
+        }
+        let line = format!("{question}\n");
+        let until = self.until;
+        let Ok(answered) = timeout_at(until, self.exchange(line.as_bytes())).await else {
+            send(group(&self.child), Signal::KILL);
+            return Err(DriverError::Deadline { limit: self.limit, last_words: self.output.last_words() });
+        };
+        let answer = match answered {
+            Ok(answer) if answer.ends_with(b"\n") => answer,
+            Ok(answer) if answer.len() as u64 == LONGEST_ANSWER => {
+                return Err(DriverError::Unreadable(format!("it has more than {LONGEST_ANSWER} bytes")));
+            }
+            _ => return Err(self.without_answer().await),
+        };
+        let reply: Reply =
+            serde_json::from_slice(&answer).map_err(|error| DriverError::Unreadable(error.to_string()))?;
+        match reply {
+            Reply { id: answered, .. } if answered != json!(id) => {
+                Err(DriverError::Unreadable(format!("it answers question {answered}; expected {id}")))
+            }
+            Reply { error: Some(message), .. } => Err(DriverError::Refused(message)),
+            Reply { result: Some(result), .. } => Ok(result),
+            _ => Err(DriverError::Unreadable("it has neither result nor error".into())),
+        }
     }
 
     /// Lets the driver end; what it started goes with it.
@@ -149,7 +122,7 @@ impl Driver {
         Ok(answer)
     }
 
-    /// What there is to say when no answer came.
+    /// Why no answer came.
     async fn without_answer(&mut self) -> DriverError {
         let left = timeout_at(Instant::now() + GRACE, self.child.wait()).await;
         let how = match left {
@@ -157,7 +130,7 @@ impl Driver {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "closed its output".to_owned(),
         };
-        // What it said may be read a moment after its end; a child of its own may keep the stream open.
+        // Its output may be read a moment after its end; a child of its own may keep the stream open.
         if let Some(reader) = self.reader.take() {
             let _ = timeout_at(Instant::now() + GRACE, reader).await;
         }
@@ -170,46 +143,12 @@ fn group(child: &Child) -> Option<Pid> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Reply {
     id: Value,
     #[serde(default)]
     result: Option<Value>,
     #[serde(default)]
     error: Option<String>,
-}
-
-impl Predictor for Driver {
-    async fn ask(&mut self, request: &Request) -> Result<Value, DriverError> {
-        self.asked += 1;
-        let id = self.asked;
-        let mut question = json!(request);
-        if let Some(fields) = question.as_object_mut() {
-            fields.insert("id".into(), json!(id));
-        }
-        let line = format!("{question}\n");
-        let until = self.until;
-        let Ok(answered) = timeout_at(until, self.exchange(line.as_bytes())).await else {
-            send(group(&self.child), Signal::KILL);
-            return Err(DriverError::Deadline { limit: self.limit, last_words: self.output.last_words() });
-        };
-        let answer = match answered {
-            Ok(answer) if answer.ends_with(b"\n") => answer,
-            Ok(answer) if answer.len() as u64 == LONGEST_ANSWER => {
-                return Err(DriverError::Unreadable(format!("it has more than {LONGEST_ANSWER} bytes")));
-            }
-            _ => return Err(self.without_answer().await),
-        };
-        let answer: Answer =
-            serde_json::from_slice(&answer).map_err(|error| DriverError::Unreadable(error.to_string()))?;
-        match answer {
-            Answer { id: answered, .. } if answered != json!(id) => {
-                Err(DriverError::Unreadable(format!("it is to question {answered}, asked was {id}")))
-            }
-            Answer { error: Some(words), .. } => Err(DriverError::Said(words)),
-            Answer { result: Some(result), .. } => Ok(result),
-            _ => Err(DriverError::Unreadable("it has neither result nor error".into())),
-        }
-    }
 }
 
 #[cfg(test)]

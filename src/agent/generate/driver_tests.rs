@@ -6,7 +6,6 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::*;
-use crate::agent::generate::protocol::About;
 
 /// A shell that is given another source than the driver's. It is the system's own: a script that a test writes and
 /// then starts may still be open for writing in a process that another test is just starting (`Text file busy`).
@@ -24,12 +23,12 @@ impl Fake {
     fn start(&self) -> Driver {
         let work = self.directory.path().into();
         let command = DriverCommand { python: "/bin/sh".into(), work, deadline: self.deadline };
-        Driver::start_source(&command, self.source).unwrap()
+        Driver::start(&command, self.source).unwrap()
     }
 }
 
-fn question() -> Request {
-    Request::Versions(About { system: "s".into(), backend: "trtllm" })
+fn question() -> Value {
+    json!({"operation": "versions", "system": "s"})
 }
 
 async fn answer(fake: &Fake) -> Result<Value, DriverError> {
@@ -61,21 +60,21 @@ async fn the_source_gets_the_directory_and_runs_in_it() {
 }
 
 #[rstest]
-#[case::said(r#"read -r _; echo '{"id":1,"error":"no such system"}'"#, "the predictor says: no such system")]
+#[case::refused(r#"read -r _; echo '{"id":1,"error":"no such system"}'"#, "the predictor refused: no such system")]
 #[case::crash(
     "read -r _; echo Traceback >&2; echo 'MemoryError: all gone' >&2; exit 1",
-    "the predictor ended with exit code 1; its last words: MemoryError: all gone"
+    "the predictor ended with exit code 1; its last output: MemoryError: all gone"
 )]
-#[case::killed("read -r _; kill -KILL $$", "was killed (SIGKILL; out of memory, perhaps)")]
+#[case::killed("read -r _; kill -KILL $$", "was killed (SIGKILL, possibly out of memory)")]
 #[case::ended_at_once("exit 0", "the predictor ended with exit code 0")]
 #[case::no_json("read -r _; echo hello", "the predictor's answer cannot be read: expected value")]
-#[case::other_question(r#"read -r _; echo '{"id":7,"result":1}'"#, "it is to question 7, asked was 1")]
+#[case::other_question(r#"read -r _; echo '{"id":7,"result":1}'"#, "it answers question 7; expected 1")]
 #[case::nothing(r#"read -r _; echo '{"id":1}'"#, "it has neither result nor error")]
 #[tokio::test]
-async fn what_goes_wrong_is_told(#[case] source: &'static str, #[case] expected: &str) {
+async fn every_failure_has_its_message(#[case] source: &'static str, #[case] expected: &str) {
     let error = answer(&Fake::new(source)).await.unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
-    assert_eq!(error.is_answer(), expected.starts_with("the predictor says"));
+    assert_eq!(error.is_refusal(), expected.starts_with("the predictor refused"));
 }
 
 #[tokio::test]
@@ -100,6 +99,6 @@ async fn a_missing_interpreter_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let work = directory.path().into();
     let command = DriverCommand { python: "/nowhere/python3".into(), work, deadline: Duration::from_secs(60) };
-    let error = Driver::start(&command).err().unwrap();
+    let error = Driver::start(&command, "").err().unwrap();
     assert!(error.to_string().starts_with("the predictor cannot be started: /nowhere/python3: "), "{error}");
 }

@@ -10,12 +10,11 @@ use crate::agent::outbox::Outbox;
 use crate::plan::{self, Plan};
 use crate::prediction::configurations;
 
-/// What the pod's manifest says.
+/// The generate pod's own settings, from its manifest.
 #[derive(Clone, Debug)]
 pub struct Generate {
-    /// File with the plan.
     pub plan: PathBuf,
-    /// File with what the load image said of its tool.
+    /// File with the load image's report of its tool.
     pub load_tool: PathBuf,
     /// Python interpreter that finds the predictor.
     pub python: PathBuf,
@@ -23,7 +22,7 @@ pub struct Generate {
     pub work: PathBuf,
 }
 
-/// Generates, and publishes the configurations; what another pod published before stands.
+/// Generates, and publishes the configurations unless another pod did.
 ///
 /// # Errors
 /// When the plan cannot be used, the predictor fails, nothing can be published, or the pod is to end.
@@ -36,7 +35,7 @@ pub async fn run_in_pod(
         read_document(&generate.plan, plan::SCHEMA_VERSION).map_err(|error| GenerateError::Plan(error.to_string()))?;
     outbox.ready().await?;
     if outbox.published()?.contains_key(configurations::KEY) {
-        println!("the configurations of run {} are published already", plan.run);
+        println!("the configurations of run {} are already published", plan.run);
         return Ok(());
     }
     let load_tool = std::fs::read_to_string(&generate.load_tool).ok().map(|text| text.trim().to_owned());
@@ -47,7 +46,7 @@ pub async fn run_in_pod(
         deadline: Duration::from_secs(limit),
     };
     let configurations = tokio::select! {
-        configurations = run(&plan, &command, load_tool.filter(|text| !text.is_empty())) => configurations?,
+        configurations = run(plan, &command, load_tool.filter(|text| !text.is_empty())) => configurations?,
         () = interruption.requested() => return Err(GenerateError::Interrupted),
     };
     let text = serde_json::to_string(&configurations).map_err(|error| GenerateError::Plan(error.to_string()))?;

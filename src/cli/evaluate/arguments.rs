@@ -1,8 +1,10 @@
-//! What `bcmp evaluate` is told.
+//! The arguments of `bcmp evaluate`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use crate::measurement::formats::expected;
 
 const LONG: &str = "\
 Judges a comparison from result files, without a cluster
@@ -10,11 +12,19 @@ Judges a comparison from result files, without a cluster
 Reads the comparison, what was predicted for its variants and what was measured, audits every level, and prints the
 `verdict` and the `variants` of a BenchmarkComparison's status. The operator judges in the same way.";
 
-const AFTER: &str = "\
-Results are directories (searched to the bottom) or single files of AIPerf (profile_export_aiperf.json, with
-profile_export.jsonl beside it where it was kept) or genai-perf (*_genai_perf.json). Predictions are directories that
-`aiconfigurator` wrote with --save-dir, or configurations the operator generated. A variant may go without either.
+/// Formats are named from their list, so that a new one is never missing here.
+fn after() -> String {
+    let files = format!(
+        "Results are directories (searched to the bottom) or single files: {}, compressed with gzip or not. A directory \
+         without such names is searched for files that are recognized by their content; AIPerf's profile_export.jsonl \
+         is read with the summary beside it. Predictions are directories that `aiconfigurator` wrote with --save-dir, or \
+         configurations the operator generated. A variant may go without either.",
+        expected()
+    );
+    format!("{}\n\n{AFTER}", textwrap::fill(&files, 116))
+}
 
+const AFTER: &str = "\
 Exit codes:
   0  answered
   1  a file cannot be used
@@ -37,7 +47,7 @@ Examples:
 
 /// Judges a comparison from result files, without a cluster
 #[derive(Args)]
-#[command(long_about = LONG, after_long_help = AFTER, after_help = "See --help for exit codes and examples.")]
+#[command(long_about = LONG, after_long_help = after(), after_help = "See --help for exit codes and examples.")]
 pub struct EvaluateArgs {
     /// The BenchmarkComparison, as for `kubectl apply` (`-` for standard input)
     #[arg(short, long, value_name = "FILE")]

@@ -11,11 +11,12 @@ use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
 use crate::files::{TreeLimits, read_text_tree};
 use crate::judgement::sla::SlaLimits;
-use crate::measurement::Limits;
-use crate::measurement::find::{Run, read_all};
 use crate::offline::Known;
 use crate::offline::measured::records;
-use crate::offline::predicted::{Output, predicted, read_configurations};
+use crate::offline::predicted::{Predicted, PredictionFiles, predicted, read_configurations};
+use crate::offline::results::{FoundTrial, read_trials};
+use crate::prediction::predictors::is_needed;
+use crate::units::LatencyLimits;
 
 /// No comparison and no configurations are larger.
 const MOST_BYTES: u64 = 8 << 20;
@@ -47,9 +48,9 @@ pub fn known(
             None => EvaluateError::Failed(error.to_string()),
         })?;
         let paths: Vec<&PathBuf> = results.iter().filter(of_variant).map(|named| &named.path).collect();
-        let records = records(runs(spec, &paths)?)
+        let records = records(trials(spec, &paths)?)
             .map_err(|error| EvaluateError::Failed(format!("variant {}: {error}", variant.name)))?;
-        let crate::offline::predicted::Predicted { prediction, shape, gpus } = predicted;
+        let Predicted { prediction, shape, gpus } = predicted;
         known.insert(variant.name.clone(), Known { prediction, shape, gpus, records });
     }
     Ok(known)
@@ -79,14 +80,14 @@ fn once_each(predictions: &[Named]) -> Result<(), EvaluateError> {
     }
 }
 
-/// Results that lie inside each other would be counted twice.
+/// Nested results would be counted twice.
 fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     let real = |named: &Named| fs::canonicalize(&named.path).unwrap_or_else(|_| named.path.clone());
     for (index, one) in results.iter().enumerate() {
         for (other_index, other) in results.iter().enumerate() {
             if index != other_index && real(one).starts_with(real(other)) {
                 return Err(EvaluateError::Usage(format!(
-                    "--results {}={} and {}={} are the same files, or one holds the other: give each run once",
+                    "--results {}={} and {}={} are the same files, or one contains the other: give each trial once",
                     one.variant,
                     one.path.display(),
                     other.variant,
@@ -98,30 +99,29 @@ fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-fn runs(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<Run>, EvaluateError> {
+fn trials(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<FoundTrial>, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| failed(&error))?;
-    let limits = Limits { ttft: limits.ttft, tpot: limits.tpot };
-    let mut runs = vec![];
+    let limits = LatencyLimits { ttft: limits.ttft, tpot: limits.tpot };
+    let mut trials = vec![];
     for path in paths {
-        runs.extend(read_all(path, Some(limits)).map_err(|error| failed(&error))?);
+        trials.extend(read_trials(path, Some(limits)).map_err(|error| failed(&error))?);
     }
-    Ok(runs)
+    Ok(trials)
 }
 
 /// A directory, or a table of one, is a predictor's; any other file holds configurations.
-fn output(path: &Path) -> Result<Output, EvaluateError> {
+fn output(path: &Path) -> Result<PredictionFiles, EvaluateError> {
     let failed = |problem: String| EvaluateError::Failed(format!("{}: {problem}", path.display()));
     let kind = fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
     if kind.is_dir() {
-        let wanted = |name: &str| [".csv", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
-        let files = read_text_tree(path, TreeLimits::default(), wanted);
-        return Ok(Output::Predictor(files.map_err(|error| EvaluateError::Failed(error.to_string()))?));
+        let files = read_text_tree(path, TreeLimits::default(), is_needed);
+        return Ok(PredictionFiles::Predictor(files.map_err(|error| EvaluateError::Failed(error.to_string()))?));
     }
     let text = text_at(path).map_err(failed)?;
     match path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".csv")) {
-        Some(name) => Ok(Output::Predictor([(name.to_owned(), text)].into())),
-        None => Ok(Output::Generated(read_configurations(&text).map_err(|error| failed(error.to_string()))?)),
+        Some(name) => Ok(PredictionFiles::Predictor([(name.to_owned(), text)].into())),
+        None => Ok(PredictionFiles::Generated(read_configurations(&text).map_err(|error| failed(error.to_string()))?)),
     }
 }
 
@@ -142,5 +142,5 @@ fn text_of(source: impl Read) -> Result<String, String> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("is larger than {} MiB", MOST_BYTES >> 20));
     }
-    String::from_utf8(bytes).map_err(|_| "is no text (not UTF-8)".into())
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".into())
 }

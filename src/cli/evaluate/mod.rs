@@ -36,7 +36,7 @@ pub enum EvaluateError {
 }
 
 impl EvaluateError {
-    /// The exit code that says so.
+    /// The exit code for it.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
@@ -45,7 +45,7 @@ impl EvaluateError {
     }
 }
 
-/// Judges and prints; the exit code says how it went.
+/// Judges and prints; the exit code tells scripts the outcome.
 pub fn evaluate(arguments: EvaluateArgs) -> ExitCode {
     match answer(&arguments) {
         Ok(code) => ExitCode::from(code),
@@ -72,7 +72,7 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
     Ok(code)
 }
 
-/// The answer in the form that is asked for.
+/// The answer in the requested format.
 pub fn answered(
     comparison: &BenchmarkComparison,
     known: &BTreeMap<String, Known>,
@@ -120,7 +120,7 @@ fn what(caught: FailOn) -> &'static str {
     match caught {
         FailOn::Inconclusive => "the evidence does not suffice (Inconclusive)",
         FailOn::Refuted => "the prediction is refuted (Refuted)",
-        FailOn::SlaMissed => "no candidate keeps the SLA (SlaMissed)",
+        FailOn::SlaMissed => "no candidate meets the SLA (SlaMissed)",
         FailOn::Inaccurate => "a prediction is off by more than the tolerance (Inaccurate)",
     }
 }

@@ -133,7 +133,7 @@ fn rows_as_table(records: &[(&str, &TrialRecord)]) -> String {
             step.repetition.to_string(),
             step.attempt.to_string(),
             count(measured.map(|m| m.requests)),
-            count(measured.map(|m| m.errors)),
+            count(measured.and_then(|m| m.errors)),
         ];
         row.extend(three(measured.and_then(|m| m.ttft)));
         row.extend(three(measured.and_then(|m| m.tpot)));
@@ -213,7 +213,7 @@ fn csv_row(variant: &str, record: &TrialRecord) -> Vec<String> {
         record.completion_time.to_string(),
         measured.map(|m| m.tool.clone()).unwrap_or_default(),
         measured.map(|m| m.requests.to_string()).unwrap_or_default(),
-        measured.map(|m| m.errors.to_string()).unwrap_or_default(),
+        measured.and_then(|m| m.errors).map(|errors| errors.to_string()).unwrap_or_default(),
     ];
     row.extend(five(measured.and_then(|m| m.ttft)));
     row.extend(five(measured.and_then(|m| m.tpot)));
@@ -276,7 +276,7 @@ fn on_the_claim(run: &StoredRun) -> Option<String> {
         "volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": results.claim_name}}],
     }});
     Some(format!(
-        "The load tool's files lie on the claim {}: {of_run}/VARIANT/concurrency_C/run_K/. To copy them:\n  \
+        "The load tool's files lie on the claim {}: {of_run}/VARIANT/concurrency_C/trial_K/. To copy them:\n  \
          kubectl -n {namespace} run {pod} --image={} --restart=Never --overrides='{overrides}'\n  \
          kubectl -n {namespace} wait pod/{pod} --for=condition=Ready --timeout=5m\n  \
          kubectl -n {namespace} cp {pod}:{of_run} ./{}-r{number}\n  \

@@ -3,58 +3,111 @@
 mod records;
 mod summary;
 
-use crate::text;
 use std::io::{BufRead, Empty};
+use std::path::{Component, Path};
 
 use self::records::Records;
 use self::summary::Summary;
 use super::error::{ParseError, Place};
-use super::metric::{Reader, note};
+use super::format::{Part, ResultFormat, has_key};
+use super::statistics::{self, Field, Reader, note};
 use super::window::Window;
-use super::{Distribution, Facts, Limits, Measurement, json, percent};
-use crate::units::{Milliseconds, TokensPerSecond};
+use super::{Distribution, Facts, Measurement, json, percent};
+use crate::text;
+use crate::units::{LatencyLimits, Milliseconds, TokensPerSecond};
 
 /// Name the tool gives the summary.
 pub const SUMMARY_FILE: &str = summary::FILE;
 /// Name the tool gives the records.
 pub const RECORDS_FILE: &str = records::FILE;
-/// For a run whose records were not kept.
+/// For a trial whose records were not kept.
 pub const NO_RECORDS: Option<Empty> = None;
 
-/// Reads one run.
+/// What the names of all its exports begin with.
+const EXPORT_PREFIX: &str = "profile_export_aiperf";
+/// Directories with summaries over trials, and with parts of a trial that its own summary repeats.
+const OTHER_DIRECTORIES: [&str; 3] = ["aggregate", "sweep_aggregate", "phases"];
+
+/// NVIDIA's load tool, which the operator drives.
+pub struct Aiperf;
+
+impl ResultFormat for Aiperf {
+    fn name(&self) -> &'static str {
+        "AIPerf"
+    }
+
+    fn file(&self) -> &'static str {
+        SUMMARY_FILE
+    }
+
+    fn claims(&self, path: &Path) -> Option<Part> {
+        let name = path.file_name()?.to_str()?;
+        if path.parent().is_some_and(holds_no_trials) {
+            return Some(Part::Other);
+        }
+        match name {
+            SUMMARY_FILE => Some(Part::Result),
+            RECORDS_FILE => Some(Part::Records),
+            _ => name.starts_with(EXPORT_PREFIX).then_some(Part::Other),
+        }
+    }
+
+    fn recognizes(&self, beginning: &[u8]) -> bool {
+        has_key(beginning, "aiperf_version") && has_key(beginning, "input_config")
+    }
+
+    fn read(
+        &self,
+        result: &mut dyn BufRead,
+        records: Option<&mut dyn BufRead>,
+        limits: Option<LatencyLimits>,
+    ) -> Result<Vec<Measurement>, ParseError> {
+        read(result, records, limits).map(|measurement| vec![measurement])
+    }
+}
+
+fn holds_no_trials(directory: &Path) -> bool {
+    directory.components().any(|component| match component {
+        Component::Normal(name) => OTHER_DIRECTORIES.iter().any(|other| name == *other),
+        _ => false,
+    })
+}
+
+/// Reads one trial.
 ///
 /// With records, figures come from the window (METHOD §3) where one is left after the start-up burst; without, from the
-/// summary, as for a run that was cancelled. Counts of tokens are the server's where it reports them. `sla` is only used to count good requests.
+/// summary, as for a trial that was cancelled. Token counts are the server's where it reports them. `limits` only count
+/// good requests.
 ///
 /// # Errors
 /// A file that is empty, cut off, of another tool, or whose summary and records do not belong together. A metric that
-/// is missing or not finite is no error: the audit speaks about it.
+/// is missing or not finite is left to the audit.
 pub fn read(
     summary: impl BufRead,
     records: Option<impl BufRead>,
-    sla: Option<Limits>,
+    limits: Option<LatencyLimits>,
 ) -> Result<Measurement, ParseError> {
     let summary: Summary = json::read_summary(SUMMARY_FILE, summary)?;
     let mut measurement = from_summary(&summary)?;
-    // A run that was cancelled ends before the tool has counted all its records, or written the last. It is rejected anyway.
+    // A trial that was cancelled ends before the tool has counted all its records or written the last. It is rejected anyway.
     let over = summary.was_cancelled != Some(true) && summary.is_complete != Some(false);
     if let Some(reader) = records.filter(|_| over) {
         let mut records = records::read(reader)?;
         complete(&mut measurement, &records, summary.request_count.is_some())?;
-        narrow(&mut measurement, &mut records, sla.as_ref());
+        narrow(&mut measurement, &mut records, limits.as_ref());
     }
     Ok(measurement)
 }
 
-/// Fills in what the summary leaves open, and sees that both are of one run.
+/// Fills in what the summary leaves open, and checks that both are of one trial.
 fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> Result<(), ParseError> {
     let completed = records.completed() as u32;
     if !counted {
         measurement.requests = completed;
-        measurement.errors = measurement.errors.max(records.requests.len() as u32 - completed);
+        measurement.errors = measurement.errors.max(Some(records.requests.len() as u32 - completed));
     } else if completed != measurement.requests {
         let problem = format!(
-            "holds {completed} completed requests of the measured phase; expected {}, as {SUMMARY_FILE} says: \
+            "holds {completed} completed requests of the measured phase; expected {} as in {SUMMARY_FILE}: \
              copy it again, or remove it to use the summary alone",
             measurement.requests
         );
@@ -62,13 +115,13 @@ fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> 
     }
     let facts = &mut measurement.facts;
     facts.warmup_requests = facts.warmup_requests.max((records.warmup > 0).then_some(records.warmup));
-    records.not_finite.iter().for_each(|name| note(&mut facts.not_finite, name));
+    records.not_finite.iter().for_each(|metric| note(&mut facts.not_finite, *metric));
     Ok(())
 }
 
 /// Replaces figures over all requests by those of the window.
-fn narrow(measurement: &mut Measurement, records: &mut Records, sla: Option<&Limits>) {
-    let Some(window) = Window::of(&mut records.requests, measurement.concurrency, sla) else { return };
+fn narrow(measurement: &mut Measurement, records: &mut Records, limits: Option<&LatencyLimits>) {
+    let Some(window) = Window::of(&mut records.requests, measurement.concurrency, limits) else { return };
     measurement.ttft = window.ttft;
     measurement.tpot = window.tpot;
     measurement.request_latency = window.request_latency;
@@ -86,21 +139,21 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
         return Err(ParseError::new(SUMMARY_FILE, Place::field("aiperf_version"), problem));
     };
     let mut reader = Reader::new(SUMMARY_FILE);
-    let requests = reader.count("request_count", &summary.request_count)?.unwrap_or(0);
-    let latency = reader.distribution("request_latency", &summary.request_latency)?;
-    let rate = reader.quantity("request_throughput", &summary.request_throughput)?;
+    let requests = reader.count(statistics::REQUEST_COUNT, &summary.request_count)?.unwrap_or(0);
+    let latency = reader.distribution(statistics::REQUEST_LATENCY, &summary.request_latency)?;
+    let rate = reader.quantity(statistics::REQUEST_THROUGHPUT, &summary.request_throughput)?;
     let tokens = Tokens::read(&mut reader, summary)?;
-    let tpot = reader.distribution("inter_token_latency", &summary.inter_token_latency)?;
-    let throughput = reader.average("output_token_throughput", &summary.output_token_throughput)?;
+    let tpot = reader.distribution(statistics::INTER_TOKEN_LATENCY, &summary.inter_token_latency)?;
+    let throughput = reader.average(statistics::OUTPUT_TOKEN_THROUGHPUT, &summary.output_token_throughput)?;
     let (cached_tokens, cached_percent) = cached(&mut reader, summary, requests, tokens.input)?;
     let latency_mean = latency.map(|latency| latency.mean.get());
     Ok(Measurement {
         tool: format!("aiperf {}", text::cut(version, 24)),
         concurrency: summary.input_config.concurrency()?,
         requests,
-        errors: errors(&mut reader, summary)?,
+        errors: Some(errors(&mut reader, summary)?),
         first_error: summary.most_frequent_error(),
-        ttft: reader.distribution("time_to_first_token", &summary.time_to_first_token)?,
+        ttft: reader.distribution(statistics::TIME_TO_FIRST_TOKEN, &summary.time_to_first_token)?,
         tpot: tpot.and_then(|tpot| tokens.corrected(tpot)),
         request_latency: latency,
         output_tokens_per_second: throughput
@@ -115,11 +168,11 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             input_tokens: tokens.input,
             output_tokens: tokens.output,
             effective_concurrency: reader
-                .average("effective_concurrency", &summary.effective_concurrency)?
+                .average(statistics::EFFECTIVE_CONCURRENCY, &summary.effective_concurrency)?
                 .or_else(|| Some(rate?.get() * latency_mean? / 1000.0))
                 .filter(|users| users.is_finite()),
             client_wait_percent: reader
-                .average("credit_to_start_latency", &summary.credit_to_start_latency)?
+                .average(statistics::CREDIT_TO_START_LATENCY, &summary.credit_to_start_latency)?
                 .and_then(|wait| percent(wait, latency_mean?)),
             cached_prompt_percent: cached_percent,
             cached_prompt_tokens: cached_tokens,
@@ -140,10 +193,10 @@ struct Tokens {
 
 impl Tokens {
     fn read(reader: &mut Reader, summary: &Summary) -> Result<Self, ParseError> {
-        let server_input = reader.average("usage_prompt_tokens", &summary.usage_prompt_tokens)?;
-        let server_output = reader.average("usage_completion_tokens", &summary.usage_completion_tokens)?;
-        let client_input = reader.average("input_sequence_length", &summary.input_sequence_length)?;
-        let client_output = reader.average("output_sequence_length", &summary.output_sequence_length)?;
+        let server_input = reader.average(statistics::USAGE_PROMPT_TOKENS, &summary.usage_prompt_tokens)?;
+        let server_output = reader.average(statistics::USAGE_COMPLETION_TOKENS, &summary.usage_completion_tokens)?;
+        let client_input = reader.average(statistics::INPUT_SEQUENCE_LENGTH, &summary.input_sequence_length)?;
+        let client_output = reader.average(statistics::OUTPUT_SEQUENCE_LENGTH, &summary.output_sequence_length)?;
         Ok(Self {
             input: server_input.or(client_input),
             output: server_output.or(client_output),
@@ -151,7 +204,7 @@ impl Tokens {
         })
     }
 
-    /// Server's count ÷ client's count of output tokens: the tool reckons its throughput with the latter.
+    /// Server's count ÷ client's count of output tokens: the tool computes its throughput from the latter.
     fn ratio(&self) -> f64 {
         match (self.output, self.output_counted_by_client) {
             (Some(server), Some(client)) if client > 0.0 => server / client,
@@ -183,27 +236,27 @@ fn cached(
     requests: u32,
     input: Option<f64>,
 ) -> Result<(Option<f64>, Option<f64>), ParseError> {
-    const NAME: &str = "usage_prompt_cache_read_tokens";
-    let metric = &summary.usage_prompt_cache_read_tokens;
-    let average = reader.average(NAME, metric)?;
+    const FIELD: Field = statistics::USAGE_PROMPT_CACHE_READ_TOKENS;
+    let cached = &summary.usage_prompt_cache_read_tokens;
+    let average = reader.average(FIELD, cached)?;
     // The average is over the requests that report it; servers may report it only where it is not zero.
-    let sum = reader.sum(NAME, metric)?.filter(|_| requests > 0);
+    let sum = reader.sum(FIELD, cached)?.filter(|_| requests > 0);
     let tokens = sum.map(|sum| sum / f64::from(requests)).or(average);
     let share = reader
-        .average("overall_usage_prompt_cache_read_pct", &summary.overall_usage_prompt_cache_read_pct)?
+        .average(statistics::OVERALL_USAGE_PROMPT_CACHE_READ_PCT, &summary.overall_usage_prompt_cache_read_pct)?
         .or_else(|| percent(tokens?, input?));
     Ok((tokens, share))
 }
 
 fn errors(reader: &mut Reader, summary: &Summary) -> Result<u32, ParseError> {
-    let counted = reader.count("error_request_count", &summary.error_request_count)?;
+    let counted = reader.count(statistics::ERROR_REQUEST_COUNT, &summary.error_request_count)?;
     let listed = || summary.error_summary.iter().fold(0_u32, |sum, error| sum.saturating_add(error.count));
     Ok(counted.unwrap_or_else(listed))
 }
 
 fn warmup(reader: &mut Reader, summary: &Summary) -> Result<Option<u32>, ParseError> {
     let done = summary.warmup_metrics.as_ref().map(|metrics| &metrics.request_count);
-    let done = done.map(|count| reader.count("warmup_metrics.request_count", count)).transpose()?.flatten();
+    let done = done.map(|count| reader.count(statistics::WARMUP_REQUEST_COUNT, count)).transpose()?.flatten();
     Ok(done.or_else(|| summary.input_config.warmup()))
 }
 
@@ -213,6 +266,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::measurement::Metric;
 
     fn smallest() -> Value {
         json!({"aiperf_version": "0.13.0", "input_config": {"phases": [{"name": "profiling", "concurrency": 4}]}})
@@ -225,7 +279,7 @@ mod tests {
     #[test]
     fn every_metric_may_be_absent() {
         let level = parse(&smallest().to_string()).unwrap();
-        assert_eq!((level.concurrency, level.requests, level.errors), (4, 0, 0));
+        assert_eq!((level.concurrency, level.requests, level.errors), (4, 0, Some(0)));
         assert_eq!((level.ttft, level.tpot, level.request_latency), (None, None, None));
         assert_eq!((level.output_tokens_per_second, level.requests_per_second), (None, None));
         assert_eq!(level.facts, Facts { warmup_requests: Some(0), ..Facts::default() });
@@ -240,7 +294,7 @@ mod tests {
             r#","time_to_first_token": {"avg": X, "p50": X, "p90": 1, "p95": 1, "p99": 1}}"#.replace('X', number);
         let level = parse(&smallest().to_string().replacen("}]}}", &format!("}}]}}{metric}"), 1)).unwrap();
         assert_eq!(level.ttft, None);
-        assert_eq!(level.facts.not_finite, ["time_to_first_token"]);
+        assert_eq!(level.facts.not_finite, [Metric::Ttft]);
     }
 
     #[rstest]
@@ -353,7 +407,7 @@ mod tests {
         let records =
             [line(r#""metrics":{}"#), line(r#""metrics":{},"error":{}"#), line(r#""metrics":{},"error":null"#)];
         let level = read(smallest().to_string().as_bytes(), Some(records.join("\n").as_bytes()), None).unwrap();
-        assert_eq!((level.requests, level.errors), (2, 1));
+        assert_eq!((level.requests, level.errors), (2, Some(1)));
     }
 
     #[rstest]
@@ -380,6 +434,6 @@ mod tests {
         let level = parse(&summary.to_string()).unwrap();
         let error = level.first_error.unwrap();
         assert!(error.starts_with("503 HTTP: busy é") && error.ends_with('…'), "{error}");
-        assert_eq!((level.errors, error.len()), (10, 120));
+        assert_eq!((level.errors, error.len()), (Some(10), 120));
     }
 }

@@ -6,9 +6,10 @@ use std::io::{BufRead, Read};
 use serde::de::{self, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::measurement::Metric;
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::json::{self, Number};
-use crate::measurement::metric::{note, wrong_unit};
+use crate::measurement::statistics::{self, Field};
 use crate::measurement::window::{Answer, Request};
 
 /// Name the tool gives the file.
@@ -20,15 +21,15 @@ const LONGEST_LINE: u64 = 32 << 20;
 /// More than a level can have; bounds the memory a hostile file can take.
 const MOST_REQUESTS: usize = 5_000_000;
 
-/// What the records of a run say.
+/// The records of a trial.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// Requests of the measured phase.
     pub requests: Vec<Request>,
     /// Requests of the warm-up.
     pub warmup: u32,
-    /// Names of metrics that were not finite, each once.
-    pub not_finite: Vec<String>,
+    /// RecordMetrics that were not finite, each once.
+    pub not_finite: Vec<Metric>,
 }
 
 impl Records {
@@ -75,22 +76,22 @@ struct Collector {
 }
 
 impl Collector {
-    fn take(&mut self, record: Record, line: u64) -> Result<(), ParseError> {
+    fn take(&mut self, record: RequestRecord, line: u64) -> Result<(), ParseError> {
         match record.metadata.benchmark_phase {
-            Phase::Warmup => self.records.warmup += 1,
-            Phase::Profiling if self.records.requests.len() >= MOST_REQUESTS => {
+            RecordPhase::Warmup => self.records.warmup += 1,
+            RecordPhase::Profiling if self.records.requests.len() >= MOST_REQUESTS => {
                 return Err(problem(line, format!("is one more than the {MOST_REQUESTS} requests a level may have")));
             }
-            Phase::Profiling => {
+            RecordPhase::Profiling => {
                 let request = self.request(&record, line)?;
                 self.records.requests.push(request);
             }
-            Phase::Other => {}
+            RecordPhase::Other => {}
         }
         Ok(())
     }
 
-    fn request(&mut self, record: &Record, line: u64) -> Result<Request, ParseError> {
+    fn request(&mut self, record: &RequestRecord, line: u64) -> Result<Request, ParseError> {
         let times = &record.metadata;
         let origin = *self.origin.get_or_insert(times.request_start_ns);
         let after_origin = |time: u64| (i128::from(time) - i128::from(origin)) as f64 / 1e6;
@@ -104,50 +105,43 @@ impl Collector {
         Ok(Request { start, end, wait, answer })
     }
 
-    fn answer(&mut self, metrics: &Metrics, elapsed: f64, line: u64) -> Result<Answer, ParseError> {
-        let mut number = |name: &str, metric: &Option<Value>| self.number(name, metric, line);
-        let usage = number("usage_completion_tokens", &metrics.usage_completion_tokens)?;
-        let client = number("output_sequence_length", &metrics.output_sequence_length)?;
+    fn answer(&mut self, metrics: &RecordMetrics, elapsed: f64, line: u64) -> Result<Answer, ParseError> {
+        let mut number = |field: Field, value: &Option<Value>| self.number(field, value, line);
+        let usage = number(statistics::USAGE_COMPLETION_TOKENS, &metrics.usage_completion_tokens)?;
+        let client = number(statistics::OUTPUT_SEQUENCE_LENGTH, &metrics.output_sequence_length)?;
         Ok(Answer {
-            ttft: number("time_to_first_token", &metrics.time_to_first_token)?,
-            latency: number("request_latency", &metrics.request_latency)?.unwrap_or(elapsed),
+            ttft: number(statistics::TIME_TO_FIRST_TOKEN, &metrics.time_to_first_token)?,
+            latency: number(statistics::REQUEST_LATENCY, &metrics.request_latency)?.unwrap_or(elapsed),
             output_tokens: usage.or(client),
         })
     }
 
-    fn number(&mut self, name: &str, metric: &Option<Value>, line: u64) -> Result<Option<f64>, ParseError> {
-        if let Some(wrong) = wrong_unit(name, metric.as_ref().and_then(|metric| metric.unit.as_deref())) {
-            let place = Place { line: Some(line), field: Some(format!("metrics.{name}.unit")) };
-            return Err(ParseError::new(FILE, place, wrong));
+    fn number(&mut self, field: Field, value: &Option<Value>, line: u64) -> Result<Option<f64>, ParseError> {
+        let problem = |part: &str, text: String| {
+            let place = Place { line: Some(line), field: Some(format!("metrics.{}.{part}", field.name())) };
+            ParseError::new(FILE, place, text)
+        };
+        if let Some(wrong) = field.wrong_unit(value.as_ref().and_then(|value| value.unit.as_deref())) {
+            return Err(problem("unit", wrong));
         }
-        match metric.as_ref().map(|metric| metric.value) {
-            None => Ok(None),
-            Some(Number::Finite(value)) if value >= 0.0 => Ok(Some(value)),
-            Some(Number::Finite(value)) => {
-                let place = Place { line: Some(line), field: Some(format!("metrics.{name}.value")) };
-                Err(ParseError::new(FILE, place, format!("found {value}; expected a number from 0 up")))
-            }
-            Some(Number::NotFinite) => {
-                note(&mut self.records.not_finite, name);
-                Ok(None)
-            }
-        }
+        let number = value.as_ref().map(|value| value.value);
+        field.number(number, &mut self.records.not_finite, |text| problem("value", text))
     }
 }
 
 /// Only what is used; the rest, its long arrays above all, is skipped without being stored.
 #[derive(Deserialize)]
-struct Record {
-    metadata: Metadata,
+struct RequestRecord {
+    metadata: RecordMetadata,
     #[serde(default)]
-    metrics: Metrics,
+    metrics: RecordMetrics,
     #[serde(default)]
     error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
-    benchmark_phase: Phase,
+struct RecordMetadata {
+    benchmark_phase: RecordPhase,
     request_start_ns: u64,
     request_end_ns: u64,
     #[serde(default)]
@@ -155,7 +149,7 @@ struct Metadata {
 }
 
 #[derive(Default, Deserialize)]
-struct Metrics {
+struct RecordMetrics {
     #[serde(default)]
     time_to_first_token: Option<Value>,
     #[serde(default)]
@@ -173,25 +167,25 @@ struct Value {
     unit: Option<String>,
 }
 
-enum Phase {
+enum RecordPhase {
     Warmup,
     Profiling,
     Other,
 }
 
-impl<'de> Deserialize<'de> for Phase {
+impl<'de> Deserialize<'de> for RecordPhase {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PhaseVisitor;
         impl Visitor<'_> for PhaseVisitor {
-            type Value = Phase;
+            type Value = RecordPhase;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the name of a phase")
             }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Phase, E> {
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<RecordPhase, E> {
                 Ok(match name {
-                    "warmup" => Phase::Warmup,
-                    "profiling" => Phase::Profiling,
-                    _ => Phase::Other,
+                    "warmup" => RecordPhase::Warmup,
+                    "profiling" => RecordPhase::Profiling,
+                    _ => RecordPhase::Other,
                 })
             }
         }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::measurement::error::{ParseError, Place};
-use crate::measurement::metric::Metric;
+use crate::measurement::statistics::Statistics;
 use crate::text;
 
 /// Name the tool gives the file.
@@ -25,35 +25,35 @@ pub(super) struct Summary {
     #[serde(default)]
     pub warmup_metrics: Option<WarmupMetrics>,
     #[serde(default)]
-    pub request_count: Option<Metric>,
+    pub request_count: Option<Statistics>,
     #[serde(default)]
-    pub error_request_count: Option<Metric>,
+    pub error_request_count: Option<Statistics>,
     #[serde(default)]
-    pub request_throughput: Option<Metric>,
+    pub request_throughput: Option<Statistics>,
     #[serde(default)]
-    pub request_latency: Option<Metric>,
+    pub request_latency: Option<Statistics>,
     #[serde(default)]
-    pub time_to_first_token: Option<Metric>,
+    pub time_to_first_token: Option<Statistics>,
     #[serde(default)]
-    pub inter_token_latency: Option<Metric>,
+    pub inter_token_latency: Option<Statistics>,
     #[serde(default)]
-    pub output_token_throughput: Option<Metric>,
+    pub output_token_throughput: Option<Statistics>,
     #[serde(default)]
-    pub output_sequence_length: Option<Metric>,
+    pub output_sequence_length: Option<Statistics>,
     #[serde(default)]
-    pub input_sequence_length: Option<Metric>,
+    pub input_sequence_length: Option<Statistics>,
     #[serde(default)]
-    pub usage_completion_tokens: Option<Metric>,
+    pub usage_completion_tokens: Option<Statistics>,
     #[serde(default)]
-    pub usage_prompt_tokens: Option<Metric>,
+    pub usage_prompt_tokens: Option<Statistics>,
     #[serde(default)]
-    pub usage_prompt_cache_read_tokens: Option<Metric>,
+    pub usage_prompt_cache_read_tokens: Option<Statistics>,
     #[serde(default)]
-    pub overall_usage_prompt_cache_read_pct: Option<Metric>,
+    pub overall_usage_prompt_cache_read_pct: Option<Statistics>,
     #[serde(default)]
-    pub effective_concurrency: Option<Metric>,
+    pub effective_concurrency: Option<Statistics>,
     #[serde(default)]
-    pub credit_to_start_latency: Option<Metric>,
+    pub credit_to_start_latency: Option<Statistics>,
 }
 
 impl Summary {
@@ -85,17 +85,17 @@ pub(super) struct ErrorDetails {
 #[derive(Deserialize)]
 pub(super) struct WarmupMetrics {
     #[serde(default)]
-    pub request_count: Option<Metric>,
+    pub request_count: Option<Statistics>,
 }
 
 #[derive(Default, Deserialize)]
 pub(super) struct InputConfig {
     #[serde(default)]
-    pub models: Models,
+    pub models: ModelList,
     #[serde(default)]
-    pub endpoint: Endpoint,
+    pub endpoint: EndpointConfig,
     #[serde(default)]
-    pub phases: Vec<Phase>,
+    pub phases: Vec<LoadPhase>,
     /// Up to version 0.9 or so, in place of phases.
     #[serde(default)]
     pub loadgen: Option<LoadGenerator>,
@@ -112,18 +112,18 @@ pub(super) struct LoadGenerator {
 }
 
 #[derive(Default, Deserialize)]
-pub(super) struct Models {
+pub(super) struct ModelList {
     #[serde(default)]
-    pub items: Vec<Model>,
+    pub items: Vec<ModelName>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Model {
+pub(super) struct ModelName {
     pub name: String,
 }
 
 #[derive(Default, Deserialize)]
-pub(super) struct Endpoint {
+pub(super) struct EndpointConfig {
     #[serde(default)]
     pub streaming: Option<bool>,
     /// Up to version 0.9 or so, in place of models.
@@ -132,7 +132,7 @@ pub(super) struct Endpoint {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Phase {
+pub(super) struct LoadPhase {
     #[serde(default)]
     pub name: String,
     #[serde(default)]
@@ -150,7 +150,7 @@ pub(super) struct Phase {
     pub rate: Option<IgnoredAny>,
 }
 
-impl Phase {
+impl LoadPhase {
     fn is_warmup(&self) -> bool {
         self.exclude_from_results || self.kind.as_deref().unwrap_or(&self.name) == "warmup"
     }
@@ -181,7 +181,7 @@ impl InputConfig {
         }
     }
 
-    fn measured_phase(&self) -> Result<&Phase, ParseError> {
+    fn measured_phase(&self) -> Result<&LoadPhase, ParseError> {
         let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
         match (measured.next(), measured.next()) {
             (Some(phase), None) => Ok(phase),
@@ -190,7 +190,7 @@ impl InputConfig {
         }
     }
 
-    /// Warm-up requests that were asked for; absent when the file lists no phases, or gives one no number.
+    /// Configured warm-up requests; absent when the file lists no phases, or one of them has no number.
     pub fn warmup(&self) -> Option<u32> {
         if let Some(loadgen) = &self.loadgen {
             return Some(loadgen.warmup_request_count.unwrap_or(0));

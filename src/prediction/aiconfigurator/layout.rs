@@ -1,9 +1,8 @@
-//! Where AIConfigurator's files lie.
+//! Where AIConfigurator's files are.
 
 use std::collections::BTreeMap;
 
-use super::super::Files;
-use super::super::source::SourceError;
+use crate::prediction::predictor::{Files, PickError};
 
 const RANKING: &str = "best_config_topn.csv";
 const PARETO: &str = "pareto.csv";
@@ -13,7 +12,7 @@ const OLD_RANKINGS: [(&str, &str); 2] = [("agg_pareto.csv", "agg"), ("disagg_par
 
 /// What one call of the tool left behind.
 #[derive(Debug, Default)]
-pub(super) struct Run {
+pub(super) struct SaveDirectory {
     /// Path of its directory, empty where that is the root.
     directory: String,
     pub experiments: Vec<Experiment>,
@@ -23,7 +22,6 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct Experiment {
     name: String,
-    /// Path of the rows.
     pub ranking: String,
     /// Whether they are in the tool's order.
     pub ranked: bool,
@@ -31,9 +29,9 @@ pub(super) struct Experiment {
     pub pareto: Option<String>,
 }
 
-/// All runs, by the path of their directories.
-pub(super) fn runs(files: &Files) -> BTreeMap<String, Run> {
-    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
+/// All save directories, by their path.
+pub(super) fn directories(files: &Files) -> BTreeMap<String, SaveDirectory> {
+    let mut directories: BTreeMap<String, SaveDirectory> = BTreeMap::new();
     for path in files.keys() {
         let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
         let old = OLD_RANKINGS.iter().find(|(name, _)| *name == file);
@@ -47,32 +45,37 @@ pub(super) fn runs(files: &Files) -> BTreeMap<String, Run> {
         } else {
             continue;
         };
-        runs.entry(run.to_owned())
-            .or_insert_with(|| Run { directory: run.to_owned(), experiments: vec![] })
+        directories
+            .entry(run.to_owned())
+            .or_insert_with(|| SaveDirectory { directory: run.to_owned(), experiments: vec![] })
             .experiments
             .push(experiment);
     }
-    runs
+    directories
 }
 
-/// The run, when there is exactly one.
-pub(super) fn only_run(files: &Files) -> Result<Run, SourceError> {
-    let mut runs = runs(files);
-    if runs.len() > 1 {
-        return Err(SourceError::Ambiguous { runs: runs.into_keys().collect() });
+/// The save directory, when there is exactly one.
+pub(super) fn only_directory(files: &Files) -> Result<SaveDirectory, PickError> {
+    let mut directories = directories(files);
+    if directories.len() > 1 {
+        return Err(PickError::Ambiguous { directories: directories.into_keys().collect() });
     }
-    runs.pop_first().map(|(_, run)| run).ok_or_else(|| SourceError::NotFound { looked_for: missing(files) })
+    let only = directories.pop_first().map(|(_, directory)| directory);
+    only.ok_or_else(|| PickError::NotFound { cure: missing(files) })
 }
 
 fn missing(files: &Files) -> String {
     let manifests = files.keys().find(|path| path.rsplit('/').next() == Some(MANIFESTS));
     match manifests {
-        Some(path) => format!("{path} is there, but no {RANKING}: `aiconfigurator cli generate` predicts nothing"),
+        Some(path) => format!(
+            "{path} comes without {RANKING}, because `aiconfigurator cli generate` predicts nothing: use `aiconfigurator cli \
+             default`"
+        ),
         None => format!("no {RANKING}, agg_pareto.csv or disagg_pareto.csv"),
     }
 }
 
-impl Run {
+impl SaveDirectory {
     /// The manifests of the row at `place` in an experiment's ranking, from 1.
     pub(super) fn manifests<'a>(&self, files: &'a Files, experiment: &Experiment, place: usize) -> Option<&'a str> {
         let directory = if experiment.ranked {

@@ -3,8 +3,9 @@
 use csv::StringRecord;
 use serde_json::{Map, Value};
 
-use super::super::source::SourceError;
-use super::super::{Row, Serving, Workers};
+use crate::prediction::predictor::PickError;
+use crate::prediction::row::Row;
+use crate::prediction::serving::{Serving, Workers};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// A row, and what the tool ranks by.
@@ -18,8 +19,8 @@ pub struct RankedRow {
 
 /// The rows of a table, in their order. A file without rows, or of one empty line, is an empty table: the tool found
 /// nothing.
-pub fn read_table(file: &str, text: &str) -> Result<Vec<RankedRow>, SourceError> {
-    let unreadable = |problem: String| SourceError::Unreadable { file: file.to_owned(), problem };
+pub fn read_table(file: &str, text: &str) -> Result<Vec<RankedRow>, PickError> {
+    let unreadable = |problem: String| PickError::Unreadable { file: file.to_owned(), problem };
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| unreadable(error.to_string()))?.clone();
     let mut rows = vec![];
@@ -36,7 +37,7 @@ pub fn read_table(file: &str, text: &str) -> Result<Vec<RankedRow>, SourceError>
 }
 
 /// The row of an estimate of the tool's Python API, which has the columns of its tables.
-pub fn read_estimate(columns: &Map<String, Value>) -> Result<Row, SourceError> {
+pub fn read_estimate(columns: &Map<String, Value>) -> Result<Row, PickError> {
     let cell = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -45,7 +46,7 @@ pub fn read_estimate(columns: &Map<String, Value>) -> Result<Row, SourceError> {
     let header: StringRecord = columns.keys().map(String::as_str).collect();
     let record: StringRecord = columns.values().map(cell).collect();
     let row = Line { header: &header, record: &record }.ranked_row();
-    row.map(|ranked| ranked.row).map_err(|problem| SourceError::Unreadable { file: "an estimate".into(), problem })
+    row.map(|ranked| ranked.row).map_err(|problem| PickError::Unreadable { file: "an estimate".into(), problem })
 }
 
 struct Line<'a> {
@@ -98,7 +99,7 @@ impl Line<'_> {
     /// What both kinds of rows share.
     fn row(&self, serving: Serving, in_flight: u32, output_tokens: u32) -> Result<Row, String> {
         let (ttft, tpot) = (self.number("ttft")?, self.number("tpot")?);
-        // Up to 0.4 there is no latency column; later ones hold just this sum.
+        // Up to 0.4 there is no latency column; later ones hold exactly this sum.
         let sum = ttft + tpot * f64::from(output_tokens.saturating_sub(1));
         let latency = self.optional_number("request_latency")?.unwrap_or(sum);
         Ok(Row {

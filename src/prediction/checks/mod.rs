@@ -1,6 +1,9 @@
 //! What is doubtful about a prediction (METHOD §2 and §4). All of these warn: they are shown beside the figures.
 
-use super::{Curve, Row, Serving, Shape, Workers};
+use super::curve::{Curve, CurvePoint};
+use super::predicted::PredictionOrigin;
+use super::row::Row;
+use super::serving::{Serving, Shape, Workers};
 use crate::api::{EvidenceCode, Finding};
 
 /// Tolerated distance between a predicted throughput and the one its own latencies amount to.
@@ -32,24 +35,10 @@ pub struct Checked<'a> {
     pub curve: Option<&'a Curve>,
     /// Tokens of each prompt.
     pub input_tokens: u32,
-    /// Types and versions.
-    pub versions: Versions<'a>,
+    /// Types and versions that the prediction assumes.
+    pub origin: Option<&'a PredictionOrigin>,
 }
 
-/// What the estimate assumes and what is deployed, where it is known.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Versions<'a> {
-    /// Type of the weights the prediction assumes.
-    pub predicted_weights: Option<&'a str>,
-    /// Type of the KV cache the prediction assumes.
-    pub predicted_kv_cache: Option<&'a str>,
-    /// Engine version the performance database was measured with.
-    pub database: Option<&'a str>,
-    /// Engine version in the image.
-    pub engine: Option<&'a str>,
-}
-
-/// Everything that is doubtful.
 pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
     let mut findings = vec![];
     if let (Some(row), Some(shape)) = (checked.row, checked.shape) {
@@ -58,13 +47,13 @@ pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
     }
     if let Some(shape) = checked.shape {
         findings.extend(prompts_do_not_fit(shape, checked.input_tokens));
-        findings.extend(quantization_mismatch(shape, &checked.versions));
+        findings.extend(checked.origin.and_then(|origin| quantization_mismatch(shape, origin)));
     }
     findings.extend(checked.row.and_then(row_inconsistent));
     if let Some(curve) = checked.curve {
         findings.extend(curve_inconsistent(curve, checked));
     }
-    findings.extend(database_version_mismatch(&checked.versions));
+    findings.extend(checked.origin.and_then(database_version_mismatch));
     findings
 }
 
@@ -83,8 +72,8 @@ fn row_not_deployable(row: &Row, shape: &Shape) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "the advertised point ({}) needs {needs} tokens in a step, the deployed engine allows max_num_tokens {allows}: \
-         the deployment will not behave as advertised; the predicted figures are for the deployed limit",
+        "the claim ({}) needs {needs} tokens in a step, but the deployed engine allows max_num_tokens {allows}: the \
+         deployment will not behave as advertised; the estimate is for the deployed limit",
         row.describe()
     );
     Some(Finding::new(EvidenceCode::RowNotDeployable, message))
@@ -97,8 +86,8 @@ fn prompts_do_not_fit(shape: &Shape, input_tokens: u32) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "prompts of {input_tokens} tokens do not fit into a step of max_num_tokens {allows}, and the engine does not \
-         split them: it will refuse them; raise max_num_tokens or enable chunked prefill"
+        "prompts of {input_tokens} tokens do not fit into a step of max_num_tokens {allows}, so the engine will refuse \
+         them: raise max_num_tokens or enable chunked prefill"
     );
     Some(Finding::new(EvidenceCode::RowNotDeployable, message))
 }
@@ -106,20 +95,20 @@ fn prompts_do_not_fit(shape: &Shape, input_tokens: u32) -> Option<Finding> {
 fn not_the_deployed_shape(row: &Row, shape: &Shape) -> Option<Finding> {
     let message = match replicas_deployed(&row.serving, &shape.serving) {
         None => {
-            format!("the advertised point is for {}, deployed is {}", row.serving.describe(), shape.serving.describe())
+            format!("the claim is for {}, but {} is deployed", row.serving.describe(), shape.serving.describe())
         }
         Some(_) => {
             let (advertised, deployed) = (batch(&row.serving)?, batch(&shape.serving)?);
             if advertised <= deployed {
                 return None;
             }
-            format!("the advertised point has a batch of {advertised}, the deployed engine allows {deployed}")
+            format!("the claim has a batch of {advertised}, but the deployed engine allows {deployed}")
         }
     };
     Some(Finding::new(EvidenceCode::NotTheDeployedShape, message))
 }
 
-/// How many replicas of the row's workers are deployed; none when they are not the row's.
+/// How many replicas of the row's workers are deployed; `None` where others are.
 pub fn replicas_deployed(row: &Serving, deployed: &Serving) -> Option<u32> {
     let times = |row: &Workers, deployed: &Workers| {
         let whole = deployed.replicas.is_multiple_of(row.replicas.max(1));
@@ -143,14 +132,15 @@ fn batch(serving: &Serving) -> Option<u32> {
     }
 }
 
-fn quantization_mismatch(shape: &Shape, versions: &Versions<'_>) -> Option<Finding> {
+fn quantization_mismatch(shape: &Shape, origin: &PredictionOrigin) -> Option<Finding> {
     let pairs = [
-        ("weights", versions.predicted_weights, shape.weights.as_deref()),
-        ("the KV cache", versions.predicted_kv_cache, shape.kv_cache.as_deref()),
+        ("weights", origin.weights.as_deref(), shape.weights.as_deref()),
+        ("a KV cache", origin.kv_cache.as_deref(), shape.kv_cache.as_deref()),
     ];
     let differ = pairs.into_iter().filter_map(|(what, predicted, deployed)| {
         let (predicted, deployed) = (predicted?, deployed?);
-        (family(predicted) != family(deployed)).then(|| format!("{what} of type {predicted}, deployed is {deployed}"))
+        (family(predicted) != family(deployed))
+            .then(|| format!("{what} of type {predicted}, but {deployed} is deployed"))
     });
     let differ: Vec<_> = differ.collect();
     (!differ.is_empty()).then(|| {
@@ -201,7 +191,7 @@ fn row_inconsistent(row: &Row) -> Option<Finding> {
 fn curve_inconsistent(curve: &Curve, checked: &Checked<'_>) -> Option<Finding> {
     let workers = checked.shape.map(|shape| stepping(&shape.serving));
     let later = f64::from(curve.output_tokens().saturating_sub(1));
-    let off = |point: &super::CurvePoint| {
+    let off = |point: &CurvePoint| {
         let tokens = workers.map(|workers| {
             let (limit, chunked) = (workers.max_num_tokens, workers.chunked_prefill);
             context_tokens(checked.input_tokens, limit, chunked, point.in_flight)
@@ -214,22 +204,22 @@ fn curve_inconsistent(curve: &Curve, checked: &Checked<'_>) -> Option<Finding> {
         curve.points().iter().filter_map(|point| off(point).map(|off| (point.in_flight, off))).collect();
     let (in_flight, worst) = doubtful.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
     let message = format!(
-        "{} of {} estimates have a throughput that their own latencies do not amount to; the worst, {in_flight} in \
-         flight in a replica, is {worst:+.0} % off",
+        "{} of {} estimates have a throughput that contradicts their own latencies; the worst, at {in_flight} concurrent \
+         requests in a replica, is {worst:+.0} % off",
         doubtful.len(),
         curve.points().len(),
     );
     Some(Finding::new(EvidenceCode::PredictionInconsistent, message))
 }
 
-fn database_version_mismatch(versions: &Versions<'_>) -> Option<Finding> {
-    let (database, engine) = (versions.database?, versions.engine?);
+fn database_version_mismatch(origin: &PredictionOrigin) -> Option<Finding> {
+    let (database, engine) = (origin.database_version.as_deref()?, origin.engine_version.as_deref()?);
     if release(database)? == release(engine)? {
         return None;
     }
     let message = format!(
-        "the performance database was measured with engine version {database}, the runtime's is {engine}: \
-         set predictor.databaseVersion to a version nearer to it where there is one"
+        "the performance database was measured with engine version {database}, but the runtime has {engine}: set \
+         predictor.databaseVersion to a nearer version where there is one"
     );
     Some(Finding::new(EvidenceCode::DatabaseVersionMismatch, message))
 }

@@ -75,21 +75,21 @@ fn row_and_shape(row: &Row, shape: &Shape) -> Vec<String> {
 fn the_guide_s_row_needs_more_than_the_engine_allows() {
     let found = row_and_shape(&row(), &deployed(workers(8, 1, 12, 4512)));
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("RowNotDeployable: the advertised point (TP8, 12 in flight"), "{found:?}");
-    assert!(found[0].contains("needs 8010 tokens in a step, the deployed engine allows max_num_tokens 4512"));
+    assert!(found[0].starts_with("RowNotDeployable: the claim (TP8, 12 concurrent requests"), "{found:?}");
+    assert!(found[0].contains("needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 4512"));
 }
 
 #[rstest]
 #[case::as_advertised(deployed(workers(8, 1, 12, 8010)), &[])]
 #[case::two_replicas(deployed(workers(8, 2, 12, 8010)), &[])]
 #[case::larger_batch(deployed(workers(8, 1, 64, 8010)), &[])]
-#[case::smaller_batch(deployed(workers(8, 1, 8, 8010)), &["NotTheDeployedShape: the advertised point has a batch of 12, the deployed engine allows 8"])]
-#[case::other_parallelism(deployed(workers(4, 2, 12, 8010)), &["NotTheDeployedShape: the advertised point is for TP8, deployed is 2 × TP4"])]
+#[case::smaller_batch(deployed(workers(8, 1, 8, 8010)), &["NotTheDeployedShape: the claim has a batch of 12, but the deployed engine allows 8"])]
+#[case::other_parallelism(deployed(workers(4, 2, 12, 8010)), &["NotTheDeployedShape: the claim is for TP8, but 2 × TP4 is deployed"])]
 #[case::unknown_limits(deployed(Workers::new(8, 1, 1)), &[])]
 #[case::prompts_do_not_fit(deployed(Workers { max_num_tokens: Some(3000), ..Workers::new(4, 1, 2) }), &[
-    "RowNotDeployable: the advertised point (TP8, 12 in flight: TTFT 347.4 ms, TPOT 6.57 ms) needs 8010 tokens in a step, the deployed engine allows max_num_tokens 3000: the deployment will not behave as advertised; the predicted figures are for the deployed limit",
-    "NotTheDeployedShape: the advertised point is for TP8, deployed is 2 × TP4",
-    "RowNotDeployable: prompts of 4000 tokens do not fit into a step of max_num_tokens 3000, and the engine does not split them: it will refuse them; raise max_num_tokens or enable chunked prefill",
+    "RowNotDeployable: the claim (TP8, 12 concurrent requests: TTFT 347.4 ms, TPOT 6.57 ms) needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 3000: the deployment will not behave as advertised; the estimate is for the deployed limit",
+    "NotTheDeployedShape: the claim is for TP8, but 2 × TP4 is deployed",
+    "RowNotDeployable: prompts of 4000 tokens do not fit into a step of max_num_tokens 3000, so the engine will refuse them: raise max_num_tokens or enable chunked prefill",
 ])]
 fn a_row_is_compared_with_what_is_deployed(#[case] shape: Shape, #[case] expected: &[&str]) {
     assert_eq!(row_and_shape(&row(), &shape), expected);
@@ -151,8 +151,8 @@ fn the_worst_estimate_of_a_curve_is_named() {
     let found = checked(&curve([1.2, 1.0, 0.7]));
     assert_eq!(
         found,
-        ["PredictionInconsistent: 2 of 3 estimates have a throughput that their own latencies do not amount to; \
-          the worst, 4 in flight in a replica, is -30 % off"]
+        ["PredictionInconsistent: 2 of 3 estimates have a throughput that contradicts their own latencies; \
+          the worst, at 4 concurrent requests in a replica, is -30 % off"]
     );
 }
 
@@ -161,8 +161,8 @@ fn the_worst_estimate_of_a_curve_is_named() {
 #[case::names_of_16_bits("float16", "float16", Some("bfloat16"), Some("half"), &[])]
 #[case::kinds_of_fp8("fp8_block", "fp8", Some("FP8"), Some("fp8_e4m3"), &[])]
 #[case::unknown_is_no_mismatch("fp8_block", "fp8", None, None, &[])]
-#[case::weights("fp8_block", "fp8", Some("bfloat16"), None, &["QuantizationMismatch: the prediction assumes weights of type fp8_block, deployed is bfloat16"])]
-#[case::both("fp8_block", "fp8", Some("bfloat16"), Some("bfloat16"), &["QuantizationMismatch: the prediction assumes weights of type fp8_block, deployed is bfloat16, and the KV cache of type fp8, deployed is bfloat16"])]
+#[case::weights("fp8_block", "fp8", Some("bfloat16"), None, &["QuantizationMismatch: the prediction assumes weights of type fp8_block, but bfloat16 is deployed"])]
+#[case::both("fp8_block", "fp8", Some("bfloat16"), Some("bfloat16"), &["QuantizationMismatch: the prediction assumes weights of type fp8_block, but bfloat16 is deployed, and a KV cache of type fp8, but bfloat16 is deployed"])]
 fn types_are_compared(
     #[case] weights: &str,
     #[case] kv_cache: &str,
@@ -175,9 +175,9 @@ fn types_are_compared(
         kv_cache: deployed_kv_cache.map(str::to_owned),
         ..deployed(workers(8, 1, 12, 8010))
     };
-    let versions =
-        Versions { predicted_weights: Some(weights), predicted_kv_cache: Some(kv_cache), ..Versions::default() };
-    assert_eq!(found(&Checked { shape: Some(&shape), versions, ..Checked::default() }), expected);
+    let (weights, kv_cache) = (Some(weights.to_owned()), Some(kv_cache.to_owned()));
+    let origin = PredictionOrigin { weights, kv_cache, ..PredictionOrigin::default() };
+    assert_eq!(found(&Checked { shape: Some(&shape), origin: Some(&origin), ..Checked::default() }), expected);
 }
 
 #[rstest]
@@ -186,7 +186,8 @@ fn types_are_compared(
 #[case::another_release("1.3.0rc20", "1.1.0rc5", true)]
 #[case::not_a_version("latest", "1.1.0rc5", false)]
 fn database_and_engine_are_compared(#[case] database: &str, #[case] engine: &str, #[case] expected: bool) {
-    let versions = Versions { database: Some(database), engine: Some(engine), ..Versions::default() };
-    let found = found(&Checked { versions, ..Checked::default() });
+    let (database_version, engine_version) = (Some(database.to_owned()), Some(engine.to_owned()));
+    let origin = PredictionOrigin { database_version, engine_version, ..PredictionOrigin::default() };
+    let found = found(&Checked { origin: Some(&origin), ..Checked::default() });
     assert_eq!(!found.is_empty(), expected, "{found:?}");
 }

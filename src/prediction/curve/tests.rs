@@ -124,7 +124,7 @@ fn rows(in_flight: &[u32], holds: Option<u32>) -> Curve {
     Curve::of_rows(in_flight.iter().map(law).collect(), 1, 8, 500, holds).unwrap()
 }
 
-/// What is predicted for which requests in flight, of one replica, and whether 1000 are said to be too many.
+/// Which concurrencies of one replica are covered, and whether 1000 are beyond its capacity.
 #[rstest]
 #[case::near(&[1, 3, 7, 15], None, vec![1..=15], false)]
 #[case::gap(&[3, 4, 5, 96, 112], None, vec![3..=5, 96..=112], false)]
@@ -173,7 +173,7 @@ fn zero_is_read_as_one() {
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 0, 1, 1, CurveError::NoScale("replicas"))]
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 0, 1, CurveError::NoScale("GPUs"))]
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 1, 0, CurveError::NoScale("output tokens"))]
-#[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "requests in flight", in_flight: 0 })]
+#[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "concurrency", in_flight: 0 })]
 #[case(vec![point(3, 0.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TTFT", in_flight: 3 })]
 #[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", in_flight: 3 })]
 #[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", in_flight: 3 })]

@@ -8,7 +8,7 @@ use super::ShapeError;
 
 /// What a component does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum WorkerRole {
     Worker,
     Prefill,
     Decode,
@@ -16,15 +16,14 @@ pub(super) enum Role {
 
 /// Pods that are alike, by the container that serves.
 #[derive(Debug)]
-pub(super) struct Component {
+pub(super) struct ServingContainer {
     /// Kind and name of the object.
     pub object: String,
     /// Where in it the component is.
     pub field: String,
-    pub role: Role,
+    pub role: WorkerRole,
     pub replicas: u32,
     pub image: Option<String>,
-    /// Command and arguments.
     pub command: Vec<String>,
     /// Path in the container → content, of mounted ConfigMaps.
     pub files: BTreeMap<String, String>,
@@ -32,7 +31,7 @@ pub(super) struct Component {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Where an API version keeps things, as JSON pointers below a component.
+/// Where an API version has its fields, as JSON pointers below a component.
 struct Layout {
     role: [&'static str; 2],
     pod: &'static str,
@@ -50,7 +49,7 @@ const BETA: Layout = Layout { role: ["/type", "/type"], pod: "/podTemplate/spec"
 const DEPLOYMENT: Layout = Layout { role: ["", ""], pod: "/spec/template/spec", main: "", environment: "" };
 
 /// All components of the objects, in their order.
-pub(super) fn components(objects: &[Value]) -> Result<Vec<Component>, ShapeError> {
+pub(super) fn components(objects: &[Value]) -> Result<Vec<ServingContainer>, ShapeError> {
     let config_maps = config_maps(objects);
     let mut components = vec![];
     for object in objects {
@@ -85,7 +84,7 @@ fn read(
     field: &str,
     layout: &Layout,
     config_maps: &ConfigMaps<'_>,
-) -> Result<Vec<Component>, ShapeError> {
+) -> Result<Vec<ServingContainer>, ShapeError> {
     let at = if layout.pod.starts_with("/spec") { "/spec/replicas" } else { "/replicas" };
     let replicas = match value.pointer(at) {
         None | Some(Value::Null) => 1,
@@ -106,13 +105,13 @@ fn read(
     let role = layout.role.iter().filter(|at| !at.is_empty()).find_map(|at| text(value, at));
     Ok(containers
         .into_iter()
-        .map(|container| Component {
+        .map(|container| ServingContainer {
             object: object.to_owned(),
             field: field.to_owned(),
             role: match role {
-                Some("prefill") => Role::Prefill,
-                Some("decode") => Role::Decode,
-                _ => Role::Worker,
+                Some("prefill") => WorkerRole::Prefill,
+                Some("decode") => WorkerRole::Decode,
+                _ => WorkerRole::Worker,
             },
             replicas,
             image: text(container, "/image").map(str::to_owned),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ShapeError;
-use super::component::{Component, Role};
+use super::component::{ServingContainer, WorkerRole};
 use super::script::Script;
 use crate::api::Backend;
 
@@ -13,12 +13,12 @@ const TENSOR_PARALLEL: &str = "/tensor_parallel_size";
 /// A setting as it stands in the manifests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Setting<T> {
-    /// Not there: the engine's default holds.
+    /// Absent: the engine's default applies.
     #[default]
     Absent,
-    /// There, and read.
+    /// Present.
     Read(T),
-    /// There, but what it is cannot be told.
+    /// Present, but not readable; why.
     Unreadable(String),
 }
 
@@ -57,17 +57,17 @@ pub(super) struct Readings {
     pub kv_cache: Setting<String>,
 }
 
-/// An engine, and what its own flags say it does.
+/// An engine, with the role its own flags give it.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub backend: Backend,
-    pub role: Option<Role>,
+    pub role: Option<WorkerRole>,
     pub readings: Readings,
 }
 
 impl Engine {
     /// The engine a component starts, if it starts one we know.
-    pub(super) fn of(component: &Component) -> Result<Option<Self>, ShapeError> {
+    pub(super) fn of(component: &ServingContainer) -> Result<Option<Self>, ShapeError> {
         let script = Script::of(&component.command, &component.environment);
         let starts = |names: &[&str]| script.words.iter().any(|word| names.contains(&word.as_str()));
         let after = |tool: &str, verb: &str| {
@@ -87,16 +87,16 @@ impl Engine {
     }
 }
 
-fn role(script: &Script) -> Option<Role> {
+fn role(script: &Script) -> Option<WorkerRole> {
     match script.flag(&["--disaggregation-mode"]) {
-        Some("prefill") => return Some(Role::Prefill),
-        Some("decode") => return Some(Role::Decode),
+        Some("prefill") => return Some(WorkerRole::Prefill),
+        Some("decode") => return Some(WorkerRole::Decode),
         _ => {}
     }
     if script.has("--is-prefill-worker") {
-        return Some(Role::Prefill);
+        return Some(WorkerRole::Prefill);
     }
-    script.has("--is-decode-worker").then_some(Role::Decode)
+    script.has("--is-decode-worker").then_some(WorkerRole::Decode)
 }
 
 fn count(script: &Script, names: &[&str]) -> Setting<u32> {
@@ -111,7 +111,7 @@ fn count(script: &Script, names: &[&str]) -> Setting<u32> {
 
 fn word(script: &Script, names: &[&str]) -> Setting<String> {
     match script.flag(names) {
-        // `auto` says what the checkpoint says, which the manifests do not tell.
+        // `auto` stands for the checkpoint's type, which is not in the manifests.
         None | Some("auto" | "") => Setting::Absent,
         Some(text) => Setting::Read(text.to_owned()),
     }
@@ -172,7 +172,7 @@ fn sglang(script: &Script) -> Readings {
 }
 
 /// Flags come first, the engine file replaces them, overrides replace both.
-fn tensorrt_llm(component: &Component, script: &Script) -> Result<Readings, ShapeError> {
+fn tensorrt_llm(component: &ServingContainer, script: &Script) -> Result<Readings, ShapeError> {
     let file = match script.flag(&["--extra-engine-args", "--extra_llm_api_options", "--config"]) {
         None => None,
         Some(path) => Some(engine_file(component, script, path)?),
@@ -224,14 +224,14 @@ enum EngineFile {
     Elsewhere(String),
 }
 
-fn engine_file(component: &Component, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
+fn engine_file(component: &ServingContainer, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
     match script.files.get(path).or_else(|| component.files.get(path)) {
         Some(content) => yaml(component, path, content),
         None => Ok(EngineFile::Elsewhere(path.to_owned())),
     }
 }
 
-fn yaml(component: &Component, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
+fn yaml(component: &ServingContainer, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
     let read = serde_saphyr::from_str::<Value>(content).map_err(|error| error.to_string());
     match read {
         Ok(settings) if settings.is_object() => Ok(EngineFile::Settings(settings)),
@@ -257,7 +257,7 @@ impl EngineFile {
         if let Self::Elsewhere(path) = self
             && keys.contains(&TENSOR_PARALLEL)
         {
-            // Without it nothing can be said; the other settings have defaults or may stay unknown.
+            // Nothing can be predicted without it; the other settings have defaults or may stay unknown.
             return Setting::Unreadable(format!("the engine's settings are in {path}, which is not in the manifests"));
         }
         let Some((key, value)) = keys.iter().find_map(|key| Some((key, self.get(key)?))) else {

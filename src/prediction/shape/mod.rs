@@ -6,12 +6,12 @@ mod script;
 
 use serde_json::Value;
 
-use self::component::{Component, Role};
+use self::component::{ServingContainer, WorkerRole};
 use self::engine::{Engine, Readings, Setting};
-use super::{Serving, Shape, Workers};
+use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
 
-/// Why the shape cannot be told.
+/// Why the shape cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// A field cannot be read as what it should be.
@@ -19,7 +19,6 @@ pub enum ShapeError {
     Field {
         /// Kind and name of the object.
         object: String,
-        /// Where in it.
         field: String,
         /// What is wrong, and what to do.
         problem: String,
@@ -27,7 +26,7 @@ pub enum ShapeError {
     /// No container starts a known engine.
     #[error(
         "no container starts TensorRT-LLM, vLLM or SGLang in a way that can be read: \
-         give the variant's shape.tensorParallel and shape.replicas"
+         set the variant's shape.tensorParallel and shape.replicas"
     )]
     NoEngine,
     /// The workers make up no known way of serving.
@@ -52,9 +51,9 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
     for (component, engine) in &engines {
         let workers = workers(component, &engine.readings, &hint)?;
         let place = match engine.role.unwrap_or(component.role) {
-            Role::Prefill => &mut pools.prefill,
-            Role::Decode => &mut pools.decode,
-            Role::Worker => &mut pools.both,
+            WorkerRole::Prefill => &mut pools.prefill,
+            WorkerRole::Decode => &mut pools.decode,
+            WorkerRole::Worker => &mut pools.both,
         };
         match place {
             None => *place = Some(workers),
@@ -65,7 +64,7 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
                 let field = &component.field;
                 let problem =
                     format!("{}: {field} starts workers that differ from another component's", component.object);
-                return Err(ShapeError::NotOneServer(format!("{problem}; such a mixture cannot be predicted")));
+                return Err(ShapeError::NotOneServer(format!("{problem}: such a mixture cannot be predicted")));
             }
         }
     }
@@ -158,7 +157,7 @@ impl Hint {
     }
 }
 
-fn workers(component: &Component, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
+fn workers(component: &ServingContainer, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
     let known = |setting: &Setting<u32>, hinted: Option<u32>, name: &str| -> Result<Option<u32>, ShapeError> {
         match setting {
             Setting::Read(number) => Ok(Some(*number)),
@@ -166,14 +165,14 @@ fn workers(component: &Component, readings: &Readings, hint: &Hint) -> Result<Wo
             Setting::Unreadable(problem) => hinted.map(Some).ok_or_else(|| ShapeError::Field {
                 object: component.object.clone(),
                 field: component.field.clone(),
-                problem: format!("{problem}; write it there, or give the variant's shape.{name}"),
+                problem: format!("{problem}: write it into the manifests, or set the variant's shape.{name}"),
             }),
         }
     };
     let one = |number: Option<u32>| number.unwrap_or(1).max(1);
     let tensor = one(known(&readings.tensor_parallel, hint.tensor_parallel, "tensorParallel")?);
     let pipeline = one(known(&readings.pipeline_parallel, hint.pipeline_parallel, "pipelineParallel")?);
-    // There is no hint for what follows: unreadable is a gap, and gaps have the engine's default of one.
+    // No hint covers what follows: where it cannot be read, the engine's default of one applies.
     let (groups, copies) = (one(readings.data_parallel.value().copied()), one(readings.copies.value().copied()));
     let replicas = component.replicas.saturating_mul(copies);
     Ok(Workers {

@@ -60,7 +60,7 @@ impl Script {
         found
     }
 
-    /// Whether the flag is there, with whatever value.
+    /// Whether the flag is given, with any value or none.
     pub(super) fn has(&self, name: &str) -> bool {
         self.words
             .iter()

@@ -64,7 +64,7 @@ fn the_guide_s_config_map_is_read_when_it_is_given_beside() {
     assert_eq!(
         error,
         "DynamoGraphDeployment trtllm-disagg: spec.services.TRTLLMDecodeWorker: the engine's settings are in \
-         /workspace/engine_configs/decode_config.yaml, which is not in the manifests; write it there, or give the \
+         /workspace/engine_configs/decode_config.yaml, which is not in the manifests: write it into the manifests, or set the \
          variant's shape.tensorParallel",
         "{DIRECTORY}"
     );
@@ -208,7 +208,7 @@ fn an_unknown_start_needs_a_hint() {
 #[rstest]
 #[case::variable(
     beta(json!([worker("worker", json!(["vllm", "serve", "m", "--tensor-parallel-size", "$TP"]))])),
-    "DynamoGraphDeployment g: spec.components[0]: --tensor-parallel-size or -tp is `$TP`, which is not a whole number; write it there, or give the variant's shape.tensorParallel"
+    "DynamoGraphDeployment g: spec.components[0]: --tensor-parallel-size or -tp is `$TP`, which is not a whole number: write it into the manifests, or set the variant's shape.tensorParallel"
 )]
 #[case::batch(
     beta(json!([worker("worker", json!(["bash", "-c", "cat > /e <<E\nmax_batch_size: many\nE\npython3 -m dynamo.trtllm --extra-engine-args /e"]))])),

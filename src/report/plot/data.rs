@@ -18,7 +18,7 @@ const CONCURRENCY: Axis = Axis { label: "requests in flight", scale: Scale::Loga
 /// What is shown of a level: where it is, and how far its repetitions lie apart.
 type Measured = fn(&LevelFigures) -> Option<(f64, Option<Spread>)>;
 /// What is predicted at a concurrency: of latencies and throughput, with GPUs and output tokens for conversion.
-type Predicted = fn(&crate::prediction::Point, Scaling) -> f64;
+type Predicted = fn(&crate::prediction::OperatingPoint, Scaling) -> f64;
 
 #[derive(Clone, Copy)]
 struct Scaling {
@@ -113,7 +113,7 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
         let by = scaling(report, variant);
         let (curve, claim) = prediction(report, variant);
         if let Some(predicted) = over.predicted {
-            let at = |(c, point): &(u32, crate::prediction::Point)| (f64::from(*c), predicted(point, by));
+            let at = |(c, point): &(u32, crate::prediction::OperatingPoint)| (f64::from(*c), predicted(point, by));
             let lines = curve.map(|curve| lines(curve, top(report))).unwrap_or_default();
             series.predicted = lines.iter().map(|line| line.iter().map(at).collect()).collect();
             series.claimed = claim.map(|claim| (f64::from(claim.concurrency), predicted(&claim.point, by)));
@@ -141,8 +141,9 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
 
 /// What a GPU delivers over what a user gets: who is further up and to the right is better at both.
 fn pareto(report: &Report) -> Plot {
-    let at =
-        |point: &crate::prediction::Point| (point.tokens_per_second_per_user(), point.tokens_per_second_per_gpu.get());
+    let at = |point: &crate::prediction::OperatingPoint| {
+        (point.tokens_per_second_per_user(), point.tokens_per_second_per_gpu.get())
+    };
     let series = each(report, |report, variant, series| {
         let (curve, claim) = prediction(report, variant);
         let lines = curve.map(|curve| lines(curve, top(report))).unwrap_or_default();
@@ -212,7 +213,7 @@ fn top(report: &Report) -> u32 {
 
 /// The prediction from one request in flight to the highest level, as lines: not beyond what the engines hold, nor where
 /// nothing supports it, since there it would be a guess. Evenly spaced on a logarithmic axis.
-fn lines(curve: &Curve, top: u32) -> Vec<Vec<(u32, crate::prediction::Point)>> {
+fn lines(curve: &Curve, top: u32) -> Vec<Vec<(u32, crate::prediction::OperatingPoint)>> {
     let end = curve.end().min(top).max(1);
     let step = |n: u32| f64::from(end).powf(f64::from(n) / f64::from(LINE_POINTS)).round() as u32;
     let mut levels: BTreeSet<u32> = (0..=LINE_POINTS).map(step).collect();

@@ -1,4 +1,4 @@
-//! What the load agent does next, from what is published alone: a pod that takes over does what the lost one would have
+//! What the load agent does next, from published records alone: a pod that takes over does what the lost one would have
 //! done. Pure.
 
 use crate::api::EvidenceCode;
@@ -6,9 +6,9 @@ use crate::measurement::ledger::{Ledger, Mark};
 use crate::measurement::record::{Step, TrialRecord};
 use crate::sweep::NextStep;
 
-/// Starts without a result after which a level is given up: whatever ended the pods may be the level itself.
+/// Starts without a result after which a trial is given up: the trial itself may be what ended the pods.
 const MOST_STARTS: usize = 2;
-/// Failures of the tool in a row after which it is not started any more.
+/// Failures of the tool in a row after which it is not started again.
 const MOST_FAILURES: usize = 3;
 
 /// What to do next.
@@ -18,23 +18,20 @@ pub enum Move {
     Finish,
     /// The tool fails again and again; its latest failure.
     GiveUp(String),
-    /// The level was begun too often: it gets a record that says so.
+    /// The trial was begun too often: it gets a record with that finding.
     RecordLost {
-        /// The level.
         step: Step,
         /// Its last start.
         last_start: Mark,
     },
-    /// Run the tool.
     Run {
-        /// The level.
         step: Step,
-        /// Which start of this step it is, from 1.
+        /// Which start of this trial it is, from 1.
         start: usize,
-        /// Which run at this concurrency it is, from 1: names its directory.
-        run: usize,
+        /// Which trial of its level it is, from 1: names its directory.
+        trial: usize,
     },
-    /// The sweep asks for a level that is over: its rules and the records contradict each other.
+    /// The sweep asks for a trial that is over: its rules and the records contradict each other.
     Contradiction(Step),
 }
 
@@ -42,7 +39,7 @@ pub enum Move {
 pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
     let failing = failing(&ledger.records, deployment);
     let NextStep::Run(step) = next else {
-        // A sweep that is over has its records; only if none of them measured anything, the failure is all there is.
+        // A sweep that is over has its records. Only if none of them has a measurement does the failure matter.
         let measured = ledger.records.iter().any(|record| record.measurement.is_some());
         return failing.filter(|_| !measured).map_or(Move::Finish, Move::GiveUp);
     };
@@ -58,10 +55,10 @@ pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
         return Move::RecordLost { step, last_start: last_start.clone() };
     }
     let earlier = ledger.records.iter().filter(|record| record.step.concurrency == step.concurrency).count();
-    Move::Run { step, start: starts.len() + 1, run: earlier + 1 }
+    Move::Run { step, start: starts.len() + 1, trial: earlier + 1 }
 }
 
-/// The latest failure of the tool, if it failed with the last levels of this deployment one after the other.
+/// The latest failure of the tool, if it failed in each of the last trials of this deployment.
 fn failing(records: &[TrialRecord], deployment: u32) -> Option<String> {
     let mut records: Vec<_> = records.iter().filter(|record| record.deployment == deployment).collect();
     records.sort_by_key(|record| record.completion_time);
@@ -117,7 +114,7 @@ mod tests {
             tool: "aiperf 0.13.0".into(),
             concurrency: 9,
             requests: 30,
-            errors: 0,
+            errors: Some(0),
             first_error: None,
             ttft: None,
             tpot: None,
@@ -146,8 +143,8 @@ mod tests {
         Ledger { records: records.rev().collect(), ..Ledger::default() }
     }
 
-    fn run(step: Step, start: usize, run: usize) -> Move {
-        Move::Run { step, start, run }
+    fn run(step: Step, start: usize, trial: usize) -> Move {
+        Move::Run { step, start, trial }
     }
 
     #[test]

@@ -1,20 +1,29 @@
-//! What is said between us and the predictor's driver (`driver.py`): one JSON object a line.
+//! Questions to AIConfigurator's driver (`driver.py`) and its answers, as JSON.
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::prediction::{Files, Workers};
+use crate::api::Backend;
+use crate::prediction::predictor::{Ask, DriverError, Files};
+use crate::prediction::serving::Workers;
 
 /// A question to the driver.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "operation")]
-pub(super) enum Request {
+pub(super) enum Question {
     Versions(About),
     Search(Search),
     Naive(Naive),
-    Estimate(Box<Estimate>),
+    Estimate(Box<EstimateQuestion>),
+}
+
+/// Asks, and reads the answer as what it should be.
+pub(super) fn ask<T: DeserializeOwned>(driver: &mut dyn Ask, question: &Question) -> Result<T, DriverError> {
+    let answer = driver.ask(&json!(question))?;
+    serde_json::from_value(answer).map_err(|error| DriverError::Unreadable(error.to_string()))
 }
 
 /// GPU system and inference engine.
@@ -22,7 +31,7 @@ pub(super) enum Request {
 #[serde(rename_all = "camelCase")]
 pub(super) struct About {
     pub system: String,
-    pub backend: &'static str,
+    pub backend: Backend,
 }
 
 /// What all generation is about.
@@ -43,7 +52,6 @@ pub(super) struct Subject {
     pub settings: Vec<String>,
 }
 
-/// Ranked configurations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Search {
@@ -71,7 +79,7 @@ pub(super) struct Naive {
 /// Estimates of one replica.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Estimate {
+pub(super) struct EstimateQuestion {
     #[serde(flatten)]
     pub about: About,
     pub model: String,
@@ -132,7 +140,7 @@ impl Engines {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EstimatePoint {
-    /// Requests in flight in one engine (of each of its attention groups); in a decode engine where prefill is separate.
+    /// Concurrent requests in one engine (in each of its attention groups); in a decode engine where prefill is separate.
     pub batch: u32,
     /// Prompt tokens in a step.
     pub context_tokens: u32,
@@ -140,12 +148,12 @@ pub(super) struct EstimatePoint {
     pub prefill_batch: u32,
 }
 
-/// What the tool is and knows.
+/// What the tool is and supports.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Versions {
+pub(super) struct ToolVersions {
     pub tool: String,
-    /// The runtime release it generates for when it is not told.
+    /// The runtime release it generates for by default.
     pub default_runtime: String,
     /// Runtime release → version of the inference engine in it.
     pub runtimes: BTreeMap<String, String>,
@@ -154,20 +162,20 @@ pub(super) struct Versions {
     pub database: Option<String>,
 }
 
-/// What a run of the tool's command line left behind.
+/// What a call of the tool's command line left behind.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Left {
+pub(super) struct CommandOutput {
     pub files: Files,
-    /// Errors in the tool's words.
+    /// Errors, as the tool logged them.
     pub messages: Vec<String>,
-    /// How it failed, where it said so by its exit.
+    /// Its exit, where that was a failure.
     pub failed: Option<String>,
-    /// Whether it said that nothing keeps the SLA.
+    /// Whether it reported that nothing meets the SLA.
     pub infeasible: bool,
 }
 
-/// Estimates, in the order they were asked for.
+/// Estimates, in the order of the questions.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Estimates {

@@ -1,10 +1,14 @@
-//! The curve of a variant as it is deployed: what the predictor estimates for its engines, up to what they hold.
+//! The estimate of what is deployed: its engines at batches from one request to what they hold.
 
-use super::driver::{DriverError, Predictor, ask};
-use super::protocol::{About, Engines, Estimate, EstimatePoint, Estimated, EstimatedServing, Estimates, Request};
-use crate::prediction::aiconfigurator::read_estimate;
+use super::protocol::{
+    About, Engines, EstimatePoint, EstimateQuestion, Estimated, EstimatedServing, Estimates, Question, ask,
+};
+use super::table::read_estimate;
 use crate::prediction::checks::context_tokens;
-use crate::prediction::{Curve, CurveError, CurvePoint, Row, Serving, Shape, SourceError, Workers};
+use crate::prediction::curve::{Curve, CurvePoint};
+use crate::prediction::predictor::{Ask, DriverError, Estimation, NotEstimated};
+use crate::prediction::row::Row;
+use crate::prediction::serving::{Serving, Shape, Workers};
 
 /// Batches that are all estimated.
 const DENSE: u32 = 16;
@@ -13,9 +17,9 @@ const SPARSE: u32 = 22;
 /// Largest batch that is tried where the engine's limit is not known.
 const LARGEST_BATCH: u32 = 1024;
 
-/// What estimates are asked for.
+/// What is estimated.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
+pub(super) struct EstimateSubject {
     pub about: About,
     pub model: String,
     pub input_tokens: u32,
@@ -23,43 +27,16 @@ pub(super) struct Question {
     pub database_version: String,
 }
 
-/// What was estimated.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Estimation {
-    pub curve: Curve,
-    /// Inference engine and version of the performance database it was made with.
-    pub database: (&'static str, String),
-    /// Type of the weights the estimate assumes.
-    pub weights: Option<String>,
-    /// Type of the KV cache the estimate assumes.
-    pub kv_cache: Option<String>,
-}
-
-/// Why there is no estimate.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotEstimated {
-    /// Not even one request.
-    #[error("by the predictor's estimate {0} does not hold the model and one request in its GPUs' memory")]
-    DoesNotFit(String),
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    #[error(transparent)]
-    Unreadable(#[from] SourceError),
-    #[error(transparent)]
-    NoCurve(#[from] CurveError),
-}
-
 /// Estimates a shape at batches from 1 to what its engines hold.
-pub(super) async fn estimate(
-    predictor: &mut impl Predictor,
-    question: &Question,
+pub(super) fn estimate(
+    driver: &mut dyn Ask,
+    subject: EstimateSubject,
     shape: &Shape,
 ) -> Result<Estimation, NotEstimated> {
-    let mut asking = Asking { predictor, question, shape };
-    let capacity = asking.capacity().await?;
-    let batches = grid(capacity);
+    let mut estimator = Estimator { driver, subject: &subject, shape };
+    let capacity = estimator.capacity()?;
     let mut rows = vec![];
-    for estimated in asking.ask(&batches).await? {
+    for estimated in estimator.ask(&grid(capacity))? {
         // Beyond what fits nothing is estimated, and the search for it was by halves.
         let Some(columns) = estimated.row.filter(|_| !estimated.full) else { break };
         rows.push(read_estimate(&columns)?);
@@ -69,14 +46,13 @@ pub(super) async fn estimate(
         // All its workers serve the same requests.
         Serving::Disaggregated { .. } => 1,
     };
-    let last = rows.last();
-    let (weights, kv_cache) = last.map(|row| (row.weights.clone(), row.kv_cache.clone())).unwrap_or_default();
-    let curve = Curve::new(points(&rows), replicas, shape.gpus, question.output_tokens)?;
-    let database = (question.about.backend, question.database_version.clone());
-    Ok(Estimation { curve, database, weights, kv_cache })
+    let (weights, kv_cache) = rows.last().map(|row| (row.weights.clone(), row.kv_cache.clone())).unwrap_or_default();
+    let curve = Curve::new(points(&rows), replicas, shape.gpus, subject.output_tokens)?;
+    let EstimateSubject { about, database_version, .. } = subject;
+    Ok(Estimation { curve, backend: about.backend, database_version, weights, kv_cache })
 }
 
-/// Points by ascending requests in flight; where decode places outnumber what prefill delivers, several batches carry
+/// Points by ascending concurrency; where decode places outnumber what prefill delivers, several batches carry
 /// the same.
 fn points(rows: &[Row]) -> Vec<CurvePoint> {
     let mut points: Vec<CurvePoint> = vec![];
@@ -108,30 +84,30 @@ fn grid(capacity: u32) -> Vec<u32> {
     batches
 }
 
-struct Asking<'a, P> {
-    predictor: &'a mut P,
-    question: &'a Question,
+struct Estimator<'a> {
+    driver: &'a mut dyn Ask,
+    subject: &'a EstimateSubject,
     shape: &'a Shape,
 }
 
-impl<P: Predictor> Asking<'_, P> {
+impl Estimator<'_> {
     /// Largest batch that memory and KV cache hold, up to the engine's own limit.
-    async fn capacity(&mut self) -> Result<u32, NotEstimated> {
+    fn capacity(&mut self) -> Result<u32, NotEstimated> {
         let limit = match &self.shape.serving {
             Serving::Aggregated { workers } => workers.max_batch_size,
             Serving::Disaggregated { decode, .. } => decode.max_batch_size,
         };
         let limit = limit.unwrap_or(LARGEST_BATCH).clamp(1, 100_000);
-        if self.fits(limit).await? {
+        if self.fits(limit)? {
             return Ok(limit);
         }
-        if limit == 1 || !self.fits(1).await? {
+        if limit == 1 || !self.fits(1)? {
             return Err(NotEstimated::DoesNotFit(self.shape.serving.describe()));
         }
         let (mut fits, mut full) = (1, limit);
         while full - fits > 1 {
             let middle = fits + (full - fits) / 2;
-            if self.fits(middle).await? {
+            if self.fits(middle)? {
                 fits = middle;
             } else {
                 full = middle;
@@ -140,13 +116,13 @@ impl<P: Predictor> Asking<'_, P> {
         Ok(fits)
     }
 
-    async fn fits(&mut self, batch: u32) -> Result<bool, NotEstimated> {
-        let estimates = self.ask(&[batch]).await?;
+    fn fits(&mut self, batch: u32) -> Result<bool, NotEstimated> {
+        let estimates = self.ask(&[batch])?;
         Ok(estimates.first().is_some_and(|estimated| !estimated.full))
     }
 
-    async fn ask(&mut self, batches: &[u32]) -> Result<Vec<Estimated>, NotEstimated> {
-        let Question { about, model, input_tokens, output_tokens, database_version } = self.question;
+    fn ask(&mut self, batches: &[u32]) -> Result<Vec<Estimated>, NotEstimated> {
+        let EstimateSubject { about, model, input_tokens, output_tokens, database_version } = self.subject;
         let serving = match &self.shape.serving {
             Serving::Aggregated { workers } => EstimatedServing::Aggregated { workers: Engines::new(workers, 1) },
             Serving::Disaggregated { prefill, decode } => EstimatedServing::Disaggregated {
@@ -154,7 +130,7 @@ impl<P: Predictor> Asking<'_, P> {
                 decode: Engines::new(decode, decode.replicas),
             },
         };
-        let estimate = Estimate {
+        let question = EstimateQuestion {
             about: about.clone(),
             model: model.clone(),
             isl: *input_tokens,
@@ -165,7 +141,7 @@ impl<P: Predictor> Asking<'_, P> {
             serving,
             points: batches.iter().map(|batch| point(&self.shape.serving, *input_tokens, *batch)).collect(),
         };
-        let estimates: Estimates = ask(self.predictor, &Request::Estimate(Box::new(estimate))).await?;
+        let estimates: Estimates = ask(self.driver, &Question::Estimate(Box::new(question)))?;
         if estimates.points.len() == batches.len() {
             return Ok(estimates.points);
         }

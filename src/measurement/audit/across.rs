@@ -1,42 +1,42 @@
-//! The audit of what takes several measurements to see (METHOD §4): repetitions, drift, variants.
+//! The rules that take several trials: repetitions of a level, drift, neighbouring levels, variants.
 
-use super::{Measurement, exceeds};
+use super::super::{Measurement, exceeds};
 use crate::api::{EvidenceCode, Finding};
 
 /// Coefficient of variation of repetitions at most, in percent.
 const VARIATION_PERCENT: f64 = 5.0;
-/// How far the first level may be off itself when it is repeated at the end, in percent.
+/// How far the first level may differ from its repetition at the end, in percent.
 const DRIFT_PERCENT: f64 = 3.0;
-/// How far TPOT may be above that of a level with more requests in flight, in percent.
+/// How far TPOT may be above that of a level with more concurrent requests, in percent.
 const SLOWER_PERCENT: f64 = 10.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
 
-/// A figure that is judged, and how to get at it.
+/// Name and value of a figure that is judged.
 type Figure = (&'static str, fn(&Measurement) -> Option<f64>);
 
 /// TTFT is left out: it is not judged, and scatters by nature.
 const JUDGED: [Figure; 2] =
     [("tokens/s", |m| Some(m.output_tokens_per_second?.get())), ("TPOT", |m| Some(m.tpot?.mean.get()))];
 
-/// Accepted repetitions of one level: `SingleRun` where there is one, `HighVariance` where they scatter.
-pub fn repetitions(runs: &[&Measurement]) -> Vec<Finding> {
-    match runs {
+/// Accepted trials of one level: `SingleRun` where there is one, `HighVariance` where they scatter.
+pub fn repetitions(trials: &[&Measurement]) -> Vec<Finding> {
+    match trials {
         [] => vec![],
-        [_] => vec![Finding::new(EvidenceCode::SingleRun, "one repetition: its scatter is not known")],
-        runs => scatter(runs).into_iter().collect(),
+        [_] => vec![Finding::new(EvidenceCode::SingleRun, "a single trial: its scatter is unknown")],
+        trials => scatter(trials).into_iter().collect(),
     }
 }
 
-fn scatter(runs: &[&Measurement]) -> Option<Finding> {
+fn scatter(trials: &[&Measurement]) -> Option<Finding> {
     let variations = JUDGED.iter().filter_map(|(name, figure)| {
-        let values: Vec<f64> = runs.iter().filter_map(|run| figure(run)).collect();
+        let values: Vec<f64> = trials.iter().filter_map(|trial| figure(trial)).collect();
         Some((*name, variation_percent(&values)?)).filter(|(_, percent)| exceeds(*percent, VARIATION_PERCENT))
     });
     let texts: Vec<String> = variations.map(|(name, percent)| format!("{name} by {percent:.1} %")).collect();
     (!texts.is_empty()).then(|| {
         let message =
-            format!("{} repetitions scatter: {}; up to {VARIATION_PERCENT} % is usual", runs.len(), texts.join(", "));
+            format!("{} trials scatter: {}; up to {VARIATION_PERCENT} % is normal", trials.len(), texts.join(", "));
         Finding::new(EvidenceCode::HighVariance, message)
     })
 }
@@ -60,47 +60,50 @@ pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
     (!texts.is_empty()).then(|| {
         let level = first.concurrency;
         let message = format!(
-            "the level with {level} in flight changed from first to last: {}; ±{DRIFT_PERCENT} % is usual",
+            "the level of {level} concurrent requests changed from the first trial to the last: {}; up to {DRIFT_PERCENT} % \
+             is normal",
             texts.join(", ")
         );
         Finding::new(EvidenceCode::Drift, message)
     })
 }
 
-/// Mean TPOT, ms, with so many requests in flight: `SlowerThanFuller` where a level with more of them was faster. A fuller
-/// batch does not make a step shorter, so something else held this level up.
+/// Concurrency and mean TPOT (ms) of a level and of others: `SlowerThanFuller` where one with more concurrent requests was
+/// faster. A fuller batch does not shorten a step, so something else slowed this level down.
 pub fn slower_than_fuller((level, tpot): (u32, f64), others: &[(u32, f64)]) -> Option<Finding> {
     let fuller = others.iter().filter(|(other, tpot)| *other > level && *tpot > 0.0);
     let (other, fastest) = fuller.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let percent = 100.0 * (tpot / fastest - 1.0);
     exceeds(percent, SLOWER_PERCENT).then(|| {
         let message = format!(
-            "TPOT is {tpot:.3} ms, and {fastest:.3} ms with {other} in flight: {percent:.1} % above a fuller level; up to {SLOWER_PERCENT} % is usual"
+            "TPOT is {tpot:.3} ms, {percent:.1} % above the {fastest:.3} ms at {other} concurrent requests; up to \
+             {SLOWER_PERCENT} % is normal"
         );
         Finding::new(EvidenceCode::SlowerThanFuller, message)
     })
 }
 
-/// Mean prompt lengths of variants at one level: `InputLengthMismatch` where two are more than 1 % apart, since the work is
-/// then not the same.
+/// Mean prompt lengths of variants at one level: `InputLengthMismatch` where two are more than 1 % apart, since their work
+/// then differs.
 pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
     let shortest = variants.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let longest = variants.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let apart = 100.0 * (longest.1 / shortest.1 - 1.0);
     exceeds(apart, INPUT_LENGTH_PERCENT).then(|| {
         let message = format!(
-            "prompts have {:.1} tokens on average for {} and {:.1} for {}, {apart:.1} % apart; at most {INPUT_LENGTH_PERCENT} % is allowed",
+            "prompts of {1} have {0:.1} tokens on average, those of {3} {2:.1}: {apart:.1} % apart, allowed are \
+             {INPUT_LENGTH_PERCENT} %",
             longest.1, longest.0, shortest.1, shortest.0
         );
         Finding::new(EvidenceCode::InputLengthMismatch, message)
     })
 }
 
-/// `SingleDeployment` where all repetitions come from one.
+/// `SingleDeployment` where all trials come from one.
 pub fn deployments(count: usize) -> Option<Finding> {
     (count == 1).then(|| {
         let message =
-            "all repetitions come from one deployment: how much deployments differ is not known; see execution.rounds";
+            "all trials come from one deployment: how much deployments differ is unknown. Raise execution.rounds";
         Finding::new(EvidenceCode::SingleDeployment, message)
     })
 }

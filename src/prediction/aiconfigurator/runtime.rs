@@ -2,28 +2,27 @@
 
 use std::cmp::Ordering;
 
-use super::protocol::Versions;
+use super::protocol::ToolVersions;
 use crate::api::{EvidenceCode, Finding, Runtime};
 
 /// The release whose templates are used.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Templates {
-    /// Runtime release.
     pub runtime: String,
     /// Version of the inference engine in it.
     pub engine: Option<String>,
-    /// Said where it is not the release that is deployed.
+    /// Where it is not the release that is deployed.
     pub finding: Option<Finding>,
 }
 
 /// The templates for a runtime: its own, else the nearest.
-pub(super) fn templates(runtime: &Runtime, versions: &Versions) -> Templates {
+pub(super) fn templates(runtime: &Runtime, versions: &ToolVersions) -> Templates {
     let given = runtime.version.as_deref().filter(|version| !version.is_empty());
     let tag = runtime.image.as_deref().and_then(tag);
     let wanted = given.or(tag).and_then(|text| Some((text, Release::parse(text)?)));
     let Some((text, release)) = wanted else {
         let what = match given.or(tag) {
-            Some(text) => format!("`{text}` is no version"),
+            Some(text) => format!("`{text}` is not a version"),
             None => "the image has no tag".to_owned(),
         };
         return chosen(&versions.default_runtime, versions, Some(what));
@@ -39,17 +38,17 @@ pub(super) fn templates(runtime: &Runtime, versions: &Versions) -> Templates {
     let before = known.iter().rev().find(|(own, _)| *own < release);
     let nearest = same_minor.or(before).or(known.first()).map(|(_, name)| name.as_str());
     let nearest = nearest.unwrap_or(&versions.default_runtime);
-    chosen(nearest, versions, Some(format!("there are none for runtime {text}")))
+    chosen(nearest, versions, Some(format!("it has none for runtime {text}")))
 }
 
-fn chosen(name: &str, versions: &Versions, problem: Option<String>) -> Templates {
+fn chosen(name: &str, versions: &ToolVersions, problem: Option<String>) -> Templates {
     let mut known: Vec<_> = versions.runtimes.keys().map(|name| (Release::parse(name), name.as_str())).collect();
     known.sort();
     let end = |name: Option<&(_, &'_ str)>| name.map_or("?", |(_, name)| *name).to_owned();
     let finding = problem.map(|problem| {
         let message = format!(
-            "the predictor's templates for {name} were used: {problem}; check the generated settings, or set \
-             runtime.version to one of {} … {}",
+            "the predictor's templates for runtime {name} were used: {problem}. Check the generated settings, or set \
+             runtime.version to one from {} to {}",
             end(known.first()),
             end(known.last()),
         );
@@ -117,7 +116,7 @@ mod tests {
     use crate::api::Backend;
 
     /// What aiconfigurator 0.12.0 knows.
-    fn versions() -> Versions {
+    fn versions() -> ToolVersions {
         let known = [
             ("0.6.0", "1.1.0rc5"),
             ("0.6.1", "1.1.0rc5"),
@@ -130,7 +129,7 @@ mod tests {
             ("1.0.0", "1.3.0rc5.post1"),
             ("1.3.0", "1.3.0rc23"),
         ];
-        Versions {
+        ToolVersions {
             tool: "0.12.0".into(),
             default_runtime: "1.3.0".into(),
             runtimes: known.map(|(runtime, engine)| (runtime.into(), engine.into())).into(),
@@ -160,14 +159,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::the_guide_s("r/i:0.5.0", "0.6.0", "there are none for runtime 0.5.0")]
-    #[case::candidate("r/i:0.7.0-rc1", "0.7.1", "there are none for runtime 0.7.0-rc1")]
-    #[case::same_minor("r/i:0.7.9", "0.7.1", "there are none for runtime 0.7.9")]
-    #[case::between("r/i:1.2.4", "1.0.0", "there are none for runtime 1.2.4")]
-    #[case::newer("r/i:2.0.0", "1.3.0", "there are none for runtime 2.0.0")]
-    #[case::no_version("r/i:nightly", "1.3.0", "`nightly` is no version")]
+    #[case::the_guide_s("r/i:0.5.0", "0.6.0", "it has none for runtime 0.5.0")]
+    #[case::candidate("r/i:0.7.0-rc1", "0.7.1", "it has none for runtime 0.7.0-rc1")]
+    #[case::same_minor("r/i:0.7.9", "0.7.1", "it has none for runtime 0.7.9")]
+    #[case::between("r/i:1.2.4", "1.0.0", "it has none for runtime 1.2.4")]
+    #[case::newer("r/i:2.0.0", "1.3.0", "it has none for runtime 2.0.0")]
+    #[case::no_version("r/i:nightly", "1.3.0", "`nightly` is not a version")]
     #[case::no_tag("registry.example:5000/i", "1.3.0", "the image has no tag")]
-    fn others_get_the_nearest_and_it_is_said(#[case] image: &str, #[case] expected: &str, #[case] problem: &str) {
+    fn others_get_the_nearest_with_a_finding(#[case] image: &str, #[case] expected: &str, #[case] problem: &str) {
         let templates = templates(&runtime(image, None), &versions());
         let finding = templates.finding.unwrap();
         assert_eq!(templates.runtime, expected);
@@ -175,8 +174,8 @@ mod tests {
         assert_eq!(
             finding.message,
             format!(
-                "the predictor's templates for {expected} were used: {problem}; check the generated settings, or set \
-                 runtime.version to one of 0.6.0 … 1.3.0"
+                "the predictor's templates for runtime {expected} were used: {problem}. Check the generated settings, or set \
+                 runtime.version to one from 0.6.0 to 1.3.0"
             )
         );
     }
