@@ -54,6 +54,10 @@ pub enum GenerationOutcome {
 pub struct Ready {
     /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
     pub objects: Vec<serde_json::Value>,
+    /// The manifests as the predictor wrote them, before the spec and its patches changed them; `bcmp render` applies
+    /// those of another comparison to them. Absent for given manifests and endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,

@@ -8,7 +8,7 @@ use super::protocol::{About, Left, Naive, Request};
 use super::{Session, Stop, only_manifests, said};
 use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
-use crate::manifests::variant::{Origin as Author, Preparation, Prepared, instantiate, parse, prepare};
+use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::prediction::checks::{Checked, Versions, check, replicas_deployed};
 use crate::prediction::configurations::Ready;
 use crate::prediction::{Origin, Prediction, Row, Shape, hinted_shape, read_backend, read_shape};
@@ -20,7 +20,8 @@ struct Drafted {
     shape: Result<Shape, String>,
     /// The advertised row.
     row: Option<Row>,
-    generated: bool,
+    /// The manifests as the predictor wrote them.
+    generated: Option<String>,
 }
 
 impl<P: Predictor> Session<'_, P> {
@@ -33,13 +34,13 @@ impl<P: Predictor> Session<'_, P> {
                 let picked =
                     self.recommended(settings.serving_mode, usize::try_from(settings.rank).unwrap_or(1)).await?;
                 let manifests = picked.manifests.as_deref().unwrap_or_default();
-                Drafted { row: Some(picked.row), ..self.drafted(variant, manifests, Author::Generated)? }
+                Drafted { row: Some(picked.row), ..self.drafted(variant, manifests)? }
             }
-            SourceKind::Manifests => self.drafted(variant, &self.given(variant)?, Author::Given)?,
+            SourceKind::Manifests => self.drafted(variant, self.given(variant)?)?,
             SourceKind::Endpoint => endpoint(variant),
         };
         let (prediction, shape) = self.predicted(variant, &drafted).await?;
-        Ok(Ready { objects: drafted.objects, shape, prediction })
+        Ok(Ready { objects: drafted.objects, generated: drafted.generated, shape, prediction })
     }
 
     async fn naive(&mut self, variant: &Variant) -> Result<Drafted, Stop> {
@@ -51,24 +52,17 @@ impl<P: Predictor> Session<'_, P> {
             let message = format!("the predictor generates no configuration{}", said(&left));
             return Err(Stop::refused("PredictorRefused", message));
         };
-        self.drafted(variant, manifests, Author::Generated)
+        self.drafted(variant, manifests)
     }
 
-    fn given(&self, variant: &Variant) -> Result<String, Stop> {
-        let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_ref());
-        let text = inline.or_else(|| self.plan.manifests.get(&variant.name)).cloned();
-        text.ok_or_else(|| Stop::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
+    fn given<'v>(&'v self, variant: &'v Variant) -> Result<&'v str, Stop> {
+        let given = self.plan.given_manifests(variant);
+        given.ok_or_else(|| Stop::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
     }
 
     /// Manifests as they are to be deployed, and what that is: patches may have changed it.
-    fn drafted(&self, variant: &Variant, text: &str, author: Author) -> Result<Drafted, Stop> {
-        let preparation = Preparation {
-            origin: author,
-            namespace: &self.plan.comparison.namespace,
-            spec: &self.plan.spec,
-            patches: &variant.patches,
-        };
-        let prepared = parse(text).and_then(|objects| prepare(&objects, &preparation));
+    fn drafted(&self, variant: &Variant, manifests: &str) -> Result<Drafted, Stop> {
+        let prepared = prepare_variant(self.plan, variant, manifests);
         let Prepared { objects, gpus, findings } = prepared.map_err(|error| Stop::refused(error.reason(), error))?;
         for finding in findings {
             println!("{}: {finding}", variant.name);
@@ -77,14 +71,15 @@ impl<P: Predictor> Session<'_, P> {
         let last = u32::try_from(MOST_DEPLOYMENTS).unwrap_or(u32::MAX);
         instantiate(&objects, self.plan, &variant.name, last).map_err(|error| Stop::refused(error.reason(), error))?;
         let shape = read_shape(&objects, gpus, variant.shape.as_ref()).map_err(|error| error.to_string());
-        Ok(Drafted { objects, shape, row: None, generated: author == Author::Generated })
+        let generated = (Author::of(variant.source.kind) == Author::Predictor).then(|| manifests.to_owned());
+        Ok(Drafted { objects, shape, row: None, generated })
     }
 
     /// What is predicted for what is deployed, and what is doubtful about it. Types the manifests leave to the
     /// checkpoint are those the predictor read from it.
     async fn predicted(&mut self, variant: &Variant, drafted: &Drafted) -> Result<(Prediction, Option<Shape>), Stop> {
         let mut findings = vec![];
-        if drafted.generated {
+        if drafted.generated.is_some() {
             findings.extend(self.templates.finding.clone());
         }
         let estimation = match &drafted.shape {
@@ -190,7 +185,7 @@ impl<P: Predictor> Session<'_, P> {
 
     /// Version of the engine in the runtime: that of the templates, or of the image given manifests name.
     fn engine(&self, drafted: &Drafted) -> Option<&str> {
-        if drafted.generated {
+        if drafted.generated.is_some() {
             return self.templates.engine.as_deref();
         }
         let image = drafted.shape.as_ref().ok()?.image.as_deref()?;
@@ -205,7 +200,7 @@ fn endpoint(variant: &Variant) -> Drafted {
     let gpus = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok()).unwrap_or(1);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "an endpoint does not tell what it is: give the variant's shape".to_owned());
-    Drafted { objects: vec![], shape, row: None, generated: false }
+    Drafted { objects: vec![], shape, row: None, generated: None }
 }
 
 fn not_predicted(why: &str) -> Finding {

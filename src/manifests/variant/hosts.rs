@@ -1,4 +1,4 @@
-//! Names of Services inside text: renamed where they are hosts, and nowhere else.
+//! Renames Services inside text where they are hosts, and nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,7 @@ impl Hosts {
 
     /// Renames every host in a text; `None` when there is none.
     ///
-    /// A word is a host where `//` or `@` stands before it, or a port after it, or where its domain names our namespace
-    /// and `svc`. A word alone (`vllm serve`, `--model llama`) never is.
+    /// A word is a host if it follows `//` or `@`, is followed by a port, or has a domain with our namespace and `svc`. A word alone (`vllm serve`, `--model llama`) never is.
     pub(super) fn rename(&self, text: &str) -> Option<String> {
         let mut result = String::with_capacity(text.len());
         let mut copied = 0;
@@ -108,20 +107,20 @@ mod tests {
 
     fn hosts() -> Hosts {
         let mut hosts = Hosts::new("llm");
-        hosts.insert("vllm", "x-r1-a-a1");
+        hosts.insert("vllm", "x-r1-a-d1");
         hosts
     }
 
     #[rstest]
-    #[case("http://vllm:8000/v1", "http://x-r1-a-a1:8000/v1")]
+    #[case("http://vllm:8000/v1", "http://x-r1-a-d1:8000/v1")]
     #[case(
         "curl http://vllm/health && curl http://vllm.llm.svc/v1",
-        "curl http://x-r1-a-a1/health && curl http://x-r1-a-a1.llm.svc/v1"
+        "curl http://x-r1-a-d1/health && curl http://x-r1-a-d1.llm.svc/v1"
     )]
-    #[case("vllm.llm.svc.cluster.local", "x-r1-a-a1.llm.svc.cluster.local")]
-    #[case("--backends=vllm:8000,vllm:8001", "--backends=x-r1-a-a1:8000,x-r1-a-a1:8001")]
-    #[case("http://user@vllm.llm/", "http://user@x-r1-a-a1.llm/")]
-    #[case("ünïcode http://vllm:80 — end", "ünïcode http://x-r1-a-a1:80 — end")]
+    #[case("vllm.llm.svc.cluster.local", "x-r1-a-d1.llm.svc.cluster.local")]
+    #[case("--backends=vllm:8000,vllm:8001", "--backends=x-r1-a-d1:8000,x-r1-a-d1:8001")]
+    #[case("http://user@vllm.llm/", "http://user@x-r1-a-d1.llm/")]
+    #[case("ünïcode http://vllm:80 — end", "ünïcode http://x-r1-a-d1:80 — end")]
     fn hosts_are_renamed(#[case] before: &str, #[case] after: &str) {
         assert_eq!(hosts().rename(before).as_deref(), Some(after));
     }
@@ -137,14 +136,14 @@ mod tests {
     #[case("vllm:0.9.1")]
     #[case("/opt/vllm/bin")]
     #[case("")]
-    fn what_is_no_host_stays(#[case] text: &str) {
+    fn what_is_not_a_host_stays(#[case] text: &str) {
         assert_eq!(hosts().rename(text), None);
     }
 
     #[rstest]
-    #[case("vllm", Some("x-r1-a-a1"))]
-    #[case("vllm:8000", Some("x-r1-a-a1:8000"))]
-    #[case("vllm.llm", Some("x-r1-a-a1.llm"))]
+    #[case("vllm", Some("x-r1-a-d1"))]
+    #[case("vllm:8000", Some("x-r1-a-d1:8000"))]
+    #[case("vllm.llm", Some("x-r1-a-d1.llm"))]
     #[case("0.0.0.0", None)]
     #[case("vllm.other", None)]
     fn addresses_are_renamed_whole(#[case] before: &str, #[case] after: Option<&str>) {
@@ -157,7 +156,7 @@ mod tests {
     #[case("--server-address", true)]
     #[case("MODEL_NAME", false)]
     #[case("GHOST", false)]
-    fn names_tell_addresses(#[case] name: &str, #[case] expected: bool) {
+    fn addresses_are_known_by_their_names(#[case] name: &str, #[case] expected: bool) {
         assert_eq!(is_address_name(name), expected);
     }
 }

@@ -1,27 +1,29 @@
-//! The components of a variant: what runs in each, and the files they find in ConfigMaps.
+//! What the containers of a variant start, and the files they find in ConfigMaps.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::ShapeError;
+use crate::dynamo::{NotWhole, PodSet};
+use crate::pointer::{elements, path, text};
 
-/// What a component does.
+/// Which part of a request a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Worker,
+pub(super) enum Work {
+    Both,
     Prefill,
     Decode,
 }
 
-/// Pods that are alike, by the container that serves.
+/// A container that may start an engine, with the replicas of its pods.
 #[derive(Debug)]
-pub(super) struct Component {
-    /// Kind and name of the object.
+pub(super) struct Launch {
+    /// Kind and name of the object, for messages.
     pub object: String,
-    /// Where in it the component is.
+    /// Path of the component in the object.
     pub field: String,
-    pub role: Role,
+    pub work: Work,
     pub replicas: u32,
     pub image: Option<String>,
     /// Command and arguments.
@@ -32,100 +34,53 @@ pub(super) struct Component {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Where an API version keeps things, as JSON pointers below a component.
-struct Layout {
-    role: [&'static str; 2],
-    pod: &'static str,
-    main: &'static str,
-    environment: &'static str,
-}
-
-const ALPHA: Layout = Layout {
-    role: ["/subComponentType", "/componentType"],
-    pod: "/extraPodSpec",
-    main: "/extraPodSpec/mainContainer",
-    environment: "/envs",
-};
-const BETA: Layout = Layout { role: ["/type", "/type"], pod: "/podTemplate/spec", main: "", environment: "" };
-const DEPLOYMENT: Layout = Layout { role: ["", ""], pod: "/spec/template/spec", main: "", environment: "" };
-
-/// All components of the objects, in their order.
-pub(super) fn components(objects: &[Value]) -> Result<Vec<Component>, ShapeError> {
+/// One entry per container, in the order of the objects: a pod may hold helpers beside the engine.
+pub(super) fn launches(objects: &[Value]) -> Result<Vec<Launch>, ShapeError> {
     let config_maps = config_maps(objects);
-    let mut components = vec![];
+    let mut launches = vec![];
     for object in objects {
-        let name = text(object, "/metadata/name").unwrap_or("without a name");
-        let kind = text(object, "/kind").unwrap_or_default();
-        let object_name = format!("{kind} {name}");
-        let mut add = |value: &Value, field: String, layout: &Layout| -> Result<(), ShapeError> {
-            components.extend(read(value, &object_name, &field, layout, &config_maps)?);
-            Ok(())
-        };
-        match kind {
-            "DynamoGraphDeployment" => {
-                for (name, service) in object.pointer("/spec/services").and_then(Value::as_object).into_iter().flatten()
-                {
-                    add(service, format!("spec.services.{name}"), &ALPHA)?;
-                }
-                for (index, component) in list(object, "/spec/components").iter().enumerate() {
-                    add(component, format!("spec.components[{index}]"), &BETA)?;
-                }
-            }
-            "Deployment" => add(object, "spec".into(), &DEPLOYMENT)?,
-            _ => {}
+        for pods in PodSet::of(object) {
+            launches.extend(read(object, &pods, &config_maps)?);
         }
     }
-    Ok(components)
+    Ok(launches)
 }
 
-/// One component per container: a pod may hold helpers beside the engine.
-fn read(
-    value: &Value,
-    object: &str,
-    field: &str,
-    layout: &Layout,
-    config_maps: &ConfigMaps<'_>,
-) -> Result<Vec<Component>, ShapeError> {
-    let at = if layout.pod.starts_with("/spec") { "/spec/replicas" } else { "/replicas" };
-    let replicas = match value.pointer(at) {
-        None | Some(Value::Null) => 1,
-        Some(found) => found.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| ShapeError::Field {
-            object: object.to_owned(),
-            field: format!("{field}.replicas"),
-            problem: format!("{found} is not a whole number"),
-        })?,
+fn read(object: &Value, pods: &PodSet, config_maps: &ConfigMaps<'_>) -> Result<Vec<Launch>, ShapeError> {
+    let kind = text(object, "/kind").unwrap_or_default();
+    let name = format!("{kind} {}", text(object, "/metadata/name").unwrap_or("without a name"));
+    let not_whole = |field: String, found: &dyn std::fmt::Display| ShapeError::Field {
+        object: name.clone(),
+        field,
+        problem: format!("{found} is not a whole number"),
     };
+    let replicas = pods.replicas(object).map_err(|NotWhole { field, found }| not_whole(field, &found))?;
+    let replicas =
+        u32::try_from(replicas).map_err(|_| not_whole(format!("{}.replicas", path(pods.component())), &replicas))?;
     if replicas == 0 {
         return Ok(vec![]);
     }
-    let main = value.pointer(layout.main).filter(|_| !layout.main.is_empty());
-    let containers: Vec<&Value> = match main {
-        Some(main) => vec![main],
-        None => list(value, &format!("{}/containers", layout.pod)).iter().collect(),
+    let work = match pods.worker_role(object) {
+        Some("prefill") => Work::Prefill,
+        Some("decode") => Work::Decode,
+        _ => Work::Both,
     };
-    let role = layout.role.iter().filter(|at| !at.is_empty()).find_map(|at| text(value, at));
-    Ok(containers
-        .into_iter()
-        .map(|container| Component {
-            object: object.to_owned(),
-            field: field.to_owned(),
-            role: match role {
-                Some("prefill") => Role::Prefill,
-                Some("decode") => Role::Decode,
-                _ => Role::Worker,
-            },
-            replicas,
-            image: text(container, "/image").map(str::to_owned),
-            command: ["/command", "/args"].iter().flat_map(|at| strings(container, at)).collect(),
-            files: mounted(value, container, layout, config_maps),
-            environment: environment(value, container, layout),
-        })
-        .collect())
+    let launch = |container: String| Launch {
+        object: name.clone(),
+        field: path(pods.component()),
+        work,
+        replicas,
+        image: text(object, &format!("{container}/image")).map(str::to_owned),
+        command: ["command", "args"].iter().flat_map(|list| strings(object, &format!("{container}/{list}"))).collect(),
+        files: mounted(object, pods, &container, config_maps),
+        environment: environment(object, pods, &container),
+    };
+    Ok(pods.candidates(object).into_iter().map(launch).collect())
 }
 
-fn environment(value: &Value, container: &Value, layout: &Layout) -> BTreeMap<String, String> {
-    let shared = if layout.environment.is_empty() { &[] } else { list(value, layout.environment) };
-    let all = shared.iter().chain(list(container, "/env"));
+fn environment(object: &Value, pods: &PodSet, container: &str) -> BTreeMap<String, String> {
+    let shared = pods.environment().map_or(&[][..], |shared| elements(object, &shared));
+    let all = shared.iter().chain(elements(object, &format!("{container}/env")));
     all.filter_map(|entry| Some((text(entry, "/name")?.to_owned(), text(entry, "/value")?.to_owned()))).collect()
 }
 
@@ -142,20 +97,15 @@ fn config_maps(objects: &[Value]) -> ConfigMaps<'_> {
 }
 
 /// Files of the ConfigMaps among the manifests, where the container finds them.
-fn mounted(
-    value: &Value,
-    container: &Value,
-    layout: &Layout,
-    config_maps: &ConfigMaps<'_>,
-) -> BTreeMap<String, String> {
-    let volumes = list(value, &format!("{}/volumes", layout.pod));
+fn mounted(object: &Value, pods: &PodSet, container: &str, config_maps: &ConfigMaps<'_>) -> BTreeMap<String, String> {
+    let volumes = elements(object, &format!("{}/volumes", pods.spec()));
     let mut files = BTreeMap::new();
-    for mount in list(container, "/volumeMounts") {
+    for mount in elements(object, &format!("{container}/volumeMounts")) {
         let Some((name, path)) = text(mount, "/name").zip(text(mount, "/mountPath")) else { continue };
         let volume = volumes.iter().find(|volume| text(volume, "/name") == Some(name));
         let Some(source) = volume.and_then(|volume| volume.get("configMap")) else { continue };
         let Some(data) = text(source, "/name").and_then(|name| config_maps.get(name)) else { continue };
-        let items = list(source, "/items");
+        let items = elements(source, "/items");
         let paths: Vec<(&str, &str)> = if items.is_empty() {
             data.keys().map(|key| (*key, *key)).collect()
         } else {
@@ -174,14 +124,6 @@ fn mounted(
     files
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str)
-}
-
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
 fn strings(value: &Value, pointer: &str) -> Vec<String> {
-    list(value, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    elements(value, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
