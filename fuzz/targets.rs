@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use bcmp::api::file::read_comparison;
 use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
-use bcmp::manifests::variant::{self, Origin, Preparation};
+use bcmp::manifests::variant::{self, Author, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::{Measurement, ParseError, aiperf, explain, genai_perf};
@@ -76,7 +76,7 @@ pub fn manifests(bytes: &[u8]) {
     let again = |objects: &[serde_json::Value]| {
         variant::prepare(
             objects,
-            &Preparation { origin: Origin::Generated, namespace: "ns", spec: &spec, patches: &[] },
+            &Preparation { author: Author::Predictor, namespace: "ns", spec: &spec, patches: &[] },
         )
     };
     if let Ok(prepared) = again(&objects) {
@@ -88,7 +88,7 @@ pub fn manifests(bytes: &[u8]) {
 pub fn patches(bytes: &[u8]) {
     let Ok(patches) = serde_json::from_slice::<Vec<Patch>>(bytes) else { return };
     let objects = variant::parse(GENERATED).expect("the corpus is valid");
-    let preparation = Preparation { origin: Origin::Generated, namespace: "ns", spec: &spec(), patches: &patches };
+    let preparation = Preparation { author: Author::Predictor, namespace: "ns", spec: &spec(), patches: &patches };
     if let Err(error) = variant::prepare(&objects, &preparation) {
         assert!(!error.to_string().is_empty());
     }

@@ -7,6 +7,7 @@
 //! ```text
 //! text units              shortening; quantities and counts
 //! api                     the custom resource: spec, status, codes
+//! dynamo                  what a DynamoGraphDeployment looks like, in each of its versions
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
 //! judgement               prediction × measurement → SLA, gain, accuracy, verdict
@@ -24,6 +25,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod controller;
+pub mod dynamo;
 pub mod files;
 pub mod judgement;
 pub mod lifecycle;
@@ -31,6 +33,7 @@ pub mod manifests;
 pub mod measurement;
 pub mod offline;
 pub mod plan;
+pub mod pointer;
 pub mod prediction;
 pub mod report;
 pub mod sweep;

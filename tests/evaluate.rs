@@ -142,6 +142,7 @@ fn predicted(factor: f64) -> Value {
         variant: variant.into(),
         outcome: GenerationOutcome::Ready(Box::new(Ready {
             objects: vec![],
+            generated: None,
             shape: None,
             prediction: prediction(factor),
         })),

@@ -346,6 +346,7 @@ load: {seed: 7}
         variant: variant.into(),
         outcome: GenerationOutcome::Ready(Box::new(Ready {
             objects: vec![],
+            generated: None,
             shape: None,
             prediction: Prediction {
                 claim: Some(Claim {

@@ -160,7 +160,7 @@ fn measure(server: &Server, step: &Step, noise: Noise, deployment: f64, dice: &m
         tool: "aiperf 0.13.0".into(),
         concurrency: step.concurrency,
         requests: step.requests,
-        errors: 0,
+        errors: Some(0),
         first_error: None,
         ttft: all(ttft),
         tpot: all(tpot),

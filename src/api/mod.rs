@@ -48,8 +48,6 @@ pub mod labels {
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
     /// See [`NAME`].
     pub const PART_OF: &str = "app.kubernetes.io/part-of";
-    /// Label of Dynamo's operator on the pods of a DynamoGraphDeployment.
-    pub const DYNAMO_GRAPH: &str = "nvidia.com/dynamo-graph-deployment-name";
 }
 
 /// Annotations people and tools set on a comparison.

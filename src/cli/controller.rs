@@ -87,7 +87,7 @@ async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Er
         () = stop.clone() => return Ok(()),
     }
     health.ready();
-    tracing::info!(?scope, version = env!("CARGO_PKG_VERSION"), "comparisons are looked after");
+    tracing::info!(%scope, version = env!("CARGO_PKG_VERSION"), "watching comparisons");
     run(context, stop).await;
     server.await??;
     Ok(())

@@ -9,14 +9,14 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Named, comparison, named, text_at};
-use crate::api::{BenchmarkComparison, SourceKind};
-use crate::manifests::render::render_all;
+use crate::api::{BenchmarkComparison, Deadlines, SourceKind, Variant};
+use crate::manifests::children::Children;
+use crate::manifests::variant::prepare_variant;
 use crate::offline::predicted::read_configurations;
-use crate::plan::inputs;
-use crate::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use crate::plan::{Identity, Images, Plan};
 use crate::prediction::configurations::{Configurations, GenerationOutcome};
 
-/// A UID the cluster has not given yet.
+/// Stands for the UID that the API server has not assigned yet.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Forms of the objects.
@@ -28,13 +28,13 @@ pub enum RenderForm {
     Json,
 }
 
-/// What is rendered, and what a file cannot tell.
+/// What is rendered, and what the file does not contain.
 #[derive(Args, Clone, Debug)]
 pub struct RenderSource {
     /// The BenchmarkComparison, as for `kubectl apply` (`-` for standard input)
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Configurations as generation handed them over for another run: the document, or its ConfigMap
+    /// Configurations of another run, with what the predictor wrote: the document, or its ConfigMap
     #[arg(long, value_name = "FILE", requires = "file")]
     pub configurations: Option<PathBuf>,
     /// Manifests of a variant that names a ConfigMap
@@ -57,7 +57,8 @@ pub struct RenderSource {
 const LONG: &str = "\
 Prints every object a run of a comparison creates, without a cluster
 
-Generated variants are left out unless --configurations is given: what is deployed for them is not known before.";
+Generated variants need --configurations: the node selector, pull secrets, patches and other fields of the file are
+applied to what the predictor wrote for that run.";
 
 const AFTER: &str = "\
 Examples:
@@ -76,15 +77,14 @@ pub struct RenderArgs {
     source: RenderSource,
 }
 
-/// What is printed, and what is to be said beside it.
+/// What is printed, and what is noted beside it.
 pub struct Rendered {
-    /// The objects.
     pub text: String,
-    /// Variants that are left out, and why.
+    /// Variants that are left out, and why: one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Prints the objects; the exit code says how it went.
+/// Prints the objects. Exit code 0, 1 on errors, 2 on wrong usage.
 pub fn render(arguments: &RenderArgs) -> ExitCode {
     match of_file(&arguments.source) {
         Ok(rendered) => {
@@ -98,23 +98,47 @@ pub fn render(arguments: &RenderArgs) -> ExitCode {
     }
 }
 
-/// The objects of a comparison in a file.
+/// The objects of a comparison in a file, for which the operator would generate configurations anew.
 pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let Some(path) = &source.file else { return Err(EvaluateError::Usage("name a file: -f FILE".into())) };
     let comparison = comparison(path)?;
     let configurations = source.configurations.as_deref().map(configurations).transpose()?;
     let plan = plan(&comparison, source, manifests(&comparison, &source.manifests)?);
-    of_plan(&plan, configurations.as_ref(), source.output)
+    let basis = Basis::AnotherRun(configurations.as_ref());
+    rendered(&plan, &plan.spec.execution.deadlines, basis, source.output)
 }
 
-/// The objects of a run.
-pub fn of_plan(
+/// The objects of a run: `configurations` are its own.
+pub fn of_run(
     plan: &Plan,
+    deadlines: &Deadlines,
     configurations: Option<&Configurations>,
     form: RenderForm,
 ) -> Result<Rendered, EvaluateError> {
+    rendered(plan, deadlines, Basis::ThisRun(configurations), form)
+}
+
+/// Whose configurations the objects of generated variants come from, where there are any.
+#[derive(Clone, Copy)]
+enum Basis<'a> {
+    /// Deployed as they are.
+    ThisRun(Option<&'a Configurations>),
+    /// Only what the predictor wrote is used: the spec and the patches at hand are applied to it.
+    AnotherRun(Option<&'a Configurations>),
+}
+
+fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderForm) -> Result<Rendered, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
-    let objects = render_all(plan, configurations).map_err(|error| failed(&error))?;
+    let (mut servers, mut notes) = (BTreeMap::new(), vec![]);
+    for variant in &plan.spec.variants {
+        match server(plan, variant, basis)? {
+            Server::Known(objects) => drop(servers.insert(variant.name.as_str(), objects)),
+            Server::LeftOut(why) => notes.push(format!("variant {} is left out: {why}", variant.name)),
+        }
+    }
+    let servers = servers.iter().map(|(variant, objects)| (*variant, objects.as_slice())).collect();
+    let children = Children { plan, deadlines, servers, report: None };
+    let objects = children.all().map_err(|error| failed(&error))?;
     let text = match form {
         RenderForm::Json => {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
@@ -122,7 +146,53 @@ pub fn of_plan(
         }
         RenderForm::Yaml => documents(&objects).map_err(|error| failed(&error))?,
     };
-    Ok(Rendered { text, notes: left_out(plan, configurations) })
+    Ok(Rendered { text, notes })
+}
+
+/// The prepared objects of a variant, or why they are not known.
+enum Server {
+    Known(Vec<Value>),
+    LeftOut(String),
+}
+
+fn server(plan: &Plan, variant: &Variant, basis: Basis<'_>) -> Result<Server, EvaluateError> {
+    let (Basis::ThisRun(configurations) | Basis::AnotherRun(configurations)) = basis;
+    let mut all = configurations.iter().flat_map(|all| &all.variants);
+    let outcome = all.find(|one| one.variant == variant.name).map(|one| &one.outcome);
+    let prepared = |manifests: &str| match prepare_variant(plan, variant, manifests) {
+        Ok(prepared) => Ok(Server::Known(prepared.objects)),
+        Err(error) => Err(EvaluateError::Failed(format!("variant {}: {error}", variant.name))),
+    };
+    match (variant.source.kind, basis, outcome) {
+        (SourceKind::Endpoint, ..) => Ok(Server::Known(vec![])),
+        (_, Basis::ThisRun(_), Some(GenerationOutcome::Ready(ready))) => Ok(Server::Known(ready.objects.clone())),
+        (_, Basis::ThisRun(_), Some(GenerationOutcome::Refused { message, .. })) => {
+            Ok(Server::LeftOut(message.clone()))
+        }
+        (SourceKind::Manifests, ..) => match plan.given_manifests(variant) {
+            Some(manifests) => prepared(manifests),
+            None => Ok(Server::LeftOut(format!(
+                "its manifests are in a ConfigMap; give them in a file: --manifests {}=FILE",
+                variant.name
+            ))),
+        },
+        (SourceKind::Naive | SourceKind::Recommended, _, Some(GenerationOutcome::Refused { message, .. })) => {
+            Ok(Server::LeftOut(message.clone()))
+        }
+        (SourceKind::Naive | SourceKind::Recommended, _, Some(GenerationOutcome::Ready(ready))) => {
+            match &ready.generated {
+                Some(manifests) => prepared(manifests),
+                None => Err(EvaluateError::Failed(format!(
+                    "variant {}: the configurations do not contain what the predictor wrote; use those of a run in \
+                     which this variant has the source Naive or Recommended",
+                    variant.name
+                ))),
+            }
+        }
+        (SourceKind::Naive | SourceKind::Recommended, _, None) => {
+            Ok(Server::LeftOut("its configuration is not generated yet".into()))
+        }
+    }
 }
 
 fn documents(objects: &[Value]) -> Result<String, serde_saphyr::SerializeError> {
@@ -130,30 +200,19 @@ fn documents(objects: &[Value]) -> Result<String, serde_saphyr::SerializeError> 
     Ok(texts?.join("---\n"))
 }
 
-/// The plan of a first run, as the operator makes it.
+/// The plan of a first run.
 pub fn plan(comparison: &BenchmarkComparison, source: &RenderSource, manifests: BTreeMap<String, String>) -> Plan {
-    let spec = comparison.spec.clone();
-    let named = |image: &Option<String>, default: &String| match image.as_deref() {
-        None | Some("") => default.clone(),
-        Some(image) => image.to_owned(),
+    let identity = Identity {
+        namespace: comparison.namespace().unwrap_or_else(|| "default".into()),
+        name: comparison.name_any(),
+        uid: comparison.uid().unwrap_or_else(|| NO_UID.into()),
     };
-    Plan {
-        schema_version: SCHEMA_VERSION,
-        comparison: Identity {
-            namespace: comparison.namespace().unwrap_or_else(|| "default".into()),
-            name: comparison.name_any(),
-            uid: comparison.uid().unwrap_or_else(|| NO_UID.into()),
-        },
-        run: 1,
-        inputs_hash: inputs::hash(&spec),
-        images: Images {
-            agent: source.agent_image.clone(),
-            predictor: named(&spec.predictor.image, &source.predictor_image),
-            load: named(&spec.load.image, &source.load_image),
-        },
-        manifests,
-        spec,
-    }
+    let defaults = Images {
+        agent: source.agent_image.clone(),
+        predictor: source.predictor_image.clone(),
+        load: source.load_image.clone(),
+    };
+    Plan::new(identity, 1, comparison.spec.clone(), &defaults, manifests)
 }
 
 fn configurations(path: &Path) -> Result<Configurations, EvaluateError> {
@@ -172,22 +231,4 @@ fn manifests(comparison: &BenchmarkComparison, given: &[Named]) -> Result<BTreeM
         texts.insert(variant.clone(), text);
     }
     Ok(texts)
-}
-
-fn left_out(plan: &Plan, configurations: Option<&Configurations>) -> Vec<String> {
-    let known = |name: &str| configurations.iter().flat_map(|all| &all.variants).find(|one| one.variant == name);
-    let why = |variant: &crate::api::Variant| match (variant.source.kind, known(&variant.name).map(|one| &one.outcome))
-    {
-        (_, Some(GenerationOutcome::Refused { message, .. })) => Some(message.clone()),
-        (_, Some(GenerationOutcome::Ready(_))) | (SourceKind::Endpoint, _) => None,
-        (SourceKind::Naive | SourceKind::Recommended, None) => {
-            Some("its configuration is not generated yet".to_owned())
-        }
-        (SourceKind::Manifests, None) => {
-            let of_file = variant.source.manifests.as_ref().is_some_and(|of| of.inline.is_some());
-            (!of_file && !plan.manifests.contains_key(&variant.name)).then(|| "its manifests lie in a ConfigMap".into())
-        }
-    };
-    let variants = plan.spec.variants.iter();
-    variants.filter_map(|v| Some(format!("variant {} is left out: {}", v.name, why(v)?))).collect()
 }

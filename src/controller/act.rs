@@ -1,4 +1,4 @@
-//! Actions → calls. Each is safe to repeat: a child that is ours already is done, a delete carries the UID.
+//! Actions → calls. Each may be repeated: a child that exists already is left alone, a delete carries the UID.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
@@ -6,18 +6,22 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::bodies::bodies;
 use super::call::{call, optional};
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
 use crate::api::{FIELD_MANAGER, labels};
+use crate::dynamo;
 use crate::lifecycle::decision::{Action, Create, Delete};
+use crate::lifecycle::report;
 use crate::lifecycle::world::{Refusal, World};
-use crate::plan::ChildKind;
+use crate::manifests::children::{Children, ReportFiles};
+use crate::plan::{ChildKind, Identity, Plan};
+use crate::prediction::configurations::GenerationOutcome;
+use crate::report::render;
 
-/// Carries out actions in order; the next look starts over. After a creation that fails nothing more is created, as the
-/// next one may need it, but everything else is done: what is to go holds GPUs, whatever another variant meets.
+/// Carries out actions in order. After a creation that fails nothing more is created, as the next child may need the one
+/// that is missing; everything else is still done, because what is to be deleted may hold GPUs.
 pub async fn act(context: &Context, world: &World, actions: &[Action]) -> Result<(), Error> {
     let (mut failed, mut creates) = (None, true);
     for action in actions {
@@ -37,7 +41,7 @@ async fn carry_out(context: &Context, world: &World, action: &Action) -> Result<
     match action {
         Action::Create(create) => {
             let variant = variant_of(create);
-            for body in bodies(create, world)? {
+            for body in objects(create, world)? {
                 if !create_one(context, world, variant, &body).await? {
                     break;
                 }
@@ -56,10 +60,51 @@ fn variant_of(create: &Create) -> Option<&str> {
     }
 }
 
+/// The objects to create, in order. The plan of a run is made when it is created, from the spec as it is then.
+fn objects(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
+    let new;
+    let plan = match (world.plan.present(), create) {
+        (Some(plan), _) => plan,
+        (None, Create::Plan) => {
+            new = new_plan(world);
+            &new
+        }
+        (None, _) => return Err(Error::Body("the run has no plan".into())),
+    };
+    let servers = world.configurations.present().into_iter().flat_map(|all| &all.variants);
+    let servers = servers.filter_map(|configuration| match &configuration.outcome {
+        GenerationOutcome::Ready(ready) => Some((configuration.variant.as_str(), ready.objects.as_slice())),
+        GenerationOutcome::Refused { .. } => None,
+    });
+    let children = Children {
+        plan,
+        deadlines: &world.spec.execution.deadlines,
+        servers: servers.collect(),
+        report: (*create == Create::Report).then(|| report_files(world)).flatten(),
+    };
+    children.objects(create).map_err(|error| Error::Body(error.to_string()))
+}
+
+fn new_plan(world: &World) -> Plan {
+    let comparison = Identity {
+        namespace: world.object.namespace.clone(),
+        name: world.object.name.clone(),
+        uid: world.object.uid.clone(),
+    };
+    let run = world.status.run.as_ref().map_or(1, |run| run.number);
+    let manifests = world.sources.iter().filter_map(|(variant, text)| Some((variant.clone(), text.clone().ok()?)));
+    Plan::new(comparison, run, world.spec.clone(), &world.settings.images, manifests.collect())
+}
+
+fn report_files(world: &World) -> Option<ReportFiles> {
+    let edition = report::edition(&world.status, world)?;
+    Some(ReportFiles { files: render(&report::report(&world.status, world)?), edition })
+}
+
 /// Creates one object; false when the server refused it, which is remembered and not an error.
 async fn create_one(context: &Context, world: &World, variant: Option<&str>, body: &Value) -> Result<bool, Error> {
     let object: DynamicObject = serde_json::from_value(body.clone())
-        .map_err(|error| Error::Body(format!("an object is no object: {error}")))?;
+        .map_err(|error| Error::Body(format!("BUG: an object to create has no kind or metadata: {error}")))?;
     let resource = resource_of(&object)?;
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let place = format!("{} {}", resource.kind, object.name_any());
@@ -90,10 +135,10 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
                 context.accepted(&world.object.uid, &place);
                 return Ok(true);
             }
-            context.refused(&world.object.uid, refusal("NameTaken", "an object of this name is there already"));
+            context.refused(&world.object.uid, refusal("NameTaken", "another object has this name already"));
             Ok(false)
         }
-        // The namespace goes, and everything in it: nothing is to be said about it.
+        // The namespace is being deleted with everything in it: not worth a message.
         403 if status.message.contains("being terminated") => Ok(false),
         403 if status.message.contains("cannot find RESTMapping") => Err(Error::TooEarly(format!("create {place}"))),
         400 | 403 | 404 | 405 | 422 => {
@@ -104,7 +149,7 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
     }
 }
 
-/// Same owner, run and deployment, and not terminating: the creation was answered by somebody, perhaps by us before.
+/// Same owner, run and deployment, and not terminating: an earlier attempt, or another replica, created it.
 fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
     let owner = |object: &DynamicObject| object.owner_references().first().map(|owner| owner.uid.clone());
     let label = |object: &DynamicObject, key: &str| object.labels().get(key).cloned();
@@ -114,16 +159,16 @@ fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
 }
 
 fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
-    let types = object.types.as_ref().ok_or_else(|| Error::Body("an object names no kind".into()))?;
+    let types = object.types.as_ref().ok_or_else(|| Error::Body("BUG: an object to create has no kind".into()))?;
     let gvk = GroupVersionKind::try_from(types).map_err(|error| Error::Body(error.to_string()))?;
     match ChildKind::parse(&gvk.kind) {
         Some(kind) => Ok(kinds::resource(kind, &gvk.version)),
-        None => Err(Error::Body(format!("kind {} is not created by this operator", gvk.kind))),
+        None => Err(Error::Body(format!("BUG: {} is not a kind that a run consists of", gvk.kind))),
     }
 }
 
 async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result<(), Error> {
-    let version = context.graph_version().await?.unwrap_or(kinds::DYNAMO_VERSIONS[0]);
+    let version = context.graph_version().await?.unwrap_or(dynamo::VERSIONS[0]);
     let resource = kinds::resource(delete.kind, version);
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let parameters = DeleteParams {
@@ -133,13 +178,13 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
     };
     context.metrics.wrote("delete");
     match optional(format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters)).await {
-        // Another object has the name by now: ours is gone.
+        // Another object has this name now: ours is gone.
         Err(Error::Api { source, .. }) if answer(&source).is_some_and(|status| status.code == 409) => Ok(()),
         other => other.map(drop),
     }
 }
 
-/// What owns pods goes in the foreground: it is there until its pods are gone.
+/// What owns pods is deleted in the foreground: it exists until its pods are gone.
 const fn propagation(kind: ChildKind) -> PropagationPolicy {
     match kind {
         ChildKind::DynamoGraphDeployment | ChildKind::Deployment | ChildKind::Job => PropagationPolicy::Foreground,
@@ -152,5 +197,5 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({"immutable": true}));
     context.metrics.wrote("patch");
-    optional(format!("seal configmap {name}"), api.patch(name, &parameters, &patch)).await.map(drop)
+    optional(format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await.map(drop)
 }

@@ -7,7 +7,7 @@ use super::error::{Error, is_not_found};
 /// How long one call may take, retries of the client included.
 const SECONDS: u64 = 30;
 
-/// Runs a call; its error names it.
+/// Runs a call; `name` is part of its error.
 pub async fn call<T>(name: impl Into<String>, future: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
     let name = name.into();
     match tokio::time::timeout(Duration::from_secs(SECONDS), future).await {
@@ -17,7 +17,7 @@ pub async fn call<T>(name: impl Into<String>, future: impl Future<Output = kube:
     }
 }
 
-/// Runs a call whose object may be missing.
+/// Runs a call on an object that may not exist.
 pub async fn optional<T>(
     name: impl Into<String>,
     future: impl Future<Output = kube::Result<T>>,

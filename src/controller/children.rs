@@ -1,4 +1,4 @@
-//! API objects → children and pods in the engine's words. Pure.
+//! API objects → children and pods as the lifecycle knows them. Pure.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as ApiPod};
@@ -7,6 +7,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use crate::api::labels;
+use crate::dynamo;
 use crate::lifecycle::world::{Child, Container, JobState, Pod, Termination};
 use crate::manifests::report_map::REPORT_EDITION;
 use crate::plan::{ChildKind, Component};
@@ -47,26 +48,26 @@ fn job_state(data: &Value) -> JobState {
     }
     match true_condition(data, "Failed") {
         Some(condition) => {
-            let word = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
-            JobState::Failed(format!("{}: {}", word("reason"), word("message")))
+            let field = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
+            JobState::Failed(format!("{}: {}", field("reason"), field("message")))
         }
         None => JobState::Running,
     }
 }
 
-/// What an object says about pods it cannot create.
+/// The message of an object that cannot create its pods.
 fn complaint(data: &Value, kind: ChildKind) -> Option<String> {
-    let words = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
+    let message = |condition: &Value| condition["message"].as_str().unwrap_or_default().to_owned();
     match kind {
-        ChildKind::Deployment => true_condition(data, "ReplicaFailure").map(words),
+        ChildKind::Deployment => true_condition(data, "ReplicaFailure").map(message),
         ChildKind::DynamoGraphDeployment if data["status"]["state"] == "failed" => {
-            conditions(data).find(|c| c["type"] == "Ready").map(words)
+            conditions(data).find(|c| c["type"] == "Ready").map(message)
         }
         _ => None,
     }
 }
 
-/// Reads a pod. `graphs` tells run, variant and deployment of a DynamoGraphDeployment by its name, for pods that carry
+/// Reads a pod. `graphs` knows run, variant and deployment of a DynamoGraphDeployment by its name, for pods that carry
 /// only the labels of Dynamo's operator.
 pub fn pod(
     pod: &ApiPod,
@@ -81,7 +82,7 @@ pub fn pod(
         (run, label(labels::VARIANT), deployment, component)
     });
     let of_graph = || {
-        let (run, variant, deployment) = graphs(&label(labels::DYNAMO_GRAPH)?)?;
+        let (run, variant, deployment) = graphs(&label(dynamo::GRAPH_LABEL)?)?;
         Some((run, Some(variant), Some(deployment), Component::Server))
     };
     let (run, variant, deployment, component) = own.or_else(of_graph)?;
@@ -110,7 +111,7 @@ pub fn pod(
     })
 }
 
-/// GPUs a pod asks for.
+/// GPUs a pod requests.
 pub fn gpus(pod: &ApiPod, gpu_resource: &str) -> u32 {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
     let limits = containers.filter_map(|c| c.resources.as_ref()?.limits.as_ref()?.get(gpu_resource));

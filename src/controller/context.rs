@@ -1,6 +1,7 @@
-//! What reconciling needs besides the object: client, clock, settings, and what is remembered between looks.
+//! What reconciliations share: client, clock, settings, and what is remembered between them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -9,40 +10,44 @@ use kube::runtime::events::Reporter;
 
 use super::call::optional;
 use super::error::Error;
-use super::kinds::{DYNAMO_GROUP, DYNAMO_VERSIONS};
 use super::metrics::Metrics;
+use crate::dynamo;
 use crate::lifecycle::world::{Refusal, Settings};
 
-/// Tells the time; tests bring their own.
+/// The current time; tests use virtual time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Which namespaces are looked after.
+/// Which namespaces are watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them; nodes are seen too.
+    /// All of them, and the nodes.
     Cluster,
-    /// These; no node is seen.
+    /// These, and no nodes.
     Namespaces(Vec<String>),
+}
+
+impl Display for Scope {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("all namespaces"),
+            Self::Namespaces(names) => f.write_str(&names.join(", ")),
+        }
+    }
 }
 
 /// Shared by all reconciliations.
 pub struct Context {
-    /// Connection to the API server.
     pub client: Client,
-    /// Tells the time.
     pub clock: Clock,
-    /// How this operator is configured.
     pub settings: Settings,
-    /// Which namespaces are looked after.
     pub scope: Scope,
-    /// Who events are from.
+    /// The sender of events.
     pub reporter: Reporter,
-    /// Counts.
     pub metrics: Metrics,
     memory: Mutex<Memory>,
 }
 
-/// Nothing here decides anything that a restart would change: refusals are asked for again.
+/// Losing it in a restart changes no decision: refused creations are tried again.
 #[derive(Default)]
 struct Memory {
     refusals: HashMap<String, BTreeMap<String, Refusal>>,
@@ -67,17 +72,16 @@ impl Context {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Creations refused lately for the comparison with this UID.
+    /// Creations that the API server refused, for the comparison with this UID.
     pub fn refusals(&self, uid: &str) -> Vec<Refusal> {
         self.memory().refusals.get(uid).into_iter().flat_map(|refusals| refusals.values().cloned()).collect()
     }
 
-    /// Remembers that a creation was refused.
     pub fn refused(&self, uid: &str, refusal: Refusal) {
         self.memory().refusals.entry(uid.to_owned()).or_default().insert(refusal.object.clone(), refusal);
     }
 
-    /// Forgets refusals of an object that was created after all.
+    /// Forgets the refusal of an object that was created after all.
     pub fn accepted(&self, uid: &str, object: &str) {
         if let Some(refusals) = self.memory().refusals.get_mut(uid) {
             refusals.remove(object);
@@ -92,7 +96,7 @@ impl Context {
         self.metrics.forget(uid);
     }
 
-    /// Counts a failed look; the number in a row.
+    /// Counts a failed reconciliation; returns how many failed in a row.
     pub fn failed(&self, uid: &str) -> u32 {
         let mut memory = self.memory();
         let failures = memory.failures.entry(uid.to_owned()).or_default();
@@ -100,13 +104,12 @@ impl Context {
         *failures
     }
 
-    /// A look that went well ends the row.
     pub fn succeeded(&self, uid: &str) {
         self.memory().failures.remove(uid);
     }
 
-    /// The version in which DynamoGraphDeployments are served, asked for at most every 30 s. `None` is the server's answer:
-    /// one that does not answer has not said that there are none.
+    /// The version in which DynamoGraphDeployments are served, asked for at most every 30 s. `None` means that the server
+    /// serves none; a server that does not answer is an error.
     pub async fn graph_version(&self) -> Result<Option<&'static str>, Error> {
         let now = (self.clock)();
         let known = self.memory().graph_version;
@@ -122,10 +125,10 @@ impl Context {
 }
 
 async fn discover(client: &Client) -> Result<Option<&'static str>, Error> {
-    for version in DYNAMO_VERSIONS {
-        let group = format!("{DYNAMO_GROUP}/{version}");
+    for version in dynamo::VERSIONS {
+        let group = format!("{}/{version}", dynamo::GROUP);
         let listed = optional(format!("discover {group}"), client.list_api_group_resources(&group)).await?;
-        if listed.is_some_and(|list| list.resources.iter().any(|r| r.kind == "DynamoGraphDeployment")) {
+        if listed.is_some_and(|list| list.resources.iter().any(|r| r.kind == dynamo::KIND)) {
             return Ok(Some(version));
         }
     }

@@ -1,39 +1,28 @@
-//! What can go wrong with calls, and how it is labelled.
+//! Errors of reconciliations, and their labels in metrics.
 
 use kube::core::response::Status;
 
-/// Problem with input and output. Everything else is a fact.
+/// A failed call or an object that cannot be made. Everything else that goes wrong is a fact in the status.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server answered with an error that may pass.
     #[error("{call}: {source}")]
-    Api {
-        /// What was tried.
-        call: String,
-        /// The client's error.
-        source: Box<kube::Error>,
-    },
-    /// A call took too long.
+    Api { call: String, source: Box<kube::Error> },
     #[error("{call}: no answer within {seconds} s")]
-    Timeout {
-        /// What was tried.
-        call: String,
-        /// The limit.
-        seconds: u64,
-    },
-    /// Somebody else wrote in between; look again.
-    #[error("{0}: written by someone else in between")]
+    Timeout { call: String, seconds: u64 },
+    /// The status is read and decided on anew.
+    #[error("{0}: the object was changed by someone else")]
     Conflict(String),
-    /// The API server has not learned the kind of the owner yet, just installed: it will, within half a minute.
+    /// The CustomResourceDefinition was just installed: the API server learns the kind within half a minute.
     #[error("{0}: the API server does not know BenchmarkComparisons yet")]
     TooEarly(String),
-    /// A body could not be made from plan and configurations.
+    /// An object cannot be made from plan and configurations.
     #[error("{0}")]
     Body(String),
 }
 
 impl Error {
-    /// Whether the server says that the operator may not do this.
+    /// Whether the server answered that the operator may not do this.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Api { source, .. } if answer(source).is_some_and(|status| status.code == 403))
     }
@@ -58,7 +47,7 @@ pub fn answer(error: &kube::Error) -> Option<&Status> {
     }
 }
 
-/// Whether the server says that the object is not there, or its kind is not served.
+/// Whether the server answered that the object does not exist, or that its kind is not served.
 pub fn is_not_found(error: &kube::Error) -> bool {
     answer(error).is_some_and(|status| status.code == 404)
 }

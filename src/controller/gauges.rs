@@ -1,4 +1,4 @@
-//! How each comparison stands, for gauges: what is true now, as far as this process has looked.
+//! The state of each comparison for gauges, as this process saw it last.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,20 +16,19 @@ const HOLDING: [(VariantPhase, &str); 4] = [
     (VariantPhase::Failed, "Failed"),
 ];
 
-/// What a look at a comparison showed.
+/// What a reconciliation of a comparison found.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// The status after it.
+    /// After the reconciliation.
     pub status: &'a BenchmarkComparisonStatus,
-    /// When the next look is due, if one is.
+    /// When the next reconciliation is due, if one is planned.
     pub next_look: Option<Timestamp>,
-    /// Objects and pods of runs that are over, records excepted.
+    /// Objects and pods of runs that are over, except their records.
     pub leaked: usize,
-    /// When it was looked at.
     pub now: Timestamp,
 }
 
-/// What gauges need of one comparison.
+/// The state of one comparison.
 #[derive(Clone, Debug, Default)]
 struct RunState {
     phase: Option<Phase>,
@@ -45,7 +44,7 @@ impl RunState {
         let Seen { status, next_look, leaked, now } = seen;
         let mut gpus = BTreeMap::new();
         for variant in &status.variants {
-            // An endpoint has no object of ours: its GPUs are somebody else's.
+            // An endpoint has no object of the run: its GPUs are not held by it.
             let ours = variant.deployed.as_ref().is_some_and(|deployed| deployed.kind.is_some());
             let holds = live(variant).is_some_and(|deployment| deployment.scheduled.is_some());
             let phase = HOLDING.into_iter().find(|(phase, _)| variant.phase == Some(*phase));
@@ -59,14 +58,14 @@ impl RunState {
         let phase_since = match before {
             Some(before) if before.phase == status.phase => before.phase_since,
             Some(_) => now,
-            // This process saw no change yet: the phase is at least as old as the last thing that happened.
+            // This process saw no change yet: the phase is at least as old as the last recorded fact.
             None => last_fact(status).unwrap_or(now),
         };
         Self { phase: status.phase, phase_since, leaked, gpus, teardown_overdue, next_look }
     }
 }
 
-/// When something was recorded last.
+/// Time of the last recorded fact.
 fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
     let run = status.run.as_ref()?;
     let held = run.paused.as_ref();
@@ -85,20 +84,19 @@ fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
     of_run.into_iter().chain([ended]).chain(of_variants).flatten().map(|time| time.0).max()
 }
 
-/// All comparisons that were looked at.
+/// The states of all comparisons, by UID.
 #[derive(Debug, Default)]
-pub struct Standings {
+pub struct RunStates {
     by_uid: HashMap<String, RunState>,
 }
 
-impl Standings {
-    /// A look went well.
+impl RunStates {
+    /// A reconciliation succeeded.
     pub fn saw(&mut self, uid: &str, seen: Seen) {
         let state = RunState::of(seen, self.by_uid.get(uid));
         self.by_uid.insert(uid.to_owned(), state);
     }
 
-    /// The comparison is gone.
     pub fn forget(&mut self, uid: &str) {
         self.by_uid.remove(uid);
     }
@@ -112,7 +110,7 @@ impl Standings {
         phases
     }
 
-    /// Phase → since when the comparison that has been in it longest is in it, in seconds since 1970.
+    /// Phase → when the comparison entered it that has been in it longest, in seconds since 1970.
     pub fn phases_since(&self) -> BTreeMap<&'static str, i64> {
         let mut phases = BTreeMap::new();
         for state in self.by_uid.values() {
@@ -123,13 +121,13 @@ impl Standings {
         phases
     }
 
-    /// Objects and pods of runs that are over, records excepted.
+    /// Objects and pods of runs that are over, except their records.
     pub fn leaked_children(&self) -> i64 {
         i64::try_from(self.by_uid.values().map(|state| state.leaked).sum::<usize>()).unwrap_or(i64::MAX)
     }
 
-    /// GPUs held, by the phase of the variant that holds them. Every phase is there, with zero if need be: a series
-    /// that vanishes keeps its last value in the eyes of an alert.
+    /// GPUs held, by the phase of the variant that holds them. Every phase is present, if only with zero: for an alert, a
+    /// series that vanishes keeps its last value.
     pub fn gpus_held(&self) -> BTreeMap<&'static str, i64> {
         let held = |label| self.by_uid.values().filter_map(|state| state.gpus.get(label)).sum();
         HOLDING.into_iter().map(|(_, label)| (label, held(label))).collect()
@@ -140,7 +138,7 @@ impl Standings {
         i64::try_from(self.by_uid.values().filter(|state| state.teardown_overdue).count()).unwrap_or(i64::MAX)
     }
 
-    /// The earliest time at which a comparison is to be looked at again, in seconds since 1970; 0: none is.
+    /// The earliest planned reconciliation, in seconds since 1970; 0 if none is planned.
     pub fn next_look(&self) -> i64 {
         self.by_uid.values().filter_map(|state| state.next_look).min().map_or(0, Timestamp::as_second)
     }
@@ -172,7 +170,7 @@ mod tests {
         .unwrap()
     }
 
-    /// A look at second 100 that found nothing leaked.
+    /// A reconciliation at second 100 that found nothing leaked.
     fn seen(status: &BenchmarkComparisonStatus) -> Seen<'_> {
         Seen { status, next_look: None, leaked: 0, now: Timestamp::from_second(100).unwrap() }
     }
@@ -186,13 +184,13 @@ mod tests {
         let (queued, measuring) =
             (status("Queued", "Waiting", None, "False"), status("Measuring", "Measuring", None, "False"));
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut standings = Standings::default();
-        standings.saw("a", Seen { now: at(10), ..seen(&queued) });
-        standings.saw("b", Seen { now: at(20), ..seen(&queued) });
-        standings.saw("a", Seen { now: at(30), ..seen(&queued) });
-        assert_eq!(standings.phases_since(), [("Queued", 10)].into());
-        standings.saw("a", Seen { now: at(40), ..seen(&measuring) });
-        assert_eq!(standings.phases_since(), [("Measuring", 40), ("Queued", 20)].into());
+        let mut states = RunStates::default();
+        states.saw("a", Seen { now: at(10), ..seen(&queued) });
+        states.saw("b", Seen { now: at(20), ..seen(&queued) });
+        states.saw("a", Seen { now: at(30), ..seen(&queued) });
+        assert_eq!(states.phases_since(), [("Queued", 10)].into());
+        states.saw("a", Seen { now: at(40), ..seen(&measuring) });
+        assert_eq!(states.phases_since(), [("Measuring", 40), ("Queued", 20)].into());
     }
 
     #[test]
@@ -202,54 +200,51 @@ mod tests {
             "number": 1, "inputsHash": "v1:0", "queuedTime": "2026-01-01T00:00:00Z", "startTime": "2026-01-01T00:00:05Z"
         }))
         .unwrap();
-        let mut standings = Standings::default();
-        standings.saw("a", seen(&measuring));
+        let mut states = RunStates::default();
+        states.saw("a", seen(&measuring));
         let scheduled = measuring.variants[0].deployments[0].scheduled.as_ref().unwrap().0.as_second();
-        assert_eq!(standings.phases_since(), [("Measuring", scheduled)].into());
+        assert_eq!(states.phases_since(), [("Measuring", scheduled)].into());
     }
 
     #[test]
-    fn what_runs_left_behind_is_summed_up() {
+    fn leftovers_of_runs_are_summed_up() {
         let done = status("Succeeded", "Done", None, "False");
-        let mut standings = Standings::default();
-        standings.saw("a", Seen { leaked: 2, ..seen(&done) });
-        standings.saw("b", Seen { leaked: 1, ..seen(&done) });
-        assert_eq!(standings.leaked_children(), 3);
+        let mut states = RunStates::default();
+        states.saw("a", Seen { leaked: 2, ..seen(&done) });
+        states.saw("b", Seen { leaked: 1, ..seen(&done) });
+        assert_eq!(states.leaked_children(), 3);
     }
 
     #[test]
     fn gpus_are_counted_by_what_their_variant_does() {
-        let mut standings = Standings::default();
+        let mut states = RunStates::default();
         let graph = Some("DynamoGraphDeployment");
-        standings.saw("a", seen(&status("Measuring", "Measuring", graph, "False")));
-        standings.saw("b", seen(&status("Measuring", "Deploying", graph, "False")));
-        standings.saw("c", seen(&status("Measuring", "Measuring", None, "False")));
-        assert_eq!(
-            standings.gpus_held(),
-            [("Deploying", 8), ("Failed", 0), ("Measuring", 8), ("TearingDown", 0)].into()
-        );
-        assert_eq!(standings.phases(), [("Measuring", 3)].into());
-        standings.forget("a");
-        assert_eq!(standings.gpus_held()["Measuring"], 0);
+        states.saw("a", seen(&status("Measuring", "Measuring", graph, "False")));
+        states.saw("b", seen(&status("Measuring", "Deploying", graph, "False")));
+        states.saw("c", seen(&status("Measuring", "Measuring", None, "False")));
+        assert_eq!(states.gpus_held(), [("Deploying", 8), ("Failed", 0), ("Measuring", 8), ("TearingDown", 0)].into());
+        assert_eq!(states.phases(), [("Measuring", 3)].into());
+        states.forget("a");
+        assert_eq!(states.gpus_held()["Measuring"], 0);
     }
 
     #[test]
-    fn what_is_gone_is_not_held() {
+    fn a_deployment_that_is_gone_holds_no_gpus() {
         let mut gone = status("Measuring", "Deploying", Some("Deployment"), "False");
         gone.variants[0].deployments[0].gone = gone.variants[0].deployments[0].scheduled.clone();
-        let mut standings = Standings::default();
-        standings.saw("a", seen(&gone));
-        assert_eq!(standings.gpus_held().values().sum::<i64>(), 0);
+        let mut states = RunStates::default();
+        states.saw("a", seen(&gone));
+        assert_eq!(states.gpus_held().values().sum::<i64>(), 0);
     }
 
     #[test]
     fn overdue_teardowns_and_the_earliest_look() {
-        let mut standings = Standings::default();
-        assert_eq!((standings.teardowns_overdue(), standings.next_look()), (0, 0));
+        let mut states = RunStates::default();
+        assert_eq!((states.teardowns_overdue(), states.next_look()), (0, 0));
         let stuck = status("TearingDown", "TearingDown", Some("Deployment"), "True");
-        standings.saw("a", next_look(&stuck, 700));
-        standings.saw("b", next_look(&status("Queued", "Waiting", None, "False"), 400));
-        standings.saw("c", seen(&status("Succeeded", "Done", None, "False")));
-        assert_eq!((standings.teardowns_overdue(), standings.next_look()), (1, 400));
+        states.saw("a", next_look(&stuck, 700));
+        states.saw("b", next_look(&status("Queued", "Waiting", None, "False"), 400));
+        states.saw("c", seen(&status("Succeeded", "Done", None, "False")));
+        assert_eq!((states.teardowns_overdue(), states.next_look()), (1, 400));
     }
 }

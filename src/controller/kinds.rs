@@ -7,19 +7,12 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
+use crate::dynamo;
 use crate::plan::ChildKind;
-
-/// Group of Dynamo's kinds.
-pub const DYNAMO_GROUP: &str = "nvidia.com";
-/// Versions of the DynamoGraphDeployment, in the order they are preferred: v1alpha1 needs Dynamo's conversion webhook.
-pub const DYNAMO_VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 /// The DynamoGraphDeployment in one of its versions.
 pub fn graph(version: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(
-        &GroupVersionKind::gvk(DYNAMO_GROUP, version, "DynamoGraphDeployment"),
-        "dynamographdeployments",
-    )
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(dynamo::GROUP, version, dynamo::KIND), dynamo::PLURAL)
 }
 
 /// The resource of a kind. `graph_version` is the version in which DynamoGraphDeployments are served.

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::gauges::{Seen, Standings};
+use super::gauges::{RunStates, Seen};
 use crate::api::Phase;
 
 /// The one queue, as controller-runtime names it.
@@ -61,7 +61,7 @@ struct PhaseLabel {
     phase: &'static str,
 }
 
-/// What is true now; computed from the standings when it is asked for.
+/// The present state; computed from the run states when metrics are scraped.
 #[derive(Clone, Default)]
 struct Gauges {
     comparisons: Family<PhaseLabel, Gauge>,
@@ -77,17 +77,17 @@ impl Gauges {
         registry.register("bcmp_comparisons", "Comparisons by phase", self.comparisons.clone());
         registry.register(
             "bcmp_phase_since_timestamp_seconds",
-            "Since when the comparison that has been in the phase longest is in it",
+            "When the comparison entered the phase that has been in it longest",
             self.phase_since.clone(),
         );
         registry.register(
             "bcmp_leaked_children",
-            "Objects and pods of runs that are over, records excepted",
+            "Objects and pods of runs that are over, except their records",
             self.leaked_children.clone(),
         );
         registry.register(
             "bcmp_gpus_held",
-            "GPUs of variants whose pods all have a node, by phase of the variant",
+            "GPUs of variants whose pods are all scheduled, by phase of the variant",
             self.gpus_held.clone(),
         );
         registry.register(
@@ -97,23 +97,23 @@ impl Gauges {
         );
         registry.register(
             "bcmp_next_look_timestamp_seconds",
-            "Earliest time at which a comparison is to be looked at again; 0: none is",
+            "Earliest planned reconciliation of a comparison; 0 if none is planned",
             self.next_look.clone(),
         );
     }
 
-    fn set(&self, standings: &Standings) {
+    fn set(&self, states: &RunStates) {
         let families = [&self.comparisons, &self.phase_since, &self.gpus_held];
-        let known = families.into_iter().zip([standings.phases(), standings.phases_since(), standings.gpus_held()]);
+        let known = families.into_iter().zip([states.phases(), states.phases_since(), states.gpus_held()]);
         for (family, values) in known {
             family.clear();
             for (phase, value) in values {
                 family.get_or_create(&PhaseLabel { phase }).set(value);
             }
         }
-        self.leaked_children.set(standings.leaked_children());
-        self.teardowns_overdue.set(standings.teardowns_overdue());
-        self.next_look.set(standings.next_look());
+        self.leaked_children.set(states.leaked_children());
+        self.teardowns_overdue.set(states.teardowns_overdue());
+        self.next_look.set(states.next_look());
     }
 }
 
@@ -132,7 +132,7 @@ pub struct Metrics {
     gpu_seconds_measuring: Counter,
     writes: Family<WriteLabel, Counter>,
     gauges: Gauges,
-    standings: Arc<Mutex<Standings>>,
+    states: Arc<Mutex<RunStates>>,
 }
 
 impl Default for Metrics {
@@ -153,10 +153,10 @@ impl Default for Metrics {
         registry.register("controller_runtime_reconcile_errors", "Failed reconciliations by category", errors.clone());
         registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconciliation", seconds.clone());
         registry.register("controller_runtime_active_workers", "Reconciliations under way", active_workers.clone());
-        registry.register("workqueue_retries", "Comparisons queued again after an error", retries.clone());
+        registry.register("workqueue_retries", "Comparisons requeued after an error", retries.clone());
         registry.register(
             "bcmp_teardown_seconds",
-            "From the decision to tear a variant down until everything of it was gone",
+            "Seconds from the decision to tear a deployment down until all of it was gone",
             teardown_seconds.clone(),
         );
         registry.register("bcmp_runs", "Finished runs by outcome", runs.clone());
@@ -167,7 +167,7 @@ impl Default for Metrics {
             gpu_seconds_measuring.clone(),
         );
         registry.register("bcmp_api_writes", "Writes to the API server by verb", writes.clone());
-        // A counter that appears with its first run shows no increase.
+        // A counter that appears only with its first run shows no increase.
         for phase in [Phase::Succeeded, Phase::Inconclusive, Phase::Failed, Phase::Cancelled, Phase::Predicted] {
             drop(runs.get_or_create(&OutcomeLabel { outcome: phase.as_str() }));
         }
@@ -186,18 +186,17 @@ impl Default for Metrics {
             gpu_seconds_measuring,
             writes,
             gauges,
-            standings: Arc::default(),
+            states: Arc::default(),
         }
     }
 }
 
 impl Metrics {
-    /// A reconciliation begins.
     pub fn begins(&self) {
         self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).inc();
     }
 
-    /// One reconciliation is over.
+    /// A reconciliation ended; `error` is its category.
     pub fn reconciled(&self, took: Duration, error: Option<&'static str>) {
         self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).dec();
         let result = if error.is_some() { "error" } else { "success" };
@@ -209,41 +208,39 @@ impl Metrics {
         }
     }
 
-    /// One write to the API server.
     pub fn wrote(&self, verb: &'static str) {
         self.writes.get_or_create(&WriteLabel { verb }).inc();
     }
 
-    /// One run is over.
+    /// A run ended; `held` and `measuring` are GPU-seconds.
     pub fn finished(&self, outcome: &'static str, held: i64, measuring: i64) {
         self.runs.get_or_create(&OutcomeLabel { outcome }).inc();
         self.gpu_seconds_held.inc_by(u64::try_from(held).unwrap_or(0));
         self.gpu_seconds_measuring.inc_by(u64::try_from(measuring).unwrap_or(0));
     }
 
-    /// Everything of a variant is gone, so long after that was decided.
+    /// A deployment is gone, `seconds` after its teardown was decided.
     pub fn torn_down(&self, seconds: i64) {
         // Exact for times that a histogram's buckets can hold.
         self.teardown_seconds.observe(seconds as f64);
     }
 
-    fn standings(&self) -> std::sync::MutexGuard<'_, Standings> {
-        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+    fn states(&self) -> std::sync::MutexGuard<'_, RunStates> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A look at the comparison with this UID went well.
+    /// A reconciliation of the comparison with this UID succeeded.
     pub fn saw(&self, uid: &str, seen: Seen) {
-        self.standings().saw(uid, seen);
+        self.states().saw(uid, seen);
     }
 
-    /// The comparison with this UID is gone.
     pub fn forget(&self, uid: &str) {
-        self.standings().forget(uid);
+        self.states().forget(uid);
     }
 
     /// The metrics in OpenMetrics text.
     pub fn text(&self) -> String {
-        self.gauges.set(&self.standings());
+        self.gauges.set(&self.states());
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

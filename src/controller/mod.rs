@@ -1,7 +1,7 @@
-//! The rim: reads the world, has the engine decide, carries out and records. The only clients besides agent and cli.
+//! The operator's connection to the cluster: reads the world, asks `lifecycle` for a decision, carries it out and writes
+//! the status. Kubernetes clients are used here, in `agent` and in `cli` only.
 
 pub mod act;
-pub mod bodies;
 pub mod call;
 pub mod children;
 pub mod context;
@@ -32,12 +32,12 @@ use crate::api::BenchmarkComparison;
 use context::{Context, Scope};
 use reconcile::{on_error, reconcile};
 
-/// Comparisons looked after at once.
+/// Comparisons that are reconciled at the same time.
 const CONCURRENCY: u16 = 8;
-/// Changes that come in a burst, such as a dozen pods getting ready, are looked at once.
+/// A burst of changes, such as a dozen pods becoming ready, leads to one reconciliation.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// Looks after comparisons until `stop` is ready; what is under way then is finished first.
+/// Runs the controllers until `stop` resolves, then waits for reconciliations in progress.
 pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let stop = futures::FutureExt::shared(stop);
     let controllers = namespaces(&context.scope).into_iter().map(|namespace| {
@@ -85,7 +85,7 @@ async fn drive(
         .run(reconcile, on_error, context.clone())
         .for_each(|result| async {
             if let Err(error) = result {
-                tracing::debug!(%error, "controller");
+                tracing::debug!(%error, "the controller reports an error");
             }
         })
         .await;

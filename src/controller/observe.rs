@@ -1,4 +1,4 @@
-//! Live reads → the world. Nothing here decides anything.
+//! Live reads → the world. Nothing is decided here.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, Node as ApiNode, Pod as ApiPo
 use kube::api::{Api, ListParams};
 use kube::core::DynamicObject;
 use kube::{Client, ResourceExt};
+use strum::IntoEnumIterator;
 
 use super::call::{call, optional};
 use super::children;
@@ -14,6 +15,7 @@ use super::context::{Context, Scope};
 use super::error::Error;
 use super::kinds;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
+use crate::dynamo;
 use crate::lifecycle::stages::queue::rivals;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
@@ -22,8 +24,7 @@ use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
-use crate::plan::{self, Identity, Plan};
-use crate::plan::{ChildKind, Component};
+use crate::plan::{self, ChildKind, Component, Identity, Plan};
 use crate::prediction::configurations::{self, Configurations};
 
 /// Reads everything one decision is made from.
@@ -82,21 +83,9 @@ fn object(comparison: &BenchmarkComparison) -> Object {
     }
 }
 
-/// Kinds that children have.
-const KINDS: [ChildKind; 8] = [
-    ChildKind::ConfigMap,
-    ChildKind::Service,
-    ChildKind::ServiceAccount,
-    ChildKind::Role,
-    ChildKind::RoleBinding,
-    ChildKind::Job,
-    ChildKind::Deployment,
-    ChildKind::DynamoGraphDeployment,
-];
-
 async fn list_children(context: &Context, object: &Object, graph_version: Option<&str>) -> Result<Vec<Child>, Error> {
     let parameters = ListParams::default().labels(&comparison_selector(&object.name));
-    let lists = KINDS.into_iter().filter(|kind| *kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
+    let lists = ChildKind::iter().filter(|kind| *kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
     let lists = lists.map(|kind| list_kind(context, object, kind, graph_version.unwrap_or_default(), &parameters));
     Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
 }
@@ -127,15 +116,15 @@ async fn list_kind(
     Ok(objects.iter().filter_map(|listed| children::child(listed, kind, &object.uid)).collect())
 }
 
-/// A Job whose pods are refused says so in events only.
+/// When the API server refuses a Job's pods, only events say so.
 async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]) -> Result<(), Error> {
     let events: Api<Event> = Api::namespaced(context.client.clone(), &object.namespace);
     let podless = |c: &&mut Child| c.ours && !c.terminating && c.job == Some(JobState::Running) && !c.has_pods;
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
-        let told = call("list events of a job", events.list(&about)).await?.items;
+        let failed = call("list events of a Job", events.list(&about)).await?.items;
         job.complaint =
-            told.into_iter().max_by_key(|event| event.last_timestamp.clone()).and_then(|event| event.message);
+            failed.into_iter().max_by_key(|event| event.last_timestamp.clone()).and_then(|event| event.message);
     }
     Ok(())
 }
@@ -156,26 +145,26 @@ async fn list_pods(
     let mut pods: Vec<Pod> = call("list pods", api.list(&labelled)).await?.items.iter().filter_map(read).collect();
     for name in graphs.keys() {
         let of_graph = ListParams::default().labels(&dynamo_selector(name));
-        let more = call("list pods of a graph", api.list(&of_graph)).await?.items;
+        let more = call("list pods of a DynamoGraphDeployment", api.list(&of_graph)).await?.items;
         pods.extend(more.iter().filter(|pod| !pod.labels().contains_key(labels::RUN)).filter_map(read));
     }
     Ok(pods)
 }
 
-/// Names of the graphs of deployments that are not gone: they tell whose pods are whose after a graph has vanished.
+/// Names of the DynamoGraphDeployments of deployments that are not gone. In the background such an object vanishes
+/// before its pods: its name then still shows whose they are.
 fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<String, (i64, String, i32)> {
     let Some(plan) = plan.present() else { return BTreeMap::new() };
     let variants = comparison.status.iter().flat_map(|status| &status.variants);
     let live = variants.filter_map(|variant| {
         let deployment = crate::lifecycle::facts::live(variant)?.number;
-        let name =
-            variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some("DynamoGraphDeployment"))?.name.clone()?;
+        let name = variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some(dynamo::KIND))?.name.clone()?;
         Some((name, (plan.run, variant.name.clone(), deployment)))
     });
     live.collect()
 }
 
-/// Reads documents of the run that status names.
+/// Reads the documents of a run.
 struct Reader<'a> {
     client: &'a Client,
     namespace: &'a str,
@@ -196,7 +185,7 @@ impl Reader<'_> {
                 && c.variant.as_deref() == variant
         };
         match self.children.iter().find(ours) {
-            Some(child) => optional(format!("get configmap {}", child.name), self.api().get(&child.name)).await,
+            Some(child) => optional(format!("get ConfigMap {}", child.name), self.api().get(&child.name)).await,
             None => Ok(None),
         }
     }
@@ -230,13 +219,13 @@ impl Reader<'_> {
         Ok(results)
     }
 
-    /// ConfigMaps that variants take their manifests from.
+    /// The manifests that variants take from ConfigMaps.
     async fn sources(&self, spec: &BenchmarkComparisonSpec) -> Result<BTreeMap<String, Result<String, String>>, Error> {
         let mut sources = BTreeMap::new();
         for variant in &spec.variants {
             let Some(manifests) = &variant.source.manifests else { continue };
             let Some(name) = &manifests.config_map_name else { continue };
-            let map = optional(format!("get configmap {name}"), self.api().get(name)).await?;
+            let map = optional(format!("get ConfigMap {name}"), self.api().get(name)).await?;
             sources.insert(variant.name.clone(), source(map, name, manifests.key.as_deref(), &variant.name));
         }
         Ok(sources)
@@ -248,7 +237,10 @@ fn source(map: Option<ConfigMap>, name: &str, key: Option<&str>, variant: &str) 
     let data = map.ok_or_else(|| format!("{place} does not exist; create it"))?.data.unwrap_or_default();
     match key {
         Some(key) => data.get(key).cloned().ok_or_else(|| {
-            format!("{place} has no key {key}; it has {}", data.keys().cloned().collect::<Vec<_>>().join(", "))
+            format!(
+                "{place} has no key {key}, only {}; correct source.manifests.key",
+                data.keys().cloned().collect::<Vec<_>>().join(", ")
+            )
         }),
         None if data.len() == 1 => Ok(data.into_values().next().unwrap_or_default()),
         None => Err(format!("{place} has {} keys; name one in source.manifests.key", data.len())),
@@ -293,10 +285,10 @@ async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::life
     };
     for api in apis {
         let listed = match call("list benchmarkcomparisons", api.list(&ListParams::default())).await {
-            // A watched namespace was deleted, and the Role in it: no rival lives there. A refusal of the whole cluster
-            // is another thing.
+            // A watched namespace was deleted, and the operator's Role with it: it has no rivals. A refusal for the
+            // whole cluster is an error.
             Err(error) if context.scope != Scope::Cluster && error.is_forbidden() => {
-                tracing::warn!(%error, "a watched namespace cannot be read; it is taken to be gone");
+                tracing::warn!(%error, "a watched namespace cannot be read: assuming that it was deleted");
                 continue;
             }
             listed => listed?,
@@ -306,7 +298,7 @@ async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::life
     Ok(rivals)
 }
 
-/// Nodes with GPUs, and who uses them; `None` where the operator may not see nodes.
+/// Nodes with GPUs and the GPUs in use there; `None` where the operator may not list nodes.
 async fn list_nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
     if context.scope != Scope::Cluster {
         return Ok(None);
@@ -339,7 +331,7 @@ async fn list_nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<
     Ok(Some(nodes.items.iter().map(node).filter(|node| node.allocatable > 0).collect()))
 }
 
-/// The comparison as children name it.
+/// The comparison as its children refer to it.
 pub fn identity(comparison: &BenchmarkComparison) -> Identity {
     let object = object(comparison);
     Identity { namespace: object.namespace, name: object.name, uid: object.uid }

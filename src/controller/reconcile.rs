@@ -14,17 +14,17 @@ use super::context::Context;
 use super::error::Error;
 use super::gauges::Seen;
 use super::observe::observe;
-use super::status_write::{record, tell};
+use super::status_write::{publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
 use crate::lifecycle::decision::{Decision, Wake};
 use crate::lifecycle::{decide, remains};
 
 /// Passes in one reconciliation: recording a fact leads straight to the actions that follow from it.
 const PASSES: usize = 8;
-/// Until the API server is asked again for what it did not know yet.
+/// Until a kind that the API server did not know yet is tried again.
 const A_MOMENT: Duration = Duration::from_secs(2);
 
-/// Looks after one comparison.
+/// Reconciles one comparison.
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
 pub async fn reconcile(comparison: Arc<BenchmarkComparison>, context: Arc<Context>) -> Result<Next, Error> {
     let started = (context.clock)();
@@ -53,7 +53,7 @@ async fn look_until_quiet(comparison: &BenchmarkComparison, context: &Context) -
         wake = match look(&live, context).await {
             Err(Error::Conflict(_)) => Wake::Now,
             Err(early @ Error::TooEarly(_)) => {
-                tracing::info!(%early, "again in a moment");
+                tracing::info!(%early, retry_in_seconds = A_MOMENT.as_secs(), "trying again");
                 Wake::At((context.clock)() + A_MOMENT)
             }
             other => other?,
@@ -70,15 +70,15 @@ async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wak
     let world = observe(context, comparison).await?;
     let Decision { actions, status, events, wake } = decide(&world, (context.clock)());
     for action in &actions {
-        tracing::info!(run = status.run.as_ref().map(|run| run.number), ?action, "act");
+        tracing::info!(run = status.run.as_ref().map(|run| run.number), "{action}");
     }
     let acted = act(context, &world, &actions).await;
     if record(context, comparison, &status).await? {
         report(context, &world.status, &status);
-        tell(context, comparison, &events).await;
+        publish_events(context, comparison, &events).await;
     }
     acted?;
-    // Only after all went well: a look that keeps failing shows as one that is due and does not happen.
+    // Only on success: a reconciliation that keeps failing then shows as one that is overdue.
     let now = (context.clock)();
     let leaked = remains::leaked(&status, &world);
     context.metrics.saw(&world.object.uid, Seen { status: &status, next_look: due(wake, now), leaked, now });
@@ -89,7 +89,7 @@ fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &Benchma
     let run = after.run.as_ref();
     if before.phase != after.phase {
         let phase = after.phase.map(Phase::as_str);
-        tracing::info!(run = run.map(|run| run.number), phase, message = after.message, "phase");
+        tracing::info!(run = run.map(|run| run.number), phase, message = after.message, "the phase changed");
     }
     report_teardowns(context, before, after);
     let completed = |status: &BenchmarkComparisonStatus| {
@@ -102,7 +102,7 @@ fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &Benchma
     }
 }
 
-/// Deployments that are gone since, told by the time it took.
+/// Records how long the teardown of deployments took that are gone since the last look.
 fn report_teardowns(context: &Context, before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
     let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
     for (variant, past) in after.variants.iter().zip(&before.variants).filter(|_| number(before) == number(after)) {

@@ -20,18 +20,18 @@ pub struct Health {
 }
 
 impl Health {
-    /// Not ready yet.
+    /// Starts as not ready.
     pub fn new(metrics: Metrics) -> Self {
         Self { ready: Arc::default(), metrics }
     }
 
-    /// The custom resource is served and comparisons are looked after.
+    /// From now on ready: comparisons can be listed and are reconciled.
     pub fn ready(&self) {
         self.ready.store(true, Ordering::Release);
     }
 }
 
-/// Serves until `stop` is ready.
+/// Serves until `stop` resolves.
 pub async fn serve(
     address: SocketAddr,
     health: Health,

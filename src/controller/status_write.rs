@@ -1,4 +1,4 @@
-//! The status write: the only server-side apply, with the version that was looked at.
+//! The status write: the only server-side apply, with the resourceVersion that was decided on. Then the events.
 
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{self, EventType, Recorder};
@@ -12,10 +12,10 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, 
 use crate::lifecycle::decision::Event;
 use crate::text;
 
-/// Bytes of an event's note that the API server takes.
+/// Bytes of an event's note that the API server accepts.
 const LONGEST_NOTE: usize = 1024;
 
-/// Writes the status if it differs from the stored one; returns whether it did.
+/// Writes the status if it differs from the stored one; returns whether it was written.
 pub async fn record(
     context: &Context,
     comparison: &BenchmarkComparison,
@@ -47,22 +47,23 @@ pub async fn record(
     }
 }
 
-/// Sends events; they are for people, so problem with them is logged and forgotten.
-pub async fn tell(context: &Context, comparison: &BenchmarkComparison, notes: &[Event]) {
+/// Publishes events. They are for people only: a failure is logged and not repeated.
+pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison, events: &[Event]) {
     let reference = comparison.object_ref(&());
-    for note in notes {
-        let event = events::Event {
-            type_: if note.warning { EventType::Warning } else { EventType::Normal },
-            reason: note.reason.clone(),
-            note: Some(text::cut(&note.message, LONGEST_NOTE)),
+    for event in events {
+        let body = events::Event {
+            type_: if event.warning { EventType::Warning } else { EventType::Normal },
+            reason: event.reason.clone(),
+            note: Some(text::cut(&event.message, LONGEST_NOTE)),
             action: "Reconcile".into(),
             secondary: None,
         };
         context.metrics.wrote("event");
-        // A recorder that remembers would count what another variant does as a repetition, and drop its words.
+        // A recorder that remembers earlier events would count the same reason of another variant as a repetition, and
+        // drop its message.
         let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
-        if let Err(error) = recorder.publish(&event, &reference).await {
-            tracing::warn!(%error, reason = note.reason, "event not sent");
+        if let Err(error) = recorder.publish(&body, &reference).await {
+            tracing::warn!(%error, reason = event.reason, "cannot publish an event");
         }
     }
 }

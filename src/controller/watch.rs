@@ -1,4 +1,4 @@
-//! What wakes a comparison: changes of its children, of any version of its graphs.
+//! Changes that lead to a reconciliation: those of children, and of DynamoGraphDeployments in either version.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
 
 use super::context::Scope;
-use super::kinds::{DYNAMO_VERSIONS, graph};
+use super::kinds::graph;
 use crate::api::{BenchmarkComparison, labels};
+use crate::dynamo;
 use crate::manifests::labels::all_selector;
 
-/// Only objects of ours.
+/// Objects of the operator's only.
 pub fn ours() -> watcher::Config {
     watcher::Config::default().labels(&all_selector())
 }
@@ -25,7 +26,7 @@ pub fn comparison_of<K: Resource>(object: &K) -> Option<ObjectRef<BenchmarkCompa
     Some(ObjectRef::new(name).within(&object.namespace()?))
 }
 
-/// Changes of graphs. Starts when their kind is served, which may be long after the operator started.
+/// Changes of DynamoGraphDeployments. Starts when their kind is served, which may be long after the operator started.
 pub fn graphs(client: Client, scope: &Scope) -> impl Stream<Item = ObjectRef<BenchmarkComparison>> + use<> {
     let namespaces: Vec<Option<String>> = match scope {
         Scope::Cluster => vec![None],
@@ -44,12 +45,12 @@ fn graphs_in(client: Client, namespace: Option<String>) -> impl Stream<Item = Ob
         .flatten()
 }
 
-/// Follows graphs until the watch fails, then looks for the served version again.
+/// Watches DynamoGraphDeployments until the watch fails; the caller then asks for the served version again.
 async fn follow(
     client: Client,
     namespace: Option<String>,
 ) -> stream::BoxStream<'static, ObjectRef<BenchmarkComparison>> {
-    for version in DYNAMO_VERSIONS {
+    for version in dynamo::VERSIONS {
         let resource = graph(version);
         let api: Api<PartialObjectMeta<DynamicObject>> = match &namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -58,7 +59,7 @@ async fn follow(
         if api.list_metadata(&kube::api::ListParams::default().limit(1)).await.is_ok() {
             let changes = watcher(api, ours()).touched_objects().take_while(|object| {
                 if let Err(error) = object {
-                    tracing::warn!(%error, "watch of DynamoGraphDeployments ended");
+                    tracing::warn!(%error, "the watch of DynamoGraphDeployments ended; it is started again");
                 }
                 futures::future::ready(object.is_ok())
             });

@@ -1,8 +1,11 @@
 //! What a look at the world leads to: either facts to record or actions to take, never both.
 
+use std::fmt::{self, Display, Formatter};
+
 use jiff::Timestamp;
 
 use crate::api::BenchmarkComparisonStatus;
+pub use crate::manifests::children::Create;
 use crate::plan::ChildKind;
 
 /// The outcome of one decision.
@@ -32,40 +35,14 @@ pub enum Action {
     },
 }
 
-/// A child to create. The body follows from the plan and the configurations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Create {
-    /// The plan.
-    Plan,
-    /// ServiceAccount, Role and RoleBinding of the agents.
-    PublishIdentity,
-    /// The ConfigMap that generation fills.
-    Configurations,
-    /// The generate Job.
-    GenerateJob,
-    /// The ConfigMap that load fills.
-    Results {
-        /// Variant.
-        variant: String,
-    },
-    /// The objects of a variant.
-    Server {
-        /// Variant.
-        variant: String,
-        /// Deployment.
-        deployment: i32,
-    },
-    /// The load Job of a variant.
-    LoadJob {
-        /// Variant.
-        variant: String,
-        /// Deployment.
-        deployment: i32,
-        /// Round the deployment belongs to.
-        round: i32,
-    },
-    /// The report.
-    Report,
+impl Display for Action {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(create) => write!(f, "create {create}"),
+            Self::Delete(Delete { kind, name, .. }) => write!(f, "delete {kind} {name}"),
+            Self::Seal { name } => write!(f, "seal ConfigMap {name}"),
+        }
+    }
 }
 
 /// A child to delete.

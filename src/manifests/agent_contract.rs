@@ -1,6 +1,6 @@
-//! What the builders of pods and the agent inside them agree on: argv, environment, directories, files and exit codes.
+//! The contract between the builders of pods and the agent in them: argv, environment, directories, files and exit codes.
 //!
-//! A pod of ours has these containers:
+//! A pod of a Job has these containers:
 //!
 //! 1. `install` (agent image): `<entry point> agent install /bcmp` copies the binary to [`BINARY`].
 //! 2. `probe-load-tool` (load image, generate pods only): `/bcmp/bcmp agent probe-load-tool` writes [`LOAD_TOOL_FILE`].
@@ -11,7 +11,7 @@
 //!    `load` (load image): `/bcmp/bcmp agent load --variant V --deployment A --round R --url U`.
 //!
 //! Directories go one way only: the tool's container writes the outbox and reads what was published, the sidecar the
-//! other way round. Neither can forge what the other says.
+//! other way round. Neither can forge the other's files.
 
 /// Directory the binary is installed into; an emptyDir, read-only but for `install`.
 pub const BINARY_DIR: &str = "/bcmp";
@@ -40,7 +40,7 @@ pub const CONFIG_MAP_FLAG: &str = "--config-map";
 /// Flag of `load`: the variant, as named in the plan.
 pub const VARIANT_FLAG: &str = "--variant";
 /// Flag of `load`: number of the deployment, from 1.
-pub const ATTEMPT_FLAG: &str = "--deployment";
+pub const DEPLOYMENT_FLAG: &str = "--deployment";
 /// Flag of `load`: round of deployment, from 1.
 pub const ROUND_FLAG: &str = "--round";
 /// Flag of `load`: base URL of the server.
@@ -50,28 +50,26 @@ pub const URL_FLAG: &str = "--url";
 pub const PLAN_DIR: &str = "/bcmp-plan";
 /// Key of the plan in its ConfigMap, and its file name.
 pub const PLAN_KEY: &str = "plan.json";
-/// The plan.
 pub const PLAN_FILE: &str = "/bcmp-plan/plan.json";
 
 /// The run's configurations, read-only in the load tool's container.
 pub const CONFIGURATIONS_DIR: &str = "/bcmp-configurations";
-/// The configurations.
 pub const CONFIGURATIONS_FILE: &str = "/bcmp-configurations/configurations.json";
 
 /// What is to be published: one file per key of the output ConfigMap, called as the key. Written by the tool's container
 /// (to a name starting with a dot, then renamed), read-only in the sidecar. A file is never changed once it has its name.
 pub const OUTBOX_DIR: &str = "/bcmp-outbox";
-/// What is published: one file per key, with the value that stands in the ConfigMap. Written by the sidecar, read-only
+/// What is published: one file per key, with the value in the ConfigMap. Written by the sidecar, read-only
 /// in the tool's container. A key that appears here is acknowledged; its content may be another pod's, which was first.
 pub const PUBLISHED_DIR: &str = "/bcmp-published";
-/// Exists once the keys that were published before this pod started stand in [`PUBLISHED_DIR`].
+/// Exists once [`PUBLISHED_DIR`] holds the keys that were published before this pod started.
 pub const READY_FILE: &str = "/bcmp-published/.ready";
 /// Bytes the outbox may hold.
 pub const OUTBOX_LIMIT: &str = "64Mi";
 
 /// Facts about the load image, gathered before generation; read-only in the predictor's container.
 pub const PROBE_DIR: &str = "/bcmp-probe";
-/// What the load tool's `--version` said, as one line of text.
+/// The output of the load tool's `--version`, as one line of text.
 pub const LOAD_TOOL_FILE: &str = "/bcmp-probe/load-tool";
 
 /// Working directory of the tool, an emptyDir.
@@ -82,7 +80,7 @@ pub const HOME_DIR: &str = WORK_DIR;
 /// load agent gives each trial a directory of its own below it, and removes that with the trial.
 pub const TEMPORARY_DIR: &str = "/tmp";
 
-/// Key that stands in an output ConfigMap from the start: JSON Patch can only add below `/data` when it is there.
+/// Key of an output ConfigMap from the start: JSON Patch can add below `/data` only if `/data` exists.
 pub const CREATED_KEY: &str = "created-for";
 
 /// Environment of `publish` and of the tool's container: UID of the pod.
@@ -95,23 +93,18 @@ pub const USER: &str = "bcmp";
 
 /// Names of containers.
 pub mod containers {
-    /// Installs the binary.
     pub const INSTALL: &str = "install";
-    /// Proves the load image.
     pub const PROBE_LOAD_TOOL: &str = "probe-load-tool";
-    /// Publishes.
     pub const PUBLISH: &str = "publish";
-    /// Runs the predictor.
     pub const GENERATE: &str = "generate";
-    /// Runs the load tool.
     pub const LOAD: &str = "load";
 }
 
-/// Exit code of an agent command whose failure no retry can mend (a plan it cannot read, a tool that is not there).
-/// The Job fails at once instead of trying four times more. 64 to 78 are free of meaning in shells and runtimes.
+/// Exit code of an agent command that fails permanently (a plan it cannot read, a tool that is missing).
+/// The Job fails at once instead of four retries. Shells and runtimes give no meaning to 64 to 78.
 pub const EXIT_PERMANENT: i32 = 66;
 
-/// Where a container says why it ended: the kubelet puts it into the pod's status. At most 4096 bytes are kept.
+/// File for a container's termination message: the kubelet copies up to 4096 bytes of it into the pod's status.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Seconds between SIGTERM and SIGKILL: time for the tool to end its level and for the sidecar to publish it.

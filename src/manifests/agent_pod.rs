@@ -1,4 +1,4 @@
-//! The pod both Jobs share: installs the agent, publishes beside the tool, and runs the tool under the agent.
+//! The pod of both Jobs: installs the agent, publishes beside the tool, and runs the tool under the agent.
 //!
 //! It fits the Pod Security profile "restricted".
 
@@ -18,15 +18,15 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::agent_contract::{self as contract, containers};
-use super::{Names, Scope};
+use super::{Names, Ownership};
 use crate::api::{BenchmarkComparisonSpec, PodUser};
 use crate::plan::Plan;
 
-/// Tries beside the first one: a pod may be lost to a node, not to a fault that repeats.
+/// Retries after the first attempt: a pod may be lost with its node.
 const BACKOFF_LIMIT: i32 = 4;
-/// Group and user of pods unless the spec says otherwise: no image's own user, no privileges anywhere.
+/// Group and user of pods unless the spec sets others: not the user of any image, without privileges anywhere.
 const DEFAULT_USER: i64 = 65532;
-/// Prefix of the variables that are ours alone.
+/// Prefix of the variables that users cannot set.
 const OWN_VARIABLES: &str = "BCMP_";
 /// Where clients in a pod look for their identity.
 const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -36,23 +36,22 @@ const TOKEN_SECONDS: i64 = 3600;
 /// What differs between the Jobs.
 pub(super) struct AgentPod<'a> {
     pub plan: &'a Plan,
-    pub scope: Scope<'a>,
+    pub ownership: Ownership<'a>,
     /// Output ConfigMap the sidecar publishes to.
     pub output: String,
     /// Runs between `install` and `publish`.
     pub checks: Vec<Container>,
-    /// Runs the tool; completed by [`tool_container`].
+    /// See [`tool_container`].
     pub tool: Container,
     /// Volumes beside those that every pod of ours has.
     pub volumes: Vec<Volume>,
     /// Tolerations beside the spec's for such pods.
     pub tolerations: Vec<Toleration>,
-    /// What the pod must be able to use although its tool does not.
     pub references: References,
 }
 
-/// Things the `install` container refers to, so that a missing one shows before any GPU is held.
-/// It runs our binary alone: the tool sees none of them.
+/// What the `install` container refers to, so that a missing Secret or volume claim shows before any GPU is held.
+/// It runs the operator's binary only: the tool has no access to them.
 #[derive(Default)]
 pub(super) struct References {
     pub secrets: Vec<EnvFromSource>,
@@ -61,13 +60,13 @@ pub(super) struct References {
 
 /// A Job of one such pod.
 pub(super) fn job(name: String, pod: AgentPod<'_>, active_deadline_seconds: i64) -> Job {
-    let metadata = pod.scope.metadata(name);
+    let metadata = pod.ownership.metadata(name);
     Job {
         metadata,
         spec: Some(JobSpec {
             backoff_limit: Some(BACKOFF_LIMIT),
             active_deadline_seconds: Some(active_deadline_seconds),
-            // Not before the old pod is gone for good: two load tools on one server measure each other.
+            // Only once the old pod has ended: two load tools on one server would measure each other.
             pod_replacement_policy: Some("Failed".to_owned()),
             pod_failure_policy: Some(pod_failure_policy()),
             template: template(pod),
@@ -77,7 +76,7 @@ pub(super) fn job(name: String, pod: AgentPod<'_>, active_deadline_seconds: i64)
     }
 }
 
-/// A pod lost to a drain or preemption costs no try; a failure that repeats for certain is not repeated.
+/// A pod lost to a drain or preemption does not count as a retry; a permanent failure is not retried.
 fn pod_failure_policy() -> PodFailurePolicy {
     let disruption = PodFailurePolicyRule {
         action: "Ignore".to_owned(),
@@ -106,7 +105,7 @@ fn template(pod: AgentPod<'_>) -> PodTemplateSpec {
     let init = [install].into_iter().chain(pod.checks).chain([publish_container(pod.plan, pod.output)]);
     let node_selector = &spec.load.pod.node_selector;
     PodTemplateSpec {
-        metadata: Some(pod.scope.pod_metadata()),
+        metadata: Some(pod.ownership.pod_metadata()),
         spec: Some(PodSpec {
             automount_service_account_token: Some(false),
             containers: vec![pod.tool],
@@ -130,7 +129,7 @@ fn install_container(plan: &Plan, references: References) -> Container {
     Container {
         name: containers::INSTALL.to_owned(),
         image: Some(plan.images.agent.clone()),
-        args: Some(words(&[contract::AGENT, contract::INSTALL, contract::BINARY_DIR])),
+        args: Some(strings(&[contract::AGENT, contract::INSTALL, contract::BINARY_DIR])),
         env_from: Some(references.secrets).filter(|secrets| !secrets.is_empty()),
         resources: Some(small_resources()),
         security_context: Some(container_security_context()),
@@ -147,8 +146,8 @@ fn publish_container(plan: &Plan, output: String) -> Container {
     Container {
         name: containers::PUBLISH.to_owned(),
         image: Some(plan.images.agent.clone()),
-        command: Some(words(&[contract::BINARY])),
-        args: Some(words(&[
+        command: Some(strings(&[contract::BINARY])),
+        args: Some(strings(&[
             contract::AGENT,
             contract::PUBLISH,
             contract::NAMESPACE_FLAG,
@@ -162,7 +161,12 @@ fn publish_container(plan: &Plan, output: String) -> Container {
         security_context: Some(container_security_context()),
         startup_probe: Some(Probe {
             exec: Some(ExecAction {
-                command: Some(words(&[contract::BINARY, contract::AGENT, contract::PUBLISH, contract::PUBLISH_CHECK])),
+                command: Some(strings(&[
+                    contract::BINARY,
+                    contract::AGENT,
+                    contract::PUBLISH,
+                    contract::PUBLISH_CHECK,
+                ])),
             }),
             period_seconds: Some(1),
             timeout_seconds: Some(5),
@@ -191,8 +195,8 @@ pub(super) fn tool_container(
     Container {
         name: name.to_owned(),
         image: Some(image.to_owned()),
-        command: Some(words(&[contract::BINARY])),
-        args: Some(words(&arguments)),
+        command: Some(strings(&[contract::BINARY])),
+        args: Some(strings(&arguments)),
         env: Some(tool_environment()),
         resources: Some(resources),
         security_context: Some(container_security_context()),
@@ -207,7 +211,7 @@ pub(super) fn tool_container(
     }
 }
 
-/// What the tool's own container mounts beside what [`tool_container`] gives to checks as well.
+/// Mounts of the tool's own container beside those of [`tool_container`], which checks have as well.
 pub(super) fn exchange_mounts() -> Vec<VolumeMount> {
     vec![
         read_only(VOLUME_PLAN, contract::PLAN_DIR),
@@ -222,8 +226,8 @@ fn tool_environment() -> Vec<EnvVar> {
     fixed.into_iter().map(|(name, value)| variable(name, value)).chain([pod_uid()]).collect()
 }
 
-/// Gives a tool what people set for it. They may set anything but what is ours alone; what they set wins over our HOME and
-/// the like. Configuration and tokenizer of a gated model need the same token as its weights.
+/// Gives a tool the variables of `load.env`. They replace HOME and the like, but not the variables of the agent.
+/// Configuration and tokenizer of a gated model need the same token as its weights.
 pub(super) fn give_environment(container: &mut Container, spec: &BenchmarkComparisonSpec) {
     let given = &spec.load.env;
     let is_ours = |variable: &EnvVar| variable.name.starts_with(OWN_VARIABLES);
@@ -253,11 +257,11 @@ fn pod_uid() -> EnvVar {
     }
 }
 
-/// Written out on each container as well: the profile looks at each, and the pod's own context cannot say all of it.
+/// On each container: the profile checks each one, and the pod's own context has no fields for some of it.
 pub(super) fn container_security_context() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
-        capabilities: Some(Capabilities { drop: Some(words(&["ALL"])), ..Capabilities::default() }),
+        capabilities: Some(Capabilities { drop: Some(strings(&["ALL"])), ..Capabilities::default() }),
         read_only_root_filesystem: Some(true),
         ..SecurityContext::default()
     }
@@ -267,7 +271,7 @@ pub(super) fn container_security_context() -> SecurityContext {
 pub fn pod_security_context(user: Option<&PodUser>) -> PodSecurityContext {
     PodSecurityContext {
         fs_group: Some(user.map_or(DEFAULT_USER, |user| user.fs_group)),
-        // A large results volume is not walked through at each start.
+        // Without it the ownership of every file of a large results volume is set at each start.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         run_as_group: Some(user.map_or(DEFAULT_USER, |user| user.run_as_group)),
         run_as_non_root: Some(true),
@@ -330,12 +334,12 @@ pub(super) fn config_map_volume(name: &str, config_map: String) -> Volume {
     Volume { name: name.to_owned(), config_map: Some(source), ..Volume::default() }
 }
 
-pub(super) fn claim_volume(name: &str, claim: &str) -> Volume {
+pub(super) fn volume_claim(name: &str, claim: &str) -> Volume {
     let source = PersistentVolumeClaimVolumeSource { claim_name: claim.to_owned(), read_only: None };
     Volume { name: name.to_owned(), persistent_volume_claim: Some(source), ..Volume::default() }
 }
 
-/// The token and what belongs to it, as a pod's own automatic mount would have them.
+/// Token, certificate and namespace, as in the mount that Kubernetes adds by itself.
 fn token_volume() -> Volume {
     let token = ServiceAccountTokenProjection {
         expiration_seconds: Some(TOKEN_SECONDS),
@@ -376,6 +380,6 @@ pub(super) fn read_only(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(volume, path) }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }

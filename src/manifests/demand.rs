@@ -1,11 +1,11 @@
-//! The pods that hold GPUs, as a variant's objects ask for them.
+//! The GPUs that a variant's objects request.
 
 use serde_json::Value;
 
 use super::variant::gpu_pods;
 use crate::plan::Demand;
 
-/// Pods with GPUs that the objects will have. Unreadable parts, which preparation refuses, ask for nothing.
+/// Pods with GPUs that the objects create. Unreadable parts, which preparation refuses, count as nothing.
 pub fn of(objects: &[Value], gpu_resource: &str) -> Vec<Demand> {
     gpu_pods(objects, gpu_resource).filter_map(Result::ok).filter(|demand| demand.pods > 0 && demand.gpus > 0).collect()
 }
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_without_gpus_and_unreadable_ones_ask_for_nothing() {
+    fn components_without_gpus_and_unreadable_ones_count_as_nothing() {
         let graph = json!({
             "apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "g"},
             "spec": {"services": {

@@ -3,10 +3,8 @@
 /// Manifests that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// The text is no YAML.
     #[error("the manifests are not valid YAML: {0}")]
     NotYaml(String),
-    /// An object is refused.
     #[error("{object}: {field}: {problem}; {cure}")]
     Refused {
         /// Kind and name, or its place among the documents.
@@ -18,39 +16,25 @@ pub enum ManifestError {
         /// What to do.
         cure: String,
     },
-    /// The objects do not make a variant.
-    #[error("the manifests do not make a deployment: {problem}; {cure}")]
-    Incomplete {
-        /// What is missing or too many.
-        problem: String,
-        /// What to do.
-        cure: String,
-    },
-    /// A patch cannot be applied.
+    /// Something is missing or there is too much of it.
+    #[error("the manifests are not one server: {problem}; {cure}")]
+    Incomplete { problem: String, cure: String },
     #[error("patches[{index}]: {problem}; {cure}")]
     Patch {
         /// Place among the variant's patches, from 0.
         index: usize,
-        /// What is wrong.
         problem: String,
-        /// What to do.
         cure: String,
     },
-    /// A document does not fit into a ConfigMap.
-    #[error("{document} takes {bytes} bytes, more than the {limit} that a ConfigMap holds; {cure}")]
-    TooLarge {
-        /// What it is.
-        document: &'static str,
-        /// Its size.
-        bytes: usize,
-        /// What is allowed.
-        limit: usize,
-        /// What to do.
-        cure: &'static str,
+    #[error("{document} takes {bytes} bytes, more than the {limit} that a ConfigMap can hold; {cure}")]
+    TooLarge { document: &'static str, bytes: usize, limit: usize, cure: &'static str },
+    /// Does not happen with plans that were read from JSON.
+    #[error("BUG: cannot serialize {object}: {problem}")]
+    NotJson {
+        /// Kind, and name where it is known.
+        object: String,
+        problem: String,
     },
-    /// An object of ours cannot be written as JSON. Does not happen with plans that were read from JSON.
-    #[error("cannot write {0}")]
-    NotJson(String),
 }
 
 impl ManifestError {
@@ -75,7 +59,7 @@ impl ManifestError {
             Self::Incomplete { .. } => "ManifestsIncomplete",
             Self::Patch { .. } => "PatchFailed",
             Self::TooLarge { .. } => "TooLarge",
-            Self::NotJson(_) => "NotWritable",
+            Self::NotJson { .. } => "NotWritable",
         }
     }
 }

@@ -1,34 +1,33 @@
-//! The Job that predicts and generates. It holds no GPU, and finds out what is missing before any is held.
+//! The Job that predicts and generates. It holds no GPU, and shows what is missing before any GPU is held.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, claim_volume, empty_dir, exchange_mounts, give_environment, job, mount, read_only, resources,
-    secret_environment, tool_container,
+    AgentPod, References, empty_dir, exchange_mounts, give_environment, job, mount, read_only, resources,
+    secret_environment, tool_container, volume_claim,
 };
-use super::{Names, Scope};
-use crate::api::BenchmarkComparisonSpec;
-use crate::plan::Component;
-use crate::plan::Plan;
+use super::{Names, Ownership};
+use crate::api::{BenchmarkComparisonSpec, Deadlines};
+use crate::plan::{Component, Plan};
 
 const VOLUME_PROBE: &str = "bcmp-probe";
 const VOLUME_CACHE: &str = "model-cache";
 const VOLUME_RESULTS: &str = "results";
 const REFERENCES_DIR: &str = "/bcmp-references";
 
-/// How much later than the operator the Job itself gives up: pods are still there, and say what is wrong, when the
-/// operator does; the Job's own limit is for the time that no operator runs.
+/// How much later than the operator the Job itself gives up: the operator can then still read from the pods what is
+/// wrong. The Job's own limit is for the time that no operator runs.
 const AFTER_THE_OPERATOR_SECONDS: i64 = 60;
 
-/// The Job that fills the configurations ConfigMap; it may take `generate_seconds`, image pulls included.
-pub fn generate_job(plan: &Plan, generate_seconds: i64) -> Job {
+/// The Job that fills the configurations ConfigMap within `deadlines.generateSeconds`, image pulls included.
+pub fn generate_job(plan: &Plan, deadlines: &Deadlines) -> Job {
     let names = Names::of(plan);
     let (volumes, references) = references(&plan.spec);
     let pod = AgentPod {
         plan,
-        scope: Scope::new(plan, Component::Generate),
+        ownership: Ownership::new(plan, Component::Generate),
         output: names.configurations(),
         checks: vec![probe_container(plan)],
         tool: predictor_container(plan),
@@ -36,7 +35,7 @@ pub fn generate_job(plan: &Plan, generate_seconds: i64) -> Job {
         tolerations: gpu_node_tolerations(&plan.spec),
         references,
     };
-    job(names.generate(), pod, generate_seconds + AFTER_THE_OPERATOR_SECONDS)
+    job(names.generate(), pod, i64::from(deadlines.generate_seconds) + AFTER_THE_OPERATOR_SECONDS)
 }
 
 fn predictor_container(plan: &Plan) -> Container {
@@ -68,7 +67,7 @@ fn references(spec: &BenchmarkComparisonSpec) -> (Vec<Volume>, References) {
         secrets: spec.model.token_secret_name.iter().map(|name| secret_environment(name)).collect(),
         mounts: claims.iter().map(|(volume, _)| read_only(volume, &format!("{REFERENCES_DIR}/{volume}"))).collect(),
     };
-    let volumes = claims.iter().map(|(volume, claim)| claim_volume(volume, claim)).collect();
+    let volumes = claims.iter().map(|(volume, claim)| volume_claim(volume, claim)).collect();
     (volumes, references)
 }
 

@@ -1,10 +1,11 @@
-//! Labels, annotations and owner references of everything a run creates, and the selectors that find it again.
+//! Labels, annotations and owner references of everything a run creates, and the selectors that find it.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use crate::api::{self, labels};
+use crate::dynamo;
 use crate::plan::{Component, Identity, Plan};
 
 /// Value of `app.kubernetes.io/name`, `managed-by` and `part-of` on everything a run creates.
@@ -13,9 +14,9 @@ pub const APPLICATION: &str = "bcmp";
 /// Label that hands a pod or workload to a Kueue queue.
 pub const KUEUE_QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
-/// What an object belongs to.
+/// What an object belongs to, and what it is for: becomes its labels and its owner reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope<'a> {
+pub struct Ownership<'a> {
     comparison: &'a Identity,
     run: i64,
     component: Component,
@@ -23,18 +24,18 @@ pub struct Scope<'a> {
     deployment: Option<u32>,
 }
 
-impl<'a> Scope<'a> {
-    /// Something of the plan's run.
+impl<'a> Ownership<'a> {
+    /// Of the plan's run.
     pub fn new(plan: &'a Plan, component: Component) -> Self {
         Self { comparison: &plan.comparison, run: plan.run, component, variant: None, deployment: None }
     }
 
-    /// Something of one variant.
+    /// Of one variant.
     pub fn variant(self, variant: &'a str) -> Self {
         Self { variant: Some(variant), ..self }
     }
 
-    /// Something of one deployment of a variant.
+    /// Of one deployment of the variant.
     pub fn deployment(self, deployment: u32) -> Self {
         Self { deployment: Some(deployment), ..self }
     }
@@ -54,7 +55,7 @@ impl<'a> Scope<'a> {
         fixed.into_iter().chain(variant).chain(deployment).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    /// Labels that tell the pods of one deployment of a variant from all others.
+    /// Labels that distinguish the pods of one deployment of a variant from all others.
     pub fn identifying_labels(&self) -> BTreeMap<String, String> {
         let identifying = [labels::COMPARISON, labels::RUN, labels::VARIANT, labels::DEPLOYMENT];
         self.labels().into_iter().filter(|(key, _)| identifying.contains(&key.as_str())).collect()
@@ -77,7 +78,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Annotations of every pod: neither autoscaler may move a measurement, and no mesh may stand in its way.
+/// Annotations of every pod: no autoscaler may move a pod during a measurement, and no mesh may proxy its requests.
 pub fn pod_annotations() -> BTreeMap<String, String> {
     [
         ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
@@ -126,9 +127,9 @@ pub fn deployment_selector(comparison: &str, run: i64, variant: &str, deployment
     ])
 }
 
-/// Selects the pods that Dynamo's operator made for a DynamoGraphDeployment.
+/// Selects the pods that Dynamo's operator created for a DynamoGraphDeployment.
 pub fn dynamo_selector(graph: &str) -> String {
-    selector(&[(labels::DYNAMO_GRAPH, graph)])
+    selector(&[(dynamo::GRAPH_LABEL, graph)])
 }
 
 fn selector(pairs: &[(&str, &str)]) -> String {

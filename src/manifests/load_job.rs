@@ -7,24 +7,27 @@ use k8s_openapi::api::core::v1::{Container, ResourceRequirements, Volume, Volume
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, claim_volume, config_map_volume, exchange_mounts, give_environment, job, mount, read_only,
-    resources, tool_container, variable,
+    AgentPod, References, config_map_volume, exchange_mounts, give_environment, job, mount, read_only, resources,
+    tool_container, variable, volume_claim,
 };
-use super::{Names, Scope};
-use crate::api::{BenchmarkComparisonSpec, Deadlines, ModelCache, Results};
-use crate::plan::Component;
-use crate::plan::Plan;
+use super::{Names, Ownership};
+use crate::api::{Deadlines, Load, ModelCache, Results};
+use crate::plan::{Component, Plan};
+use crate::sweep::MAXIMUM_LEVELS;
 
 const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
 const VOLUME_RESULTS: &str = "results";
 const VOLUME_CACHE: &str = "model-cache";
-/// Longest life of a load Job, thirty days: a net below the deadlines that the controller keeps.
+/// Longest life of a load Job, thirty days.
 const LONGEST_SECONDS: i64 = 2_592_000;
+/// Levels that decide, one on each side of the SLA's limit.
+const DECIDING_LEVELS: i64 = 2;
+/// A spoilt trial is repeated once.
+const ATTEMPTS: i64 = 2;
 
 /// Which deployment a load Job is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadTarget<'a> {
-    /// The variant.
     pub variant: &'a str,
     /// Number of the deployment, from 1.
     pub deployment: u32,
@@ -34,13 +37,13 @@ pub struct LoadTarget<'a> {
     pub url: &'a str,
 }
 
-/// The Job that fills the variant's results ConfigMap; it may take `active_deadline_seconds` in all.
-pub fn load_job(plan: &Plan, target: LoadTarget<'_>, active_deadline_seconds: i64) -> Job {
+/// The Job that fills the variant's results ConfigMap.
+pub fn load_job(plan: &Plan, target: LoadTarget<'_>, deadlines: &Deadlines) -> Job {
     let names = Names::of(plan);
     let volumes = [config_map_volume(VOLUME_CONFIGURATIONS, names.configurations())];
     let pod = AgentPod {
         plan,
-        scope: Scope::new(plan, Component::Load).variant(target.variant).deployment(target.deployment),
+        ownership: Ownership::new(plan, Component::Load).variant(target.variant).deployment(target.deployment),
         output: names.results(target.variant),
         checks: vec![],
         tool: load_container(plan, target),
@@ -48,25 +51,21 @@ pub fn load_job(plan: &Plan, target: LoadTarget<'_>, active_deadline_seconds: i6
         tolerations: vec![],
         references: References::default(),
     };
-    job(names.load_job(target.variant, target.deployment), pod, active_deadline_seconds)
+    job(names.load_job(target.variant, target.deployment), pod, deadline_seconds(deadlines, &plan.spec.load))
 }
 
-/// How long a load Job may live when it runs `steps` times the load tool: it is created with its variant, and so waits
-/// for nodes and for the server first.
-pub fn load_deadline_seconds(deadlines: &Deadlines, steps: u32) -> i64 {
+/// How long a load Job may live: a limit for the time that no operator runs, beyond all deadlines that the operator
+/// keeps. The Job may be created before its server is scheduled, so it waits for nodes and for the server first.
+fn deadline_seconds(deadlines: &Deadlines, load: &Load) -> i64 {
     let waiting = i64::from(deadlines.schedule_seconds) + i64::from(deadlines.ready_seconds);
-    let measuring = i64::from(deadlines.trial_seconds).saturating_mul(i64::from(steps));
+    let measuring = i64::from(deadlines.trial_seconds).saturating_mul(most_trials(load));
     waiting.saturating_add(measuring).min(LONGEST_SECONDS)
 }
 
-/// Runs of the load tool that a sweep may take at most: the ladder with claimed points, two doublings above it,
-/// refinements, repetitions of two deciding levels and the drift check, each tried twice.
-pub fn longest_sweep(spec: &BenchmarkComparisonSpec) -> u32 {
-    let ladder = spec.workload.concurrency.len() + spec.variants.len() + 2;
-    let decisions = 2 * i64::from(spec.load.decision_trials);
-    let steps =
-        i64::try_from(ladder).unwrap_or(i64::MAX).saturating_add(i64::from(spec.load.refinements) + decisions + 1);
-    u32::try_from(steps.saturating_mul(2)).unwrap_or(u32::MAX)
+/// Trials of one deployment at most: every level, the repetitions of those that decide, and the first level again.
+fn most_trials(load: &Load) -> i64 {
+    let levels = i64::try_from(MAXIMUM_LEVELS).unwrap_or(i64::MAX);
+    ATTEMPTS * (levels + DECIDING_LEVELS * i64::from(load.decision_trials.max(1)) + 1)
 }
 
 fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
@@ -75,7 +74,7 @@ fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
         contract::LOAD,
         contract::VARIANT_FLAG,
         target.variant,
-        contract::ATTEMPT_FLAG,
+        contract::DEPLOYMENT_FLAG,
         &deployment,
         contract::ROUND_FLAG,
         &round,
@@ -106,22 +105,23 @@ fn load_resources(plan: &Plan) -> ResourceRequirements {
 }
 
 fn results_volume(plan: &Plan) -> Option<Volume> {
-    plan.spec.results.as_ref().map(|results| claim_volume(VOLUME_RESULTS, &results.claim_name))
+    plan.spec.results.as_ref().map(|results| volume_claim(VOLUME_RESULTS, &results.claim_name))
 }
 
 fn results_mount(plan: &Plan) -> Option<VolumeMount> {
     plan.spec.results.as_ref().map(|results| mount(VOLUME_RESULTS, &results_mount_path(&results.path)))
 }
 
-/// `/data` of `/data/results`: the path within the claim is then the one people know from the guide.
-/// Where the first directory is one of ours, the claim goes to the path itself, below it.
+/// `/data` of `/data/results`, so that the path within the volume claim is the guide's.
+/// If the first directory is one of the agent's, the claim is mounted at the path itself.
 pub fn results_mount_path(path: &str) -> String {
     let first = format!("/{}", path.trim_start_matches('/').split('/').next().unwrap_or_default());
     let is_ours = first == contract::TEMPORARY_DIR || first.starts_with(contract::BINARY_DIR);
     if is_ours { path.to_owned() } else { first }
 }
 
-/// Where the raw artifacts of a variant go. Eight characters of the UID tell a re-created comparison from its predecessor.
+/// Directory for the raw artifacts of a variant. Eight characters of the UID keep a re-created comparison apart from its
+/// predecessor.
 pub fn artifacts_directory(plan: &Plan, variant: &str) -> Option<String> {
     let Results { path, .. } = plan.spec.results.as_ref()?;
     let comparison = &plan.comparison;
@@ -129,14 +129,14 @@ pub fn artifacts_directory(plan: &Plan, variant: &str) -> Option<String> {
     Some(format!("{path}/{}/{}/{uid}/r{}/{variant}", comparison.namespace, comparison.name, plan.run))
 }
 
-/// The weights' claim, when the tokenizer is to be read from it.
+/// The volume claim of the weights, if the tokenizer is read from it.
 fn tokenizer_cache(plan: &Plan) -> Option<&ModelCache> {
     let tokenizer = plan.spec.load.tokenizer.as_ref()?;
     plan.spec.model.cache.as_ref().filter(|cache| Path::new(tokenizer).starts_with(&cache.mount_path))
 }
 
 fn tokenizer_volume(plan: &Plan) -> Option<Volume> {
-    tokenizer_cache(plan).map(|cache| claim_volume(VOLUME_CACHE, &cache.claim_name))
+    tokenizer_cache(plan).map(|cache| volume_claim(VOLUME_CACHE, &cache.claim_name))
 }
 
 fn tokenizer_mount(plan: &Plan) -> Option<VolumeMount> {
@@ -153,8 +153,9 @@ mod tests {
     #[test]
     fn a_load_job_outlives_all_it_waits_for() {
         let deadlines = Deadlines::default();
-        assert_eq!(load_deadline_seconds(&deadlines, 10), 3600 + 3600 + 10 * 3600);
-        assert_eq!(load_deadline_seconds(&deadlines, u32::MAX), LONGEST_SECONDS);
+        let load = |decision_trials| Load { decision_trials, ..Load::default() };
+        assert_eq!(deadline_seconds(&deadlines, &load(5)), 3600 + 3600 + 2 * (24 + 2 * 5 + 1) * 3600);
+        assert_eq!(deadline_seconds(&Deadlines { trial_seconds: 86_400, ..deadlines }, &load(5)), LONGEST_SECONDS);
     }
 
     #[test]

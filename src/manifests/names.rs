@@ -1,4 +1,4 @@
-//! Names of a run's children: readable, valid everywhere, and the same whenever they are asked for.
+//! Names of a run's children: readable, valid everywhere, and always the same for the same child.
 
 use std::fmt::Write;
 
@@ -12,23 +12,12 @@ pub const LABEL_LIMIT: usize = 63;
 pub const JOB_LIMIT: usize = LABEL_LIMIT - 6;
 /// Leaves room for the seventeen characters that a Deployment's pods add.
 pub const DEPLOYMENT_LIMIT: usize = LABEL_LIMIT - 17;
-/// Names that are no DNS label of anything else: ConfigMaps, ServiceAccounts and the like.
+/// Names that become no DNS label: ConfigMaps, ServiceAccounts and the like.
 pub const OBJECT_LIMIT: usize = 253;
 
 const HASH_DIGITS: usize = 8;
 
-/// Longest name of a DynamoGraphDeployment in `namespace` whose longest component name has `component` characters.
-///
-/// Dynamo's operator refuses name + component over 45, `<namespace>-<name>` over 63 ends the deployment as failed, and
-/// `<name>-<component>-<8 hex>` over 63 leaves it pending without a word.
-pub fn dynamo_limit(namespace: &str, component: usize) -> usize {
-    45_usize
-        .saturating_sub(component)
-        .min(62_usize.saturating_sub(namespace.len()))
-        .min(53_usize.saturating_sub(component))
-}
-
-/// Joins `parts` with dashes. A name longer than `limit`, or one that is no valid label, is cut and repaired, and carries
+/// Joins `parts` with dashes. A name that is longer than `limit` or not a valid label is cut and repaired, and carries
 /// eight hexadecimal digits of the hash of the full name, so that different names stay different.
 ///
 /// The result starts with a letter, ends with a letter or digit, and holds only lower-case letters, digits and dashes.
@@ -85,22 +74,20 @@ impl Names {
         Self { comparison: comparison.name.clone(), run: format!("r{run}") }
     }
 
-    /// ConfigMap with the plan.
     pub fn plan(&self) -> String {
         self.child(&["plan"], OBJECT_LIMIT)
     }
 
-    /// Job that predicts and generates.
     pub fn generate(&self) -> String {
         self.child(&["generate"], JOB_LIMIT)
     }
 
-    /// ConfigMap with the generated configurations.
     pub fn configurations(&self) -> String {
         self.child(&["configurations"], OBJECT_LIMIT)
     }
 
-    /// Main object of a variant's deployment; `limit` depends on its kind, see [`dynamo_limit`] and [`DEPLOYMENT_LIMIT`].
+    /// Main object of a variant's deployment; `limit` depends on its kind, see [`DEPLOYMENT_LIMIT`] and
+    /// [`dynamo::name_limit`](crate::dynamo::name_limit).
     pub fn variant(&self, variant: &str, deployment: u32, limit: usize) -> String {
         self.child(&[variant, &format!("d{deployment}")], limit)
     }
@@ -109,7 +96,7 @@ impl Names {
     pub fn variant_part(&self, variant: &str, deployment: u32, name: &str, limit: usize) -> String {
         let parts = [variant, &format!("d{deployment}"), name];
         let plain = self.child(&parts, limit);
-        // A ConfigMap called `results` of a variant called `x-d1` would take the name of `x`'s own.
+        // A ConfigMap called `results` of variant `x`, deployment 1, would take the name of the results of variant `x-d1`.
         let reserved = ["plan", "configurations", "results", "report", "publish"];
         if !reserved.contains(&plain.rsplit('-').next().unwrap_or_default()) {
             return plain;
@@ -127,7 +114,6 @@ impl Names {
         self.child(&[variant, "results"], OBJECT_LIMIT)
     }
 
-    /// ConfigMap with the report.
     pub fn report(&self) -> String {
         self.child(&["report"], OBJECT_LIMIT)
     }
@@ -148,7 +134,6 @@ impl Names {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
-    use rstest::rstest;
 
     use super::*;
 
@@ -158,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_what_they_are_for() {
+    fn names_say_what_an_object_is_for() {
         let names = names("qwen3");
         assert_eq!(names.plan(), "qwen3-r3-plan");
         assert_eq!(names.generate(), "qwen3-r3-generate");
@@ -168,17 +153,6 @@ mod tests {
         assert_eq!(names.results("optimized"), "qwen3-r3-optimized-results");
         assert_eq!(names.report(), "qwen3-r3-report");
         assert_eq!(names.publish(), "qwen3-r3-publish");
-    }
-
-    #[rstest]
-    // Component TRTLLMPrefillWorker: the sum of 45 binds.
-    #[case("ml", 19, 26)]
-    // Long namespace: `<namespace>-<name>` binds.
-    #[case("a-namespace-with-a-rather-long-name-of-forty-2", 8, 16)]
-    // Nothing sensible is left: no underflow.
-    #[case("ml", 60, 0)]
-    fn dynamo_names_keep_all_three_sums(#[case] namespace: &str, #[case] component: usize, #[case] limit: usize) {
-        assert_eq!(dynamo_limit(namespace, component), limit);
     }
 
     #[test]
@@ -209,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn different_attempts_never_share_a_name(comparison in "[a-z]([-a-z0-9]{0,38}[a-z0-9])?", variant in "[a-z]([-a-z0-9]{0,12}[a-z0-9])?",
+        fn different_deployments_never_share_a_name(comparison in "[a-z]([-a-z0-9]{0,38}[a-z0-9])?", variant in "[a-z]([-a-z0-9]{0,12}[a-z0-9])?",
                                                  a in 1_u32..200, b in 1_u32..200, limit in 10_usize..64) {
             prop_assume!(a != b);
             let names = names(&comparison);

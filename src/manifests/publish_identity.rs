@@ -3,14 +3,13 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
-use super::{Names, Scope};
-use crate::plan::Component;
-use crate::plan::Plan;
+use super::{Names, Ownership};
+use crate::plan::{Component, Plan};
 
 /// ServiceAccount of the run's pods. Its token is mounted into the publishing container only.
 pub fn publish_service_account(plan: &Plan) -> ServiceAccount {
     ServiceAccount {
-        metadata: Scope::new(plan, Component::Publish).metadata(Names::of(plan).publish()),
+        metadata: Ownership::new(plan, Component::Publish).metadata(Names::of(plan).publish()),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     }
@@ -21,7 +20,7 @@ pub fn publish_role(plan: &Plan) -> Role {
     let names = Names::of(plan);
     let results = plan.spec.variants.iter().map(|variant| names.results(&variant.name));
     Role {
-        metadata: Scope::new(plan, Component::Publish).metadata(names.publish()),
+        metadata: Ownership::new(plan, Component::Publish).metadata(names.publish()),
         rules: Some(vec![PolicyRule {
             api_groups: Some(vec![String::new()]),
             resources: Some(vec!["configmaps".to_owned()]),
@@ -36,7 +35,7 @@ pub fn publish_role(plan: &Plan) -> Role {
 pub fn publish_role_binding(plan: &Plan) -> RoleBinding {
     let name = Names::of(plan).publish();
     RoleBinding {
-        metadata: Scope::new(plan, Component::Publish).metadata(name.clone()),
+        metadata: Ownership::new(plan, Component::Publish).metadata(name.clone()),
         role_ref: RoleRef {
             api_group: "rbac.authorization.k8s.io".to_owned(),
             kind: "Role".to_owned(),

@@ -1,4 +1,4 @@
-//! The last words of the agent's containers, which the kubelet puts into the pod's status.
+//! The termination messages of the agent's containers, which the kubelet copies into the pod's status.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,19 +22,18 @@ pub enum TerminationReason {
     Unknown,
 }
 
-/// The last words of a container, as JSON in
+/// The termination message of a container, as JSON in
 /// [`TERMINATION_LOG`](super::agent_contract::TERMINATION_LOG).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TerminationMessage {
-    /// For programs.
     pub reason: TerminationReason,
-    /// For people: what was seen and what to do.
+    /// What was found and what to do.
     pub message: String,
 }
 
 impl TerminationMessage {
-    /// Reads what a container left. Text that is not the agent's own is kept as the message.
+    /// Reads a termination message. Text that is not from the agent becomes the message.
     pub fn parse(text: &str) -> Self {
         serde_json::from_str(text)
             .unwrap_or_else(|_| Self { reason: TerminationReason::Unknown, message: text.trim().to_owned() })
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_survives_the_way_to_the_operator() {
+    fn a_message_reaches_the_operator_unchanged() {
         let message = TerminationMessage { reason: TerminationReason::NotServing, message: "404, then 503".into() };
         assert_eq!(TerminationMessage::parse(&serde_json::to_string(&message).unwrap()), message);
     }

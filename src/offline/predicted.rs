@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
 use crate::judgement::sla::SlaLimits;
 use crate::manifests::demand;
-use crate::manifests::variant::{Origin, Preparation, parse, prepare};
+use crate::manifests::variant::{Author, Preparation, parse, prepare};
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
 use crate::prediction::predictors::expected;
 use crate::prediction::{
@@ -242,7 +242,7 @@ fn deployment_of(
 ) -> Result<Deployment, PredictedError> {
     let is_generated = variant.source.kind == SourceKind::Recommended;
     match picked.manifests.as_deref().filter(|_| is_generated) {
-        Some(manifests) => Ok(read(manifests, Origin::Generated, variant, spec).unwrap_or_else(|refused| {
+        Some(manifests) => Ok(read(manifests, Author::Predictor, variant, spec).unwrap_or_else(|refused| {
             let gpus = parse(manifests).ok().and_then(|objects| asked_for(&objects, spec));
             Deployment { shape: None, gpus, unclear: Some(refused) }
         })),
@@ -255,7 +255,7 @@ fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<D
     let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_deref());
     if let Some(manifests) = inline {
         let refused = |problem| PredictedError::Manifests { variant: variant.name.clone(), problem };
-        return read(manifests, Origin::Given, variant, spec).map_err(refused);
+        return read(manifests, Author::User, variant, spec).map_err(refused);
     }
     let endpoint = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok());
     let allowed = u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(1);
@@ -268,13 +268,13 @@ fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<D
 /// What the operator would deploy of manifests, or why it would refuse them.
 fn read(
     manifests: &str,
-    origin: Origin,
+    author: Author,
     variant: &Variant,
     spec: &BenchmarkComparisonSpec,
 ) -> Result<Deployment, String> {
     let objects = parse(manifests).map_err(|error| error.to_string())?;
     let namespace = objects.iter().find_map(|object| object.pointer("/metadata/namespace")?.as_str()).unwrap_or("");
-    let preparation = Preparation { origin, namespace, spec, patches: &variant.patches };
+    let preparation = Preparation { author, namespace, spec, patches: &variant.patches };
     let prepared = prepare(&objects, &preparation).map_err(|error| error.to_string())?;
     let gpus = Some(prepared.gpus);
     Ok(match read_shape(&prepared.objects, prepared.gpus, variant.shape.as_ref()) {

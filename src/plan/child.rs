@@ -1,4 +1,4 @@
-//! What a run consists of: the kinds of its objects and what each object is for.
+//! The kinds of a run's objects, and what each object is for.
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
@@ -19,7 +19,6 @@ impl ChildKind {
     /// Kinds whose objects create the pods of servers.
     pub const SERVERS: [Self; 2] = [Self::Deployment, Self::DynamoGraphDeployment];
 
-    /// The kind as a manifest names it.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -29,7 +28,7 @@ impl ChildKind {
         kind.parse().ok()
     }
 
-    /// Whether a manifest is of a kind whose objects create the pods of servers.
+    /// Whether objects of the kind that a manifest names create the pods of servers.
     pub fn creates_servers(kind: &str) -> bool {
         Self::parse(kind).is_some_and(|kind| Self::SERVERS.contains(&kind))
     }
@@ -56,7 +55,6 @@ pub enum Component {
 }
 
 impl Component {
-    /// The component as the label has it.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

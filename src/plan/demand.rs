@@ -1,4 +1,4 @@
-//! The GPUs that pods ask for.
+//! The GPUs that pods request.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::api::{BenchmarkComparisonSpec, Evidence, Execution, Judgement, Load, Statistic, default_variants};
+use crate::api::{
+    BenchmarkComparisonSpec, Evidence, Execution, Hardware, Judgement, Load, LoadPod, Model, ModelCache,
+    PredictorSettings, Results, Runtime, Sla, Statistic, Variant, Workload, default_variants,
+};
 
 /// Version of the set of fields and of their canonical form.
 const VERSION: &str = "v1";
@@ -19,18 +22,12 @@ pub fn hash(spec: &BenchmarkComparisonSpec) -> String {
 
 /// Hash of the rules by which stored results are judged, in the same form: another hash judges them again.
 pub fn judging_hash(spec: &BenchmarkComparisonSpec) -> String {
-    let rules = json!({
-        "evidence": spec.evidence,
-        "judgement": spec.judgement,
-        "statistic": spec.sla.statistic,
-        "gpuHourlyCost": spec.hardware.gpu_hourly_cost,
-    });
     let defaults = json!({
         "evidence": Evidence::default(),
         "judgement": Judgement::default(),
         "statistic": Statistic::default(),
     });
-    fingerprint(rules, &defaults)
+    fingerprint(judging(spec), &defaults)
 }
 
 fn fingerprint(mut fields: Value, defaults: &Value) -> String {
@@ -40,7 +37,7 @@ fn fingerprint(mut fields: Value, defaults: &Value) -> String {
     format!("{VERSION}:{hex}")
 }
 
-/// Fields in which what is measured differs, for people: `spec.workload`.
+/// Sections of the spec in which measured fields differ, as users write them: `spec.workload`.
 pub fn changed(was: &BenchmarkComparisonSpec, is: &BenchmarkComparisonSpec) -> Vec<String> {
     let canonical = |spec: &BenchmarkComparisonSpec| {
         let mut fields = measured(spec);
@@ -53,34 +50,181 @@ pub fn changed(was: &BenchmarkComparisonSpec, is: &BenchmarkComparisonSpec) -> V
     differ.map(|name| format!("spec.{name}")).collect()
 }
 
-/// Whether two hashes were made by the same rules.
+/// Whether two hashes were computed by the same version of the rules.
 pub fn comparable(a: &str, b: &str) -> bool {
     let version = |hash: &str| hash.split(':').next().map(str::to_owned);
     version(a) == version(b)
 }
 
+/// The fields that decide what is measured. Every part of the spec is destructured without `..`: a new field does not
+/// compile until somebody has decided whether it is measured, judging or live.
 fn measured(spec: &BenchmarkComparisonSpec) -> Value {
-    let mut hardware = json!(spec.hardware);
-    if let Some(fields) = hardware.as_object_mut() {
-        fields.remove("gpuHourlyCost");
-    }
+    let BenchmarkComparisonSpec {
+        model,
+        hardware,
+        workload,
+        sla,
+        runtime,
+        predictor,
+        variants,
+        execution,
+        load,
+        results,
+        run_id,
+        evidence: _,  // judging
+        judgement: _, // judging
+        history: _,   // live
+        suspend: _,   // live
+        // From the next run on: they change where pods may run, not what they do.
+        image_pull_secrets: _,
+        scheduling: _,
+    } = spec;
     json!({
-        "model": spec.model,
-        "hardware": hardware,
-        "workload": spec.workload,
-        "sla": {"ttft": spec.sla.ttft_milliseconds.value(), "tpot": spec.sla.tpot_milliseconds.value()},
-        "runtime": spec.runtime,
-        "predictor": spec.predictor,
-        "variants": spec.variants,
-        "execution": execution(&spec.execution),
-        "load": spec.load,
-        "results": spec.results,
-        "runId": spec.run_id,
+        "model": of_model(model),
+        "hardware": of_hardware(hardware),
+        "workload": of_workload(workload),
+        "sla": of_sla(sla),
+        "runtime": of_runtime(runtime),
+        "predictor": of_predictor(predictor),
+        "variants": variants.iter().map(of_variant).collect::<Vec<_>>(),
+        "execution": of_execution(execution),
+        "load": of_load(load),
+        "results": results.as_ref().map(of_results),
+        "runId": run_id,
     })
 }
 
-fn execution(execution: &Execution) -> Value {
-    json!({"mode": execution.mode, "rounds": execution.rounds, "probes": execution.probes})
+fn of_model(model: &Model) -> Value {
+    let Model { name, path, cache, token_secret_name } = model;
+    let cache = cache.as_ref().map(|cache| {
+        let ModelCache { claim_name, mount_path, sub_path } = cache;
+        json!({"claimName": claim_name, "mountPath": mount_path, "subPath": sub_path})
+    });
+    json!({"name": name, "path": path, "cache": cache, "tokenSecretName": token_secret_name})
+}
+
+fn of_hardware(hardware: &Hardware) -> Value {
+    let Hardware {
+        system,
+        gpus_per_variant,
+        gpu_resource_name,
+        node_selector,
+        tolerations,
+        gpu_hourly_cost: _, // judging
+    } = hardware;
+    json!({
+        "system": system,
+        "gpusPerVariant": gpus_per_variant,
+        "gpuResourceName": gpu_resource_name,
+        "nodeSelector": node_selector,
+        "tolerations": tolerations,
+    })
+}
+
+fn of_workload(workload: &Workload) -> Value {
+    let Workload { input_tokens, output_tokens, concurrency } = workload;
+    json!({"inputTokens": input_tokens, "outputTokens": output_tokens, "concurrency": concurrency})
+}
+
+/// `7` and `"7.0"` are the same limit.
+fn of_sla(sla: &Sla) -> Value {
+    let Sla {
+        ttft_milliseconds,
+        tpot_milliseconds,
+        statistic: _, // judging
+    } = sla;
+    json!({"ttft": ttft_milliseconds.value(), "tpot": tpot_milliseconds.value()})
+}
+
+fn of_runtime(runtime: &Runtime) -> Value {
+    let Runtime { backend, image, version } = runtime;
+    json!({"backend": backend, "image": image, "version": version})
+}
+
+fn of_predictor(predictor: &PredictorSettings) -> Value {
+    let PredictorSettings { image, database_version, extra_arguments } = predictor;
+    json!({"image": image, "databaseVersion": database_version, "extraArguments": extra_arguments})
+}
+
+/// Elements of lists keep the form they have in the API: nothing of them is left out.
+fn of_variant(variant: &Variant) -> Value {
+    let Variant { name: _, role: _, source: _, shape: _, patches: _ } = variant;
+    json!(variant)
+}
+
+fn of_execution(execution: &Execution) -> Value {
+    let Execution {
+        mode,
+        rounds,
+        probes,
+        start: _,                   // live
+        on_change: _,               // live
+        until: _,                   // live
+        on_variant_failure: _,      // live
+        deadlines: _,               // live
+        keep_on_failure_seconds: _, // live
+    } = execution;
+    json!({"mode": mode, "rounds": rounds, "probes": probes})
+}
+
+fn of_load(load: &Load) -> Value {
+    let Load {
+        image,
+        requests_per_concurrency,
+        minimum_requests,
+        warmup_per_concurrency,
+        decision_trials,
+        refinements,
+        stop_after_misses,
+        request_timeout_seconds,
+        seed,
+        tokenizer,
+        env,
+        extra_arguments,
+        pod,
+    } = load;
+    json!({
+        "image": image,
+        "requestsPerConcurrency": requests_per_concurrency,
+        "minimumRequests": minimum_requests,
+        "warmupPerConcurrency": warmup_per_concurrency,
+        "decisionTrials": decision_trials,
+        "refinements": refinements,
+        "stopAfterMisses": stop_after_misses,
+        "requestTimeoutSeconds": request_timeout_seconds,
+        "seed": seed,
+        "tokenizer": tokenizer,
+        "env": env,
+        "extraArguments": extra_arguments,
+        "pod": of_load_pod(pod),
+    })
+}
+
+fn of_load_pod(pod: &LoadPod) -> Value {
+    let LoadPod { node_selector, tolerations, resources, security_context } = pod;
+    json!({
+        "nodeSelector": node_selector,
+        "tolerations": tolerations,
+        "resources": resources,
+        "securityContext": security_context,
+    })
+}
+
+fn of_results(results: &Results) -> Value {
+    let Results { claim_name, path } = results;
+    json!({"claimName": claim_name, "path": path})
+}
+
+/// By what stored results are judged.
+fn judging(spec: &BenchmarkComparisonSpec) -> Value {
+    let Evidence { maximum_error_percent: _, minimum_requests: _, length_tolerance_percent: _ } = &spec.evidence;
+    let Judgement { accuracy_tolerance_percent: _, equivalence_margin_percent: _, fail_on: _ } = &spec.judgement;
+    json!({
+        "evidence": spec.evidence,
+        "judgement": spec.judgement,
+        "statistic": spec.sla.statistic,
+        "gpuHourlyCost": spec.hardware.gpu_hourly_cost,
+    })
 }
 
 fn defaults() -> Value {
@@ -89,8 +233,8 @@ fn defaults() -> Value {
         "workload": {"concurrency": [1, 2, 5, 10, 50, 100, 250]},
         "runtime": {"backend": "trtllm"},
         "variants": default_variants(),
-        "execution": execution(&Execution::default()),
-        "load": Load::default(),
+        "execution": of_execution(&Execution::default()),
+        "load": of_load(&Load::default()),
         "results": {"path": "/data/results"},
     })
 }
@@ -180,5 +324,53 @@ mod tests {
     #[test]
     fn the_hash_of_the_guide_is_stable() {
         assert_eq!(hash(&spec()), "v1:90aa23648aac7917a81e7f020f824675");
+    }
+
+    /// A misspelt name in the lists above would change the hash.
+    #[test]
+    fn measured_fields_have_their_names_and_values_of_the_api() {
+        let mut json = json!(spec());
+        for (pointer, value) in [
+            ("/model/path", json!("/models/qwen")),
+            ("/model/cache", json!({"claimName": "weights", "mountPath": "/models", "subPath": "hub"})),
+            ("/model/tokenSecretName", json!("token")),
+            ("/hardware/gpuResourceName", json!("nvidia.com/mig-3g.40gb")),
+            ("/hardware/nodeSelector", json!({"gpu": "h200"})),
+            ("/hardware/tolerations", json!([{"key": "gpu", "operator": "Exists"}])),
+            ("/runtime/backend", json!("vllm")),
+            ("/runtime/version", json!("1.3.0")),
+            ("/predictor", json!({"image": "p:1", "databaseVersion": "1.0.0", "extraArguments": ["A=B"]})),
+            ("/variants/1/shape", json!({"tensorParallel": 8})),
+            ("/load/image", json!("l:1")),
+            ("/load/seed", json!(7)),
+            ("/load/tokenizer", json!("/models/qwen")),
+            ("/load/env", json!([{"name": "A", "value": "B"}])),
+            ("/load/extraArguments", json!(["-v"])),
+            (
+                "/load/pod",
+                json!({
+                    "nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "cpu"}], "resources": {"limits": {"cpu": "2"}},
+                    "securityContext": {"runAsUser": 1, "runAsGroup": 2, "fsGroup": 3},
+                }),
+            ),
+            ("/results", json!({"claimName": "results", "path": "/data/raw"})),
+            ("/runId", json!("again")),
+        ] {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            json.pointer_mut(parent).unwrap()[key] = value;
+        }
+        let spec: BenchmarkComparisonSpec = serde_json::from_value(json).unwrap();
+        let whole = json!(spec);
+        let mut measured = measured(&spec);
+        leave_out(&mut measured, &Value::Null);
+        for section in ["model", "workload", "runtime", "predictor", "variants", "load", "results", "runId"] {
+            let mut of_api = json!({section: whole[section]});
+            leave_out(&mut of_api, &Value::Null);
+            assert_eq!(measured[section], of_api[section], "{section}");
+        }
+        for (name, value) in measured["hardware"].as_object().unwrap() {
+            assert_eq!(*value, whole["hardware"][name], "hardware.{name}");
+        }
+        assert_eq!(hash(&spec), "v1:66895518640c6c3baf0c0ef7b67eb404");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::BenchmarkComparisonSpec;
+use crate::api::{BenchmarkComparisonSpec, Variant};
 pub use child::{ChildKind, Component};
 pub use demand::Demand;
 
@@ -19,21 +19,55 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Layout of this document.
     pub schema_version: u32,
-    /// The comparison the run belongs to.
     pub comparison: Identity,
     /// Number of the run, from 1.
     pub run: i64,
-    /// Hash of the measured inputs.
+    /// See [`inputs::hash`].
     pub inputs_hash: String,
     /// The spec as it was when the run started. Deadlines and judging rules are read from the live object instead.
     pub spec: BenchmarkComparisonSpec,
-    /// Images that were pinned when the run started.
+    /// Pinned when the run started: an upgrade of the operator does not change a run.
     pub images: Images,
-    /// Manifests of variants that name a ConfigMap, read once: variant → YAML documents.
+    /// Variant → YAML documents, of the variants that name a ConfigMap; read once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub manifests: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// The plan of run number `run`, from 1. Images that the spec does not name are `defaults`; `manifests` are those that
+    /// variants take from ConfigMaps.
+    pub fn new(
+        comparison: Identity,
+        run: i64,
+        spec: BenchmarkComparisonSpec,
+        defaults: &Images,
+        manifests: BTreeMap<String, String>,
+    ) -> Self {
+        let named = |image: &Option<String>, default: &String| match image.as_deref() {
+            None | Some("") => default.clone(),
+            Some(image) => image.to_owned(),
+        };
+        Self {
+            schema_version: SCHEMA_VERSION,
+            comparison,
+            run,
+            inputs_hash: inputs::hash(&spec),
+            images: Images {
+                agent: defaults.agent.clone(),
+                predictor: named(&spec.predictor.image, &defaults.predictor),
+                load: named(&spec.load.image, &defaults.load),
+            },
+            spec,
+            manifests,
+        }
+    }
+
+    /// The manifests that a variant gives itself, inline or in a ConfigMap, as YAML documents.
+    pub fn given_manifests<'a>(&'a self, variant: &'a Variant) -> Option<&'a str> {
+        let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_ref());
+        inline.or_else(|| self.manifests.get(&variant.name)).map(String::as_str)
+    }
 }
 
 /// The comparison a run belongs to.
@@ -42,9 +76,8 @@ pub struct Plan {
 pub struct Identity {
     /// Namespace of the comparison and of all its children.
     pub namespace: String,
-    /// Name of the comparison.
     pub name: String,
-    /// UID of the comparison; a re-created object has another.
+    /// A re-created object has another.
     pub uid: String,
 }
 
@@ -54,8 +87,6 @@ pub struct Identity {
 pub struct Images {
     /// The operator's own image, for the agent.
     pub agent: String,
-    /// Image with the predictor.
     pub predictor: String,
-    /// Image with the load tool.
     pub load: String,
 }

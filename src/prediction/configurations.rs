@@ -15,6 +15,7 @@ pub const KEY: &str = "configurations.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Configurations {
+    /// Layout of this document.
     pub schema_version: u32,
     /// Load tool and version, as the load image reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +28,9 @@ pub struct Configurations {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Configuration {
+    /// Name of the variant.
     pub variant: String,
+    /// What came of it.
     pub outcome: GenerationOutcome,
 }
 
@@ -35,6 +38,7 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "result")]
 pub enum GenerationOutcome {
+    /// It can be deployed.
     Ready(Box<Ready>),
     /// It cannot: a result, not an accident.
     Refused {
@@ -51,6 +55,11 @@ pub enum GenerationOutcome {
 pub struct Ready {
     /// Kubernetes objects, patched and checked, with the names they have in the manifests; empty for an endpoint.
     pub objects: Vec<serde_json::Value>,
+    /// The manifests as the predictor wrote them, before the spec and its patches changed them; `bcmp render` applies
+    /// those of another comparison to them. Absent for given manifests and endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
+    /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
     /// What is predicted for it.

@@ -203,7 +203,7 @@ impl Lab {
         ];
         let all = kinds.into_iter().flat_map(|kind| self.cluster.objects(kind));
         let ours = all.filter(|o| {
-            has_label(o, labels::COMPARISON, name) || !o["metadata"]["labels"][labels::DYNAMO_GRAPH].is_null()
+            has_label(o, labels::COMPARISON, name) || !o["metadata"]["labels"][bcmp::dynamo::GRAPH_LABEL].is_null()
         });
         ours.map(|o| format!("{} {}", o["kind"].as_str().unwrap_or("?"), meta(&o, "name"))).collect()
     }

@@ -88,10 +88,12 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
             image: Some("registry.example/runtime:1.3.0".into()),
         };
         let objects = if kind == SourceKind::Endpoint { vec![] } else { vec![graph(kind)] };
+        let is_generated = matches!(kind, SourceKind::Naive | SourceKind::Recommended);
+        let generated = is_generated.then(|| graph(kind).to_string());
         let prediction = Prediction { claim, curve: Some(curve), findings: vec![], origin: None };
         Configuration {
             variant: variant.name.clone(),
-            outcome: GenerationOutcome::Ready(Box::new(Ready { objects, shape: Some(shape), prediction })),
+            outcome: GenerationOutcome::Ready(Box::new(Ready { objects, generated, shape: Some(shape), prediction })),
         }
     });
     Configurations {

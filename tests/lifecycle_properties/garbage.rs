@@ -267,7 +267,7 @@ fn configurations(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Config
                     *outcome = GenerationOutcome::Refused { reason: message.clone(), message }
                 }
                 (GenerationOutcome::Ready(ready), Some(objects), _) => {
-                    **ready = Ready { objects, shape: None, prediction: Default::default() };
+                    **ready = Ready { objects, generated: None, shape: None, prediction: Default::default() };
                 }
                 _ => {}
             }

@@ -1,5 +1,7 @@
 //! Our own children, as they are created.
 
+use bcmp::api::Deadlines;
+use bcmp::manifests::children::ReportFiles;
 use bcmp::manifests::configurations_map::configurations_config_map;
 use bcmp::manifests::generate_job::generate_job;
 use bcmp::manifests::load_job::{LoadTarget, load_job};
@@ -18,15 +20,15 @@ const TARGET: LoadTarget<'static> =
 #[test]
 fn the_smallest_spec_makes_these_jobs() {
     let plan = given::plan(given::smallest_spec());
-    insta::assert_yaml_snapshot!("smallest-generate-job", generate_job(&plan, 1800));
-    insta::assert_yaml_snapshot!("smallest-load-job", load_job(&plan, TARGET, 90_000));
+    insta::assert_yaml_snapshot!("smallest-generate-job", generate_job(&plan, &Deadlines::default()));
+    insta::assert_yaml_snapshot!("smallest-load-job", load_job(&plan, TARGET, &Deadlines::default()));
 }
 
 #[test]
 fn the_fullest_spec_makes_these_jobs() {
     let plan = given::plan(given::fullest_spec());
-    insta::assert_yaml_snapshot!("fullest-generate-job", generate_job(&plan, 1800));
-    insta::assert_yaml_snapshot!("fullest-load-job", load_job(&plan, TARGET, 90_000));
+    insta::assert_yaml_snapshot!("fullest-generate-job", generate_job(&plan, &Deadlines::default()));
+    insta::assert_yaml_snapshot!("fullest-load-job", load_job(&plan, TARGET, &Deadlines::default()));
 }
 
 #[test]
@@ -37,8 +39,8 @@ fn outputs_and_the_identity_that_may_write_them() {
     insta::assert_yaml_snapshot!("publish-service-account", publish_service_account(&plan));
     insta::assert_yaml_snapshot!("publish-role", publish_role(&plan));
     insta::assert_yaml_snapshot!("publish-role-binding", publish_role_binding(&plan));
-    let report = report_config_map(&plan, [("SUMMARY.txt", "…".to_owned())].into(), "over.v1:5d1f".into());
-    insta::assert_yaml_snapshot!("report-config-map", report);
+    let report = ReportFiles { files: [("SUMMARY.txt", "…".to_owned())].into(), edition: "over.v1:5d1f".into() };
+    insta::assert_yaml_snapshot!("report-config-map", report_config_map(&plan, &report));
 }
 
 #[test]
@@ -72,17 +74,23 @@ fn a_plan_that_no_config_map_holds_is_refused_with_a_cure() {
 }
 
 #[test]
-fn the_same_plan_makes_the_same_bodies() {
+fn the_same_plan_makes_the_same_objects() {
     let plan = given::plan(given::fullest_spec());
-    assert_eq!(json!(generate_job(&plan, 1800)).to_string(), json!(generate_job(&plan, 1800)).to_string());
-    assert_eq!(json!(load_job(&plan, TARGET, 9)).to_string(), json!(load_job(&plan, TARGET, 9)).to_string());
+    assert_eq!(
+        json!(generate_job(&plan, &Deadlines::default())).to_string(),
+        json!(generate_job(&plan, &Deadlines::default())).to_string()
+    );
+    assert_eq!(
+        json!(load_job(&plan, TARGET, &Deadlines::default())).to_string(),
+        json!(load_job(&plan, TARGET, &Deadlines::default())).to_string()
+    );
 }
 
 #[test]
 fn people_cannot_set_the_variables_that_are_ours_alone() {
     let mut spec = given::fullest_spec();
     spec["load"]["env"] = json!([{"name": "BCMP_POD_UID", "value": "forged"}, {"name": "HOME", "value": "/elsewhere"}]);
-    let job = load_job(&given::plan(spec), TARGET, 9);
+    let job = load_job(&given::plan(spec), TARGET, &Deadlines::default());
     let container = &job.spec.unwrap().template.spec.unwrap().containers[0];
     let values = |name: &str| -> Vec<Option<String>> {
         container.env.iter().flatten().filter(|v| v.name == name).map(|v| v.value.clone()).collect()

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use bcmp::api::Deadlines;
 use bcmp::manifests::agent_contract::containers;
 use bcmp::manifests::generate_job::generate_job;
 use bcmp::manifests::load_job::{LoadTarget, load_job};
@@ -12,7 +13,7 @@ use crate::given;
 fn containers() -> Vec<Container> {
     let plan = given::plan(given::fullest_spec());
     let target = LoadTarget { variant: "optimized", deployment: 2, round: 1, url: "http://server.llm.svc:8000" };
-    [generate_job(&plan, 60), load_job(&plan, target, 60)]
+    [generate_job(&plan, &Deadlines::default()), load_job(&plan, target, &Deadlines::default())]
         .into_iter()
         .map(|job| job.spec.unwrap().template.spec.unwrap())
         .flat_map(|pod| pod.init_containers.unwrap().into_iter().chain(pod.containers))

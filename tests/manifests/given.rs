@@ -1,7 +1,7 @@
 //! Plans for the tests.
 
 use bcmp::api::BenchmarkComparisonSpec;
-use bcmp::plan::{Identity, Images, Plan, SCHEMA_VERSION};
+use bcmp::plan::{Identity, Images, Plan};
 use serde_json::{Value, json};
 
 /// The smallest spec: the guide's case.
@@ -52,17 +52,12 @@ pub fn fullest_spec() -> Value {
 /// A plan for `spec`.
 pub fn plan(spec: Value) -> Plan {
     let spec: BenchmarkComparisonSpec = serde_json::from_value(spec).unwrap();
-    Plan {
-        schema_version: SCHEMA_VERSION,
-        comparison: Identity {
-            namespace: "llm".into(),
-            name: "qwen3-32b".into(),
-            uid: "8d5f0c3e-29a1-4c51-8f36-1f0a5f1f2b7c".into(),
-        },
-        run: 1,
-        inputs_hash: "v1:0123456789abcdef".into(),
-        spec,
-        images: Images { agent: "bcmp:0.1.0".into(), predictor: "predictor:0.12.0".into(), load: "load:0.13.0".into() },
-        manifests: [].into(),
-    }
+    let comparison = Identity {
+        namespace: "llm".into(),
+        name: "qwen3-32b".into(),
+        uid: "8d5f0c3e-29a1-4c51-8f36-1f0a5f1f2b7c".into(),
+    };
+    let images =
+        Images { agent: "bcmp:0.1.0".into(), predictor: "predictor:0.12.0".into(), load: "load:0.13.0".into() };
+    Plan::new(comparison, 1, spec, &images, [].into())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bcmp::manifests::variant::{Origin, instantiate};
+use bcmp::manifests::variant::{Author, instantiate};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Map, Value, json};
@@ -33,7 +33,7 @@ fn identities(objects: &[Value]) -> BTreeSet<(String, String)> {
 fn two_deployments_never_share_a_name() {
     let plan = given::plan(given::fullest_spec());
     for name in FIXTURES {
-        let objects = prepared(&fixture(name), &plan, Origin::Generated).unwrap().objects;
+        let objects = prepared(&fixture(name), &plan, Author::Predictor).unwrap().objects;
         let deployed = |variant, deployment| instantiate(&objects, &plan, variant, deployment).unwrap();
         let (first, again, other) = (deployed("optimized", 1), deployed("optimized", 2), deployed("baseline", 1));
         for another in [&again, &other] {
@@ -50,9 +50,9 @@ fn prepared_manifests_stay_as_they_are_when_prepared_again() {
     for spec in [given::smallest_spec(), given::fullest_spec()] {
         let plan = given::plan(spec);
         for name in FIXTURES {
-            for origin in [Origin::Generated, Origin::Given] {
-                let once = prepared(&fixture(name), &plan, origin).unwrap();
-                assert_eq!(prepared(&once.objects, &plan, origin).unwrap(), once, "{name}");
+            for author in [Author::Predictor, Author::User] {
+                let once = prepared(&fixture(name), &plan, author).unwrap();
+                assert_eq!(prepared(&once.objects, &plan, author).unwrap(), once, "{name}");
             }
         }
     }
@@ -66,7 +66,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 #[test]
 fn selectors_fit_their_own_pods_and_no_others() {
     let plan = given::plan(given::smallest_spec());
-    let objects = prepared(&fixture("deployments"), &plan, Origin::Given).unwrap().objects;
+    let objects = prepared(&fixture("deployments"), &plan, Author::User).unwrap().objects;
     let deployed = |deployment| instantiate(&objects, &plan, "optimized", deployment).unwrap().objects;
     let (own, other) = (deployed(1), deployed(2));
     let of_kind = |objects: &[Value], kind: &str| -> Vec<Value> {
@@ -105,7 +105,7 @@ fn config_map_references(value: &Value, found: &mut BTreeSet<String>) {
 #[case("deployments")]
 fn references_to_config_maps_follow_their_names(#[case] name: &str) {
     let plan = given::plan(given::smallest_spec());
-    let objects = prepared(&fixture(name), &plan, Origin::Given).unwrap().objects;
+    let objects = prepared(&fixture(name), &plan, Author::User).unwrap().objects;
     let deployed = instantiate(&objects, &plan, "optimized", 1).unwrap().objects;
     let mut referenced = BTreeSet::new();
     deployed.iter().for_each(|object| config_map_references(object, &mut referenced));
@@ -117,7 +117,7 @@ fn references_to_config_maps_follow_their_names(#[case] name: &str) {
 fn everything_belongs_to_the_comparison_and_says_so() {
     let plan = given::plan(given::smallest_spec());
     for name in FIXTURES {
-        let objects = prepared(&fixture(name), &plan, Origin::Generated).unwrap().objects;
+        let objects = prepared(&fixture(name), &plan, Author::Predictor).unwrap().objects;
         for object in instantiate(&objects, &plan, "optimized", 3).unwrap().objects {
             let metadata = &object["metadata"];
             assert_eq!(metadata["namespace"], "llm");
@@ -195,8 +195,8 @@ fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
 fn survive(objects: &[Value]) {
     for spec in [given::smallest_spec(), given::fullest_spec()] {
         let plan = given::plan(spec);
-        for origin in [Origin::Generated, Origin::Given] {
-            if let Ok(prepared) = prepared(objects, &plan, origin) {
+        for author in [Author::Predictor, Author::User] {
+            if let Ok(prepared) = prepared(objects, &plan, author) {
                 let _ = instantiate(&prepared.objects, &plan, "optimized", 1);
             }
             let _ = instantiate(objects, &plan, "optimized", 1);

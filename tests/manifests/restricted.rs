@@ -1,5 +1,6 @@
 //! Our own pods against the Pod Security profile "restricted", field by field, and who may see the token.
 
+use bcmp::api::Deadlines;
 use bcmp::manifests::generate_job::generate_job;
 use bcmp::manifests::load_job::{LoadTarget, load_job};
 use k8s_openapi::api::batch::v1::Job;
@@ -13,7 +14,7 @@ fn pods() -> Vec<PodSpec> {
     [given::smallest_spec(), given::fullest_spec()]
         .map(given::plan)
         .iter()
-        .flat_map(|plan| [generate_job(plan, 60), load_job(plan, target, 60)])
+        .flat_map(|plan| [generate_job(plan, &Deadlines::default()), load_job(plan, target, &Deadlines::default())])
         .map(|job: Job| job.spec.unwrap().template.spec.unwrap())
         .collect()
 }
@@ -97,7 +98,7 @@ fn only_the_publishing_container_sees_the_token() {
 /// The predictor asks the hub for models it does not know; who talks to the API server has no business there.
 #[test]
 fn the_models_token_is_for_those_who_ask_the_hub() {
-    let job = generate_job(&given::plan(given::fullest_spec()), 60);
+    let job = generate_job(&given::plan(given::fullest_spec()), &Deadlines::default());
     let pod = job.spec.unwrap().template.spec.unwrap();
     let who: Vec<&str> = containers(&pod)
         .filter(|container| json!(container).to_string().contains("hf-token-secret"))

@@ -1,11 +1,11 @@
-//! evaluate and render: what follows from what is stored.
+//! evaluate: what follows from what is stored.
 
 use std::fs;
 
 use bcmp::api::FailOn;
 use serde_json::{Value, json};
 
-use crate::harness::{bcmp, measured, uid};
+use crate::harness::{bcmp, measured};
 use crate::lab::{Lab, comparison, small};
 
 #[tokio::test(start_paused = true)]
@@ -96,62 +96,4 @@ async fn nothing_measured_is_nothing_to_judge() {
     ! kubectl bcmp: run 1 of qwen has no records: nothing was measured yet
     exit code 1
     ");
-}
-
-/// Kind and name of each object.
-fn names(list: &Value) -> Vec<String> {
-    let name = |object: &Value| {
-        format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
-    };
-    list["items"].as_array().unwrap().iter().map(name).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_run_creates_is_rendered_with_what_was_generated() {
-    let lab = measured().await;
-    let list = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.json();
-    insta::assert_snapshot!("rendered", names(&list).join("\n"));
-    assert_eq!(list["items"][0]["metadata"]["ownerReferences"][0]["uid"], uid(&lab, "qwen"));
-    let yaml = bcmp(&lab.cluster, &["render", "qwen"]).await.ok();
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&yaml).unwrap();
-    assert_eq!(json!(documents), list["items"]);
-    // What was created is what is rendered.
-    let created = lab.cluster.object("configmaps", "default", "qwen-r1-plan").unwrap();
-    let rendered = documents.iter().find(|o| o["metadata"]["name"] == "qwen-r1-plan").unwrap();
-    assert_eq!(rendered["data"], created["data"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_not_known_yet_is_said() {
-    let lab = Lab::new(&[]);
-    lab.apply("qwen", json!({"execution": {"start": "OnRequest"}}));
-    let ran = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await;
-    assert_eq!(ran.code, 0);
-    insta::assert_snapshot!(ran.err, @r"
-    qwen has had no run yet: this is what one would create
-    variant baseline is left out: its configuration is not generated yet
-    variant optimized is left out: its configuration is not generated yet
-    ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_is_rendered_without_a_cluster() {
-    let cluster = crate::support::Cluster::bare();
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("comparison.yaml");
-    let graph = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: mine}\nspec:\n  services:\n    Frontend: {componentType: frontend, replicas: 1}\n    Worker:\n      componentType: worker\n      replicas: 1\n      resources: {limits: {gpu: \"8\"}}\n      extraPodSpec: {mainContainer: {image: \"registry.example/runtime:1\"}}\n";
-    let variants = json!([
-        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
-        {"name": "mine", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"inline": graph}}},
-    ]);
-    fs::write(&file, comparison("qwen", json!({"variants": variants})).to_string()).unwrap();
-    let ran = bcmp(&cluster, &["render", "-f", file.to_str().unwrap(), "-o", "json"]).await;
-    assert_eq!(
-        (ran.code, ran.err.as_str()),
-        (0, "variant baseline is left out: its configuration is not generated yet\n")
-    );
-    insta::assert_snapshot!("rendered_file", names(&serde_json::from_str(&ran.out).unwrap()).join("\n"));
-    let ran = bcmp(&cluster, &["render", "-f", "/nowhere/at/all.yaml"]).await;
-    assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("/nowhere/at/all.yaml: cannot be read"), "{}", ran.err);
 }

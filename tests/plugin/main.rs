@@ -17,5 +17,6 @@ mod harness;
 mod help;
 mod judging;
 mod reading;
+mod rendering;
 mod requests;
 mod watching;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
-use crate::manifests::variant::{Origin, Preparation, Prepared, instantiate, parse, prepare};
+use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
 use crate::prediction::checks::{Checked, check, replicas_deployed};
 use crate::prediction::configurations::Ready;
@@ -18,7 +18,8 @@ struct Drafted {
     shape: Result<Shape, String>,
     /// The advertised row.
     row: Option<Row>,
-    generated: bool,
+    /// The manifests as the predictor wrote them.
+    generated: Option<String>,
     /// What is doubtful about generated manifests.
     finding: Option<Finding>,
 }
@@ -26,7 +27,7 @@ struct Drafted {
 impl Drafted {
     fn engine(&self) -> DeployedEngine<'_> {
         DeployedEngine {
-            generated: self.generated,
+            generated: self.generated.is_some(),
             // Manifests may start another engine than the spec names.
             backend: read_backend(&self.objects),
             image: self.shape.as_ref().ok().and_then(|shape| shape.image.as_deref()),
@@ -48,29 +49,26 @@ pub(super) fn configured(
             let rank = usize::try_from(settings.rank).unwrap_or(1);
             of_generated(plan, variant, dialogue.recommended(settings.serving_mode, rank)?)?
         }
-        SourceKind::Manifests => drafted(plan, variant, &given(plan, variant)?, Origin::Given)?,
+        SourceKind::Manifests => drafted(plan, variant, given(plan, variant)?)?,
         SourceKind::Endpoint => endpoint(variant),
     };
     let (prediction, shape) = predicted(task, dialogue, variant, &drafted)?;
-    Ok(Ready { objects: drafted.objects, shape, prediction })
+    Ok(Ready { objects: drafted.objects, generated: drafted.generated, shape, prediction })
 }
 
 fn of_generated(plan: &Plan, variant: &Variant, generated: Generated) -> Result<Drafted, NotGenerated> {
     let Generated { manifests, row, finding } = generated;
-    Ok(Drafted { row, finding, ..drafted(plan, variant, &manifests, Origin::Generated)? })
+    Ok(Drafted { row, finding, ..drafted(plan, variant, &manifests)? })
 }
 
-fn given(plan: &Plan, variant: &Variant) -> Result<String, NotGenerated> {
-    let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_ref());
-    let text = inline.or_else(|| plan.manifests.get(&variant.name)).cloned();
-    text.ok_or_else(|| NotGenerated::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
+fn given<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, NotGenerated> {
+    let given = plan.given_manifests(variant);
+    given.ok_or_else(|| NotGenerated::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
 }
 
 /// Manifests as they are to be deployed, and what they deploy once they are patched.
-fn drafted(plan: &Plan, variant: &Variant, text: &str, origin: Origin) -> Result<Drafted, NotGenerated> {
-    let preparation =
-        Preparation { origin, namespace: &plan.comparison.namespace, spec: &plan.spec, patches: &variant.patches };
-    let prepared = parse(text).and_then(|objects| prepare(&objects, &preparation));
+fn drafted(plan: &Plan, variant: &Variant, manifests: &str) -> Result<Drafted, NotGenerated> {
+    let prepared = prepare_variant(plan, variant, manifests);
     let Prepared { objects, gpus, findings } =
         prepared.map_err(|error| NotGenerated::refused(error.reason(), error))?;
     for finding in findings {
@@ -80,14 +78,15 @@ fn drafted(plan: &Plan, variant: &Variant, text: &str, origin: Origin) -> Result
     let last = u32::try_from(MOST_DEPLOYMENTS).unwrap_or(u32::MAX);
     instantiate(&objects, plan, &variant.name, last).map_err(|error| NotGenerated::refused(error.reason(), error))?;
     let shape = read_shape(&objects, gpus, variant.shape.as_ref()).map_err(|error| error.to_string());
-    Ok(Drafted { objects, shape, row: None, generated: origin == Origin::Generated, finding: None })
+    let generated = (Author::of(variant.source.kind) == Author::Predictor).then(|| manifests.to_owned());
+    Ok(Drafted { objects, shape, row: None, generated, finding: None })
 }
 
 fn endpoint(variant: &Variant) -> Drafted {
     let gpus = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok()).unwrap_or(1);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "the shape of an endpoint cannot be read: set the variant's shape".to_owned());
-    Drafted { objects: vec![], shape, row: None, generated: false, finding: None }
+    Drafted { objects: vec![], shape, row: None, generated: None, finding: None }
 }
 
 /// The prediction for what is deployed, and its shape. Types that the manifests leave to the checkpoint are those the

@@ -1,4 +1,4 @@
-//! `kubectl bcmp render`: what a run creates, of a file or of a comparison in the cluster.
+//! `kubectl bcmp render`: what a run creates, for a file or for a comparison in the cluster.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,8 @@ use super::arguments::Render;
 use super::error::PluginError;
 use super::stored::{self, stored_run};
 use crate::cli::evaluate::EvaluateError;
-use crate::cli::render::{Rendered, of_file, of_plan, plan};
+use crate::cli::render::{Rendered, of_file, of_run, plan};
 
-/// Prints the objects.
 pub async fn render(plugin: &mut Plugin, arguments: &Render) -> Result<u8, PluginError> {
     let Rendered { text, notes } = match &arguments.comparison {
         Some(name) => of_comparison(plugin, name, arguments).await?,
@@ -26,14 +25,15 @@ async fn of_comparison(plugin: &mut Plugin, name: &str, arguments: &Render) -> R
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(name).await?;
     let begun = comparison.status.as_ref().is_some_and(|status| status.run.is_some());
+    let (deadlines, form) = (&comparison.spec.execution.deadlines, arguments.source.output);
     if !begun && arguments.run.run.is_none() {
         plugin.screen.note(&format!("{} has had no run yet: this is what one would create", comparison.name_any()));
         let plan = plan(&comparison, &arguments.source, BTreeMap::new());
-        return Ok(of_plan(&plan, None, arguments.source.output)?);
+        return Ok(of_run(&plan, deadlines, None, form)?);
     }
     let number = stored::number(&comparison, arguments.run.run)?;
     let run = stored_run(&cluster, &comparison, number).await?;
-    Ok(of_plan(&run.plan, run.configurations.as_ref(), arguments.source.output)?)
+    Ok(of_run(&run.plan, deadlines, run.configurations.as_ref(), form)?)
 }
 
 impl From<EvaluateError> for PluginError {

@@ -1,12 +1,12 @@
-//! What fields of the spec change in manifests: much in generated ones, scheduling and pull secrets in all.
+//! How the spec changes manifests: generated ones in many fields, all of them in scheduling and pull secrets.
 
 use serde_json::{Map, Value, json};
 
-use super::json::{add_element, put_element, remove, set, token};
-use super::object::Pods;
 use super::probes;
 use crate::api::{BenchmarkComparisonSpec, ModelCache, Probes};
+use crate::dynamo::{Layout, PodSet};
 use crate::manifests::labels::KUEUE_QUEUE;
+use crate::pointer::{add_element, put_element, remove, set, token};
 
 /// Resource that the predictor asks for.
 const GENERATED_GPU: &str = "nvidia.com/gpu";
@@ -30,7 +30,7 @@ const TRACKING_KEYS: [&str; 3] = [
     "deployment.kubernetes.io/revision",
 ];
 
-/// Leaves of an object's metadata what belongs into a manifest, and nothing of its status.
+/// Removes the status and all metadata that do not belong in a manifest.
 ///
 /// AIConfigurator before 0.12 writes the namespace `None` when it was given none.
 pub(super) fn strip(object: &mut Value) {
@@ -57,9 +57,9 @@ fn is_tracking(key: &str) -> bool {
     TRACKING_KEYS.contains(&key) || TRACKING_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
-/// Lets an object that the predictor wrote say what the spec says.
+/// Changes an object that the predictor wrote to what the spec asks for.
 pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
-    for pods in Pods::of(object) {
+    for pods in PodSet::of(object) {
         if let Some(image) = &spec.runtime.image {
             set_image(object, &pods, image, spec.runtime.version.as_deref());
         }
@@ -83,9 +83,9 @@ pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
     }
 }
 
-/// Lets any object use the spec's pull secrets and scheduling.
+/// Adds the spec's pull secrets and scheduling to any object.
 pub(super) fn all(object: &mut Value, spec: &BenchmarkComparisonSpec) {
-    let pods = Pods::of(object);
+    let pods = PodSet::of(object);
     for pods in &pods {
         for secret in &spec.image_pull_secrets {
             put_element(object, &format!("{}/imagePullSecrets", pods.spec()), "name", json!(secret));
@@ -109,13 +109,13 @@ pub(super) fn all(object: &mut Value, spec: &BenchmarkComparisonSpec) {
     }
 }
 
-/// Dynamo's operator reads the runtime's version off the tag, and refuses other tags unless it is told.
-fn set_image(object: &mut Value, pods: &Pods, image: &str, version: Option<&str>) {
+/// Dynamo's operator reads the runtime's version from the tag; other tags need the version in a field.
+fn set_image(object: &mut Value, pods: &PodSet, image: &str, version: Option<&str>) {
     for container in pods.main_containers(object) {
         set(object, &container, "image", image);
     }
     if let Some(version) = version
-        && pods.is_graph()
+        && pods.layout().is_graph()
         && !has_version_tag(image)
     {
         set(object, pods.component(), "runtimeVersionOverride", version);
@@ -133,9 +133,9 @@ fn has_version_tag(image: &str) -> bool {
     numbers.len() == 3 && numbers.iter().all(is_number)
 }
 
-/// Every server gets its environment from the Secret, or none from any.
-fn set_token_secret(object: &mut Value, pods: &Pods, secret: Option<&str>) {
-    if pods.is_alpha() {
+/// Every server gets its environment from this Secret; without one, from no Secret at all.
+fn set_token_secret(object: &mut Value, pods: &PodSet, secret: Option<&str>) {
+    if pods.layout() == Layout::Alpha {
         let component = pods.component().to_owned();
         match secret {
             Some(secret) => set(object, &component, "envFromSecret", secret),
@@ -160,7 +160,7 @@ fn set_token_secret(object: &mut Value, pods: &Pods, secret: Option<&str>) {
 }
 
 /// The frontend needs the weights' directory as well: it reads the tokenizer there.
-fn mount_cache(object: &mut Value, pods: &Pods, cache: &ModelCache) {
+fn mount_cache(object: &mut Value, pods: &PodSet, cache: &ModelCache) {
     let volume = json!({"name": CACHE_VOLUME, "persistentVolumeClaim": {"claimName": cache.claim_name}});
     let mut mount = json!({"name": CACHE_VOLUME, "mountPath": cache.mount_path});
     if let Some(directory) = cache.sub_path.as_deref().filter(|directory| !directory.is_empty()) {
@@ -172,12 +172,13 @@ fn mount_cache(object: &mut Value, pods: &Pods, cache: &ModelCache) {
     }
 }
 
-fn set_gpu_resource(object: &mut Value, pods: &Pods, resource: &str) {
-    for list in ["limits", "requests"] {
-        let component = format!("{}/resources/{list}", pods.component());
-        if pods.is_alpha() && object.pointer(&format!("{component}/gpu")).is_some() {
-            set(object, &component, "gpuType", resource);
+fn set_gpu_resource(object: &mut Value, pods: &PodSet, resource: &str) {
+    for list in pods.component_resources() {
+        if object.pointer(&format!("{list}/gpu")).is_some() {
+            set(object, &list, "gpuType", resource);
         }
+    }
+    for list in ["limits", "requests"] {
         for container in pods.containers(object) {
             let resources = format!("{container}/resources/{list}");
             let Some(amount) = object.pointer(&format!("{resources}/{}", token(GENERATED_GPU))).cloned() else {
@@ -189,8 +190,11 @@ fn set_gpu_resource(object: &mut Value, pods: &Pods, resource: &str) {
     }
 }
 
-fn make_probes_prompt(object: &mut Value, pods: &Pods, ready_seconds: u64) {
-    let holders = [pods.component().to_owned()].into_iter().filter(|_| pods.is_alpha()).chain(pods.containers(object));
+fn make_probes_prompt(object: &mut Value, pods: &PodSet, ready_seconds: u64) {
+    let holders = [pods.component().to_owned()]
+        .into_iter()
+        .filter(|_| pods.layout() == Layout::Alpha)
+        .chain(pods.containers(object));
     for holder in holders.collect::<Vec<_>>() {
         if let Some(holder) = object.pointer_mut(&holder).and_then(Value::as_object_mut) {
             probes::make_prompt(holder, ready_seconds);

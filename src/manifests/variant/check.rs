@@ -1,10 +1,11 @@
-//! What no manifest may contain, whoever wrote it: creating a comparison must not give more than creating pods does.
+//! What no manifest may contain, whoever wrote it: creating a comparison must not allow more than creating pods does.
 
 use serde_json::Value;
 
-use super::json::{element_pointers, path, text};
-use super::object::{ManifestKind, Pods, describe};
+use super::object::{ManifestKind, describe, kind};
+use crate::dynamo::{Layout, PodSet};
 use crate::manifests::ManifestError;
+use crate::pointer::{element_pointers, path, text};
 
 /// Checks one object. `number` is its place among the documents, from 1, for those without kind or name.
 pub(super) fn check(object: &Value, number: usize, namespace: &str) -> Result<ManifestKind, ManifestError> {
@@ -16,8 +17,8 @@ pub(super) fn check(object: &Value, number: usize, namespace: &str) -> Result<Ma
     }
     match kind {
         ManifestKind::Service => service(object)?,
-        ManifestKind::GraphAlpha | ManifestKind::GraphBeta => graph(object)?,
-        ManifestKind::Deployment | ManifestKind::ConfigMap => {}
+        ManifestKind::Graph => graph(object)?,
+        _ => {}
     }
     Ok(kind)
 }
@@ -30,16 +31,16 @@ pub(super) fn identity(object: &Value, number: usize) -> Result<ManifestKind, Ma
             ManifestError::refused(place(), name, "is missing", "give each document apiVersion, kind and metadata.name")
         })
     };
-    let (version, kind) = (field("apiVersion")?, field("kind")?);
+    let (version, kind_name) = (field("apiVersion")?, field("kind")?);
     if text(object, "/metadata/name").is_none_or(str::is_empty) {
         return Err(ManifestError::refused(place(), "metadata.name", "is missing", "give the object a name"));
     }
-    ManifestKind::of(object).ok_or_else(|| {
+    kind(object).ok_or_else(|| {
         ManifestError::refused(
             describe(object),
             "kind",
-            format!("{version} {kind} cannot be part of a variant"),
-            "leave DynamoGraphDeployment (nvidia.com/v1alpha1 or v1beta1), Deployment (apps/v1), Service and ConfigMap (v1)",
+            format!("{version} {kind_name} cannot be part of a variant"),
+            "use DynamoGraphDeployment (nvidia.com/v1alpha1 or v1beta1), Deployment (apps/v1), Service or ConfigMap (v1)",
         )
     })
 }
@@ -51,13 +52,17 @@ fn metadata(object: &Value, namespace: &str) -> Result<(), ManifestError> {
     if let Some(other) = object.pointer("/metadata/namespace").filter(|other| other.as_str() != Some(namespace)) {
         return refuse(
             "namespace",
-            format!("is {other}, but everything of a comparison runs in its own namespace {namespace}"),
+            format!("is {other}, but everything of a comparison runs in the comparison's namespace, {namespace}"),
             "remove the field",
         );
     }
     for field in ["finalizers", "ownerReferences"] {
         if object.pointer(&format!("/metadata/{field}")).is_some_and(|list| !is_empty(list)) {
-            return refuse(field, "would keep the object after its comparison is gone".into(), "remove the field");
+            return refuse(
+                field,
+                "would keep the object alive after its comparison is deleted".into(),
+                "remove the field",
+            );
         }
     }
     Ok(())
@@ -72,7 +77,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What the transformations build on is what it should be.
+/// The fields that are changed later have the types they should have.
 pub(super) fn shape(object: &Value) -> Result<(), ManifestError> {
     let must = |pointer: &str, what: &str, fits: fn(&Value) -> bool| match object.pointer(pointer) {
         None | Some(Value::Null) => Ok(()),
@@ -80,7 +85,7 @@ pub(super) fn shape(object: &Value) -> Result<(), ManifestError> {
         Some(_) => Err(ManifestError::refused(
             describe(object),
             path(pointer),
-            format!("is no {what}"),
+            format!("is not a {what}"),
             format!("write a {what}"),
         )),
     };
@@ -88,18 +93,21 @@ pub(super) fn shape(object: &Value) -> Result<(), ManifestError> {
     must("/metadata/labels", "map", Value::is_object)?;
     must("/metadata/annotations", "map", Value::is_object)?;
     must("/spec", "map", Value::is_object)?;
-    match ManifestKind::of(object) {
-        Some(ManifestKind::GraphAlpha) => must("/spec/services", "map", Value::is_object)?,
-        Some(ManifestKind::GraphBeta) => must("/spec/components", "list", Value::is_array)?,
+    match Layout::of(object) {
+        Some(Layout::Alpha) => must("/spec/services", "map", Value::is_object)?,
+        Some(Layout::Beta) => must("/spec/components", "list", Value::is_array)?,
+        Some(Layout::Deployment) => must("/spec/selector/matchLabels", "map", Value::is_object)?,
+        None => {}
+    }
+    match kind(object) {
         Some(ManifestKind::Service) => {
             must("/spec/selector", "map", Value::is_object)?;
             must("/spec/ports", "list", Value::is_array)?;
         }
-        Some(ManifestKind::Deployment) => must("/spec/selector/matchLabels", "map", Value::is_object)?,
         Some(ManifestKind::ConfigMap) => must("/data", "map", Value::is_object)?,
-        None => {}
+        _ => {}
     }
-    for pods in Pods::of(object) {
+    for pods in PodSet::of(object) {
         must(pods.component(), "map", Value::is_object)?;
         must(&pods.metadata(), "map", Value::is_object)?;
         must(&format!("{}/labels", pods.metadata()), "map", Value::is_object)?;
@@ -138,20 +146,21 @@ fn fields(object: &Value, value: &Value, at: &str) -> Result<(), ManifestError> 
 fn forbidden(key: &str, value: &Value) -> Option<(&'static str, &'static str)> {
     let is_set = !matches!(value, Value::Null | Value::Bool(false));
     match key {
-        "hostNetwork" | "hostPID" | "hostIPC" if is_set => {
-            Some(("shares a namespace of the node", "remove the field: pods of a variant keep to themselves"))
-        }
+        "hostNetwork" | "hostPID" | "hostIPC" if is_set => Some((
+            "shares a namespace of the node",
+            "remove the field: the pods of a variant must not use the node's namespaces",
+        )),
         "hostPath" if value.is_object() => {
             Some(("mounts a directory of the node", "use a PersistentVolumeClaim or an emptyDir"))
         }
         "hostPort" if is_set && value.as_u64() != Some(0) => {
-            Some(("takes a port of the node", "remove the field: the load reaches the pods through a Service"))
+            Some(("occupies a port of the node", "remove the field: the load reaches the pods through a Service"))
         }
-        "privileged" if is_set => Some(("gives the container the node", "remove the field")),
-        "hostProcess" if is_set => Some(("gives the container the node", "remove the field")),
-        "procMount" if value.as_str() == Some("Unmasked") => Some(("shows the node's /proc", "remove the field")),
+        "privileged" if is_set => Some(("gives the container full access to the node", "remove the field")),
+        "hostProcess" if is_set => Some(("gives the container full access to the node", "remove the field")),
+        "procMount" if value.as_str() == Some("Unmasked") => Some(("exposes the node's /proc", "remove the field")),
         "finalizers" | "ownerReferences" if value.is_array() && !is_empty(value) => {
-            Some(("would keep the object after its comparison is gone", "remove the field"))
+            Some(("would keep the object alive after its comparison is deleted", "remove the field"))
         }
         _ => None,
     }
@@ -162,14 +171,14 @@ fn service(object: &Value) -> Result<(), ManifestError> {
         Err(ManifestError::refused(describe(object), format!("spec.{field}"), problem, cure))
     };
     if let Some(other) = text(object, "/spec/type").filter(|other| *other != "ClusterIP") {
-        return refuse("type", format!("is {other}"), "make it ClusterIP: the load runs in the cluster");
+        return refuse("type", format!("is {other}"), "set it to ClusterIP: the load runs in the cluster");
     }
     if let Some(address) = text(object, "/spec/clusterIP").filter(|address| !address.is_empty() && *address != "None") {
         return refuse("clusterIP", format!("is fixed to {address}"), "remove the field: each deployment gets its own");
     }
     for field in ["externalIPs", "externalName", "loadBalancerIP", "loadBalancerSourceRanges"] {
         if object.pointer(&format!("/spec/{field}")).is_some_and(|value| !is_empty(value)) {
-            return refuse(field, "reaches out of the cluster".into(), "remove the field");
+            return refuse(field, "is reachable from outside the cluster".into(), "remove the field");
         }
     }
     for port in element_pointers(object, "/spec/ports") {
@@ -195,7 +204,7 @@ fn graph(object: &Value) -> Result<(), ManifestError> {
             return refuse(&pointer, "would create storage that outlives the variant", cure);
         }
     }
-    for pods in Pods::of(object) {
+    for pods in PodSet::of(object) {
         let at = |below: &str| format!("{}/{below}", pods.component());
         let is_true = |pointer: &str| object.pointer(pointer) == Some(&Value::Bool(true));
         if pods.name.is_empty() {
@@ -204,7 +213,7 @@ fn graph(object: &Value) -> Result<(), ManifestError> {
         if is_true(&at("ingress/enabled")) {
             return refuse(
                 &at("ingress"),
-                "reaches out of the cluster",
+                "is reachable from outside the cluster",
                 "remove the field: the load runs in the cluster",
             );
         }
@@ -212,17 +221,17 @@ fn graph(object: &Value) -> Result<(), ManifestError> {
             let problem = "shares workers with every other deployment that sets it";
             return refuse(&at("globalDynamoNamespace"), problem, "remove the field");
         }
-        let scaled = if pods.is_alpha() {
+        let scaled = if pods.layout() == Layout::Alpha {
             is_true(&at("scalingAdapter/enabled"))
         } else {
             object.pointer(&at("scalingAdapter")).is_some()
         };
         if scaled {
-            let problem = "lets something else change the replicas while they are measured";
+            let problem = "lets something else change the replicas during the measurement";
             return refuse(&at("scalingAdapter"), problem, "remove the field, and fix replicas");
         }
         if pods.role(object) == Some("planner") {
-            let problem = "is a planner, which changes the replicas while they are measured";
+            let problem = "is a planner, which changes the replicas during the measurement";
             return refuse(pods.component(), problem, "remove the component, and fix the workers' replicas");
         }
     }
@@ -271,20 +280,20 @@ mod tests {
     #[case(with_metadata(json!({"name": "c", "namespace": "other"})), "ConfigMap c: metadata.namespace: is \"other\"")]
     #[case(with_metadata(json!({"name": "c", "finalizers": ["x/y"]})), "ConfigMap c: metadata.finalizers: ")]
     #[case(with_metadata(json!({"name": "c", "ownerReferences": [{}]})), "ConfigMap c: metadata.ownerReferences: ")]
-    #[case(with_metadata(json!({"name": "c", "labels": []})), "ConfigMap c: metadata.labels: is no map")]
+    #[case(with_metadata(json!({"name": "c", "labels": []})), "ConfigMap c: metadata.labels: is not a map")]
     #[case(deployment(json!({"hostNetwork": true})), "Deployment d: spec.template.spec.hostNetwork: ")]
     #[case(deployment(json!({"hostPID": true})), "Deployment d: spec.template.spec.hostPID: ")]
     #[case(deployment(json!({"hostIPC": true})), "Deployment d: spec.template.spec.hostIPC: ")]
     #[case(deployment(json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})), "Deployment d: spec.template.spec.volumes[0].hostPath: ")]
     #[case(deployment(json!({"containers": [{"securityContext": {"privileged": true}}]})), "Deployment d: spec.template.spec.containers[0].securityContext.privileged: ")]
     #[case(deployment(json!({"containers": [{"ports": [{"hostPort": 80}]}]})), "Deployment d: spec.template.spec.containers[0].ports[0].hostPort: ")]
-    #[case(deployment(json!({"containers": {}})), "Deployment d: spec.template.spec.containers: is no list")]
+    #[case(deployment(json!({"containers": {}})), "Deployment d: spec.template.spec.containers: is not a list")]
     #[case(alpha(json!({"extraPodSpec": {"mainContainer": {"securityContext": {"privileged": true}}}})), "DynamoGraphDeployment g: spec.services.W.extraPodSpec.mainContainer.securityContext.privileged: ")]
     #[case(alpha(json!({"ingress": {"enabled": true}})), "DynamoGraphDeployment g: spec.services.W.ingress: ")]
     #[case(alpha(json!({"globalDynamoNamespace": true})), "DynamoGraphDeployment g: spec.services.W.globalDynamoNamespace: ")]
     #[case(alpha(json!({"scalingAdapter": {"enabled": true}})), "DynamoGraphDeployment g: spec.services.W.scalingAdapter: ")]
     #[case(alpha(json!({"componentType": "planner"})), "DynamoGraphDeployment g: spec.services.W: is a planner")]
-    #[case(alpha(json!("text")), "DynamoGraphDeployment g: spec.services.W: is no map")]
+    #[case(alpha(json!("text")), "DynamoGraphDeployment g: spec.services.W: is not a map")]
     #[case(beta(json!({"name": "w", "scalingAdapter": {}})), "DynamoGraphDeployment g: spec.components[0].scalingAdapter: ")]
     #[case(beta(json!({"podTemplate": {}})), "DynamoGraphDeployment g: spec.components[0]: has no name")]
     #[case(beta(json!({"name": "w", "podTemplate": {"metadata": {"finalizers": ["a/b"]}}})), "DynamoGraphDeployment g: spec.components[0].podTemplate.metadata.finalizers: ")]

@@ -2,17 +2,15 @@
 
 use serde_json::Value;
 
-use super::json::text;
-use super::object::{ManifestKind, Pods, describe, name, service_ports};
+use super::object::{ManifestKind, describe, is, name, service_ports};
+use crate::dynamo::{FRONTEND_PORT, Layout, PodSet};
 use crate::manifests::ManifestError;
+use crate::pointer::{text, token};
 
-/// Marks the Service that the load goes to, where there are several.
+/// Marks the Service that receives the load, if there are several.
 pub const ENDPOINT_ANNOTATION: &str = "bcmp.dev/endpoint";
 
-/// Port of a frontend of Dynamo's.
-const FRONTEND_PORT: u16 = 8000;
-
-/// Where requests go, in terms of the manifests' own names.
+/// Where requests go, by the names in the manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// The frontend of a DynamoGraphDeployment: the Service has the names of both.
@@ -30,39 +28,33 @@ impl Endpoint {
     }
 }
 
-/// Name of the Service that Dynamo's operator makes for a component.
-pub(super) fn component_service(graph: &str, component: &str) -> String {
-    format!("{graph}-{component}").to_lowercase().replace('.', "-")
-}
-
 /// Finds the endpoint of objects that were checked one by one.
 pub(super) fn endpoint(objects: &[Value]) -> Result<Endpoint, ManifestError> {
-    match objects.iter().find(|object| ManifestKind::of(object).is_some_and(ManifestKind::is_graph)) {
+    match objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph)) {
         Some(graph) => frontend(graph),
         None => service(objects),
     }
 }
 
 fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
-    let frontends: Vec<Pods> =
-        Pods::of(graph).into_iter().filter(|pods| pods.role(graph) == Some("frontend")).collect();
+    let frontends: Vec<PodSet> =
+        PodSet::of(graph).into_iter().filter(|pods| pods.role(graph) == Some("frontend")).collect();
     match frontends.as_slice() {
         [frontend] => Ok(Endpoint::Frontend { component: frontend.name.clone() }),
         [] => Err(ManifestError::incomplete(
             format!("{} has no component of type frontend", describe(graph)),
-            "add one: the load is sent to it",
+            "add one: it receives the load",
         )),
         several => Err(ManifestError::incomplete(
             format!("{} has {} components of type frontend", describe(graph), several.len()),
-            "leave one: the load is sent to it",
+            "keep one: it receives the load",
         )),
     }
 }
 
 fn service(objects: &[Value]) -> Result<Endpoint, ManifestError> {
-    let services: Vec<&Value> =
-        objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::Service)).collect();
-    let annotation = format!("/metadata/annotations/{}", super::json::token(ENDPOINT_ANNOTATION));
+    let services: Vec<&Value> = objects.iter().filter(|object| is(object, ManifestKind::Service)).collect();
+    let annotation = format!("/metadata/annotations/{}", token(ENDPOINT_ANNOTATION));
     let marked: Vec<&Value> = services.iter().copied().filter(|s| text(s, &annotation) == Some("true")).collect();
     let service = match (services.as_slice(), marked.as_slice()) {
         ([only], _) | (_, [only]) => *only,
@@ -97,8 +89,8 @@ fn port(service: &Value) -> Result<u16, ManifestError> {
             ManifestError::refused(
                 describe(service),
                 "spec.ports",
-                "does not say which port answers requests",
-                "leave one port, or call one http",
+                "does not show which port answers requests",
+                "keep one port, or name one http",
             )
         })
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::json::{elements, path, text};
-use super::object::{Pods, describe};
+use super::object::describe;
+use crate::dynamo::{Layout, NotWhole, PodSet};
 use crate::manifests::ManifestError;
 use crate::plan::Demand;
-
-/// Resource that `limits.gpu` of a DynamoGraphDeployment v1alpha1 means unless `gpuType` names another.
-const DYNAMO_DEFAULT: &str = "nvidia.com/gpu";
+use crate::pointer::{element_pointers, path, text, token};
 
 /// GPUs that all pods of the objects hold together, counted by the extended resource called `resource`.
 pub(super) fn gpus(objects: &[Value], resource: &str) -> Result<u32, ManifestError> {
@@ -25,36 +23,45 @@ pub fn gpu_pods<'a>(
     objects: &'a [Value],
     resource: &'a str,
 ) -> impl Iterator<Item = Result<Demand, ManifestError>> + 'a {
-    let components = objects.iter().flat_map(|object| Pods::of(object).into_iter().map(move |pods| (object, pods)));
+    let components = objects.iter().flat_map(|object| PodSet::of(object).into_iter().map(move |pods| (object, pods)));
     components.map(move |(object, pods)| {
         Ok(Demand {
-            pods: clamp(pods.count(object)?),
+            pods: clamp(pod_count(object, &pods)?),
             gpus: clamp(per_pod(object, &pods, resource)?),
             node_selector: node_selector(object, &pods),
         })
     })
 }
 
+/// Pods of all replicas.
+fn pod_count(object: &Value, pods: &PodSet) -> Result<u64, ManifestError> {
+    let refused = |NotWhole { field, found }: NotWhole| {
+        let problem = format!("{found} is not a whole number");
+        ManifestError::refused(describe(object), field, problem, "write a number without quotes")
+    };
+    let replicas = pods.replicas(object).map_err(refused)?;
+    Ok(replicas.saturating_mul(pods.nodes(object).map_err(refused)?))
+}
+
 fn clamp(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn node_selector(object: &Value, pods: &Pods) -> BTreeMap<String, String> {
+fn node_selector(object: &Value, pods: &PodSet) -> BTreeMap<String, String> {
     let selector = object.pointer(&format!("{}/nodeSelector", pods.spec())).and_then(Value::as_object);
     let pairs = selector.into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// What the scheduler sets aside for one pod: containers run together, those before them one after the other.
-fn per_pod(object: &Value, pods: &Pods, resource: &str) -> Result<u64, ManifestError> {
+fn per_pod(object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
     let spec = pods.spec();
     let mut together = main_of_alpha(object, pods, resource)?;
     let mut alone = 0;
-    for index in 0..elements(object, &format!("{spec}/containers")).len() {
-        together += of_container(object, &format!("{spec}/containers/{index}"), resource)?;
+    for container in element_pointers(object, &format!("{spec}/containers")) {
+        together += of_container(object, &container, resource)?;
     }
-    for index in 0..elements(object, &format!("{spec}/initContainers")).len() {
-        let container = format!("{spec}/initContainers/{index}");
+    for container in element_pointers(object, &format!("{spec}/initContainers")) {
         let gpus = of_container(object, &container, resource)?;
         match text(object, &format!("{container}/restartPolicy")) {
             Some("Always") => together += gpus,
@@ -65,19 +72,12 @@ fn per_pod(object: &Value, pods: &Pods, resource: &str) -> Result<u64, ManifestE
 }
 
 /// The main container of v1alpha1: the component's `resources`, else the container's own.
-fn main_of_alpha(object: &Value, pods: &Pods, resource: &str) -> Result<u64, ManifestError> {
-    if !pods.is_alpha() {
+fn main_of_alpha(object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
+    if pods.layout() != Layout::Alpha {
         return Ok(0);
     }
-    for list in ["limits", "requests"] {
-        let base = format!("{}/resources/{list}", pods.component());
-        let kind = text(object, &format!("{base}/gpuType")).filter(|kind| !kind.is_empty()).unwrap_or(DYNAMO_DEFAULT);
-        if kind == resource
-            && let Some(gpus) = whole(object, &format!("{base}/gpu"))?
-        {
-            return Ok(gpus);
-        }
-        if let Some(gpus) = whole(object, &format!("{base}/custom/{}", super::json::token(resource)))? {
+    for pointer in pods.component_gpus(object, resource) {
+        if let Some(gpus) = whole(object, &pointer)? {
             return Ok(gpus);
         }
     }
@@ -86,7 +86,7 @@ fn main_of_alpha(object: &Value, pods: &Pods, resource: &str) -> Result<u64, Man
 
 fn of_container(object: &Value, container: &str, resource: &str) -> Result<u64, ManifestError> {
     for list in ["limits", "requests"] {
-        let pointer = format!("{container}/resources/{list}/{}", super::json::token(resource));
+        let pointer = format!("{container}/resources/{list}/{}", token(resource));
         if let Some(gpus) = whole(object, &pointer)? {
             return Ok(gpus);
         }

@@ -1,4 +1,4 @@
-//! Names of Services inside text: renamed where they are hosts, and nowhere else.
+//! Renames Services inside text where they are hosts, and nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,7 @@ impl Hosts {
 
     /// Renames every host in a text; `None` when there is none.
     ///
-    /// A word is a host where `//` or `@` stands before it, or a port after it, or where its domain names our namespace
-    /// and `svc`. A word alone (`vllm serve`, `--model llama`) never is.
+    /// A word is a host if it follows `//` or `@`, is followed by a port, or has a domain with our namespace and `svc`. A word alone (`vllm serve`, `--model llama`) never is.
     pub(super) fn rename(&self, text: &str) -> Option<String> {
         let mut result = String::with_capacity(text.len());
         let mut copied = 0;
@@ -137,7 +136,7 @@ mod tests {
     #[case("vllm:0.9.1")]
     #[case("/opt/vllm/bin")]
     #[case("")]
-    fn what_is_no_host_stays(#[case] text: &str) {
+    fn what_is_not_a_host_stays(#[case] text: &str) {
         assert_eq!(hosts().rename(text), None);
     }
 
@@ -157,7 +156,7 @@ mod tests {
     #[case("--server-address", true)]
     #[case("MODEL_NAME", false)]
     #[case("GHOST", false)]
-    fn names_tell_addresses(#[case] name: &str, #[case] expected: bool) {
+    fn addresses_are_known_by_their_names(#[case] name: &str, #[case] expected: bool) {
         assert_eq!(is_address_name(name), expected);
     }
 }

@@ -1,12 +1,11 @@
-//! The manifests of a variant: read, changed as the spec asks, checked, and made into one deployment.
+//! The manifests of a variant: parsed, changed as the spec asks, checked, and turned into one deployment.
 
 mod adapt;
 mod check;
 mod endpoint;
 mod gpus;
 mod hosts;
-mod instance;
-mod json;
+mod instantiate;
 mod object;
 mod parse;
 mod patch;
@@ -16,7 +15,7 @@ mod references;
 
 pub use endpoint::ENDPOINT_ANNOTATION;
 pub use gpus::gpu_pods;
-pub use instance::{Instance, MainObject, instantiate};
+pub use instantiate::{MainObject, VariantDeployment, instantiate};
 pub use parse::parse;
-pub use prepare::{Origin, Preparation, Prepared, prepare};
+pub use prepare::{Author, Preparation, Prepared, prepare, prepare_variant};
 pub use references::{Reference, references};

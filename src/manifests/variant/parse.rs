@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_is_refused_with_its_place() {
+    fn what_is_not_yaml_is_refused_with_its_place() {
         let error = parse("a: [1\nb: 2\n").unwrap_err();
         assert!(matches!(&error, ManifestError::NotYaml(_)));
         assert!(error.to_string().contains("line"), "{error}");

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::json::path;
 use super::object::{describe, name};
 use crate::api::{Patch, PatchOp, PatchOperation, PatchTarget, RemoveLines};
 use crate::manifests::ManifestError;
+use crate::pointer::{path, text};
 
 /// Applies a variant's patches, in order.
 pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Result<(), ManifestError> {
@@ -27,7 +27,7 @@ type Failure = (String, String);
 /// The one object a patch is for.
 fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut Value, Failure> {
     let matches = |object: &Value| {
-        super::json::text(object, "/kind") == Some(&target.kind)
+        text(object, "/kind") == Some(&target.kind)
             && target.name.as_deref().is_none_or(|wanted| wanted == name(object))
     };
     let wanted = match &target.name {
@@ -38,9 +38,9 @@ fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut 
     let mut indices = (0..objects.len()).filter(|index| matches(&objects[*index]));
     match (indices.next(), indices.next()) {
         (Some(index), None) => Ok(&mut objects[index]),
-        (None, _) => Err((format!("no object is {wanted}"), format!("the manifests have: {there}"))),
+        (None, _) => Err((format!("there is no {wanted}"), format!("correct target; the manifests have: {there}"))),
         (Some(_), Some(_)) => {
-            Err((format!("several objects are {wanted}"), format!("set target.name; the manifests have: {there}")))
+            Err((format!("there is more than one {wanted}"), format!("set target.name; the manifests have: {there}")))
         }
     }
 }
@@ -48,18 +48,18 @@ fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut 
 fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), Failure> {
     let described = describe(object);
     let field = path(&lines.pointer);
-    let cure = "give the JSON pointer of a string, as `bcmp render` shows the object";
+    let cure = "use the JSON pointer of a string in the object as `bcmp render` shows it";
     let value =
         object.pointer_mut(&lines.pointer).ok_or_else(|| (format!("{described} has no {field}"), cure.to_owned()))?;
-    let Value::String(text) = value else {
-        return Err((format!("{field} of {described} is no string"), cure.to_owned()));
+    let Value::String(content) = value else {
+        return Err((format!("{field} of {described} is not a string"), cure.to_owned()));
     };
-    let kept: Vec<&str> = text.split('\n').filter(|line| !line.contains(&lines.matching)).collect();
-    if kept.len() == text.split('\n').count() {
-        let problem = format!("no line of {field} of {described} contains {:?}", lines.matching);
+    let kept: Vec<&str> = content.split('\n').filter(|line| !line.contains(&lines.matching)).collect();
+    if kept.len() == content.split('\n').count() {
+        let problem = format!("no line of {field} of {described} contains \"{}\"", lines.matching);
         return Err((problem, "remove the patch if it is no longer needed, or correct matching".into()));
     }
-    *text = kept.join("\n");
+    *content = kept.join("\n");
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), Fail
     let cure = || "compare with the object as `bcmp render` shows it".to_owned();
     let operations: Vec<Value> = operations.iter().map(operation).collect();
     let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations))
-        .map_err(|error| (format!("no JSON Patch: {error}"), cure()))?;
+        .map_err(|error| (format!("not a valid JSON Patch: {error}"), cure()))?;
     json_patch::patch(object, &patch).map_err(|error| (format!("{described}: {error}"), cure()))
 }
 
@@ -125,11 +125,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case(json!({"target": {"kind": "Deployment"}, "operations": []}), "no object is Deployment; the manifests have: ConfigMap a, ConfigMap b, Service s")]
-    #[case(json!({"target": {"kind": "ConfigMap"}, "operations": []}), "several objects are ConfigMap; set target.name")]
+    #[case(json!({"target": {"kind": "Deployment"}, "operations": []}), "there is no Deployment; correct target; the manifests have: ConfigMap a, ConfigMap b, Service s")]
+    #[case(json!({"target": {"kind": "ConfigMap"}, "operations": []}), "there is more than one ConfigMap; set target.name")]
     #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/run.sh", "matching": "ucx"}}), "no line of data.run.sh of ConfigMap a contains \"ucx\"")]
     #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/other", "matching": "ucx"}}), "ConfigMap a has no data.other")]
-    #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data", "matching": "ucx"}}), "data of ConfigMap a is no string")]
+    #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data", "matching": "ucx"}}), "data of ConfigMap a is not a string")]
     #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "remove", "path": "/spec"}]}), "Service s: ")]
     fn failures_say_which_patch_and_why(#[case] patch: Value, #[case] expected: &str) {
         let first = json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/x", "value": null}]});

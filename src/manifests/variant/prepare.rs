@@ -1,32 +1,42 @@
-//! Raw manifests → checked objects that say what the spec says.
+//! Manifests as they were written → checked objects, changed as the spec and its patches ask.
 
 use serde_json::Value;
 
 use super::endpoint::endpoint;
 use super::object::{ManifestKind, describe};
+use super::parse::parse;
 use super::{adapt, check, gpus, patch};
-use crate::api::{BenchmarkComparisonSpec, Patch};
+use crate::api::{BenchmarkComparisonSpec, Patch, SourceKind, Variant};
 use crate::manifests::ManifestError;
+use crate::plan::Plan;
 
 /// Who wrote the manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// The predictor: fields of the spec replace what it wrote.
-    Generated,
-    /// A person: only patches, pull secrets and scheduling change them.
-    Given,
+pub enum Author {
+    /// Fields of the spec replace what it wrote.
+    Predictor,
+    /// Only patches, pull secrets and scheduling change the manifests.
+    User,
+}
+
+impl Author {
+    /// Who writes the manifests of variants from a source.
+    pub const fn of(source: SourceKind) -> Self {
+        match source {
+            SourceKind::Naive | SourceKind::Recommended => Self::Predictor,
+            SourceKind::Manifests | SourceKind::Endpoint => Self::User,
+        }
+    }
 }
 
 /// What manifests are prepared for.
 #[derive(Clone, Copy, Debug)]
 pub struct Preparation<'a> {
-    /// Who wrote them.
-    pub origin: Origin,
+    pub author: Author,
     /// Namespace of the comparison.
     pub namespace: &'a str,
-    /// The comparison.
     pub spec: &'a BenchmarkComparisonSpec,
-    /// The variant's patches, in order.
+    /// The variant's patches, applied in order.
     pub patches: &'a [Patch],
 }
 
@@ -37,7 +47,7 @@ pub struct Prepared {
     pub objects: Vec<Value>,
     /// GPUs they hold together, at least one.
     pub gpus: u32,
-    /// What is doubtful: sentences for people.
+    /// Doubts that do not prevent the deployment, one sentence each.
     pub findings: Vec<String>,
 }
 
@@ -48,13 +58,13 @@ pub struct Prepared {
 /// # Errors
 /// The first object and field that cannot be deployed, or what is missing, with what to do.
 pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared, ManifestError> {
-    let Preparation { origin, namespace, spec, patches } = *preparation;
+    let Preparation { author, namespace, spec, patches } = *preparation;
     let mut objects = raw.to_vec();
     for (index, object) in objects.iter_mut().enumerate() {
         check::identity(object, index + 1)?;
         adapt::strip(object);
         check::shape(object)?;
-        if origin == Origin::Generated {
+        if author == Author::Predictor {
             adapt::generated(object, spec);
         }
         adapt::all(object, spec);
@@ -77,18 +87,32 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
     Ok(Prepared { objects, gpus, findings })
 }
 
+/// Prepares the manifests of one of the plan's variants, given as YAML documents.
+///
+/// # Errors
+/// See [`prepare`]; or the text is not YAML.
+pub fn prepare_variant(plan: &Plan, variant: &Variant, manifests: &str) -> Result<Prepared, ManifestError> {
+    let preparation = Preparation {
+        author: Author::of(variant.source.kind),
+        namespace: &plan.comparison.namespace,
+        spec: &plan.spec,
+        patches: &variant.patches,
+    };
+    prepare(&parse(manifests)?, &preparation)
+}
+
 /// One DynamoGraphDeployment, or Deployments; and no two objects of one kind and name.
 fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestError> {
     let mut seen = std::collections::BTreeSet::new();
     for object in objects {
         if !seen.insert(describe(object)) {
             return Err(ManifestError::incomplete(
-                format!("{} is there twice", describe(object)),
+                format!("{} appears twice", describe(object)),
                 "give each object of a kind its own name",
             ));
         }
     }
-    let graphs = kinds.iter().filter(|kind| kind.is_graph()).count();
+    let graphs = kinds.iter().filter(|kind| **kind == ManifestKind::Graph).count();
     let deployments = kinds.iter().filter(|kind| **kind == ManifestKind::Deployment).count();
     match (graphs, deployments) {
         (1, 0) => Ok(()),
@@ -99,7 +123,7 @@ fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestErro
         )),
         _ => Err(ManifestError::incomplete(
             format!("there are {graphs} DynamoGraphDeployments and {deployments} Deployments"),
-            "leave one DynamoGraphDeployment, or Deployments alone: a variant is one server",
+            "keep one DynamoGraphDeployment, or Deployments alone: a variant is one server",
         )),
     }
 }
@@ -110,13 +134,13 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
     let allowed = allowed(spec);
     if gpus == 0 {
         return Err(ManifestError::incomplete(
-            format!("no container asks for {resource}"),
-            "set its limit on the containers that serve, or hardware.gpuResourceName to the resource they ask for",
+            format!("no container requests {resource}"),
+            "set its limit on the containers that serve, or set hardware.gpuResourceName to the resource they request",
         ));
     }
     if gpus > allowed {
         return Err(ManifestError::incomplete(
-            format!("its pods ask for {gpus} {resource}, more than hardware.gpusPerVariant allows, which is {allowed}"),
+            format!("its pods request {gpus} {resource}, more than the {allowed} of hardware.gpusPerVariant"),
             "lower replicas or limits, or raise hardware.gpusPerVariant",
         ));
     }
@@ -127,9 +151,9 @@ fn allowed(spec: &BenchmarkComparisonSpec) -> u32 {
     u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(0)
 }
 
-/// GPUs that the variant could have and does not ask for: throughput per GPU is per GPU held.
+/// GPUs that the variant may have and does not request: throughput is counted per GPU held.
 fn unused(gpus: u32, spec: &BenchmarkComparisonSpec) -> Option<String> {
     let (allowed, resource) = (allowed(spec), &spec.hardware.gpu_resource_name);
     let unused = allowed.saturating_sub(gpus);
-    (unused > 0).then(|| format!("its pods ask for {gpus} of {allowed} {resource}: {unused} stay unused"))
+    (unused > 0).then(|| format!("its pods request {gpus} of {allowed} {resource}: {unused} stay unused"))
 }

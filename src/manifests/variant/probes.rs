@@ -1,16 +1,16 @@
-//! Probes that look at once and often, with no less time than those that look late and seldom.
+//! Probes that start at once and run often, within the same total time as those that start late and run seldom.
 
 use serde_json::{Map, Value};
 
-/// Seconds between two looks.
+/// Seconds between two probes.
 const PERIOD: u64 = 5;
-/// What Kubernetes takes for a period and a failure threshold that are not given.
+/// Kubernetes' own defaults.
 const DEFAULT_PERIOD: u64 = 10;
 const DEFAULT_FAILURES: u64 = 3;
 
-/// Rewrites the startup and readiness probes of `holder`. Generated ones wait minutes before they look for the first
-/// time, with all GPUs held. The liveness probe stays: a restart is no faster for being looked for more often.
-/// A server may take `ready_seconds` to start: a kubelet that gives up earlier only begins the loading of weights anew.
+/// Rewrites the startup and readiness probes of `holder`. Generated ones wait minutes before the first probe, with all
+/// GPUs held. The liveness probe stays: probing more often makes no restart faster. A server may take `ready_seconds` to
+/// start: a kubelet that gives up earlier only makes it load the weights once more.
 pub(super) fn make_prompt(holder: &mut Map<String, Value>, ready_seconds: u64) {
     for (name, at_least) in [("startupProbe", ready_seconds), ("readinessProbe", 0)] {
         if let Some(Value::Object(probe)) = holder.get_mut(name) {

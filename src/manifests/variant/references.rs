@@ -5,29 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::hosts::{Hosts, is_address_name};
-use super::object::{ManifestKind, name};
-use crate::api::labels::DYNAMO_GRAPH;
+use super::object::{ManifestKind, is, name};
+use crate::dynamo;
 
-/// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
-const DYNAMO_NAMESPACE_LABEL: &str = "nvidia.com/dynamo-namespace";
-/// Variables by which Dynamo's processes find each other where the operator does not derive it.
-const DYNAMO_NAMESPACE_VARIABLES: [&str; 2] = ["DYN_NAMESPACE", "DYNAMO_NAMESPACE"];
-
-/// Something in the namespace that a variant needs and does not bring along.
+/// Something that a variant needs in its namespace and does not contain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     /// `ConfigMap`, `Secret`, `PersistentVolumeClaim` or `ServiceAccount`.
     pub kind: &'static str,
-    /// Its name.
     pub name: String,
 }
 
-/// What prepared objects need and do not bring along; what is marked optional is left out.
+/// What prepared objects refer to and do not contain; optional references are left out.
 pub fn references(objects: &[Value]) -> BTreeSet<Reference> {
     let brought: BTreeSet<&str> =
-        objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::ConfigMap)).map(name).collect();
+        objects.iter().filter(|object| is(object, ManifestKind::ConfigMap)).map(name).collect();
     let mut found = BTreeSet::new();
-    for object in objects.iter().filter(|object| ManifestKind::of(object) != Some(ManifestKind::ConfigMap)) {
+    for object in objects.iter().filter(|object| !is(object, ManifestKind::ConfigMap)) {
         collect(object.get("spec").unwrap_or(&Value::Null), &mut found);
     }
     found.into_iter().filter(|found| found.kind != "ConfigMap" || !brought.contains(found.name.as_str())).collect()
@@ -64,11 +58,9 @@ fn reference(key: &str, value: &Value) -> Option<Reference> {
 /// New names for what objects refer to.
 #[derive(Debug, Default)]
 pub(super) struct Renames {
-    /// ConfigMaps.
     pub config_maps: BTreeMap<String, String>,
-    /// Services, those that Dynamo's operator makes included.
+    /// Services, including those that Dynamo's operator creates.
     pub hosts: Hosts,
-    /// The DynamoGraphDeployment.
     pub graph: Option<GraphRename>,
 }
 
@@ -85,7 +77,7 @@ pub(super) struct GraphRename {
 impl Renames {
     /// Renames what an object refers to, in its spec or data.
     pub(super) fn apply(&self, object: &mut Value) {
-        if ManifestKind::of(object) == Some(ManifestKind::ConfigMap) {
+        if is(object, ManifestKind::ConfigMap) {
             if let Some(Value::Object(data)) = object.get_mut("data") {
                 data.values_mut().for_each(|text| self.rename_hosts(text));
             }
@@ -123,7 +115,7 @@ impl Renames {
                     name.clone_from(&graph.new);
                 }
             }
-            DYNAMO_GRAPH | DYNAMO_NAMESPACE_LABEL => {
+            dynamo::GRAPH_LABEL | dynamo::NAMESPACE_LABEL => {
                 if let (Some(graph), Value::String(text)) = (&self.graph, value) {
                     graph.rename_label(text);
                 }
@@ -152,7 +144,7 @@ impl Renames {
     /// A variable of an environment: `{name, value}`.
     fn variable(&self, map: &mut Map<String, Value>) {
         let Some(Value::String(name)) = map.get("name") else { return };
-        let (is_address, is_namespace) = (is_address_name(name), DYNAMO_NAMESPACE_VARIABLES.contains(&name.as_str()));
+        let (is_address, is_namespace) = (is_address_name(name), dynamo::NAMESPACE_VARIABLES.contains(&name.as_str()));
         let Some(value) = map.get_mut("value") else { return };
         if is_address {
             self.rename_address(value);
@@ -193,7 +185,7 @@ impl GraphRename {
         }
     }
 
-    /// `dyn://<namespace>.<component>.<endpoint>`, as processes of old releases are told where to register.
+    /// `dyn://<namespace>.<component>.<endpoint>`, the address at which processes of old releases register.
     fn rename_endpoints(&self, text: &mut String) {
         for old in &self.dynamo_namespaces {
             let address = format!("dyn://{old}.");
@@ -212,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_brought_along_is_listed() {
+    fn references_to_objects_of_others_are_listed() {
         let objects = [
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"configMap": "x"}}),
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": {

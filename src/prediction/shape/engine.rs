@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ShapeError;
-use super::component::{ServingContainer, WorkerRole};
+use super::launch::{Launch, Work};
 use super::script::Script;
 use crate::api::Backend;
 
@@ -61,21 +61,21 @@ pub(super) struct Readings {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub backend: Backend,
-    pub role: Option<WorkerRole>,
+    pub work: Option<Work>,
     pub readings: Readings,
 }
 
 impl Engine {
-    /// The engine a component starts, if it starts one we know.
-    pub(super) fn of(component: &ServingContainer) -> Result<Option<Self>, ShapeError> {
-        let script = Script::of(&component.command, &component.environment);
+    /// The engine that a container starts, if it is a known one.
+    pub(super) fn of(launch: &Launch) -> Result<Option<Self>, ShapeError> {
+        let script = Script::of(&launch.command, &launch.environment);
         let starts = |names: &[&str]| script.words.iter().any(|word| names.contains(&word.as_str()));
         let after = |tool: &str, verb: &str| {
             let program = |word: &String| word.rsplit('/').next() == Some(tool);
             script.words.iter().zip(script.words.iter().skip(1)).any(|(a, b)| program(a) && b == verb)
         };
         let (backend, readings) = if starts(&["dynamo.trtllm", "trtllm-serve"]) {
-            (Backend::Trtllm, tensorrt_llm(component, &script)?)
+            (Backend::Trtllm, tensorrt_llm(launch, &script)?)
         } else if starts(&["dynamo.vllm", "vllm.entrypoints.openai.api_server"]) || after("vllm", "serve") {
             (Backend::Vllm, vllm(&script))
         } else if starts(&["dynamo.sglang", "sglang.launch_server"]) || after("sglang", "serve") {
@@ -83,20 +83,20 @@ impl Engine {
         } else {
             return Ok(None);
         };
-        Ok(Some(Self { backend, role: role(&script), readings }))
+        Ok(Some(Self { backend, work: work(&script), readings }))
     }
 }
 
-fn role(script: &Script) -> Option<WorkerRole> {
+fn work(script: &Script) -> Option<Work> {
     match script.flag(&["--disaggregation-mode"]) {
-        Some("prefill") => return Some(WorkerRole::Prefill),
-        Some("decode") => return Some(WorkerRole::Decode),
+        Some("prefill") => return Some(Work::Prefill),
+        Some("decode") => return Some(Work::Decode),
         _ => {}
     }
     if script.has("--is-prefill-worker") {
-        return Some(WorkerRole::Prefill);
+        return Some(Work::Prefill);
     }
-    script.has("--is-decode-worker").then_some(WorkerRole::Decode)
+    script.has("--is-decode-worker").then_some(Work::Decode)
 }
 
 fn count(script: &Script, names: &[&str]) -> Setting<u32> {
@@ -172,14 +172,14 @@ fn sglang(script: &Script) -> Readings {
 }
 
 /// Flags come first, the engine file replaces them, overrides replace both.
-fn tensorrt_llm(component: &ServingContainer, script: &Script) -> Result<Readings, ShapeError> {
+fn tensorrt_llm(launch: &Launch, script: &Script) -> Result<Readings, ShapeError> {
     let file = match script.flag(&["--extra-engine-args", "--extra_llm_api_options", "--config"]) {
         None => None,
-        Some(path) => Some(engine_file(component, script, path)?),
+        Some(path) => Some(engine_file(launch, script, path)?),
     };
     let overrides = match script.flag(&["--override-engine-args"]) {
         None => None,
-        Some(text) => Some(yaml(component, "--override-engine-args", text)?),
+        Some(text) => Some(yaml(launch, "--override-engine-args", text)?),
     };
     let layers: Vec<&EngineFile> = overrides.iter().chain(&file).collect();
     let number = |keys: &[&str], flags: &[&str]| {
@@ -224,14 +224,14 @@ enum EngineFile {
     Elsewhere(String),
 }
 
-fn engine_file(component: &ServingContainer, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
-    match script.files.get(path).or_else(|| component.files.get(path)) {
-        Some(content) => yaml(component, path, content),
+fn engine_file(launch: &Launch, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
+    match script.files.get(path).or_else(|| launch.files.get(path)) {
+        Some(content) => yaml(launch, path, content),
         None => Ok(EngineFile::Elsewhere(path.to_owned())),
     }
 }
 
-fn yaml(component: &ServingContainer, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
+fn yaml(launch: &Launch, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
     let read = serde_saphyr::from_str::<Value>(content).map_err(|error| error.to_string());
     match read {
         Ok(settings) if settings.is_object() => Ok(EngineFile::Settings(settings)),
@@ -239,8 +239,8 @@ fn yaml(component: &ServingContainer, name: &str, content: &str) -> Result<Engin
         Err(error) => Err(format!("is not YAML: {error}")),
     }
     .map_err(|problem| ShapeError::Field {
-        object: component.object.clone(),
-        field: component.field.clone(),
+        object: launch.object.clone(),
+        field: launch.field.clone(),
         problem: format!("the engine's settings in {name}: {problem}"),
     })
 }

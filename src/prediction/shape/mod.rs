@@ -1,13 +1,13 @@
 //! What manifests deploy: how the engines are cut up, how many there are, and their limits.
 
-mod component;
 mod engine;
+mod launch;
 mod script;
 
 use serde_json::Value;
 
-use self::component::{ServingContainer, WorkerRole};
 use self::engine::{Engine, Readings, Setting};
+use self::launch::{Launch, Work, launches};
 use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
 
@@ -19,6 +19,7 @@ pub enum ShapeError {
     Field {
         /// Kind and name of the object.
         object: String,
+        /// Where in it.
         field: String,
         /// What is wrong, and what to do.
         problem: String,
@@ -39,21 +40,21 @@ pub enum ShapeError {
 pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Result<Shape, ShapeError> {
     let hint = Hint::new(hint);
     let mut engines = vec![];
-    for component in component::components(objects)? {
-        if let Some(engine) = Engine::of(&component)? {
-            engines.push((component, engine));
+    for launch in launches(objects)? {
+        if let Some(engine) = Engine::of(&launch)? {
+            engines.push((launch, engine));
         }
     }
     if engines.is_empty() {
         return hinted(gpus, &hint).ok_or(ShapeError::NoEngine);
     }
     let mut pools = Pools::default();
-    for (component, engine) in &engines {
-        let workers = workers(component, &engine.readings, &hint)?;
-        let place = match engine.role.unwrap_or(component.role) {
-            WorkerRole::Prefill => &mut pools.prefill,
-            WorkerRole::Decode => &mut pools.decode,
-            WorkerRole::Worker => &mut pools.both,
+    for (launch, engine) in &engines {
+        let workers = workers(launch, &engine.readings, &hint)?;
+        let place = match engine.work.unwrap_or(launch.work) {
+            Work::Prefill => &mut pools.prefill,
+            Work::Decode => &mut pools.decode,
+            Work::Both => &mut pools.both,
         };
         match place {
             None => *place = Some(workers),
@@ -61,9 +62,8 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
                 other.replicas = other.replicas.saturating_add(workers.replicas);
             }
             Some(_) => {
-                let field = &component.field;
-                let problem =
-                    format!("{}: {field} starts workers that differ from another component's", component.object);
+                let field = &launch.field;
+                let problem = format!("{}: {field} starts workers that differ from another component's", launch.object);
                 return Err(ShapeError::NotOneServer(format!("{problem}: such a mixture cannot be predicted")));
             }
         }
@@ -76,14 +76,14 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
         gpus,
         weights: first(|readings| &readings.weights, &hint.weights),
         kv_cache: first(|readings| &readings.kv_cache, &hint.kv_cache),
-        image: engines.iter().find_map(|(component, _)| component.image.clone()),
+        image: engines.iter().find_map(|(launch, _)| launch.image.clone()),
     })
 }
 
 /// The inference engine the objects start, where it is one we know.
 pub fn read_backend(objects: &[Value]) -> Option<Backend> {
-    let components = component::components(objects).ok()?;
-    components.iter().find_map(|component| Engine::of(component).ok()?.map(|engine| engine.backend))
+    let launches = launches(objects).ok()?;
+    launches.iter().find_map(|launch| Engine::of(launch).ok()?.map(|engine| engine.backend))
 }
 
 /// The shape of something that is only known by a hint, such as an endpoint: needs its tensor parallelism.
@@ -157,14 +157,14 @@ impl Hint {
     }
 }
 
-fn workers(component: &ServingContainer, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
+fn workers(launch: &Launch, readings: &Readings, hint: &Hint) -> Result<Workers, ShapeError> {
     let known = |setting: &Setting<u32>, hinted: Option<u32>, name: &str| -> Result<Option<u32>, ShapeError> {
         match setting {
             Setting::Read(number) => Ok(Some(*number)),
             Setting::Absent => Ok(hinted),
             Setting::Unreadable(problem) => hinted.map(Some).ok_or_else(|| ShapeError::Field {
-                object: component.object.clone(),
-                field: component.field.clone(),
+                object: launch.object.clone(),
+                field: launch.field.clone(),
                 problem: format!("{problem}: write it into the manifests, or set the variant's shape.{name}"),
             }),
         }
@@ -174,7 +174,7 @@ fn workers(component: &ServingContainer, readings: &Readings, hint: &Hint) -> Re
     let pipeline = one(known(&readings.pipeline_parallel, hint.pipeline_parallel, "pipelineParallel")?);
     // No hint covers what follows: where it cannot be read, the engine's default of one applies.
     let (groups, copies) = (one(readings.data_parallel.value().copied()), one(readings.copies.value().copied()));
-    let replicas = component.replicas.saturating_mul(copies);
+    let replicas = launch.replicas.saturating_mul(copies);
     Ok(Workers {
         tensor_parallel: if readings.groups_share_tensor_parallel { (tensor / groups).max(1) } else { tensor },
         data_parallel: groups,

@@ -1,14 +1,14 @@
-//! Small helpers for JSON that people wrote: nothing is assumed to be what it should be.
+//! JSON pointers into manifests: reading and writing where nothing is certain to be of the type it should be.
 
 use serde_json::{Map, Value};
 
 /// A key as a token of a JSON pointer.
-pub(super) fn token(key: &str) -> String {
+pub fn token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
 /// A JSON pointer as people write paths: `/spec/ports/0/name` → `spec.ports[0].name`.
-pub(super) fn path(pointer: &str) -> String {
+pub fn path(pointer: &str) -> String {
     pointer.split('/').skip(1).map(key).fold(String::new(), |path, key| {
         let is_index = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
         match (path.is_empty(), is_index) {
@@ -24,27 +24,27 @@ fn key(token: &str) -> String {
 }
 
 /// The text at a pointer.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+pub fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-/// The elements at a pointer; none where no list stands.
-pub(super) fn elements<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+/// The elements at a pointer; none where there is no list.
+pub fn elements<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Pointers of the elements at a pointer.
-pub(super) fn element_pointers(value: &Value, pointer: &str) -> Vec<String> {
+pub fn element_pointers(value: &Value, pointer: &str) -> Vec<String> {
     (0..elements(value, pointer).len()).map(|index| format!("{pointer}/{index}")).collect()
 }
 
-/// The object at a pointer; missing ones are made on the way. `None` where something else stands in the way.
-pub(super) fn ensure_object<'a>(root: &'a mut Value, pointer: &str) -> Option<&'a mut Map<String, Value>> {
+/// The object at a pointer, created with its parents if missing; `None` where a value of another type is in the way.
+pub fn ensure_object<'a>(root: &'a mut Value, pointer: &str) -> Option<&'a mut Map<String, Value>> {
     ensure(root, pointer, || Value::Object(Map::new()))?.as_object_mut()
 }
 
-/// The list at a pointer; missing objects are made on the way. `None` where something else stands in the way.
-pub(super) fn ensure_array<'a>(root: &'a mut Value, pointer: &str) -> Option<&'a mut Vec<Value>> {
+/// The list at a pointer, created with its parents if missing; `None` where a value of another type is in the way.
+pub fn ensure_array<'a>(root: &'a mut Value, pointer: &str) -> Option<&'a mut Vec<Value>> {
     ensure(root, pointer, || Value::Array(vec![]))?.as_array_mut()
 }
 
@@ -67,20 +67,20 @@ fn ensure<'a>(root: &'a mut Value, pointer: &str, missing: fn() -> Value) -> Opt
     Some(current)
 }
 
-/// Sets a field of the object at a pointer, which is made if it is missing.
-pub(super) fn set(root: &mut Value, pointer: &str, key: &str, value: impl Into<Value>) {
+/// Sets a field of the object at a pointer, which is created if missing.
+pub fn set(root: &mut Value, pointer: &str, key: &str, value: impl Into<Value>) {
     if let Some(object) = ensure_object(root, pointer) {
         object.insert(key.to_owned(), value.into());
     }
 }
 
-/// Removes a field of the object at a pointer; whether it was there.
-pub(super) fn remove(root: &mut Value, pointer: &str, key: &str) -> bool {
+/// Removes a field of the object at a pointer; returns whether it was there.
+pub fn remove(root: &mut Value, pointer: &str, key: &str) -> bool {
     root.pointer_mut(pointer).and_then(Value::as_object_mut).is_some_and(|object| object.remove(key).is_some())
 }
 
-/// Adds an element to the list at a pointer unless an equal one is there.
-pub(super) fn add_element(root: &mut Value, pointer: &str, element: Value) {
+/// Adds an element to the list at a pointer unless it holds an equal one.
+pub fn add_element(root: &mut Value, pointer: &str, element: Value) {
     if let Some(list) = ensure_array(root, pointer)
         && !list.contains(&element)
     {
@@ -88,8 +88,8 @@ pub(super) fn add_element(root: &mut Value, pointer: &str, element: Value) {
     }
 }
 
-/// Puts an element into the list at a pointer in place of those that have the same text at `key`.
-pub(super) fn put_element(root: &mut Value, pointer: &str, key: &str, element: Value) {
+/// Adds an element to the list at a pointer, or replaces the one with the same value of `key`.
+pub fn put_element(root: &mut Value, pointer: &str, key: &str, element: Value) {
     if let Some(list) = ensure_array(root, pointer) {
         let same = |other: &Value| other.get(key).is_some() && other.get(key) == element.get(key);
         match list.iter().position(same) {

@@ -1,82 +1,85 @@
-//! Prepared manifests → one deployment of a variant: names and labels of its own, and references that still fit.
+//! Prepared manifests → one deployment of a variant, with its own names and labels and references that follow them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::endpoint::{Endpoint, component_service, endpoint};
+use super::endpoint::{Endpoint, endpoint};
 use super::gpus::gpus;
 use super::hosts::Hosts;
-use super::json::{ensure_object, set, text};
-use super::object::{ManifestKind, Pods, name};
+use super::object::{ManifestKind, is, kind, name};
 use super::references::{GraphRename, Renames};
 use crate::api::labels::MANAGED_BY;
+use crate::dynamo::{self, Layout, PodSet, component_service};
 use crate::manifests::ManifestError;
-use crate::manifests::labels::{self, Scope};
-use crate::manifests::names::{DEPLOYMENT_LIMIT, LABEL_LIMIT, Names, OBJECT_LIMIT, dynamo_limit};
-use crate::plan::Component;
-use crate::plan::Plan;
+use crate::manifests::labels::{self, Ownership};
+use crate::manifests::names::{DEPLOYMENT_LIMIT, LABEL_LIMIT, Names, OBJECT_LIMIT};
+use crate::plan::{Component, Plan};
+use crate::pointer::{ensure_object, set, text};
 
 /// One deployment of a variant, ready to be created.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Instance {
-    /// The objects, those that others refer to first. None for an endpoint.
+pub struct VariantDeployment {
+    /// Those that others refer to come first. Empty for an endpoint.
     pub objects: Vec<Value>,
     /// Base URL of the server.
     pub endpoint_url: String,
     /// GPUs the pods hold together.
     pub gpus: u32,
-    /// The object that stands for all: the DynamoGraphDeployment, or the Deployment that answers requests.
+    /// The DynamoGraphDeployment, or the Deployment that answers requests; none for an endpoint.
     pub main: Option<MainObject>,
 }
 
-/// The object that stands for a deployment.
+/// The object by which a deployment is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MainObject {
-    /// As in the manifest.
     pub api_version: String,
     /// `DynamoGraphDeployment` or `Deployment`.
     pub kind: String,
-    /// Name of this deployment of it.
     pub name: String,
 }
 
-/// Makes prepared objects into deployment number `deployment` of a variant.
+/// Turns prepared objects into deployment number `deployment` of a variant.
 ///
 /// Nothing that two deployments create has the same name, and neither's Services select the other's pods.
 ///
 /// # Errors
 /// When names leave no room for what Kubernetes and Dynamo add to them, or `objects` were not prepared.
-pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, deployment: u32) -> Result<Instance, ManifestError> {
+pub fn instantiate(
+    objects: &[Value],
+    plan: &Plan,
+    variant: &str,
+    deployment: u32,
+) -> Result<VariantDeployment, ManifestError> {
     if let Some(endpoint) =
         plan.spec.variants.iter().find(|v| v.name == variant).and_then(|v| v.source.endpoint.as_ref())
     {
-        return Ok(Instance {
+        return Ok(VariantDeployment {
             objects: vec![],
             endpoint_url: endpoint.url.clone(),
             gpus: u32::try_from(endpoint.gpus).unwrap_or(0),
             main: None,
         });
     }
-    let scope = Scope::new(plan, Component::Server).variant(variant).deployment(deployment);
+    let ownership = Ownership::new(plan, Component::Server).variant(variant).deployment(deployment);
     let endpoint = endpoint(objects)?;
     let names = new_names(objects, &endpoint, plan, variant, deployment)?;
     let renames = renames(objects, &names, plan);
     let mut created: Vec<(ManifestKind, Value)> = objects
         .iter()
-        .filter_map(|object| Some((ManifestKind::of(object)?, object.clone())))
+        .filter_map(|object| Some((kind(object)?, object.clone())))
         .map(|(kind, mut object)| {
             renames.apply(&mut object);
             let name = names.get(&(kind, name(&object).to_owned()));
-            own(&mut object, kind, name, &scope, plan);
+            own(&mut object, kind, name, &ownership, plan);
             (kind, object)
         })
         .collect();
     created.sort_by_key(|(kind, _)| *kind);
     let objects: Vec<Value> = created.into_iter().map(|(_, object)| object).collect();
     let main = main_object(&objects, &endpoint, &renames.hosts);
-    Ok(Instance {
+    Ok(VariantDeployment {
         endpoint_url: url(&endpoint, main.as_ref(), &renames.hosts, &plan.comparison.namespace),
         gpus: gpus(&objects, &plan.spec.hardware.gpu_resource_name)?,
         main,
@@ -86,7 +89,7 @@ pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, deployment: u3
 
 type NewNames = BTreeMap<(ManifestKind, String), String>;
 
-/// A name for each object. The main one and the Service it answers through have the variant's own.
+/// A name for each object. The main object and the Service in front of it are named after the variant.
 fn new_names(
     objects: &[Value],
     endpoint: &Endpoint,
@@ -98,13 +101,11 @@ fn new_names(
     let answering = answering_deployment(objects, endpoint).map(name);
     objects
         .iter()
-        .filter_map(|object| Some((ManifestKind::of(object)?, object)))
+        .filter_map(|object| Some((kind(object)?, object)))
         .map(|(kind, object)| {
             let old = name(object);
             let new = match kind {
-                ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
-                    graph_name(object, plan, &names, variant, deployment)?
-                }
+                ManifestKind::Graph => graph_name(object, plan, &names, variant, deployment)?,
                 ManifestKind::Deployment if Some(old) == answering => {
                     names.variant(variant, deployment, DEPLOYMENT_LIMIT)
                 }
@@ -127,8 +128,8 @@ fn graph_name(
     variant: &str,
     deployment: u32,
 ) -> Result<String, ManifestError> {
-    let longest = Pods::of(graph).into_iter().map(|pods| pods.name).max_by_key(String::len).unwrap_or_default();
-    let limit = dynamo_limit(&plan.comparison.namespace, longest.len());
+    let longest = PodSet::of(graph).into_iter().map(|pods| pods.name).max_by_key(String::len).unwrap_or_default();
+    let limit = dynamo::name_limit(&plan.comparison.namespace, longest.len());
     let name = names.variant(variant, deployment, limit);
     if name.len() > limit {
         return Err(ManifestError::incomplete(
@@ -142,14 +143,12 @@ fn graph_name(
     Ok(name)
 }
 
-/// The Deployment whose pods the endpoint's Service selects; the first one where labels do not tell.
+/// The Deployment whose pods the endpoint's Service selects; the first one if labels select none.
 fn answering_deployment<'a>(objects: &'a [Value], endpoint: &Endpoint) -> Option<&'a Value> {
     let Endpoint::Service { name: service, .. } = endpoint else { return None };
-    let service = objects
-        .iter()
-        .find(|object| ManifestKind::of(object) == Some(ManifestKind::Service) && name(object) == service)?;
+    let service = objects.iter().find(|object| is(object, ManifestKind::Service) && name(object) == service)?;
     let selector = service.pointer("/spec/selector").and_then(Value::as_object)?;
-    let deployments = || objects.iter().filter(|object| ManifestKind::of(object) == Some(ManifestKind::Deployment));
+    let deployments = || objects.iter().filter(|object| is(object, ManifestKind::Deployment));
     let is_selected = |deployment: &&Value| {
         let labels = deployment.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
         labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
@@ -161,7 +160,7 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
     let namespace = &plan.comparison.namespace;
     let mut renames = Renames { hosts: Hosts::new(namespace), ..Renames::default() };
     for object in objects {
-        let Some(kind) = ManifestKind::of(object) else { continue };
+        let Some(kind) = kind(object) else { continue };
         let old = name(object).to_owned();
         let Some(new) = names.get(&(kind, old.clone())).cloned() else { continue };
         match kind {
@@ -170,13 +169,13 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
             }
             ManifestKind::Service => renames.hosts.insert(old, new),
             ManifestKind::Deployment => {}
-            ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
-                let pods = Pods::of(object);
+            ManifestKind::Graph => {
+                let pods = PodSet::of(object);
                 for pods in &pods {
                     renames.hosts.insert(component_service(&old, &pods.name), component_service(&new, &pods.name));
                 }
                 let field =
-                    |pods: &Pods| text(object, &format!("{}/dynamoNamespace", pods.component())).map(str::to_owned);
+                    |pods: &PodSet| text(object, &format!("{}/dynamoNamespace", pods.component())).map(str::to_owned);
                 let dynamo_namespaces = pods.iter().filter_map(field).collect();
                 renames.graph = Some(GraphRename { old, new, namespace: namespace.clone(), dynamo_namespaces });
             }
@@ -185,24 +184,24 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
     renames
 }
 
-/// Makes an object the comparison's, and its pods too.
-fn own(object: &mut Value, kind: ManifestKind, name: Option<&String>, scope: &Scope<'_>, plan: &Plan) {
+/// Makes the comparison own an object, and labels its pods.
+fn own(object: &mut Value, kind: ManifestKind, name: Option<&String>, ownership: &Ownership<'_>, plan: &Plan) {
     if let Some(name) = name {
         set(object, "/metadata", "name", name.as_str());
     }
     set(object, "/metadata", "namespace", plan.comparison.namespace.as_str());
     set(object, "/metadata", "ownerReferences", json!([labels::owner_reference(&plan.comparison)]));
-    merge(object, "/metadata/labels", scope.labels());
-    for pods in Pods::of(object) {
-        merge_pod_labels(object, &format!("{}/labels", pods.metadata()), scope);
+    merge(object, "/metadata/labels", ownership.labels());
+    for pods in PodSet::of(object) {
+        merge_pod_labels(object, &format!("{}/labels", pods.metadata()), ownership);
         merge(object, &format!("{}/annotations", pods.metadata()), labels::pod_annotations());
     }
     match kind {
         ManifestKind::ConfigMap => {}
-        ManifestKind::Service => merge_selector(object, "/spec/selector", scope),
-        ManifestKind::Deployment => merge_selector(object, "/spec/selector/matchLabels", scope),
-        ManifestKind::GraphAlpha | ManifestKind::GraphBeta => {
-            merge_pod_labels(object, "/spec/labels", scope);
+        ManifestKind::Service => merge_selector(object, "/spec/selector", ownership),
+        ManifestKind::Deployment => merge_selector(object, "/spec/selector/matchLabels", ownership),
+        ManifestKind::Graph => {
+            merge_pod_labels(object, "/spec/labels", ownership);
             merge(object, "/spec/annotations", labels::pod_annotations());
         }
     }
@@ -214,19 +213,19 @@ fn merge(object: &mut Value, pointer: &str, pairs: BTreeMap<String, String>) {
     }
 }
 
-/// A selector that goes by who manages the pods goes by us from now on.
-fn merge_selector(object: &mut Value, pointer: &str, scope: &Scope<'_>) {
+/// A selector by `managed-by` must select the operator's value, which the pods get.
+fn merge_selector(object: &mut Value, pointer: &str, ownership: &Ownership<'_>) {
     let selects = object.pointer(pointer).and_then(Value::as_object).is_some_and(|map| map.contains_key(MANAGED_BY));
-    let manager = scope.labels().into_iter().filter(|(key, _)| selects && key == MANAGED_BY);
-    merge(object, pointer, scope.identifying_labels().into_iter().chain(manager).collect());
+    let manager = ownership.labels().into_iter().filter(|(key, _)| selects && key == MANAGED_BY);
+    merge(object, pointer, ownership.identifying_labels().into_iter().chain(manager).collect());
 }
 
-/// Ours identify pods, and we find them by who manages them; the other recommended ones only describe them, and the
-/// manifests' own may be what selectors go by.
-fn merge_pod_labels(object: &mut Value, pointer: &str, scope: &Scope<'_>) {
-    let identifying = scope.identifying_labels();
+/// The identifying labels and `managed-by` are the operator's. The other recommended labels only describe pods: where the
+/// manifests set them, selectors may depend on them.
+fn merge_pod_labels(object: &mut Value, pointer: &str, ownership: &Ownership<'_>) {
+    let identifying = ownership.identifying_labels();
     if let Some(map) = ensure_object(object, pointer) {
-        for (key, value) in scope.labels() {
+        for (key, value) in ownership.labels() {
             if identifying.contains_key(&key) || key == MANAGED_BY || !map.contains_key(&key) {
                 map.insert(key, Value::String(value));
             }
@@ -241,7 +240,7 @@ fn main_object(objects: &[Value], endpoint: &Endpoint, hosts: &Hosts) -> Option<
         }
         frontend => frontend.clone(),
     };
-    let graph = objects.iter().find(|object| ManifestKind::of(object).is_some_and(ManifestKind::is_graph));
+    let graph = objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph));
     let main = graph.or_else(|| answering_deployment(objects, &renamed))?;
     Some(MainObject {
         api_version: text(main, "/apiVersion")?.to_owned(),

@@ -1,0 +1,325 @@
+//! DynamoGraphDeployments: how both versions lay out their components, what Dynamo's operator makes of them, and which
+//! names it accepts. No other file knows.
+//!
+//! ```text
+//! v1alpha1   spec.services.<name>       replicas  resources.limits.gpu  envs  extraPodSpec.mainContainer
+//! v1beta1    spec.components[] {name}   replicas  podTemplate.spec.containers[] {name: main, resources}
+//! ```
+//!
+//! A Deployment is read as a graph of one component: counting GPUs and reading shapes need no case for it.
+
+use serde_json::Value;
+
+use crate::pointer::{element_pointers, path, text, token};
+
+/// Group of Dynamo's kinds.
+pub const GROUP: &str = "nvidia.com";
+/// The kind.
+pub const KIND: &str = "DynamoGraphDeployment";
+/// Its plural in URLs.
+pub const PLURAL: &str = "dynamographdeployments";
+/// Versions of the kind, the preferred one first: v1alpha1 needs Dynamo's conversion webhook.
+pub const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
+
+/// Label of Dynamo's operator on pods: name of their DynamoGraphDeployment.
+pub const GRAPH_LABEL: &str = "nvidia.com/dynamo-graph-deployment-name";
+/// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
+pub const NAMESPACE_LABEL: &str = "nvidia.com/dynamo-namespace";
+/// Variables by which Dynamo's processes find each other where the operator does not derive it.
+pub const NAMESPACE_VARIABLES: [&str; 2] = ["DYN_NAMESPACE", "DYNAMO_NAMESPACE"];
+
+/// Port of the Service that Dynamo's operator creates for a frontend.
+pub const FRONTEND_PORT: u16 = 8000;
+
+/// Extended resource that `limits.gpu` of v1alpha1 counts unless `gpuType` names another.
+const DEFAULT_GPU: &str = "nvidia.com/gpu";
+/// Nodes of a replica where `multinode` is set without a count, in both versions.
+const DEFAULT_NODES: u64 = 2;
+
+/// Name of the Service that Dynamo's operator creates for a component.
+pub fn component_service(graph: &str, component: &str) -> String {
+    format!("{graph}-{component}").to_lowercase().replace('.', "-")
+}
+
+/// Longest name of a DynamoGraphDeployment in `namespace` whose longest component name has `component` characters.
+///
+/// Dynamo's operator refuses name + component over 45, `<namespace>-<name>` over 63 ends the deployment as failed, and
+/// `<name>-<component>-<8 hex>` over 63 leaves it pending without any message.
+pub fn name_limit(namespace: &str, component: usize) -> usize {
+    45_usize
+        .saturating_sub(component)
+        .min(62_usize.saturating_sub(namespace.len()))
+        .min(53_usize.saturating_sub(component))
+}
+
+/// How an object describes its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// DynamoGraphDeployment v1alpha1: a map of services, with fields beside the pod's spec.
+    Alpha,
+    /// DynamoGraphDeployment v1beta1: a list of components with pod templates.
+    Beta,
+    /// Deployment: one pod template.
+    Deployment,
+}
+
+impl Layout {
+    /// The layout of an object that creates servers; `None` for any other kind or version.
+    pub fn of(object: &Value) -> Option<Self> {
+        match (text(object, "/apiVersion")?, text(object, "/kind")?) {
+            ("nvidia.com/v1alpha1", KIND) => Some(Self::Alpha),
+            ("nvidia.com/v1beta1", KIND) => Some(Self::Beta),
+            ("apps/v1", "Deployment") => Some(Self::Deployment),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a DynamoGraphDeployment.
+    pub const fn is_graph(self) -> bool {
+        matches!(self, Self::Alpha | Self::Beta)
+    }
+}
+
+/// A field that should be a whole number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotWhole {
+    /// Path of the field, for example `spec.services.Worker.replicas`.
+    pub field: String,
+    /// The value, as JSON.
+    pub found: String,
+}
+
+/// A homogeneous group of pods, one component of a graph or those of a Deployment: where the object describes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSet {
+    /// The component's name; of a Deployment its own.
+    pub name: String,
+    layout: Layout,
+    base: String,
+}
+
+impl PodSet {
+    /// The pods that an object creates, one entry per component; none for kinds that create no servers.
+    pub fn of(object: &Value) -> Vec<Self> {
+        let Some(layout) = Layout::of(object) else { return vec![] };
+        let set = |name: &str, base: String| Self { name: name.to_owned(), layout, base };
+        match layout {
+            Layout::Deployment => vec![set(text(object, "/metadata/name").unwrap_or_default(), "/spec".into())],
+            Layout::Alpha => {
+                let services = object.pointer("/spec/services").and_then(Value::as_object).into_iter().flatten();
+                services.map(|(name, _)| set(name, format!("/spec/services/{}", token(name)))).collect()
+            }
+            Layout::Beta => element_pointers(object, "/spec/components")
+                .into_iter()
+                .map(|base| set(text(object, &format!("{base}/name")).unwrap_or_default(), base))
+                .collect(),
+        }
+    }
+
+    /// How their object describes them.
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Pointer of the component.
+    pub fn component(&self) -> &str {
+        &self.base
+    }
+
+    /// Pointer of the pods' spec.
+    pub fn spec(&self) -> String {
+        let below = match self.layout {
+            Layout::Alpha => "extraPodSpec",
+            Layout::Beta => "podTemplate/spec",
+            Layout::Deployment => "template/spec",
+        };
+        format!("{}/{below}", self.base)
+    }
+
+    /// Pointer of the pods' metadata.
+    pub fn metadata(&self) -> String {
+        let below = match self.layout {
+            Layout::Alpha => "extraPodMetadata",
+            Layout::Beta => "podTemplate/metadata",
+            Layout::Deployment => "template/metadata",
+        };
+        format!("{}/{below}", self.base)
+    }
+
+    /// Pointers of the containers that serve: `main` of a component, all of a Deployment.
+    pub fn main_containers(&self, object: &Value) -> Vec<String> {
+        let listed = element_pointers(object, &format!("{}/containers", self.spec()));
+        let is_main = |container: &String| text(object, &format!("{container}/name")) == Some("main");
+        match self.layout {
+            Layout::Alpha => vec![self.main_of_alpha()],
+            Layout::Beta => listed.into_iter().filter(is_main).collect(),
+            Layout::Deployment => listed,
+        }
+    }
+
+    /// Pointers of the containers that may start an engine: the main container where the layout has one, else all that
+    /// run side by side, as a pod may hold helpers.
+    pub fn candidates(&self, object: &Value) -> Vec<String> {
+        let main = Some(self.main_of_alpha()).filter(|main| object.pointer(main).is_some());
+        main.map_or_else(|| element_pointers(object, &format!("{}/containers", self.spec())), |main| vec![main])
+    }
+
+    /// Pointers of all containers that are there, init containers included.
+    pub fn containers(&self, object: &Value) -> Vec<String> {
+        let spec = self.spec();
+        let main = Some(self.main_of_alpha()).filter(|main| object.pointer(main).is_some());
+        let lists = ["containers", "initContainers"].map(|list| element_pointers(object, &format!("{spec}/{list}")));
+        main.into_iter().chain(lists.into_iter().flatten()).collect()
+    }
+
+    fn main_of_alpha(&self) -> String {
+        format!("{}/mainContainer", self.spec())
+    }
+
+    /// Pointer of the variables that all containers of the component share, where the layout has such.
+    pub fn environment(&self) -> Option<String> {
+        (self.layout == Layout::Alpha).then(|| format!("{}/envs", self.base))
+    }
+
+    /// Pointers of the resources that v1alpha1 gives the main container from outside the pod's spec, limits first.
+    pub fn component_resources(&self) -> Vec<String> {
+        let lists = ["limits", "requests"].into_iter().filter(|_| self.layout == Layout::Alpha);
+        lists.map(|list| format!("{}/resources/{list}", self.base)).collect()
+    }
+
+    /// Pointers at which v1alpha1 may set the GPUs of the main container, counted by `resource`; the first one is used.
+    pub fn component_gpus(&self, object: &Value, resource: &str) -> Vec<String> {
+        let counts = |list: String| {
+            let kind = text(object, &format!("{list}/gpuType")).filter(|kind| !kind.is_empty()).unwrap_or(DEFAULT_GPU);
+            let plain = (kind == resource).then(|| format!("{list}/gpu"));
+            plain.into_iter().chain([format!("{list}/custom/{}", token(resource))])
+        };
+        self.component_resources().into_iter().flat_map(counts).collect()
+    }
+
+    /// Replicas of the component; each has as many pods as [`nodes`](Self::nodes) says.
+    ///
+    /// # Errors
+    /// What is there is not a whole number.
+    pub fn replicas(&self, object: &Value) -> Result<u64, NotWhole> {
+        Ok(self.whole(object, "replicas")?.unwrap_or(1))
+    }
+
+    /// Pods of one replica.
+    ///
+    /// # Errors
+    /// What is there is not a whole number.
+    pub fn nodes(&self, object: &Value) -> Result<u64, NotWhole> {
+        match object.pointer(&format!("{}/multinode", self.base)) {
+            Some(Value::Object(_)) => Ok(self.whole(object, "multinode/nodeCount")?.unwrap_or(DEFAULT_NODES)),
+            _ => Ok(1),
+        }
+    }
+
+    fn whole(&self, object: &Value, below: &str) -> Result<Option<u64>, NotWhole> {
+        let pointer = format!("{}/{below}", self.base);
+        match object.pointer(&pointer) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_u64() {
+                Some(number) => Ok(Some(number)),
+                None => Err(NotWhole { field: path(&pointer), found: value.to_string() }),
+            },
+        }
+    }
+
+    /// What the component is for, by Dynamo's names: `frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`.
+    pub fn role<'a>(&self, object: &'a Value) -> Option<&'a str> {
+        match self.layout {
+            Layout::Alpha => text(object, &format!("{}/componentType", self.base)),
+            Layout::Beta => text(object, &format!("{}/type", self.base)),
+            Layout::Deployment => None,
+        }
+    }
+
+    /// The same, where v1alpha1 divides workers further.
+    pub fn worker_role<'a>(&self, object: &'a Value) -> Option<&'a str> {
+        let sub = (self.layout == Layout::Alpha).then(|| text(object, &format!("{}/subComponentType", self.base)));
+        sub.flatten().or_else(|| self.role(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn alpha() -> Value {
+        json!({"apiVersion": "nvidia.com/v1alpha1", "kind": KIND, "metadata": {"name": "g"}, "spec": {"services": {
+            "a/b": {
+                "componentType": "worker", "subComponentType": "prefill", "replicas": 2, "multinode": {},
+                "resources": {"limits": {"gpu": "4"}},
+                "extraPodSpec": {"mainContainer": {"image": "i"}, "initContainers": [{}]},
+            },
+        }}})
+    }
+
+    fn beta() -> Value {
+        json!({"apiVersion": "nvidia.com/v1beta1", "kind": KIND, "metadata": {"name": "g"}, "spec": {"components": [
+            {"name": "w", "type": "decode", "podTemplate": {"spec": {"containers": [{"name": "helper"}, {"name": "main"}]}}},
+        ]}})
+    }
+
+    fn deployment() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {
+            "replicas": 3, "template": {"spec": {"containers": [{"name": "a"}, {"name": "b"}]}}}})
+    }
+
+    #[rstest]
+    #[case::alpha(alpha(), "a/b", (2, 2), "prefill", &["/spec/services/a~1b/extraPodSpec/mainContainer"])]
+    #[case::beta(beta(), "w", (1, 1), "decode", &["/spec/components/0/podTemplate/spec/containers/1"])]
+    #[case::deployment(deployment(), "d", (3, 1), "", &["/spec/template/spec/containers/0", "/spec/template/spec/containers/1"])]
+    fn every_layout_is_read(
+        #[case] object: Value,
+        #[case] name: &str,
+        #[case] pods: (u64, u64),
+        #[case] role: &str,
+        #[case] main: &[&str],
+    ) {
+        let sets = PodSet::of(&object);
+        let [set] = sets.as_slice() else { panic!("{sets:?}") };
+        assert_eq!(set.name, name);
+        assert_eq!((set.replicas(&object), set.nodes(&object)), (Ok(pods.0), Ok(pods.1)));
+        assert_eq!(set.worker_role(&object).unwrap_or_default(), role);
+        assert_eq!(set.main_containers(&object), main);
+        assert!(object.pointer(&set.spec()).is_some());
+    }
+
+    #[rstest]
+    #[case("apps/v1", KIND)]
+    #[case("nvidia.com/v1", KIND)]
+    #[case("nvidia.com/v1beta1", "DynamoGraphDeploymentRequest")]
+    fn other_kinds_and_versions_create_no_servers(#[case] version: &str, #[case] kind: &str) {
+        assert_eq!(PodSet::of(&json!({"apiVersion": version, "kind": kind, "spec": {"services": {"w": {}}}})), []);
+    }
+
+    #[test]
+    fn gpus_of_v1alpha1_are_counted_by_their_type() {
+        let mut object = alpha();
+        let gpus = |object: &Value| PodSet::of(object)[0].component_gpus(object, "nvidia.com/gpu");
+        assert_eq!(gpus(&object).first().map(String::as_str), Some("/spec/services/a~1b/resources/limits/gpu"));
+        object["spec"]["services"]["a/b"]["resources"]["limits"]["gpuType"] = json!("gpu.intel.com/xe");
+        assert_eq!(
+            gpus(&object).first().map(String::as_str),
+            Some("/spec/services/a~1b/resources/limits/custom/nvidia.com~1gpu")
+        );
+        assert_eq!(PodSet::of(&beta())[0].component_gpus(&beta(), "nvidia.com/gpu"), Vec::<String>::new());
+    }
+
+    #[rstest]
+    // Component TRTLLMPrefillWorker: the sum of 45 binds.
+    #[case("ml", 19, 26)]
+    // Long namespace: `<namespace>-<name>` binds.
+    #[case("a-namespace-with-a-rather-long-name-of-forty-2", 8, 16)]
+    // Nothing is left: no underflow.
+    #[case("ml", 60, 0)]
+    fn names_keep_all_three_sums(#[case] namespace: &str, #[case] component: usize, #[case] limit: usize) {
+        assert_eq!(name_limit(namespace, component), limit);
+    }
+}

@@ -1,0 +1,129 @@
+//! What the containers of a variant start, and the files they find in ConfigMaps.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::ShapeError;
+use crate::dynamo::{NotWhole, PodSet};
+use crate::pointer::{elements, path, text};
+
+/// Which part of a request a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Both,
+    Prefill,
+    Decode,
+}
+
+/// A container that may start an engine, with the replicas of its pods.
+#[derive(Debug)]
+pub(super) struct Launch {
+    /// Kind and name of the object, for messages.
+    pub object: String,
+    /// Path of the component in the object.
+    pub field: String,
+    pub work: Work,
+    pub replicas: u32,
+    pub image: Option<String>,
+    /// Command and arguments.
+    pub command: Vec<String>,
+    /// Path in the container → content, of mounted ConfigMaps.
+    pub files: BTreeMap<String, String>,
+    /// Variables with a fixed value.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One entry per container, in the order of the objects: a pod may hold helpers beside the engine.
+pub(super) fn launches(objects: &[Value]) -> Result<Vec<Launch>, ShapeError> {
+    let config_maps = config_maps(objects);
+    let mut launches = vec![];
+    for object in objects {
+        for pods in PodSet::of(object) {
+            launches.extend(read(object, &pods, &config_maps)?);
+        }
+    }
+    Ok(launches)
+}
+
+fn read(object: &Value, pods: &PodSet, config_maps: &ConfigMaps<'_>) -> Result<Vec<Launch>, ShapeError> {
+    let kind = text(object, "/kind").unwrap_or_default();
+    let name = format!("{kind} {}", text(object, "/metadata/name").unwrap_or("without a name"));
+    let not_whole = |field: String, found: &dyn std::fmt::Display| ShapeError::Field {
+        object: name.clone(),
+        field,
+        problem: format!("{found} is not a whole number"),
+    };
+    let replicas = pods.replicas(object).map_err(|NotWhole { field, found }| not_whole(field, &found))?;
+    let replicas =
+        u32::try_from(replicas).map_err(|_| not_whole(format!("{}.replicas", path(pods.component())), &replicas))?;
+    if replicas == 0 {
+        return Ok(vec![]);
+    }
+    let work = match pods.worker_role(object) {
+        Some("prefill") => Work::Prefill,
+        Some("decode") => Work::Decode,
+        _ => Work::Both,
+    };
+    let launch = |container: String| Launch {
+        object: name.clone(),
+        field: path(pods.component()),
+        work,
+        replicas,
+        image: text(object, &format!("{container}/image")).map(str::to_owned),
+        command: ["command", "args"].iter().flat_map(|list| strings(object, &format!("{container}/{list}"))).collect(),
+        files: mounted(object, pods, &container, config_maps),
+        environment: environment(object, pods, &container),
+    };
+    Ok(pods.candidates(object).into_iter().map(launch).collect())
+}
+
+fn environment(object: &Value, pods: &PodSet, container: &str) -> BTreeMap<String, String> {
+    let shared = pods.environment().map_or(&[][..], |shared| elements(object, &shared));
+    let all = shared.iter().chain(elements(object, &format!("{container}/env")));
+    all.filter_map(|entry| Some((text(entry, "/name")?.to_owned(), text(entry, "/value")?.to_owned()))).collect()
+}
+
+type ConfigMaps<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>;
+
+fn config_maps(objects: &[Value]) -> ConfigMaps<'_> {
+    let maps = objects.iter().filter(|object| text(object, "/kind") == Some("ConfigMap"));
+    maps.filter_map(|object| {
+        let data = object.get("data").and_then(Value::as_object)?;
+        let data = data.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
+        Some((text(object, "/metadata/name")?, data))
+    })
+    .collect()
+}
+
+/// Files of the ConfigMaps among the manifests, where the container finds them.
+fn mounted(object: &Value, pods: &PodSet, container: &str, config_maps: &ConfigMaps<'_>) -> BTreeMap<String, String> {
+    let volumes = elements(object, &format!("{}/volumes", pods.spec()));
+    let mut files = BTreeMap::new();
+    for mount in elements(object, &format!("{container}/volumeMounts")) {
+        let Some((name, path)) = text(mount, "/name").zip(text(mount, "/mountPath")) else { continue };
+        let volume = volumes.iter().find(|volume| text(volume, "/name") == Some(name));
+        let Some(source) = volume.and_then(|volume| volume.get("configMap")) else { continue };
+        let Some(data) = text(source, "/name").and_then(|name| config_maps.get(name)) else { continue };
+        let items = elements(source, "/items");
+        let paths: Vec<(&str, &str)> = if items.is_empty() {
+            data.keys().map(|key| (*key, *key)).collect()
+        } else {
+            items.iter().filter_map(|item| text(item, "/key").zip(text(item, "/path"))).collect()
+        };
+        for (key, below) in paths {
+            let Some(content) = data.get(key) else { continue };
+            let place = match text(mount, "/subPath") {
+                Some(sub) if sub == below => path.to_owned(),
+                Some(_) => continue,
+                None => format!("{}/{below}", path.trim_end_matches('/')),
+            };
+            files.insert(place, (*content).to_owned());
+        }
+    }
+    files
+}
+
+fn strings(value: &Value, pointer: &str) -> Vec<String> {
+    elements(value, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
