@@ -15,6 +15,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod controller;
+pub mod explain;
 pub mod files;
 pub mod judgement;
 pub mod lifecycle;

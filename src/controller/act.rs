@@ -11,7 +11,7 @@ use super::call::{call, optional};
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
-use crate::api::{FIELD_MANAGER, labels};
+use crate::api::{FIELD_MANAGER, Reason, labels};
 use crate::lifecycle::decision::{Action, Create, Delete};
 use crate::lifecycle::world::{Refusal, World};
 use crate::plan::ChildKind;
@@ -90,7 +90,10 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
                 context.accepted(&world.object.uid, &place);
                 return Ok(true);
             }
-            context.refused(&world.object.uid, refusal("NameTaken", "an object of this name is there already"));
+            context.refused(
+                &world.object.uid,
+                refusal(Reason::NameTaken.as_str(), "an object of this name is there already"),
+            );
             Ok(false)
         }
         // The namespace goes, and everything in it: nothing is to be said about it.

@@ -53,7 +53,7 @@ pub async fn tell(context: &Context, comparison: &BenchmarkComparison, notes: &[
     for note in notes {
         let event = events::Event {
             type_: if note.warning { EventType::Warning } else { EventType::Normal },
-            reason: note.reason.clone(),
+            reason: note.reason.to_string(),
             note: Some(text::cut(&note.message, LONGEST_NOTE)),
             action: "Reconcile".into(),
             secondary: None,
@@ -62,7 +62,7 @@ pub async fn tell(context: &Context, comparison: &BenchmarkComparison, notes: &[
         // A recorder that remembers would count what another variant does as a repetition, and drop its words.
         let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
         if let Err(error) = recorder.publish(&event, &reference).await {
-            tracing::warn!(%error, reason = note.reason, "event not sent");
+            tracing::warn!(%error, reason = %note.reason, "event not sent");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::BenchmarkComparisonStatus;
+use crate::api::{AnyReason, BenchmarkComparisonStatus};
 use crate::plan::ChildKind;
 
 /// The outcome of one decision.
@@ -84,8 +84,8 @@ pub struct Delete {
 pub struct Event {
     /// Whether it is problem.
     pub warning: bool,
-    /// CamelCase reason.
-    pub reason: String,
+    /// What happened, for programs.
+    pub reason: AnyReason,
     /// Words.
     pub message: String,
 }

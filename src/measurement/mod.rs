@@ -4,7 +4,6 @@ pub mod across;
 pub mod aiperf;
 pub mod audit;
 pub mod error;
-pub mod explain;
 pub mod find;
 pub mod genai_perf;
 mod json;

@@ -1,5 +1,6 @@
 //! Every child of a run, as people see it before anything is created.
 
+use bcmp::api::Reason;
 use bcmp::manifests::render::render_all;
 use bcmp::manifests::variant::Origin;
 use bcmp::prediction::Prediction;
@@ -24,7 +25,7 @@ fn generated_variants_are_shown_and_refused_ones_are_not() {
     let plan = given::plan(given::smallest_spec());
     let objects = prepared(&fixture("aiconfigurator-0.12.0-naive"), &plan, Origin::Generated).unwrap().objects;
     let ready = Ready { objects, shape: None, prediction: Prediction::default() };
-    let refused = GenerationOutcome::Refused { reason: "NoFeasibleConfiguration".into(), message: "…".into() };
+    let refused = GenerationOutcome::Refused { reason: Reason::NoFeasibleConfiguration.into(), message: "…".into() };
     let configurations = Configurations {
         schema_version: bcmp::prediction::configurations::SCHEMA_VERSION,
         load_tool: None,

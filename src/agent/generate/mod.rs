@@ -17,7 +17,7 @@ use protocol::{About, Left, Request, Search, Subject, Versions};
 use runtime::{Templates, templates};
 
 use super::outbox::OutboxError;
-use crate::api::{ServingMode, SourceKind};
+use crate::api::{Reason, ServingMode, SourceKind};
 use crate::plan::Plan;
 use crate::prediction::aiconfigurator::{Aiconfigurator, no_feasible_configuration};
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, SCHEMA_VERSION};
@@ -84,13 +84,13 @@ async fn generate(
 #[derive(Debug)]
 enum Stop {
     /// A result.
-    Refused { reason: &'static str, message: String },
+    Refused { reason: Reason, message: String },
     /// An accident.
     Failed(DriverError),
 }
 
 impl Stop {
-    fn refused(reason: &'static str, message: impl Display) -> Self {
+    fn refused(reason: Reason, message: impl Display) -> Self {
         Self::Refused { reason, message: message.to_string() }
     }
 }
@@ -98,7 +98,7 @@ impl Stop {
 /// What the predictor says it will not do is a result.
 impl From<DriverError> for Stop {
     fn from(error: DriverError) -> Self {
-        if error.is_answer() { Self::refused("PredictorRefused", error) } else { Self::Failed(error) }
+        if error.is_answer() { Self::refused(Reason::PredictorRefused, error) } else { Self::Failed(error) }
     }
 }
 
@@ -195,13 +195,13 @@ impl<'a, P: Predictor> Session<'a, P> {
             Ok(picked) => Ok(picked),
             Err(SourceError::NoFeasibleConfiguration(missing)) if missing.nearest.is_none() => {
                 let rows = self.relaxed(serving_mode, &wanted).await?;
-                Err(Stop::refused("NoFeasibleConfiguration", rows))
+                Err(Stop::refused(Reason::NoFeasibleConfiguration, rows))
             }
             Err(error @ SourceError::NoFeasibleConfiguration(_)) => {
-                Err(Stop::refused("NoFeasibleConfiguration", error))
+                Err(Stop::refused(Reason::NoFeasibleConfiguration, error))
             }
-            Err(error @ SourceError::RankTooHigh { .. }) => Err(Stop::refused("RankNotAvailable", error)),
-            Err(error) => Err(Stop::refused("PredictionUnreadable", error)),
+            Err(error @ SourceError::RankTooHigh { .. }) => Err(Stop::refused(Reason::RankNotAvailable, error)),
+            Err(error) => Err(Stop::refused(Reason::PredictionUnreadable, error)),
         }
     }
 
@@ -254,7 +254,7 @@ impl<'a, P: Predictor> Session<'a, P> {
             let (mode, gpus) = (mode_word(mode), self.gpus);
             let said = said(&left);
             return Err(Stop::refused(
-                "NoFeasibleConfiguration",
+                Reason::NoFeasibleConfiguration,
                 format!("the predictor finds no {mode} configuration of {gpus} GPUs at all, whatever the SLA{said}"),
             ));
         }
@@ -263,12 +263,12 @@ impl<'a, P: Predictor> Session<'a, P> {
 
     fn search_refused(&self) -> Stop {
         let said = self.searched.as_ref().map(said).unwrap_or_default();
-        Stop::refused("PredictorRefused", format!("the predictor generates no configuration{said}"))
+        Stop::refused(Reason::PredictorRefused, format!("the predictor generates no configuration{said}"))
     }
 
     fn database(&self) -> Result<String, Stop> {
         self.known_system()?;
-        self.database.clone().ok_or_else(|| Stop::refused("PredictorRefused", self.no_database()))
+        self.database.clone().ok_or_else(|| Stop::refused(Reason::PredictorRefused, self.no_database()))
     }
 
     fn no_database(&self) -> String {
@@ -283,7 +283,7 @@ impl<'a, P: Predictor> Session<'a, P> {
         }
         let known = systems.join(", ");
         let message = format!("aiconfigurator {tool} knows no system {system}: hardware.system must be one of {known}");
-        Err(Stop::refused("SystemUnknown", message))
+        Err(Stop::refused(Reason::SystemUnknown, message))
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::agent::interruption::Interruption;
 use crate::agent::outbox::Outbox;
-use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
+use crate::api::{AnyReason, BenchmarkComparisonSpec, EvidenceCode, Reason};
 use crate::plan::{Identity, Images};
 use crate::prediction::configurations::{self, Ready};
 use crate::prediction::{PredictedLevel, Serving};
@@ -167,7 +167,7 @@ async fn ready(case: &str) -> [Ready; 2] {
     ready.collect::<Vec<_>>().try_into().unwrap()
 }
 
-async fn refused(case: &str, variant: usize) -> (String, String) {
+async fn refused(case: &str, variant: usize) -> (AnyReason, String) {
     match outcomes(case).await.swap_remove(variant) {
         GenerationOutcome::Refused { reason, message } => (reason, message),
         ready @ GenerationOutcome::Ready(_) => panic!("{ready:?}"),
@@ -298,24 +298,29 @@ async fn what_is_predicted_says_where_it_comes_from() {
 #[tokio::test]
 async fn no_feasible_configuration_is_a_result(#[case] case: &str, #[case] expected: &str) {
     let (reason, message) = refused(case, 1).await;
-    assert_eq!(reason, "NoFeasibleConfiguration");
+    assert_eq!(reason, Reason::NoFeasibleConfiguration);
     assert!(message.contains(expected), "{message}");
     assert!(matches!(outcomes(case).await[0], GenerationOutcome::Ready(_)), "the baseline needs no SLA");
 }
 
 #[rstest]
-#[case::system("system", 0, "SystemUnknown", "knows no system h999: hardware.system must be one of a100_pcie")]
-#[case::system("system", 1, "SystemUnknown", "knows no system h999: hardware.system must be one of a100_pcie")]
-#[case::model("model", 0, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
-#[case::model("model", 1, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
-#[case::rank("rank", 1, "RankNotAvailable", "rank 3 is asked for, but only 2 aggregated configurations keep the SLA")]
-#[case::memory("small", 0, "ModelDoesNotFit", "does not hold the model and one request")]
-#[case::memory("small", 1, "PredictorRefused", "the predictor generates no configuration")]
+#[case::system("system", 0, Reason::SystemUnknown, "knows no system h999: hardware.system must be one of a100_pcie")]
+#[case::system("system", 1, Reason::SystemUnknown, "knows no system h999: hardware.system must be one of a100_pcie")]
+#[case::model("model", 0, Reason::PredictorRefused, "'nobody/nothing' is not a valid HuggingFace model path")]
+#[case::model("model", 1, Reason::PredictorRefused, "'nobody/nothing' is not a valid HuggingFace model path")]
+#[case::rank(
+    "rank",
+    1,
+    Reason::RankNotAvailable,
+    "rank 3 is asked for, but only 2 aggregated configurations keep the SLA"
+)]
+#[case::memory("small", 0, Reason::ModelDoesNotFit, "does not hold the model and one request")]
+#[case::memory("small", 1, Reason::PredictorRefused, "the predictor generates no configuration")]
 #[tokio::test]
 async fn what_the_tool_will_not_do_is_told_in_its_words(
     #[case] case: &str,
     #[case] variant: usize,
-    #[case] reason: &str,
+    #[case] reason: Reason,
     #[case] expected: &str,
 ) {
     let (found, message) = refused(case, variant).await;

@@ -6,7 +6,7 @@ use super::driver::{Predictor, ask};
 use super::estimates::{Estimation, NotEstimated, Question, estimate};
 use super::protocol::{About, Left, Naive, Request};
 use super::{Session, Stop, only_manifests, said};
-use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
+use crate::api::{EvidenceCode, Finding, Reason, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Origin as Author, Preparation, Prepared, instantiate, parse, prepare};
 use crate::prediction::checks::{Checked, Versions, check, replicas_deployed};
@@ -49,7 +49,7 @@ impl<P: Predictor> Session<'_, P> {
         let left: Left = ask(self.predictor, &request).await?;
         let Some(manifests) = only_manifests(&left.files) else {
             let message = format!("the predictor generates no configuration{}", said(&left));
-            return Err(Stop::refused("PredictorRefused", message));
+            return Err(Stop::refused(Reason::PredictorRefused, message));
         };
         self.drafted(variant, manifests, Author::Generated)
     }
@@ -57,7 +57,7 @@ impl<P: Predictor> Session<'_, P> {
     fn given(&self, variant: &Variant) -> Result<String, Stop> {
         let inline = variant.source.manifests.as_ref().and_then(|manifests| manifests.inline.as_ref());
         let text = inline.or_else(|| self.plan.manifests.get(&variant.name)).cloned();
-        text.ok_or_else(|| Stop::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
+        text.ok_or_else(|| Stop::refused(Reason::ManifestsNotFound, "the plan holds no manifests for this variant"))
     }
 
     /// Manifests as they are to be deployed, and what that is: patches may have changed it.
@@ -93,7 +93,7 @@ impl<P: Predictor> Session<'_, P> {
                 Err(NotEstimated::Driver(error)) if !error.is_answer() => return Err(Stop::Failed(error)),
                 Err(error @ NotEstimated::DoesNotFit(_)) if variant.source.kind == SourceKind::Naive => {
                     let message = format!("{error}: allow more GPUs, or compare manifests of your own");
-                    return Err(Stop::refused("ModelDoesNotFit", message));
+                    return Err(Stop::refused(Reason::ModelDoesNotFit, message));
                 }
                 Err(error) => {
                     findings.push(not_predicted(&error.to_string()));
