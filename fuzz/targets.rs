@@ -9,7 +9,7 @@ use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
 use bcmp::manifests::variant::{self, Author, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::ledger::Ledger;
-use bcmp::measurement::{Measurement, ParseError, aiperf, explain, genai_perf};
+use bcmp::measurement::{Measurement, ParseError, aiperf, genai_perf};
 use bcmp::offline::{Known, evaluate_known, predicted::read_configurations};
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
 use bcmp::prediction::{self, Prediction};
@@ -181,6 +181,6 @@ fn check(read: Result<Measurement, ParseError>) {
     let expected = Expectation { model: "m".into(), input_tokens: 400, output_tokens: 60, concurrency: 4 };
     for finding in audit(&level, &expected, &limits) {
         assert!(finding.message.chars().count() <= 300, "{finding:?}");
-        assert!(!explain::explain(finding.code).remedy.is_empty());
+        assert!(!bcmp::explain::Subject::Code(finding.code).explain().remedy.is_empty());
     }
 }

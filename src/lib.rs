@@ -1,13 +1,13 @@
 //! `bcmp` compares how LLM serving configurations were predicted to perform with how they do perform.
 //!
-//! The map: data goes from the top to the bottom. A module uses its own row never, and the rows above as it likes
-//! (`tests/architecture` reads this map and holds the code to it). What stands above the line is computation alone: no
+//! The map: data goes from the top to the bottom, and a module uses what stands in rows above its own, nothing else
+//! (`tests/architecture` reads this map and holds the code to it). What stands above the line is pure computation: no
 //! client, no runtime, no clock, no environment, no files.
 //!
 //! ```text
-//! text units              shortening; quantities and counts
+//! text units pointer      shortening; quantities and counts; JSON pointers
 //! api                     the custom resource: spec, status, codes
-//! dynamo                  what a DynamoGraphDeployment looks like, in each of its versions
+//! explain dynamo          what conditions, reasons and codes mean; what a DynamoGraphDeployment looks like, in each of its versions
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
 //! judgement               prediction × measurement → SLA, gain, accuracy, verdict
@@ -26,6 +26,7 @@ pub mod api;
 pub mod cli;
 pub mod controller;
 pub mod dynamo;
+pub mod explain;
 pub mod files;
 pub mod judgement;
 pub mod lifecycle;

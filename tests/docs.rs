@@ -4,35 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use bcmp::api::conditions::ConditionType;
 use bcmp::api::{BenchmarkComparison, BenchmarkComparisonStatus};
 use kube::CustomResourceExt;
 use regex::Regex;
 
+#[path = "../examples/doc-tables/tables.rs"]
+mod tables;
+
 const READING: &str = include_str!("../docs/reading-results.md");
 const INSTALL: &str = include_str!("../docs/install.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
-
-/// Reasons of conditions.
-const CONDITIONS: &[(&str, &str)] = &[
-    (
-        include_str!("../src/lifecycle/status/conditions.rs"),
-        r#"statement\((?:True|False|Unknown), "(\w+)"|"(TeardownStuck|NotJudged)""#,
-    ),
-    (include_str!("../src/judgement/mod.rs"), r#"ConditionStatus::\w+, "(\w+)"|\{ "(CAMEL)" \}"#),
-];
-
-fn found(sources: &[(&str, &str)]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (source, pattern) in sources {
-        let pattern = Regex::new(&pattern.replace("CAMEL", "(?:[A-Z][a-z]+)+")).unwrap();
-        let product = source.split("#[cfg(test)]").next().unwrap();
-        for captures in pattern.captures_iter(product) {
-            found.extend(captures.iter().skip(1).flatten().map(|reason| reason.as_str().to_owned()));
-        }
-    }
-    found
-}
 
 /// Each of them stands in the page as code.
 fn explained(page: &str, name: &str, words: impl IntoIterator<Item = String>, at_least: usize) {
@@ -42,11 +23,22 @@ fn explained(page: &str, name: &str, words: impl IntoIterator<Item = String>, at
     assert!(missing.is_empty(), "{name} does not explain {missing:?}");
 }
 
+/// What conditions, reasons and codes mean is written in the code alone.
 #[test]
-fn each_condition_and_its_reasons_are_explained() {
-    let kinds = ConditionType::ALL.map(|kind| kind.as_str().to_owned());
-    explained(READING, "docs/reading-results.md", kinds, 10);
-    explained(READING, "docs/reading-results.md", found(CONDITIONS), 12);
+fn the_generated_tables_are_committed() {
+    let mut found = vec![];
+    for path in tables::DOCUMENTS {
+        let document = std::fs::read_to_string(tables::in_repository(path)).unwrap();
+        found.extend(tables::names(&document).into_iter().map(str::to_owned));
+        assert!(
+            document == tables::updated(&document),
+            "{path} does not say what the code says; write it anew: cargo run -q --example doc-tables"
+        );
+    }
+    found.sort_unstable();
+    let mut all = tables::TABLES;
+    all.sort_unstable();
+    assert_eq!(found, all, "each table stands in one document");
 }
 
 #[test]
@@ -56,7 +48,7 @@ fn each_column_is_explained() {
     explained(READING, "docs/reading-results.md", columns.map(|column| column.name.to_uppercase()), 12);
 }
 
-/// The values of every enum of the status but the audit's codes, which are docs/method.md's.
+/// The values of every enum of the status but the evidence codes, which are docs/method.md's.
 #[test]
 fn each_word_of_the_status_is_explained() {
     let schema = serde_json::to_value(schemars::schema_for!(BenchmarkComparisonStatus)).unwrap();
@@ -71,11 +63,7 @@ fn each_word_of_the_status_is_explained() {
 fn each_file_of_the_report_and_each_column_of_the_table_is_explained() {
     let files = [bcmp::report::SUMMARY, bcmp::report::JSON, bcmp::report::LEVELS, bcmp::report::HTML];
     explained(READING, "docs/reading-results.md", files.map(str::to_owned), 4);
-    let source = include_str!("../src/report/csv.rs");
-    let columns = source.split_once("COLUMNS").unwrap().1.split("];").next().unwrap();
-    let columns =
-        Regex::new(r#""(\w+)""#).unwrap().captures_iter(columns).map(|found| found[1].to_owned()).collect::<Vec<_>>();
-    explained(READING, "docs/reading-results.md", columns, 25);
+    explained(READING, "docs/reading-results.md", bcmp::report::COLUMNS.map(str::to_owned), 25);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use bcmp::api::{AccuracyResult, BenchmarkComparisonSpec, EvidenceCode, Severity, Statistic};
+use bcmp::api::{AccuracyResult, BenchmarkComparisonSpec, EvidenceCode, Statistic};
 use bcmp::judgement::accuracy::error_percent;
 use bcmp::judgement::at_limit::{Pair, Sample, at_limit};
 use bcmp::judgement::decimals::{gain_interval, interval, signed, signed_ratio};
@@ -30,7 +30,7 @@ use bcmp::prediction::checks::{Checked, check, context_tokens};
 use bcmp::prediction::{Curve, CurvePoint, OperatingPoint, Row as Predicted, Serving, Workers};
 use bcmp::sweep::{LoadRules, NextStep, SweepPlan, next};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
-use document::{DOCUMENT, Row, example, marked, number, rows, tables};
+use document::{DOCUMENT, Row, example, marked, number, tables};
 use support::{CALM, claimed, ms, rules, run, sweep, variant};
 
 /// Examples and what computes them.
@@ -437,18 +437,6 @@ fn cost() {
     }
 }
 
-#[test]
-fn every_code_is_there_with_its_effect() {
-    let table = DOCUMENT.split_once("<!-- codes -->\n").unwrap().1;
-    let lines: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
-    let said: Vec<(String, String)> =
-        rows(&lines).iter().map(|row| (row.text("Code").into(), row.text("Effect").into())).collect();
-    let effect = |severity| if severity == Severity::Reject { "reject" } else { "warn" };
-    let expected: Vec<(String, String)> =
-        EvidenceCode::ALL.iter().map(|code| (code.to_string(), effect(code.severity()).into())).collect();
-    assert_eq!(said, expected);
-}
-
 /// Codes that nothing in the sources finds are said to be such.
 #[test]
 fn codes_that_are_never_found_are_named() {
@@ -457,7 +445,7 @@ fn codes_that_are_never_found_are_named() {
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            let explains = path.ends_with("measurement/explain.rs") || path.ends_with("api/evidence.rs");
+            let explains = path.ends_with("explain/codes.rs") || path.ends_with("api/codes.rs");
             if path.is_dir() {
                 directories.push(path);
             } else if !explains && path.extension().is_some_and(|extension| extension == "rs") {

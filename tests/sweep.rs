@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bcmp::api::{EvidenceCode, Finding, Statistic};
+use bcmp::api::{EvidenceCode, Finding, Reason, Statistic};
 use bcmp::judgement::rules::AuditRules;
 use bcmp::judgement::sla::SlaLimits;
 use bcmp::measurement::audit::EvidenceLimits;
@@ -365,7 +365,7 @@ load: {seed: 7}
     };
     let refused = Configuration {
         variant: "third".into(),
-        outcome: GenerationOutcome::Refused { reason: "NoFeasibleConfiguration".into(), message: String::new() },
+        outcome: GenerationOutcome::Refused { reason: Reason::NoFeasibleConfiguration.into(), message: String::new() },
     };
     let configurations = Configurations {
         schema_version: 1,

@@ -5,11 +5,14 @@ use std::fmt::Write;
 
 use bcmp::api::conditions::ConditionType;
 use bcmp::api::{
-    BenchmarkComparisonSpec, BenchmarkComparisonStatus, GROUP, KIND, VERSION, annotations, crd::crd, labels,
+    BenchmarkComparisonSpec, BenchmarkComparisonStatus, EvidenceCode, GROUP, KIND, VERSION, annotations, crd::crd,
+    labels,
 };
+use bcmp::explain::condition;
 use bcmp::manifests::labels::APPLICATION;
 use bcmp::plan::Component;
 use serde_json::Value;
+use strum::IntoEnumIterator;
 
 const HEAD: &str = "\
 <!-- Made from the types by: cargo run -q --example api-reference > docs/api.md -->
@@ -150,9 +153,9 @@ impl Page {
 
     fn conditions(&mut self) {
         self.title(2, "Conditions");
-        let rows = ConditionType::ALL.map(|kind| vec![format!("`{}`", kind.as_str()), meaning(kind).to_owned()]);
+        let rows = ConditionType::iter().map(|kind| vec![format!("`{kind}`"), condition(kind).meaning.to_owned()]);
         self.table(&["Type", "`True` when"], rows);
-        self.line("\n`Unknown` is not known yet. All carry `observedGeneration`, and are reset in the write that starts a run.");
+        self.line("\n`False` and `Unknown`: [reading-results.md](reading-results.md#conditions). All carry `observedGeneration`, and are reset in the write that starts a run.");
     }
 
     fn marks(&mut self) {
@@ -259,7 +262,7 @@ impl Page {
 
     fn values(&self, values: &[Value]) -> String {
         let names: Vec<String> = values.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        if names.iter().any(|name| name == "NotStreaming") {
+        if names.iter().any(|name| name == EvidenceCode::NotStreaming.as_str()) {
             return "Codes: [method.md](method.md#4-audit).".into();
         }
         let meanings = self.choices.get(&names);
@@ -332,23 +335,4 @@ fn limits(field: &Value) -> Option<String> {
         let first = letters.next().map(char::to_uppercase).into_iter().flatten();
         format!("{}.", first.chain(letters).collect::<String>())
     })
-}
-
-const fn meaning(kind: ConditionType) -> &'static str {
-    match kind {
-        ConditionType::Finished => "the run is over and everything it created for measuring was seen to be gone",
-        ConditionType::Succeeded => {
-            "it ended well; `False`: it failed, was cancelled, or `judgement.failOn` names its outcome"
-        }
-        ConditionType::Reconciling => "a run is queued or under way",
-        ConditionType::Stalled => "nothing moves without a change by a person; the reason says why",
-        ConditionType::ConfigurationsGenerated => "predictions and manifests of all variants are there",
-        ConditionType::VariantsMeasured => "every variant is measured",
-        ConditionType::TornDown => "nothing that holds GPUs is left",
-        ConditionType::EvidenceSufficient => "every deciding level was measured and the outcome is beyond doubt",
-        ConditionType::PredictionAccurate => {
-            "predictions are within `judgement.accuracyTolerancePercent`; `Unknown`: not judged"
-        }
-        ConditionType::SlaMet => "some candidate has a level that keeps the SLA; `Unknown`: within the scatter",
-    }
 }

@@ -1,20 +1,21 @@
 //! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and rules; no behaviour.
 
+pub mod codes;
 pub mod conditions;
 pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;
 pub mod file;
-pub mod reasons;
 pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;
 pub mod verdict;
 
+pub use codes::{AnyReason, EvidenceCode, Reason};
 pub use decimal::{Decimal, Limit};
-pub use evidence::{EvidenceCode, Finding, Severity};
+pub use evidence::{Finding, Severity};
 pub use execution::*;
 pub use spec::*;
 pub use status::*;

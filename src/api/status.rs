@@ -4,9 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, IntoStaticStr};
 
-use super::conditions::{LONGEST_MESSAGE, LONGEST_REASON};
-use super::{Finding, Mode, Role, Verdict, VerdictResult};
+use super::conditions::LONGEST_MESSAGE;
+use super::{AnyReason, Finding, Mode, Role, Verdict, VerdictResult};
 use crate::text;
 
 /// What was predicted, what was measured, how far apart they are, and what follows.
@@ -83,7 +84,9 @@ fn unobserved() -> i64 {
 }
 
 /// Where a run is. Output only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Display, EnumIter, IntoStaticStr, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Phase {
     /// Not started.
     Pending,
@@ -111,20 +114,8 @@ pub enum Phase {
 
 impl Phase {
     /// The phase as it is written in status.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Queued => "Queued",
-            Self::Generating => "Generating",
-            Self::Predicted => "Predicted",
-            Self::Measuring => "Measuring",
-            Self::TearingDown => "TearingDown",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-            Self::Inconclusive => "Inconclusive",
-            Self::Cancelled => "Cancelled",
-            Self::Suspended => "Suspended",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -197,8 +188,7 @@ pub struct Ended {
     /// How it counts.
     pub outcome: EarlyEnd,
     /// CamelCase reason.
-    #[schemars(length(max = 64))]
-    pub reason: String,
+    pub reason: AnyReason,
     /// Names the object and the cure.
     #[schemars(length(max = 1024))]
     pub message: String,
@@ -342,8 +332,7 @@ pub struct DeploymentStatus {
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// CamelCase reason.
-    #[schemars(length(max = 64))]
-    pub reason: String,
+    pub reason: AnyReason,
     /// Names the object, what was found and the cure.
     #[schemars(length(max = 1024))]
     pub message: String,
@@ -352,9 +341,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure, in as much space as a status gives it: reason and message may come from anywhere.
-    pub fn new(reason: &str, message: &str, time: Time) -> Self {
-        Self { reason: text::reason(reason, LONGEST_REASON), message: text::cut(message, LONGEST_MESSAGE), time }
+    /// A failure, in as much space as a status gives it: the message may come from anywhere.
+    pub fn new(reason: impl Into<AnyReason>, message: &str, time: Time) -> Self {
+        Self { reason: reason.into(), message: text::cut(message, LONGEST_MESSAGE), time }
     }
 }
 

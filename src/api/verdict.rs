@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, IntoStaticStr};
 
 /// The answer; the first candidate's comparison is repeated at the top.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +44,9 @@ pub struct Verdict {
 }
 
 /// Whether the prediction held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Display, EnumIter, IntoStaticStr, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum VerdictResult {
     /// Same direction, and the figures are within the tolerance.
     Confirmed,
@@ -55,6 +58,13 @@ pub enum VerdictResult {
     Inconclusive,
     /// There is no prediction to compare with.
     NotPredicted,
+}
+
+impl VerdictResult {
+    /// The result as it is written.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// Which side is better.

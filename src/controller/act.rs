@@ -10,7 +10,7 @@ use super::call::{call, optional};
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
-use crate::api::{FIELD_MANAGER, labels};
+use crate::api::{FIELD_MANAGER, Reason, labels};
 use crate::dynamo;
 use crate::lifecycle::decision::{Action, Create, Delete};
 use crate::lifecycle::report;
@@ -135,7 +135,10 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
                 context.accepted(&world.object.uid, &place);
                 return Ok(true);
             }
-            context.refused(&world.object.uid, refusal("NameTaken", "another object has this name already"));
+            context.refused(
+                &world.object.uid,
+                refusal(Reason::NameTaken.as_str(), "another object has this name already"),
+            );
             Ok(false)
         }
         // The namespace is being deleted with everything in it: not worth a message.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use crate::api::conditions::{ConditionStatus, ConditionType};
-use crate::api::{BenchmarkComparisonStatus, Phase, VariantPhase};
+use crate::api::{BenchmarkComparisonStatus, Phase, Reason, VariantPhase};
 use crate::lifecycle::facts::live;
 
 /// Phases of variants in which GPUs can be held, as they are written in labels.
@@ -53,8 +53,8 @@ impl RunState {
             }
         }
         let stalled = status.conditions.iter().find(|c| c.type_ == ConditionType::Stalled.as_str());
-        let teardown_overdue =
-            stalled.is_some_and(|c| c.status == ConditionStatus::True.as_str() && c.reason == "TeardownStuck");
+        let teardown_overdue = stalled
+            .is_some_and(|c| c.status == ConditionStatus::True.as_str() && c.reason == Reason::TeardownStuck.as_str());
         let phase_since = match before {
             Some(before) if before.phase == status.phase => before.phase_since,
             Some(_) => now,

@@ -53,7 +53,7 @@ pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison,
     for event in events {
         let body = events::Event {
             type_: if event.warning { EventType::Warning } else { EventType::Normal },
-            reason: event.reason.clone(),
+            reason: event.reason.to_string(),
             note: Some(text::cut(&event.message, LONGEST_NOTE)),
             action: "Reconcile".into(),
             secondary: None,
@@ -63,7 +63,7 @@ pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison,
         // drop its message.
         let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
         if let Err(error) = recorder.publish(&body, &reference).await {
-            tracing::warn!(%error, reason = event.reason, "cannot publish an event");
+            tracing::warn!(%error, reason = %event.reason, "cannot publish an event");
         }
     }
 }

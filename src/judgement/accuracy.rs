@@ -2,14 +2,10 @@
 
 use super::decimals::signed;
 use super::level::Level;
+use crate::api::codes::Effect;
 use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};
-
-/// Findings that say that the prediction is for something else than what was measured. The types are those of the estimate
-/// where there is one.
-const NOT_COMPARABLE: [EvidenceCode; 3] =
-    [EvidenceCode::QuantizationMismatch, EvidenceCode::DatabaseVersionMismatch, EvidenceCode::ClaimedPointNotMeasured];
 
 /// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
 /// a burst that the measured one does not.
@@ -100,7 +96,7 @@ fn worst(errors: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn comparable(findings: &[Finding]) -> bool {
-    !findings.iter().any(|finding| NOT_COMPARABLE.contains(&finding.code))
+    !findings.iter().any(|finding| finding.code.effect() == Effect::NotJudged)
 }
 
 /// The shape in doubt is the advertised row's: an estimate is for what is deployed, whatever the row is for.

@@ -25,8 +25,8 @@ use std::num::NonZeroU32;
 
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
 use crate::api::{
-    AccuracyResult, AtSla, Claim, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Role, SlaState,
-    Verdict, VerdictResult,
+    AccuracyResult, AtSla, Claim, EvidenceCode, FailOn, Finding, LevelStatus, Outcome, OutcomeStatus, Reason, Role,
+    SlaState, Verdict, VerdictResult,
 };
 use crate::measurement::audit::across;
 use crate::measurement::record::{Purpose, TrialRecord};
@@ -268,7 +268,7 @@ fn judged(case: &Case, assessed: &Assessed) -> JudgedVariant {
             tokens_per_second_per_gpu: decimals::fixed(throughput.value),
             interval: decimals::interval(&throughput),
         }),
-        sla_reason: assessed.standing.reason().map(|why| text::cut(&format!("{}: {}.", why.code, why.text), 256)),
+        sla_reason: assessed.standing.reason().map(|why| text::cut(&format!("{}: {}.", why.reason, why.text), 256)),
     }
 }
 
@@ -389,12 +389,12 @@ fn evidence_sufficient(comparisons: &[Compared]) -> Statement {
     match comparisons.iter().find(|compared| compared.result == VerdictResult::Inconclusive) {
         None => {
             let message = "every deciding level was measured, and the outcome is beyond doubt";
-            Statement::new(kind, ConditionStatus::True, "Sufficient", message)
+            Statement::new(kind, ConditionStatus::True, Reason::Sufficient, message)
         }
         Some(compared) => {
             let lost = |side: &Assessed| matches!(side.standing, Standing::Insufficient { .. });
             let is_lost = lost(compared.baseline) || lost(compared.candidate);
-            let reason = if is_lost { "DecidingLevelLost" } else { "Undetermined" };
+            let reason = if is_lost { Reason::DecidingLevelLost } else { Reason::Undetermined };
             Statement::new(kind, ConditionStatus::False, reason, &compared.reason)
         }
     }
@@ -402,9 +402,9 @@ fn evidence_sufficient(comparisons: &[Compared]) -> Statement {
 
 fn prediction_accurate(worst: &Worst, tolerance_percent: f64) -> Statement {
     let (status, reason) = match worst.result {
-        AccuracyResult::Accurate => (ConditionStatus::True, "WithinTolerance"),
-        AccuracyResult::Inaccurate => (ConditionStatus::False, "OutsideTolerance"),
-        AccuracyResult::NotJudged => (ConditionStatus::Unknown, "NotJudged"),
+        AccuracyResult::Accurate => (ConditionStatus::True, Reason::WithinTolerance),
+        AccuracyResult::Inaccurate => (ConditionStatus::False, Reason::OutsideTolerance),
+        AccuracyResult::NotJudged => (ConditionStatus::Unknown, Reason::NotJudged),
     };
     let message = match worst.largest() {
         Some(error) => format!(
@@ -422,14 +422,16 @@ fn sla_met(assessed: &[Assessed]) -> Statement {
     let candidates = || assessed.iter().filter(|assessed| assessed.variant.role == Role::Candidate);
     if let Some((candidate, level)) = candidates().find_map(|candidate| Some((candidate, candidate.meets()?))) {
         let message = format!("{} keeps the SLA with {} in flight", candidate.name(), level.concurrency);
-        return Statement::new(kind, ConditionStatus::True, "SlaMet", &message);
+        return Statement::new(kind, ConditionStatus::True, Reason::SlaMet, &message);
     }
     let open = |candidate: &Assessed| !matches!(candidate.standing, Standing::Misses { certain: true, .. });
     match candidates().find(|candidate| open(candidate)) {
         Some(candidate) => {
             let why = candidate.standing.reason().map_or("no level keeps it beyond the scatter".into(), |why| why.text);
-            Statement::new(kind, ConditionStatus::Unknown, "NotKnown", &format!("{}: {why}", candidate.name()))
+            Statement::new(kind, ConditionStatus::Unknown, Reason::NotKnown, &format!("{}: {why}", candidate.name()))
         }
-        None => Statement::new(kind, ConditionStatus::False, "SlaMissed", "no candidate keeps the SLA at any level"),
+        None => {
+            Statement::new(kind, ConditionStatus::False, Reason::SlaMissed, "no candidate keeps the SLA at any level")
+        }
     }
 }

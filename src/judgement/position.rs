@@ -9,7 +9,7 @@ use super::rules::Rules;
 use super::sla::{Bracket, Rated, SlaLimits, requests_needed};
 use super::statistics::{Estimate, geometric_mean};
 use super::stored::MAXIMUM_LEVELS;
-use crate::api::{EvidenceCode, SlaState};
+use crate::api::{EvidenceCode, Reason, SlaState};
 use crate::prediction::{Extent, OperatingPoint, Prediction};
 
 /// How a variant stands against the SLA.
@@ -123,14 +123,14 @@ impl Standing {
     }
 
     /// Why there is no throughput at the SLA.
-    pub fn reason(&self) -> Option<Reason> {
-        let (code, text) = match self {
+    pub fn reason(&self) -> Option<NotReached> {
+        let (reason, text) = match self {
             Self::Reaches { .. } => return None,
             Self::Misses { certain: true, lowest } => {
-                ("SlaMissed", format!("no level keeps the SLA, already {lowest} in flight misses it"))
+                (Reason::SlaMissed, format!("no level keeps the SLA, already {lowest} in flight misses it"))
             }
             Self::Misses { certain: false, lowest } => (
-                "Marginal",
+                Reason::Marginal,
                 format!("whether {lowest} in flight, the lowest level, keeps the SLA is within the scatter"),
             ),
             Self::Ceiling { top, full, .. } => {
@@ -139,22 +139,22 @@ impl Standing {
                 } else {
                     "more were not tried".into()
                 };
-                ("CeilingReached", format!("every level keeps the SLA up to {top} in flight, and {why}"))
+                (Reason::CeilingReached, format!("every level keeps the SLA up to {top} in flight, and {why}"))
             }
             Self::Blurred { met, missed, .. } => {
-                ("Marginal", format!("the runs with {met} and {missed} in flight do not tell where the SLA ends"))
+                (Reason::Marginal, format!("the runs with {met} and {missed} in flight do not tell where the SLA ends"))
             }
-            Self::Insufficient { reason } => ("EvidenceInsufficient", reason.clone()),
+            Self::Insufficient { reason } => (Reason::EvidenceInsufficient, reason.clone()),
         };
-        Some(Reason { code, text })
+        Some(NotReached { reason, text })
     }
 }
 
 /// Why there is no throughput at the SLA.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason {
-    /// One CamelCase word.
-    pub code: &'static str,
+pub struct NotReached {
+    /// For programs.
+    pub reason: Reason,
     /// For people, without a full stop.
     pub text: String,
 }

@@ -6,6 +6,7 @@ use super::Assessed;
 use super::accuracy::{errors, predicted_at};
 use super::decimals::{fixed, signed};
 use super::level::Level;
+use crate::api::codes::About;
 use crate::api::{
     Claim, ErrorPercent, EvidenceCode, Figures, Finding, LevelEvidence, LevelStatus, Measured, Predicted, Severity,
 };
@@ -93,9 +94,6 @@ fn evidence(level: &Level, steps: &[(u32, f64)]) -> LevelEvidence {
     }
 }
 
-/// What is found of all runs of a level together, and not of each.
-const OF_THE_LEVEL: [EvidenceCode; 2] = [EvidenceCode::HighVariance, EvidenceCode::SlowerThanFuller];
-
 /// One finding for each code, rejecting ones first; says how many of several runs it is about.
 fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
     let mut codes: Vec<(std::cmp::Reverse<Severity>, EvidenceCode)> =
@@ -106,7 +104,7 @@ fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
     let digested = codes.into_iter().filter_map(|(severity, code)| {
         let first = same(severity.0, code).next()?;
         let times = same(severity.0, code).count();
-        let whole = times == runs || OF_THE_LEVEL.contains(&code);
+        let whole = times == runs || code.about() == About::Level;
         let message = if whole { first.message.clone() } else { format!("{times} of {runs} runs: {}", first.message) };
         Some(Finding::with_severity(first.code, first.severity, message))
     });

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use jiff::Timestamp;
 
-use crate::api::BenchmarkComparisonStatus;
+use crate::api::{AnyReason, BenchmarkComparisonStatus};
 pub use crate::manifests::children::Create;
 use crate::plan::ChildKind;
 
@@ -61,8 +61,8 @@ pub struct Delete {
 pub struct Event {
     /// Whether it is problem.
     pub warning: bool,
-    /// CamelCase reason.
-    pub reason: String,
+    /// What happened, for programs.
+    pub reason: AnyReason,
     /// Words.
     pub message: String,
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::api::{
-    BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure, GpuSeconds, Mode,
-    OnVariantFailure, Role, Run, SourceKind, Until, VariantStatus,
+    AnyReason, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
+    GpuSeconds, Mode, OnVariantFailure, Role, Run, SourceKind, Until, VariantStatus,
 };
 use crate::lifecycle::time::{seconds_between, stamp};
 use crate::lifecycle::world::World;
@@ -132,12 +132,12 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
 pub fn end(
     status: &mut BenchmarkComparisonStatus,
     outcome: EarlyEnd,
-    reason: impl Into<String>,
+    reason: impl Into<AnyReason>,
     message: impl Into<String>,
     now: Timestamp,
 ) {
     if let Some(run) = status.run.as_mut().filter(|run| run.completion_time.is_none() && run.ended.is_none()) {
-        let Failure { reason, message, time } = Failure::new(&reason.into(), &message.into(), stamp(now));
+        let Failure { reason, message, time } = Failure::new(reason, &message.into(), stamp(now));
         run.ended = Some(Ended { outcome, reason, message, time });
     }
 }

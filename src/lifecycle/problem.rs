@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::api::Reason;
 use crate::lifecycle::time::after;
 use crate::lifecycle::world::{Child, Container, JobState, Pod, Refusal};
 use crate::manifests::termination::{TerminationMessage, TerminationReason};
@@ -12,8 +13,6 @@ use crate::text;
 const QUOTED: usize = 400;
 /// How long an image or configuration error, or a refusal, may last before it is final. It may be mended meanwhile.
 const GRACE_SECONDS: i64 = 300;
-/// Reason of a refusal: something else has the name.
-const NAME_TAKEN: &str = "NameTaken";
 /// Restarts after which a container is taken to fail for ever.
 const RESTARTS: u32 = 3;
 
@@ -25,8 +24,8 @@ const ADMIT_PUBLISHING: &str = "check that network policies let the pod reach th
 /// Something that keeps a run from terminating on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// CamelCase reason.
-    pub reason: &'static str,
+    /// What it is, for programs.
+    pub reason: Reason,
     /// Names the object, what was found and the cure.
     pub message: String,
     /// When it is final; it is shown before.
@@ -56,7 +55,7 @@ pub fn of_pods<'a>(
 fn of_pod(pod: &Pod, schedule_by: Timestamp, now: Timestamp) -> Option<Problem> {
     if pod.node.is_none() {
         return pod.unschedulable.as_ref().map(|words| Problem {
-            reason: "Unschedulable",
+            reason: Reason::Unschedulable,
             message: format!(
                 "pod {} finds no node: {}; {}",
                 pod.name,
@@ -87,10 +86,10 @@ fn of_container(pod: &Pod, container: &Container, now: Timestamp) -> Option<Prob
     let (reason, words) = container.waiting.as_ref()?;
     let (reason, cure) = match reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
-            ("ImagePullFailed", "check the image's name and spec.imagePullSecrets")
+            (Reason::ImagePullFailed, "check the image's name and spec.imagePullSecrets")
         }
         "CreateContainerConfigError" | "CreateContainerError" => {
-            ("ContainerConfigError", "create what is missing, or correct its name in the spec")
+            (Reason::ContainerConfigError, "create what is missing, or correct its name in the spec")
         }
         _ => return None,
     };
@@ -110,7 +109,7 @@ fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Pro
     let times = container.restarts;
     Some(if ended.reason == "OOMKilled" {
         Problem {
-            reason: "OutOfMemory",
+            reason: Reason::OutOfMemory,
             message: format!(
                 "{place} was killed for memory and restarted {times} times; raise its memory limit or lower its memory use"
             ),
@@ -120,7 +119,7 @@ fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Pro
         let words = text::one_line(&ended.message, QUOTED);
         let said = if words.is_empty() { String::new() } else { format!(": {words}") };
         Problem {
-            reason: "CrashLoop",
+            reason: Reason::CrashLoop,
             message: format!(
                 "{place} ended with exit code {} and restarted {times} times{said}; {KEEP_AND_READ} the log: kubectl logs POD -c {} --previous",
                 ended.exit_code, container.name
@@ -147,18 +146,17 @@ pub fn of_objects<'a>(
             format!("{object} cannot create its pods: {}; {}", text::one_line(words, QUOTED), cure_of_refusal(words));
         return Some(Problem { reason: reason_of_refusal(words), message, fatal });
     }
-    let final_at = |refusal: &Refusal| match refusal.reason.as_str() {
-        NAME_TAKEN => after(since, teardown_seconds),
-        _ => fatal,
-    };
+    let final_at = |refusal: &Refusal| if is_name_taken(refusal) { after(since, teardown_seconds) } else { fatal };
     refusals.map(|refusal| of_refusal(refusal, final_at(refusal))).next()
 }
 
 fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
     let words = &refusal.message;
     let (reason, cure) = match refusal.reason.as_str() {
-        NAME_TAKEN => ("NameTaken", "delete or rename the object that has the name"),
-        "NotFound" => ("KindNotServed", "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)"),
+        _ if is_name_taken(refusal) => (Reason::NameTaken, "delete or rename the object that has the name"),
+        "NotFound" => {
+            (Reason::KindNotServed, "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)")
+        }
         _ => (reason_of_refusal(words), cure_of_refusal(words)),
     };
     Problem {
@@ -168,20 +166,24 @@ fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
     }
 }
 
-fn reason_of_refusal(words: &str) -> &'static str {
+fn is_name_taken(refusal: &Refusal) -> bool {
+    refusal.reason == Reason::NameTaken.as_str()
+}
+
+fn reason_of_refusal(words: &str) -> Reason {
     if words.contains("exceeded quota") {
-        "QuotaExceeded"
+        Reason::QuotaExceeded
     } else if words.contains("PodSecurity") {
-        "PodSecurityRefused"
+        Reason::PodSecurityRefused
     } else {
-        "AdmissionRefused"
+        Reason::AdmissionRefused
     }
 }
 
 fn cure_of_refusal(words: &str) -> &'static str {
     match reason_of_refusal(words) {
-        "QuotaExceeded" => "raise the quota of the namespace or free what uses it",
-        "PodSecurityRefused" => {
+        Reason::QuotaExceeded => "raise the quota of the namespace or free what uses it",
+        Reason::PodSecurityRefused => {
             "patch the manifests to what the namespace's Pod Security level allows, or change the level"
         }
         _ => "correct what the server names",
@@ -190,8 +192,8 @@ fn cure_of_refusal(words: &str) -> &'static str {
 
 /// What the two Jobs' failures are called, and what is to be done about them.
 struct Words {
-    failed: &'static str,
-    tool_failed: &'static str,
+    failed: Reason,
+    tool_failed: Reason,
     memory: &'static str,
     /// When the container said what is wrong.
     cure: String,
@@ -202,8 +204,8 @@ struct Words {
 fn words_of(job: &Child) -> Words {
     match job.component {
         Component::Generate => Words {
-            failed: "GenerationFailed",
-            tool_failed: "GenerationFailed",
+            failed: Reason::GenerationFailed,
+            tool_failed: Reason::GenerationFailed,
             memory: "its node is short of memory, or a LimitRange of the namespace allows too little: free the one, or raise the other",
             cure: "correct in the spec what it names".into(),
             log: "start another run and follow the log of its generate Job".into(),
@@ -211,7 +213,7 @@ fn words_of(job: &Child) -> Words {
         _ => {
             let log = format!("{KEEP_AND_READ} kubectl logs job/{} -c load", job.name);
             let memory = "raise spec.load.pod.resources";
-            Words { failed: "LoadFailed", tool_failed: "ToolFailed", memory, cure: log.clone(), log }
+            Words { failed: Reason::LoadFailed, tool_failed: Reason::ToolFailed, memory, cure: log.clone(), log }
         }
     }
 }
@@ -227,14 +229,14 @@ pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: 
     let Words { failed, tool_failed, memory, cure, log } = words_of(job);
     let (reason, said) = match last {
         Some((container, ended)) if ended.reason == "OOMKilled" => {
-            ("OutOfMemory", format!("container {} was killed for memory; {memory}", container.name))
+            (Reason::OutOfMemory, format!("container {} was killed for memory; {memory}", container.name))
         }
         Some((container, ended)) if !ended.message.is_empty() => {
             let words = TerminationMessage::parse(&ended.message);
             let (reason, cure) = match words.reason {
-                TerminationReason::NotServing => ("NotServing", KEEP_SERVERS),
+                TerminationReason::NotServing => (Reason::NotServing, KEEP_SERVERS),
                 TerminationReason::ToolFailed => (tool_failed, cure.as_str()),
-                TerminationReason::NotPublished => ("ResultsNotPublished", ADMIT_PUBLISHING),
+                TerminationReason::NotPublished => (Reason::ResultsNotPublished, ADMIT_PUBLISHING),
                 _ => (failed, cure.as_str()),
             };
             (reason, format!("container {} said: {}; {cure}", container.name, text::one_line(&words.message, QUOTED)))
@@ -249,9 +251,9 @@ pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: 
 }
 
 /// What is said of results that cannot be read, for the variant or the whole run.
-pub fn unreadable(variant: &str, why: &str) -> (&'static str, String) {
+pub fn unreadable(variant: &str, why: &str) -> (Reason, String) {
     let message = format!("the results of variant {variant} cannot be read: {why}; start another run");
-    ("ResultsUnreadable", message)
+    (Reason::ResultsUnreadable, message)
 }
 
 #[cfg(test)]
@@ -316,7 +318,7 @@ mod tests {
             ..pod(Component::Server, "", "")
         };
         let problem = of_pods([&unbound].into_iter(), 3600, at(3600), at(created)).unwrap();
-        assert_eq!((problem.reason, problem.fatal), ("Unschedulable", at(fatal)));
+        assert_eq!((problem.reason, problem.fatal), (Reason::Unschedulable, at(fatal)));
     }
 
     const TOOL: &str = r#"{"reason":"ToolFailed","message":"no such database"}"#;
@@ -324,18 +326,18 @@ mod tests {
 
     /// The predictor is no load tool, and what helps one does not help the other.
     #[rstest]
-    #[case(Component::Generate, "Error", TOOL, "GenerationFailed", "no such database; correct in the spec")]
-    #[case(Component::Generate, "Error", "", "GenerationFailed", "follow the log of its generate Job")]
-    #[case(Component::Generate, "OOMKilled", "", "OutOfMemory", "LimitRange")]
-    #[case(Component::Generate, "Error", UNPUBLISHED, "ResultsNotPublished", "network policies")]
-    #[case(Component::Load, "Error", TOOL, "ToolFailed", "set execution.keepOnFailureSeconds")]
-    #[case(Component::Load, "Error", "", "LoadFailed", "kubectl logs job/qwen-r1-job -c load")]
-    #[case(Component::Load, "OOMKilled", "", "OutOfMemory", "raise spec.load.pod.resources")]
+    #[case(Component::Generate, "Error", TOOL, Reason::GenerationFailed, "no such database; correct in the spec")]
+    #[case(Component::Generate, "Error", "", Reason::GenerationFailed, "follow the log of its generate Job")]
+    #[case(Component::Generate, "OOMKilled", "", Reason::OutOfMemory, "LimitRange")]
+    #[case(Component::Generate, "Error", UNPUBLISHED, Reason::ResultsNotPublished, "network policies")]
+    #[case(Component::Load, "Error", TOOL, Reason::ToolFailed, "set execution.keepOnFailureSeconds")]
+    #[case(Component::Load, "Error", "", Reason::LoadFailed, "kubectl logs job/qwen-r1-job -c load")]
+    #[case(Component::Load, "OOMKilled", "", Reason::OutOfMemory, "raise spec.load.pod.resources")]
     fn a_failed_job_says_what_helps(
         #[case] component: Component,
         #[case] ended: &str,
         #[case] message: &str,
-        #[case] reason: &str,
+        #[case] reason: Reason,
         #[case] cure: &str,
     ) {
         let pods = [pod(component, ended, message)];

@@ -1,5 +1,7 @@
 //! Why manifests cannot be used: each error names object and field, what was found, and what to do.
 
+use crate::api::Reason;
+
 /// Manifests that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
@@ -51,15 +53,15 @@ impl ManifestError {
         Self::Incomplete { problem: problem.into(), cure: cure.into() }
     }
 
-    /// CamelCase reason for status.
-    pub const fn reason(&self) -> &'static str {
+    /// The reason for status.
+    pub const fn reason(&self) -> Reason {
         match self {
-            Self::NotYaml(_) => "ManifestsNotReadable",
-            Self::Refused { .. } => "ManifestsRefused",
-            Self::Incomplete { .. } => "ManifestsIncomplete",
-            Self::Patch { .. } => "PatchFailed",
-            Self::TooLarge { .. } => "TooLarge",
-            Self::NotJson { .. } => "NotWritable",
+            Self::NotYaml(_) => Reason::ManifestsNotReadable,
+            Self::Refused { .. } => Reason::ManifestsRefused,
+            Self::Incomplete { .. } => Reason::ManifestsIncomplete,
+            Self::Patch { .. } => Reason::PatchFailed,
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::NotJson { .. } => Reason::NotWritable,
         }
     }
 }

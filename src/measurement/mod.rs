@@ -3,7 +3,6 @@
 pub mod aiperf;
 pub mod audit;
 pub mod error;
-pub mod explain;
 pub mod format;
 pub mod formats;
 pub mod genai_perf;

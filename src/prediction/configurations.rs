@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::predicted::Prediction;
 use super::serving::Shape;
+use crate::api::AnyReason;
 
 /// Version of the document's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -42,8 +43,8 @@ pub enum GenerationOutcome {
     Ready(Box<Ready>),
     /// It cannot: a result, not an accident.
     Refused {
-        /// CamelCase reason, for example `NoFeasibleConfiguration`.
-        reason: String,
+        /// For example `NoFeasibleConfiguration`.
+        reason: AnyReason,
         /// What was found, by how much it misses, and what to do.
         message: String,
     },

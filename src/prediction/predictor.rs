@@ -12,7 +12,7 @@ use super::curve::{Curve, CurveError};
 use super::predicted::PredictionOrigin;
 use super::row::Row;
 use super::serving::Shape;
-use crate::api::{Backend, BenchmarkComparisonSpec, Finding, Limit, ServingMode};
+use crate::api::{Backend, BenchmarkComparisonSpec, Finding, Limit, Reason, ServingMode};
 use crate::units::{LatencyLimits, Milliseconds};
 
 /// Text files of a directory: path below it, with `/` between its parts → content.
@@ -253,7 +253,7 @@ pub enum NotGenerated {
     /// The tool cannot do it, which is a result of the comparison.
     Refused {
         /// CamelCase reason.
-        reason: &'static str,
+        reason: Reason,
         /// What was found, and what to do.
         message: String,
     },
@@ -262,14 +262,14 @@ pub enum NotGenerated {
 
 impl NotGenerated {
     /// A result of the comparison.
-    pub fn refused(reason: &'static str, message: impl std::fmt::Display) -> Self {
+    pub fn refused(reason: Reason, message: impl std::fmt::Display) -> Self {
         Self::Refused { reason, message: message.to_string() }
     }
 }
 
 impl From<DriverError> for NotGenerated {
     fn from(error: DriverError) -> Self {
-        if error.is_refusal() { Self::refused("PredictorRefused", error) } else { Self::Failed(error) }
+        if error.is_refusal() { Self::refused(Reason::PredictorRefused, error) } else { Self::Failed(error) }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::api::{Figures, LevelStatus, VariantStatus};
 use crate::measurement::Distribution;
 use crate::units::Milliseconds;
 
-const COLUMNS: [&str; 37] = [
+pub const COLUMNS: [&str; 37] = [
     "variant",
     "role",
     "gpus",

@@ -10,7 +10,7 @@ use super::plot::{self, data};
 use super::provenance;
 use super::words::{self, ABSENT, percent, stored};
 use crate::api::{EvidenceCode, Figures, Finding, LevelStatus, OutcomeStatus, Severity, VariantStatus};
-use crate::measurement::explain::explain;
+use crate::explain::{self, Explanation};
 
 /// The page, ready to be filled in.
 #[derive(Template)]
@@ -127,9 +127,9 @@ struct Row {
 
 struct Meaning {
     code: &'static str,
-    meaning: &'static str,
-    why: &'static str,
-    remedy: &'static str,
+    meaning: String,
+    why: String,
+    remedy: String,
 }
 
 /// The page of a report.
@@ -374,8 +374,10 @@ fn row(place: &str, finding: &Finding) -> Row {
 fn meanings(findings: &[(String, &Finding)]) -> Vec<Meaning> {
     let codes: BTreeSet<EvidenceCode> = findings.iter().map(|(_, finding)| finding.code).collect();
     let meaning = |code: EvidenceCode| {
-        let words = explain(code);
-        Meaning { code: code.as_str(), meaning: words.meaning, why: words.why, remedy: words.remedy }
+        let Explanation { meaning, why, remedy, .. } = explain::code(code);
+        let plain = |text: &str| text.replace('`', "");
+        let (meaning, why) = (plain(meaning), plain(why.unwrap_or_default()));
+        Meaning { code: code.as_str(), meaning, why, remedy: plain(remedy) }
     };
     codes.into_iter().map(meaning).collect()
 }

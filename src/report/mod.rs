@@ -14,6 +14,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
+pub use csv::COLUMNS;
 use fit::Omission;
 pub use model::{Provenance, Report, SCHEMA_VERSION, Said, Subject};
 

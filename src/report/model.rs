@@ -90,7 +90,7 @@ impl From<&Statement> for Said {
         Self {
             kind: statement.kind.as_str().into(),
             status: statement.status.as_str().into(),
-            reason: statement.reason.clone(),
+            reason: statement.reason.to_string(),
             message: statement.message.clone(),
         }
     }

@@ -7,7 +7,7 @@ use super::model::Report;
 use super::provenance;
 use super::words::{self, ABSENT, percent, stored};
 use crate::api::{CandidateComparison, EvidenceCode, LevelStatus, OutcomeStatus, Severity, VariantStatus};
-use crate::measurement::explain::explain;
+use crate::explain;
 
 const WIDTH: usize = 80;
 
@@ -189,7 +189,7 @@ fn evidence(report: &Report, text: &mut Text) {
         let mark = if severity.0 == Severity::Reject { "rejected" } else { "warning " };
         let first = same.first().map_or("", |finding| &finding.message);
         text.words(&format!("{mark} "), 9, &format!("{code} ({}): {first}", same.len()));
-        text.words("         -> ", 12, explain(code).remedy);
+        text.words("         -> ", 12, explain::code(code).remedy);
     }
     let beyond = report
         .variants

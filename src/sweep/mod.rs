@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Load};
+use crate::api::codes::Effect;
+use crate::api::{BenchmarkComparisonSpec, Finding, Load};
 use crate::judgement::rules::AuditRules;
 use crate::judgement::sla::{Bracket, InvalidNumber, Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits, requests_needed};
 pub use crate::judgement::stored::MAXIMUM_LEVELS;
@@ -29,17 +30,6 @@ const MISSES_UNTIL_ONLY_SHOWN: u32 = 2;
 const TIMEOUT_FACTOR: f64 = 5.0;
 /// A spoilt run is tried once more.
 const MAXIMUM_ATTEMPTS: u32 = 2;
-/// Reasons for which a run is spoilt: they may not be there again. A restart of the server is seen by the operator and not
-/// by the load pod, which asks what comes next: a run it spoils without failed requests is not tried again.
-const SPOILT: [EvidenceCode; 6] = [
-    EvidenceCode::Incomplete,
-    EvidenceCode::Cancelled,
-    EvidenceCode::ErrorRate,
-    EvidenceCode::ConcurrencyNotReached,
-    EvidenceCode::LoadPodLost,
-    EvidenceCode::LoadToolFailed,
-];
-
 /// What the sweep of one variant in one round depends on besides its records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -256,7 +246,7 @@ impl<'a> Sweep<'a> {
             Audited {
                 record,
                 accepted: rejecting.is_empty() && rated.is_some(),
-                spoilt: rejecting.iter().any(|finding| SPOILT.contains(&finding.code)),
+                spoilt: rejecting.iter().any(|finding| finding.code.effect() == Effect::Repeat),
             }
         };
         Self { plan, published: published.iter().map(audited).collect() }

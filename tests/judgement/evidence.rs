@@ -1,7 +1,7 @@
 //! What counts as evidence, and what is said of it.
 
 use bcmp::api::conditions::ConditionStatus;
-use bcmp::api::{EvidenceCode, Finding, Outcome, SlaState, Statistic, VerdictResult};
+use bcmp::api::{EvidenceCode, Finding, Outcome, Reason, SlaState, Statistic, VerdictResult};
 use bcmp::judgement::rules::Rules;
 use bcmp::judgement::{Case, judge};
 use bcmp::measurement::record::{Purpose, TrialRecord};
@@ -20,7 +20,7 @@ fn a_rejected_deciding_level_makes_it_inconclusive() {
     assert_eq!(judgement.verdict.result, VerdictResult::Inconclusive);
     assert_eq!(judgement.verdict.gain, None);
     assert_eq!(judgement.evidence_sufficient.status, ConditionStatus::False);
-    assert_eq!(judgement.evidence_sufficient.reason, "DecidingLevelLost");
+    assert_eq!(judgement.evidence_sufficient.reason, Reason::DecidingLevelLost);
     assert!(judgement.verdict.comparisons[0].reason.contains("20 in flight was rejected (ClientSaturated)"));
 }
 
@@ -70,7 +70,7 @@ fn a_percentile_is_told_from_enough_requests_only(#[case] statistic: Statistic, 
     assert_eq!(judgement.verdict.measured.outcome, outcome);
     if outcome == Outcome::Undetermined {
         assert_eq!(judgement.verdict.result, VerdictResult::Inconclusive);
-        assert_eq!(judgement.evidence_sufficient.reason, "DecidingLevelLost");
+        assert_eq!(judgement.evidence_sufficient.reason, Reason::DecidingLevelLost);
         let reason = &judgement.verdict.comparisons[0].reason;
         assert!(reason.contains("10 in flight has 200 requests, P99 needs 1000"), "{reason}");
         let states: Vec<_> = judgement.variants[0].levels.iter().map(|level| level.sla).collect();

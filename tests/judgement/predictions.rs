@@ -1,7 +1,7 @@
 //! Whether a prediction held, and how far it was off (METHOD §7).
 
 use bcmp::api::conditions::ConditionStatus;
-use bcmp::api::{AccuracyResult, EvidenceCode, Finding, VerdictResult};
+use bcmp::api::{AccuracyResult, EvidenceCode, Finding, Reason, VerdictResult};
 use bcmp::judgement::judge;
 use bcmp::measurement::record::{Purpose, TrialRecord};
 use bcmp::prediction::Prediction;
@@ -136,7 +136,7 @@ fn an_unclear_measurement_is_inconclusive_whatever_was_predicted() {
         ];
         let judgement = judge(&case(variants));
         assert_eq!(judgement.verdict.result, VerdictResult::Inconclusive);
-        assert_eq!(judgement.evidence_sufficient.reason, "Undetermined");
+        assert_eq!(judgement.evidence_sufficient.reason, Reason::Undetermined);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use bcmp::api::{BenchmarkComparisonStatus, EvidenceCode, Phase, VariantPhase, labels};
+use bcmp::api::{BenchmarkComparisonStatus, EvidenceCode, Phase, Reason, VariantPhase, labels};
 use bcmp::prediction::configurations::GenerationOutcome;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
@@ -221,7 +221,7 @@ async fn a_job_whose_pods_are_refused_says_why() {
     lab.apply("qwen", small());
     let status = lab.finished("qwen", 1).await;
     let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
-    assert_eq!(ended.reason, "PodSecurityRefused", "{}", ended.message);
+    assert_eq!(ended.reason, Reason::PodSecurityRefused, "{}", ended.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +229,7 @@ async fn no_feasible_configuration_is_a_result_and_holds_no_gpu() {
     let lab = Lab::predicting(&[8], |plan| {
         let mut configurations = truth::configurations(&plan.spec);
         configurations.variants[1].outcome = GenerationOutcome::Refused {
-            reason: "NoFeasibleConfiguration".into(),
+            reason: Reason::NoFeasibleConfiguration.into(),
             message: "the nearest row misses TPOT by 12 %".into(),
         };
         configurations

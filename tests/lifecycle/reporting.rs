@@ -1,6 +1,6 @@
 //! The report of a run: there before the run is called finished, and in step with how it is judged.
 
-use bcmp::api::{Phase, VerdictResult, annotations, labels};
+use bcmp::api::{Phase, Reason, VerdictResult, annotations, labels};
 use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ async fn runs_that_end_early_have_a_report_and_history_names_it() {
     lab.annotate("qwen", annotations::CANCEL_REQUESTED, "1");
     lab.finished("qwen", 1).await;
     let cancelled = report(&lab, &named(&lab));
-    assert_eq!(cancelled.run.unwrap().ended.unwrap().reason, "CancelRequested");
+    assert_eq!(cancelled.run.unwrap().ended.unwrap().reason, Reason::CancelRequested);
     assert_eq!(cancelled.records.values().map(Vec::len).sum::<usize>(), 1, "what was measured is kept");
     lab.edit("qwen", |object| object["spec"]["runId"] = json!("again"));
     let status = lab.finished("qwen", 2).await;

@@ -1,6 +1,6 @@
 //! What starts, changes, holds and ends a run.
 
-use bcmp::api::{BenchmarkComparisonStatus, Phase, annotations, labels};
+use bcmp::api::{BenchmarkComparisonStatus, Phase, Reason, annotations, labels};
 use serde_json::json;
 
 use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
@@ -204,7 +204,7 @@ async fn the_wait_for_a_turn_is_counted_from_when_it_may_come() {
     lab.phase("patient", Phase::Queued).await;
     let run = lab.finished("patient", 1).await.run.unwrap();
     let (ended, hold) = (run.ended.unwrap(), run.paused.unwrap());
-    assert_eq!(ended.reason, "QueueDeadline", "{}", ended.message);
+    assert_eq!(ended.reason, Reason::QueueDeadline, "{}", ended.message);
     assert!(ended.message.contains("within 600 s"), "{}", ended.message);
     let waited = ended.time.0.duration_since(hold.until.unwrap().0).as_secs();
     assert!((600..660).contains(&waited), "{waited} s");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bcmp::api::{
-    AtSla, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
+    AnyReason, AtSla, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
     LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role, Run, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
@@ -125,7 +125,7 @@ prop_compose! {
         };
         VariantStatus {
             gpus, deployments, levels: levels.into_iter().map(level).collect(),
-            failure: failure.map(|(reason, message, time)| Failure { reason, message, time }),
+            failure: failure.map(|(reason, message, time)| Failure { reason: AnyReason::parse(&reason), message, time }),
             at_sla: Some(AtSla { tokens_per_second_per_gpu: "no number".into(), interval: None }),
             ..VariantStatus::new(name, role)
         }
@@ -141,7 +141,7 @@ prop_compose! {
         ended in prop::option::weighted(0.2, (text(), text(), stored())),
         outcome in prop::sample::select(vec![EarlyEnd::Failed, EarlyEnd::Cancelled, EarlyEnd::Superseded]),
     ) -> Run {
-        let ended = ended.map(|(reason, message, time)| Ended { outcome, reason, message, time });
+        let ended = ended.map(|(reason, message, time)| Ended { outcome, reason: AnyReason::parse(&reason), message, time });
         let hold = hold.map(|(since, until)| Pause { since, until });
         Run { number, inputs_hash, queued_time, generated_time, paused: hold, start_time, completion_time, mode, mode_reason: None, ended }
     }
@@ -264,7 +264,7 @@ fn configurations(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Config
             *variant = name.unwrap_or_else(|| variant.clone());
             match (outcome, objects, refused) {
                 (outcome, _, Some(message)) => {
-                    *outcome = GenerationOutcome::Refused { reason: message.clone(), message }
+                    *outcome = GenerationOutcome::Refused { reason: AnyReason::parse(&message), message }
                 }
                 (GenerationOutcome::Ready(ready), Some(objects), _) => {
                     **ready = Ready { objects, generated: None, shape: None, prediction: Default::default() };

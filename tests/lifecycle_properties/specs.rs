@@ -1,7 +1,7 @@
 //! Random comparisons: small enough that a whole run takes a few dozen steps.
 
 use bcmp::api::{
-    BenchmarkComparisonSpec, Decimal, Mode, OnChange, OnVariantFailure, Role, Source, Start, Until, Variant,
+    BenchmarkComparisonSpec, Decimal, Mode, OnChange, OnVariantFailure, Reason, Role, Source, Start, Until, Variant,
 };
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use proptest::prelude::*;
@@ -114,7 +114,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec, refused: u8, words: &str) 
     let mut made = truth::configurations(spec);
     let refused = made.variants.iter_mut().enumerate().filter(|(index, _)| refused & (1 << index) != 0);
     for (_, configuration) in refused {
-        let (reason, message) = ("NoFeasibleConfiguration".into(), words.into());
+        let (reason, message) = (Reason::NoFeasibleConfiguration.into(), words.into());
         configuration.outcome = GenerationOutcome::Refused { reason, message };
     }
     made

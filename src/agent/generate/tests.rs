@@ -168,7 +168,7 @@ fn ready(case: &str) -> [Ready; 2] {
 
 fn refused(case: &str, variant: usize) -> (String, String) {
     match outcomes(case).swap_remove(variant) {
-        GenerationOutcome::Refused { reason, message } => (reason, message),
+        GenerationOutcome::Refused { reason, message } => (reason.to_string(), message),
         ready @ GenerationOutcome::Ready(_) => panic!("{ready:?}"),
     }
 }

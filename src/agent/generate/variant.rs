@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api::{EvidenceCode, Finding, SourceKind, Variant};
+use crate::api::{EvidenceCode, Finding, Reason, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
@@ -63,7 +63,8 @@ fn of_generated(plan: &Plan, variant: &Variant, generated: Generated) -> Result<
 
 fn given<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, NotGenerated> {
     let given = plan.given_manifests(variant);
-    given.ok_or_else(|| NotGenerated::refused("ManifestsNotFound", "the plan holds no manifests for this variant"))
+    given
+        .ok_or_else(|| NotGenerated::refused(Reason::ManifestsNotFound, "the plan holds no manifests for this variant"))
 }
 
 /// Manifests as they are to be deployed, and what they deploy once they are patched.
@@ -144,7 +145,7 @@ fn estimation(
         Err(NotEstimated::Driver(error)) if !error.is_refusal() => Err(NotGenerated::Failed(error)),
         Err(error @ NotEstimated::DoesNotFit(_)) if variant.source.kind == SourceKind::Naive => {
             let message = format!("{error}: allow more GPUs, or compare manifests of your own");
-            Err(NotGenerated::refused("ModelDoesNotFit", message))
+            Err(NotGenerated::refused(Reason::ModelDoesNotFit, message))
         }
         Err(error) => Ok(Err(error.to_string())),
     }

@@ -7,7 +7,7 @@ use crate::api::{
     BenchmarkComparison, BenchmarkComparisonSpec, CandidateComparison, EvidenceCode, Figures, Finding, LevelStatus,
     OutcomeStatus, Severity, VariantStatus, Verdict,
 };
-use crate::measurement::explain::explain;
+use crate::explain;
 use crate::measurement::record::Purpose;
 use crate::offline::{Evaluated, Known};
 use crate::prediction::Extent;
@@ -321,9 +321,9 @@ fn codes(page: &mut Page, variants: &[VariantStatus]) {
     page.line("");
     page.line("What this means, and what to do");
     for code in codes {
-        let explanation = explain(code);
+        let explanation = explain::code(code);
         page.line(&format!("  {code}"));
-        page.words("    ", &format!("{} {}", explanation.meaning, explanation.why));
+        page.words("    ", &format!("{} {}", explanation.meaning, explanation.why.unwrap_or_default()));
         page.words("    → ", explanation.remedy);
     }
 }

@@ -55,7 +55,7 @@ pub enum Command {
     /// Shows what each run of the load tool measured
     #[command(after_help = help::RESULTS)]
     Results(Results),
-    /// Says what a condition, a reason or an evidence code means, and what to do
+    /// Explains a condition, a reason, an evidence code or a verdict result, and what to do
     #[command(after_help = help::EXPLAIN)]
     Explain(Explain),
     /// Starts another run
@@ -206,7 +206,7 @@ pub struct Results {
 
 #[derive(Args)]
 pub struct Explain {
-    /// A condition's type, a reason or an evidence code; default: all are listed
+    /// A condition, a reason, an evidence code or a verdict result; default: lists all
     pub topic: Option<String>,
 }
 

@@ -1,97 +1,80 @@
-//! `kubectl bcmp explain`: what a word in a status means, why it matters and what to do.
+//! `kubectl bcmp explain`: what a name in a status means, why it matters and what to do.
 
 use super::Plugin;
 use super::arguments::Explain;
 use super::error::PluginError;
-use super::screen::{Page, toned};
-use crate::api::conditions::ConditionType;
-use crate::api::reasons::{About, REASONS, Reason};
-use crate::api::{EvidenceCode, Severity};
-use crate::measurement::explain as code_in_words;
+use super::screen::{Page, WIDTH, plain, toned};
+use crate::explain::{Explanation, Subject};
 use crate::report::words::Tone;
 
-/// Likeness from which on a word may have been meant, from 0 to 1.
+/// Likeness from which on a name may have been meant, from 0 to 1.
 const LIKE: f64 = 0.8;
-/// Words that are offered at most.
+/// Names that are offered at most.
 const MOST_OFFERED: usize = 5;
+/// Columns of the labels beside an explanation.
+const LABEL: usize = 14;
 
-/// Explains a word, or lists all that can be explained.
+/// Explains a name, or lists all that can be explained.
 pub fn explain(plugin: &mut Plugin, arguments: &Explain) -> Result<u8, PluginError> {
-    let page = match &arguments.topic {
-        None => everything(),
-        Some(topic) => one(topic).ok_or_else(|| unknown(topic))?,
-    };
+    let mut page = Page::of_width(plugin.screen.width().min(WIDTH));
+    match &arguments.topic {
+        None => everything(&mut page),
+        Some(topic) => one(topic, &mut page)?,
+    }
     plugin.screen.show(&page)?;
     Ok(0)
 }
 
-/// Every word that can be explained.
+/// Every name that can be explained.
 pub fn topics() -> Vec<&'static str> {
-    let conditions = ConditionType::ALL.into_iter().map(ConditionType::as_str);
-    let codes = EvidenceCode::ALL.iter().map(|code| code.as_str());
-    let mut topics: Vec<_> = conditions.chain(codes).chain(REASONS.iter().map(|reason| reason.name)).collect();
+    let mut topics: Vec<_> = Subject::all().map(Subject::name).collect();
     topics.sort_unstable();
     topics.dedup();
     topics
 }
 
-/// Everything a word means; some are a reason and something else.
-fn one(topic: &str) -> Option<Page> {
-    let is = |name: &str| name.eq_ignore_ascii_case(topic);
-    let mut page = Page::default();
-    let mut add = |about: String, words: &[(&str, &str)]| {
-        if !page.is_empty() {
-            page.line("");
+/// Everything a name means: some are a condition, a code or a result, and a reason besides.
+fn one(topic: &str, page: &mut Page) -> Result<(), PluginError> {
+    for subject in Subject::all().filter(|subject| subject.name().eq_ignore_ascii_case(topic)) {
+        separate(page);
+        page.spans(vec![toned(Tone::Good, subject.name()), plain(format!(" ({})", subject.kind()))]);
+        let is_condition = matches!(subject, Subject::Condition(_));
+        let Explanation { meaning, when_false, when_unknown, why, final_when, remedy } = subject.explain();
+        let fields = [
+            (if is_condition { "when True" } else { "means" }, Some(meaning)),
+            ("when False", when_false),
+            ("when Unknown", when_unknown),
+            ("why it matters", why),
+            ("becomes final", final_when),
+            ("what to do", Some(remedy)),
+        ];
+        for (label, text) in fields {
+            if let Some(text) = text {
+                page.labelled(LABEL, label, text);
+            }
         }
-        page.spans(vec![toned(Tone::Good, about)]);
-        words.iter().filter(|(_, text)| !text.is_empty()).for_each(|(name, text)| page.field(name, text));
-    };
-    for condition in ConditionType::ALL.into_iter().filter(|condition| is(condition.as_str())) {
-        let (meaning, otherwise, remedy) = condition.explained();
-        let words = [("True", meaning), ("else", otherwise), ("what to do", remedy)];
-        add(format!("{}: a condition", condition.as_str()), &words);
     }
-    for code in EvidenceCode::ALL.iter().filter(|code| is(code.as_str())) {
-        let words = code_in_words::explain(*code);
-        let effect = match code.severity() {
-            Severity::Reject => "the level is rejected",
-            Severity::Warn => "a warning",
-        };
-        let words = [("means", words.meaning), ("matters", words.why), ("what to do", words.remedy)];
-        add(format!("{code}: an evidence code, {effect}"), &words);
-    }
-    for reason in REASONS.iter().filter(|reason| is(reason.name)) {
-        let Reason { name, about, meaning, final_after, remedy } = reason;
-        let words = [("means", *meaning), ("final", final_after.unwrap_or_default()), ("what to do", *remedy)];
-        add(format!("{name}: a reason ({})", about.title().to_lowercase()), &words);
-    }
-    (!page.is_empty()).then_some(page)
+    if page.is_empty() { Err(unknown(topic)) } else { Ok(()) }
 }
 
-fn everything() -> Page {
-    let mut page = Page::default();
-    let mut group = |title: &str, entries: Vec<(&str, &str)>| {
-        if !page.is_empty() {
-            page.line("");
+fn everything(page: &mut Page) {
+    let mut heading = "";
+    for subject in Subject::all() {
+        if subject.heading() != heading {
+            heading = subject.heading();
+            separate(page);
+            page.spans(vec![toned(Tone::Good, heading)]);
         }
-        page.spans(vec![toned(Tone::Good, title)]);
-        entries.into_iter().for_each(|(name, words)| page.entry(name, words));
-    };
-    let conditions = ConditionType::ALL.into_iter().map(|condition| (condition.as_str(), condition.explained().0));
-    group("Conditions", conditions.collect());
-    let codes = |severity| {
-        let of = EvidenceCode::ALL.iter().filter(move |code| code.severity() == severity);
-        of.map(|code| (code.as_str(), code_in_words::explain(*code).meaning)).collect()
-    };
-    group("Evidence codes that reject a level", codes(Severity::Reject));
-    group("Evidence codes that warn", codes(Severity::Warn));
-    for about in About::ALL {
-        let of = REASONS.iter().filter(|reason| reason.about == about);
-        group(&format!("Reasons: {}", about.title().to_lowercase()), of.map(|r| (r.name, r.meaning)).collect());
+        page.entry(subject.name(), subject.explain().meaning);
     }
     page.line("");
-    page.line("What to do: kubectl bcmp explain WORD");
-    page
+    page.line("Why it matters and what to do: kubectl bcmp explain NAME");
+}
+
+fn separate(page: &mut Page) {
+    if !page.is_empty() {
+        page.line("");
+    }
 }
 
 fn unknown(topic: &str) -> PluginError {
@@ -107,5 +90,5 @@ fn unknown(topic: &str) -> PluginError {
         true => "`kubectl bcmp explain` lists all".into(),
         false => format!("did you mean {}?", like.join(", ")),
     };
-    PluginError::usage(format!("{topic} is no condition, reason or evidence code; {hint}"))
+    PluginError::usage(format!("{topic} is not a condition, verdict result, evidence code or reason; {hint}"))
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::report::words::{Tone, wrapped};
 
 /// Columns where there is no terminal to ask.
-const WIDTH: usize = 110;
+pub const WIDTH: usize = 110;
 
 /// Words of one tone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,12 @@ impl Page {
 
     /// Adds a field: its name, and words that are broken at the width.
     pub fn field(&mut self, name: &str, words: &str) {
-        self.hanging(format!("  {name:<11} "), words);
+        self.labelled(11, name, words);
+    }
+
+    /// Adds a field whose name takes so many columns.
+    pub fn labelled(&mut self, columns: usize, name: &str, words: &str) {
+        self.hanging(format!("  {name:<columns$} "), words);
     }
 
     /// Adds an entry of a list: a name, and words that are broken at the width.

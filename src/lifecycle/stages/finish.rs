@@ -4,7 +4,7 @@ use crate::lifecycle::problem::unreadable;
 use crate::lifecycle::remains::is_torn_down;
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Reason};
 use crate::lifecycle::facts::active_run;
 use crate::lifecycle::facts::end;
 use crate::lifecycle::judge;
@@ -38,7 +38,7 @@ fn lost_results(status: &mut BenchmarkComparisonStatus, world: &World, now: Time
     }
 }
 
-fn gone(variant: &str) -> (&'static str, String) {
+fn gone(variant: &str) -> (Reason, String) {
     let message = format!("the ConfigMap with what was measured of variant {variant} is gone; start another run");
-    ("ResultsLost", message)
+    (Reason::ResultsLost, message)
 }

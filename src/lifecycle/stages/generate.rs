@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Run};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Reason, Run};
 use crate::lifecycle::facts::active_run;
 use crate::lifecycle::facts::end;
 use crate::lifecycle::problem::{self, Problem};
@@ -19,11 +19,11 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         Output::Present(_) => record(status, world, now),
         Output::Unreadable(why) => {
             let message = format!("the run's predictions and manifests cannot be read: {why}; start another run");
-            end(status, EarlyEnd::Failed, "ConfigurationsUnreadable", message, now);
+            end(status, EarlyEnd::Failed, Reason::ConfigurationsUnreadable, message, now);
         }
         Output::Absent | Output::Empty if run.start_time.is_some() => {
             let message = "the ConfigMap with the run's predictions and manifests is gone; start another run";
-            end(status, EarlyEnd::Failed, "ConfigurationsLost", message, now);
+            end(status, EarlyEnd::Failed, Reason::ConfigurationsLost, message, now);
         }
         Output::Absent | Output::Empty => {
             if let Some(problem) = problem(status, world, now).filter(|problem| problem.is_final(now)) {
@@ -66,11 +66,11 @@ pub fn problem(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
     if matches!(world.plan, Output::Absent)
         && let Some(message) = world.sources.values().find_map(|source| source.as_ref().err())
     {
-        return Some(Problem { reason: "ManifestsNotFound", message: message.clone(), fatal: deadline });
+        return Some(Problem { reason: Reason::ManifestsNotFound, message: message.clone(), fatal: deadline });
     }
     if let Output::Unreadable(why) = &world.plan {
         let message = format!("the plan of the run cannot be read: {why}; start another run");
-        return Some(Problem { reason: "PlanUnreadable", message, fatal: now });
+        return Some(Problem { reason: Reason::PlanUnreadable, message, fatal: now });
     }
     let pods = || world.pods.iter().filter(|p| p.ours && p.run == run.number && p.component == Component::Generate);
     job.and_then(|job| problem::of_failed_job(job, pods(), now))
@@ -87,7 +87,7 @@ pub fn problem(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
 /// A complete Job whose output is not there: the cache may lag, a minute later it is lost.
 fn finished_without_output(job: &Child, now: Timestamp) -> Option<Problem> {
     (job.job == Some(JobState::Complete)).then(|| Problem {
-        reason: "GenerationFailed",
+        reason: Reason::GenerationFailed,
         message: format!(
             "Job {} is complete, but its predictions and manifests are missing; start another run",
             job.name
@@ -100,7 +100,7 @@ fn overdue(run: i64, world: &World, deadline: Timestamp, now: Timestamp) -> Opti
     let job = world.generate_job(run).map_or("the generate Job".into(), |job| format!("Job {}", job.name));
     let limit = world.spec.execution.deadlines.generate_seconds;
     (now >= deadline).then(|| Problem {
-        reason: "GenerationDeadline",
+        reason: Reason::GenerationDeadline,
         message: format!(
             "{job} did not make predictions and manifests within {limit} s (execution.deadlines.generateSeconds): raise the \
              deadline, or start another run and see what its pod waits for"

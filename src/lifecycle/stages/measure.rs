@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Role, Run, VariantStatus};
+use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Reason, Role, Run, VariantStatus};
 use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
 use crate::lifecycle::problem::unreadable;
 use crate::lifecycle::problem::{self, Problem};
@@ -202,7 +202,7 @@ fn vanished(view: &View, now: Timestamp) -> Option<Problem> {
     view.deployment.scheduled.as_ref()?;
     let missing = |what: &str| {
         let message = format!("{what} of variant {} was deleted by someone else; start another run", view.variant);
-        Some(Problem { reason: "ObjectsDeleted", message, fatal: now })
+        Some(Problem { reason: Reason::ObjectsDeleted, message, fatal: now })
     };
     let is_server = |child: &&Child| child.component == Component::Server && ChildKind::SERVERS.contains(&child.kind);
     let there = view.children().filter(|child| is_server(child) && !child.terminating).count();
@@ -229,7 +229,7 @@ fn overdue(view: &View, now: Timestamp) -> Option<Problem> {
                  spec.hardware.nodeSelector and tolerations, or raise the deadline",
                 limits.schedule_seconds
             );
-            (now >= fatal).then_some(Problem { reason: "Unschedulable", message, fatal })
+            (now >= fatal).then_some(Problem { reason: Reason::Unschedulable, message, fatal })
         }
         (Some(scheduled), None) => {
             let fatal = after(scheduled.0, limits.ready_seconds);
@@ -242,7 +242,7 @@ fn overdue(view: &View, now: Timestamp) -> Option<Problem> {
                  execution.keepOnFailureSeconds to keep their pods and read their logs",
                 limits.ready_seconds
             );
-            (now >= fatal).then_some(Problem { reason: "NotServing", message, fatal })
+            (now >= fatal).then_some(Problem { reason: Reason::NotServing, message, fatal })
         }
         _ => None,
     }
@@ -261,7 +261,7 @@ fn not_ready(view: &View, fatal: Timestamp) -> Problem {
          keep the pods and read their logs",
         view.variant, view.world.spec.execution.deadlines.ready_seconds
     );
-    Problem { reason: "NotReady", message, fatal }
+    Problem { reason: Reason::NotReady, message, fatal }
 }
 
 /// Gives half-held GPUs back: Auto goes on one after the other, Parallel tries again later.
@@ -337,7 +337,7 @@ fn too_many_deployments(variant: &str, now: Timestamp) -> Failure {
         "variant {variant} was deployed {MOST_DEPLOYMENTS} times in this run and not measured in all rounds: it was suspended too \
          often, or never found GPUs for all variants at once (execution.mode); start another run"
     );
-    Failure::new("TooManyDeployments", &message, stamp(now))
+    Failure::new(Reason::TooManyDeployments, &message, stamp(now))
 }
 
 /// ABBA: every second round goes backwards. Baselines come first within the spec's order.

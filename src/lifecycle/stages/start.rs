@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::{
-    BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Role, Run, Start, VariantPhase, VariantStatus,
+    BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Reason, Role, Run, Start, VariantPhase, VariantStatus,
 };
 use crate::lifecycle::facts::{self, active_run, end, rests_predicted};
 use crate::lifecycle::time::stamp;
@@ -20,14 +20,19 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     let Some(wish) = wish(status, world) else { return };
     if may_begin(status, world) {
         begin(status, world, now);
-    } else if world.spec.execution.on_change == OnChange::Supersede {
-        end(status, EarlyEnd::Superseded, wish.reason, wish.message, now);
+    } else if let Wish::Another { reason, message } = wish
+        && world.spec.execution.on_change == OnChange::Supersede
+    {
+        end(status, EarlyEnd::Superseded, reason, message, now);
     }
 }
 
-struct Wish {
-    reason: &'static str,
-    message: String,
+/// Why a run is wanted.
+enum Wish {
+    /// There is no run to end for it: it is the first, or follows one that was superseded.
+    Next,
+    /// Something was asked for or has changed: a run that is active ends for it.
+    Another { reason: Reason, message: String },
 }
 
 /// What the annotation asks with, as long as status has room for: a status with more would never be stored.
@@ -38,26 +43,26 @@ fn request(world: &World) -> Option<String> {
 /// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
 /// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
-    let wish = |reason, message: &str| Some(Wish { reason, message: message.to_owned() });
+    let another = |reason, message: &str| Some(Wish::Another { reason, message: message.to_owned() });
     let asked = request(world);
     if asked.is_some() && asked != status.last_handled_run_request {
-        return wish("RunRequested", "another run was asked for by the annotation bcmp.dev/run-requested");
+        return another(Reason::RunRequested, "another run was asked for by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
     let Some(run) = &status.run else {
-        return if automatic { wish("FirstRun", "the first run") } else { None };
+        return automatic.then_some(Wish::Next);
     };
     let plan = world.plan.present();
     if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
-        return wish("RunIdChanged", "spec.runId changed: another run is wanted");
+        return another(Reason::RunIdChanged, "spec.runId changed: another run is wanted");
     }
     if automatic && inputs_changed(run, world) {
         let changed = plan.map_or(vec![], |plan| inputs::changed(&plan.spec, &world.spec));
         let what = if changed.is_empty() { "what is measured".into() } else { changed.join(", ") };
-        return wish("InputsChanged", &format!("{what} changed: another run is wanted"));
+        return another(Reason::InputsChanged, &format!("{what} changed: another run is wanted"));
     }
     let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
-    if superseded { wish("Superseded", "the run before was superseded") } else { None }
+    superseded.then_some(Wish::Next)
 }
 
 fn inputs_changed(run: &Run, world: &World) -> bool {
@@ -138,7 +143,13 @@ pub fn retained(history: Vec<PastRun>, keep: i32) -> Vec<PastRun> {
 fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let Some(number) = active_run(status).map(|run| run.number) else { return };
     if world.object.cancel_requested.as_deref() == Some(number.to_string().as_str()) {
-        end(status, EarlyEnd::Cancelled, "CancelRequested", format!("run {number} was cancelled by annotation"), now);
+        end(
+            status,
+            EarlyEnd::Cancelled,
+            Reason::CancelRequested,
+            format!("run {number} was cancelled by annotation"),
+            now,
+        );
     }
 }
 
@@ -153,6 +164,13 @@ mod tests {
 
     use Start::{Automatic, OnRequest};
 
+    fn why(wish: &Wish) -> &'static str {
+        match wish {
+            Wish::Next => "Next",
+            Wish::Another { reason, .. } => reason.as_str(),
+        }
+    }
+
     /// What is different since run 1, which is over.
     const NOTHING: &[&str] = &[];
     const INPUT: &[&str] = &["input"];
@@ -160,10 +178,10 @@ mod tests {
     const BOTH: &[&str] = &["input", "runId"];
 
     #[rstest]
-    #[case(Automatic, NOTHING, [Some("FirstRun"), None])]
-    #[case(Automatic, INPUT, [Some("FirstRun"), Some("InputsChanged")])]
-    #[case(Automatic, RUN_ID, [Some("FirstRun"), Some("RunIdChanged")])]
-    #[case(Automatic, BOTH, [Some("FirstRun"), Some("RunIdChanged")])]
+    #[case(Automatic, NOTHING, [Some("Next"), None])]
+    #[case(Automatic, INPUT, [Some("Next"), Some("InputsChanged")])]
+    #[case(Automatic, RUN_ID, [Some("Next"), Some("RunIdChanged")])]
+    #[case(Automatic, BOTH, [Some("Next"), Some("RunIdChanged")])]
     #[case(OnRequest, NOTHING, [None, None])]
     #[case(OnRequest, INPUT, [None, None])]
     #[case(OnRequest, RUN_ID, [None, Some("RunIdChanged")])]
@@ -193,7 +211,7 @@ mod tests {
         }
         let otherwise = without_and_after_a_run[usize::from(ran)];
         let expected = if requested == Some("new") { Some("RunRequested") } else { otherwise };
-        assert_eq!(wish(&status, &world).map(|wish| wish.reason), expected);
+        assert_eq!(wish(&status, &world).map(|wish| why(&wish)), expected);
         advance(&mut status, &world, Timestamp::UNIX_EPOCH);
         assert_eq!(status.run.map_or(0, |run| run.number), i64::from(ran) + i64::from(expected.is_some()));
     }
@@ -205,7 +223,7 @@ mod tests {
         let mut status = BenchmarkComparisonStatus::default();
         begin(&mut status, &world, Timestamp::UNIX_EPOCH);
         assert!(status.last_handled_run_request.as_ref().is_some_and(|value| value.len() <= LONGEST_REQUEST));
-        assert_eq!(wish(&status, &world).map(|wish| wish.reason), None);
+        assert!(wish(&status, &world).is_none());
     }
 
     #[test]
@@ -216,7 +234,7 @@ mod tests {
         world.plan = Output::Present(plan(world.spec.clone()));
         world.spec.workload.concurrency = vec![1, 2];
         world.spec.load.seed = 7;
-        let message = wish(&status, &world).unwrap().message;
+        let Some(Wish::Another { message, .. }) = wish(&status, &world) else { panic!("nothing is wanted") };
         assert_eq!(message, "spec.load, spec.workload changed: another run is wanted");
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Start};
+use crate::api::{AnyReason, BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Reason, Start};
 use crate::judgement::Judgement;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed};
 use crate::lifecycle::judge;
@@ -82,9 +82,9 @@ fn state(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> Run
     }
 }
 
-fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailOn>, stuck: bool) -> String {
+fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailOn>, stuck: bool) -> AnyReason {
     if stuck {
-        return "TeardownStuck".into();
+        return Reason::TeardownStuck.into();
     }
     let run = status.run.as_ref();
     if let Some(ended) = run.and_then(|run| run.ended.as_ref()) {
@@ -93,63 +93,73 @@ fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailO
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref());
     match (phase, failure, caught) {
         (Phase::Failed, Some(failure), _) => failure.reason.clone(),
-        (Phase::Failed, None, Some(_)) => "CaughtByFailOn".into(),
-        (Phase::Pending, _, _) if run.is_none() => "NotRequested".into(),
-        (phase, _, _) => phase.as_str().into(),
+        (Phase::Failed, None, Some(_)) => Reason::CaughtByFailOn.into(),
+        (Phase::Pending, _, _) if run.is_none() => Reason::NotRequested.into(),
+        (phase, _, _) => Reason::from(phase).into(),
     }
 }
 
 fn generated(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
     let kind = ConditionType::ConfigurationsGenerated;
-    let statement = |status, reason: &str, message: String| Statement::new(kind, status, reason, &message);
+    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
     if let Some(configurations) = world.configurations.present() {
         let refused = configurations.variants.iter().find_map(|c| match &c.outcome {
             GenerationOutcome::Refused { reason, message } => Some((c.variant.as_str(), reason, message)),
             GenerationOutcome::Ready(_) => None,
         });
         return match refused {
-            Some((variant, reason, message)) => statement(False, reason, format!("variant {variant}: {message}")),
-            None => statement(True, "Generated", "predictions and manifests of all variants are ready".into()),
+            Some((variant, reason, message)) => {
+                statement(False, reason.clone(), format!("variant {variant}: {message}"))
+            }
+            None => {
+                statement(True, Reason::Generated.into(), "predictions and manifests of all variants are ready".into())
+            }
         };
     }
     match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
-        Some(ended) if ended.outcome == EarlyEnd::Failed => statement(False, &ended.reason, ended.message.clone()),
-        Some(ended) => statement(Unknown, &ended.reason, ended.message.clone()),
-        None => statement(Unknown, "Generating", "predictions and manifests are not ready yet".into()),
+        Some(ended) if ended.outcome == EarlyEnd::Failed => {
+            statement(False, ended.reason.clone(), ended.message.clone())
+        }
+        Some(ended) => statement(Unknown, ended.reason.clone(), ended.message.clone()),
+        None => statement(Unknown, Reason::Generating.into(), "predictions and manifests are not ready yet".into()),
     }
 }
 
 fn measured(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
     let kind = ConditionType::VariantsMeasured;
-    let statement = |status, reason: &str, message: String| Statement::new(kind, status, reason, &message);
+    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
     let failed = status.variants.iter().find_map(|v| v.failure.as_ref().map(|failure| (&v.name, failure)));
     match failed {
-        Some((name, failure)) => statement(False, &failure.reason, format!("variant {name}: {}", failure.message)),
-        None if all_measured(world, status) => statement(True, "Measured", "all variants are measured".into()),
+        Some((name, failure)) => {
+            statement(False, failure.reason.clone(), format!("variant {name}: {}", failure.message))
+        }
+        None if all_measured(world, status) => {
+            statement(True, Reason::Measured.into(), "all variants are measured".into())
+        }
         None => match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
-            Some(ended) => statement(False, &ended.reason, ended.message.clone()),
-            None => statement(Unknown, "NotMeasured", "not all variants are measured yet".into()),
+            Some(ended) => statement(False, ended.reason.clone(), ended.message.clone()),
+            None => statement(Unknown, Reason::NotMeasured.into(), "not all variants are measured yet".into()),
         },
     }
 }
 
 fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<String>) -> Statement {
     let kind = ConditionType::TornDown;
-    let statement = |status, reason: &str, message: String| Statement::new(kind, status, reason, &message);
+    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
     if let Some(message) = stuck {
-        return statement(False, "TeardownStuck", message);
+        return statement(False, Reason::TeardownStuck.into(), message);
     }
     if let Some(name) = teardown::kept(status, world) {
-        return statement(False, "KeptForDebugging", teardown::words_of_kept(name));
+        return statement(False, Reason::KeptForDebugging.into(), teardown::words_of_kept(name));
     }
     if anything_deployed(status) {
-        return statement(False, "Deployed", "a variant is deployed and holds its GPUs".into());
+        return statement(False, Reason::Deployed.into(), "a variant is deployed and holds its GPUs".into());
     }
     match active_run(status) {
         Some(run) if run.ended.is_some() && !nothing_left(run.number, world) => {
-            statement(False, "TearingDown", "the last objects of the run are being deleted".into())
+            statement(False, Reason::TearingDown.into(), "the last objects of the run are being deleted".into())
         }
-        _ => statement(True, "Gone", "nothing that holds GPUs is left".into()),
+        _ => statement(True, Reason::Gone.into(), "nothing that holds GPUs is left".into()),
     }
 }
 
@@ -162,7 +172,7 @@ fn judgements(judged: Option<&Judgement>) -> Vec<Statement> {
         }
         None => kinds
             .into_iter()
-            .map(|kind| Statement::new(kind, Unknown, "NotJudged", "judged when all variants are measured"))
+            .map(|kind| Statement::new(kind, Unknown, Reason::NotJudged, "judged when all variants are measured"))
             .collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! What changed from one status to the next, as events for people.
 
 use crate::api::conditions::ConditionType;
-use crate::api::{BenchmarkComparisonStatus, Phase, VariantStatus};
+use crate::api::{AnyReason, BenchmarkComparisonStatus, Phase, Reason, VariantStatus};
 use crate::lifecycle::decision::Event;
 use crate::lifecycle::report;
 use crate::lifecycle::world::World;
@@ -15,7 +15,7 @@ pub fn events(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonSta
     let before = if same_run { before } else { &blank };
     let Some(run) = &after.run else { return notes };
     if !same_run {
-        notes.push(normal("RunStarted", format!("run {} started", run.number)));
+        notes.push(normal(Reason::RunStarted, format!("run {} started", run.number)));
     }
     run_notes(before, after, &mut notes);
     for (index, variant) in after.variants.iter().enumerate() {
@@ -30,17 +30,17 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
     if is_true(after, ConditionType::ConfigurationsGenerated)
         && !is_true(before, ConditionType::ConfigurationsGenerated)
     {
-        notes.push(normal("ConfigurationsGenerated", "predictions and manifests are ready".into()));
+        notes.push(normal(Reason::ConfigurationsGenerated, "predictions and manifests are ready".into()));
     }
     if after.phase == Some(Phase::Queued) && before.phase != Some(Phase::Queued) {
-        notes.push(normal("Queued", after.message.clone().unwrap_or_default()));
+        notes.push(normal(Reason::Queued, after.message.clone().unwrap_or_default()));
     }
     if run.start_time.is_some() && past.is_none_or(|past| past.start_time.is_none()) {
         let mode = run.mode.map(|mode| format!("{mode:?}")).unwrap_or_default();
-        notes.push(normal("Admitted", format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
+        notes.push(normal(Reason::Admitted, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     } else if run.mode != past.and_then(|past| past.mode) {
         let mode = run.mode.map(|mode| format!("{mode:?}")).unwrap_or_default();
-        notes.push(warning("ModeChanged", format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
+        notes.push(warning(Reason::ModeChanged, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     }
     if let Some(ended) = &run.ended
         && past.is_none_or(|past| past.ended.is_none())
@@ -49,7 +49,7 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
     }
     if after.phase == Some(Phase::Suspended) && before.phase != Some(Phase::Suspended) {
         notes.push(normal(
-            "Suspended",
+            Reason::Suspended,
             "nothing runs; what was measured is kept; set spec.suspend to false to go on".into(),
         ));
     }
@@ -61,20 +61,23 @@ fn variant_notes(before: Option<&VariantStatus>, after: &VariantStatus, notes: &
         let past = before.and_then(|v| v.deployments.iter().find(|d| d.number == deployment.number));
         let gpus = after.gpus.map(|gpus| format!(" on {gpus} GPUs")).unwrap_or_default();
         if past.is_none() {
-            notes.push(normal("Deploying", format!("variant {name} is being deployed{gpus}")));
+            notes.push(normal(Reason::Deploying, format!("variant {name} is being deployed{gpus}")));
         }
         let new = |now: bool, then: fn(&crate::api::DeploymentStatus) -> bool| now && !past.is_some_and(then);
         if new(deployment.scheduled.is_some(), |d| d.scheduled.is_some()) {
-            notes.push(normal("Scheduled", format!("all pods of variant {name} have nodes")));
+            notes.push(normal(Reason::Scheduled, format!("all pods of variant {name} have nodes")));
         }
         if new(deployment.serving.is_some(), |d| d.serving.is_some()) {
-            notes.push(normal("Serving", format!("variant {name} completed its first request: it is being measured")));
+            notes.push(normal(
+                Reason::Serving,
+                format!("variant {name} completed its first request: it is being measured"),
+            ));
         }
         if new(deployment.measured.is_some(), |d| d.measured.is_some()) {
-            notes.push(normal("Measured", format!("variant {name} is measured: {} levels", after.levels.len())));
+            notes.push(normal(Reason::Measured, format!("variant {name} is measured: {} levels", after.levels.len())));
         }
         if new(deployment.gone.is_some(), |d| d.gone.is_some()) {
-            notes.push(normal("TornDown", format!("everything of variant {name} is gone")));
+            notes.push(normal(Reason::TornDown, format!("everything of variant {name} is gone")));
         }
     }
     if let Some(failure) = &after.failure
@@ -89,18 +92,18 @@ fn end_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         status
             .conditions
             .iter()
-            .find(|c| c.type_ == "Stalled" && c.reason == "TeardownStuck")
+            .find(|c| c.type_ == ConditionType::Stalled.as_str() && c.reason == Reason::TeardownStuck.as_str())
             .map(|c| c.message.clone())
     };
     if let (Some(message), None) = (stuck(after), stuck(before)) {
-        notes.push(warning("TeardownStuck", message));
+        notes.push(warning(Reason::TeardownStuck, message));
     }
     if is_true(after, ConditionType::Finished) && !is_true(before, ConditionType::Finished) {
         let phase = after.phase.map(Phase::as_str).unwrap_or_default();
         let words = after.message.clone().unwrap_or_default();
         let well = is_true(after, ConditionType::Succeeded);
         let note = if well { normal } else { warning };
-        notes.push(note("Finished", format!("{phase}: {words}")));
+        notes.push(note(Reason::Finished, format!("{phase}: {words}")));
     }
 }
 
@@ -114,17 +117,17 @@ pub fn report_refused(
         |status: &BenchmarkComparisonStatus| status.run.as_ref().is_some_and(|run| run.completion_time.is_some());
     let refused = report::refusal(world).filter(|_| over(after) && !over(before))?;
     let message = format!("{} was refused ({}): the run ends without its report", refused.object, refused.message);
-    Some(Event { warning: true, reason: "ReportRefused".into(), message })
+    Some(Event { warning: true, reason: Reason::ReportRefused.into(), message })
 }
 
 fn is_true(status: &BenchmarkComparisonStatus, kind: ConditionType) -> bool {
     status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True")
 }
 
-fn normal(reason: &str, message: String) -> Event {
+fn normal(reason: impl Into<AnyReason>, message: String) -> Event {
     Event { warning: false, reason: reason.into(), message }
 }
 
-fn warning(reason: &str, message: String) -> Event {
+fn warning(reason: impl Into<AnyReason>, message: String) -> Event {
     Event { warning: true, reason: reason.into(), message }
 }

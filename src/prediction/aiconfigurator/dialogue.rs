@@ -7,7 +7,7 @@ use super::estimates::{EstimateSubject, estimate};
 use super::pick::pick;
 use super::protocol::{About, CommandOutput, Naive, Question, Search, Subject, ToolVersions, ask};
 use super::runtime::{Templates, tag, templates};
-use crate::api::{Backend, ServingMode, SourceKind};
+use crate::api::{Backend, Reason, ServingMode, SourceKind};
 use crate::prediction::predicted::PredictionOrigin;
 use crate::prediction::predictor::{
     Ask, DeployedEngine, Dialogue, DriverError, Estimation, Files, Generated, NoFeasibleConfiguration, NotEstimated,
@@ -86,13 +86,13 @@ impl<'a> AiconfiguratorDialogue<'a> {
             // The strict search leaves nothing: another one tells what comes nearest.
             Err(PickError::NoFeasibleConfiguration(missing)) if !missing.has_nearest() => {
                 let nearest = self.nearest(wanted)?;
-                Err(NotGenerated::refused("NoFeasibleConfiguration", nearest))
+                Err(NotGenerated::refused(Reason::NoFeasibleConfiguration, nearest))
             }
             Err(error @ PickError::NoFeasibleConfiguration(_)) => {
-                Err(NotGenerated::refused("NoFeasibleConfiguration", error))
+                Err(NotGenerated::refused(Reason::NoFeasibleConfiguration, error))
             }
-            Err(error @ PickError::RankTooHigh { .. }) => Err(NotGenerated::refused("RankNotAvailable", error)),
-            Err(error) => Err(NotGenerated::refused("PredictionUnreadable", error)),
+            Err(error @ PickError::RankTooHigh { .. }) => Err(NotGenerated::refused(Reason::RankNotAvailable, error)),
+            Err(error) => Err(NotGenerated::refused(Reason::PredictionUnreadable, error)),
         }
     }
 
@@ -141,7 +141,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
             let (mode, gpus) = (mode_word(mode), self.task.gpus);
             let cause = cause(&output);
             return Err(NotGenerated::refused(
-                "NoFeasibleConfiguration",
+                Reason::NoFeasibleConfiguration,
                 format!("the predictor finds no {mode} configuration of {gpus} GPUs at all, whatever the SLA{cause}"),
             ));
         }
@@ -154,7 +154,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
 
     fn database(&self) -> Result<String, NotGenerated> {
         self.known_system()?;
-        self.database.clone().ok_or_else(|| NotGenerated::refused("PredictorRefused", self.no_database()))
+        self.database.clone().ok_or_else(|| NotGenerated::refused(Reason::PredictorRefused, self.no_database()))
     }
 
     fn no_database(&self) -> String {
@@ -170,7 +170,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
         }
         let known = systems.join(", ");
         let message = format!("{TOOL} {tool} does not know the system {system}: set hardware.system to one of {known}");
-        Err(NotGenerated::refused("SystemUnknown", message))
+        Err(NotGenerated::refused(Reason::SystemUnknown, message))
     }
 
     /// The performance database for an engine.
@@ -257,7 +257,7 @@ fn mode_argument(mode: ServingMode) -> &'static str {
 
 fn nothing_generated(output: Option<&CommandOutput>) -> NotGenerated {
     let cause = output.map(cause).unwrap_or_default();
-    NotGenerated::refused("PredictorRefused", format!("the predictor generates no configuration{cause}"))
+    NotGenerated::refused(Reason::PredictorRefused, format!("the predictor generates no configuration{cause}"))
 }
 
 /// The tool's own messages, for the end of a sentence.

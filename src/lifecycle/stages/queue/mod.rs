@@ -5,7 +5,7 @@ pub mod rivals;
 
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Mode, Run, Until};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Mode, Reason, Run, Until};
 use crate::lifecycle::facts::end;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
 use crate::lifecycle::stages::queue::capacity::Free;
@@ -20,12 +20,12 @@ use crate::plan::Demand;
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let Some(run) = waiting(status, world) else { return };
     if !comparable(status) {
-        let why = status
-            .variants
-            .iter()
-            .find_map(|v| v.failure.as_ref().map(|f| (f.reason.clone(), v.name.clone(), f.message.clone())));
-        let (reason, variant, message) = why.unwrap_or_default();
-        let message = format!("nothing to compare, no GPU was held: variant {variant}: {message}");
+        let failed = status.variants.iter().find_map(|v| Some((v.name.clone(), v.failure.clone()?)));
+        let (reason, why) = match failed {
+            Some((variant, failure)) => (failure.reason, format!("variant {variant}: {}", failure.message)),
+            None => (Reason::NotJudged.into(), "a comparison needs a baseline and a candidate".into()),
+        };
+        let message = format!("nothing to compare, no GPU was held: {why}");
         return end(status, EarlyEnd::Failed, reason, message, now);
     }
     if let Some(what) = leftovers(world).filter(|_| now >= leftovers_go(run, world)) {
@@ -33,7 +33,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         let message = format!(
             "{what} is still there after {seconds} s (execution.deadlines.teardownSeconds): delete it, and start another run"
         );
-        return end(status, EarlyEnd::Failed, "NameTaken", message, now);
+        return end(status, EarlyEnd::Failed, Reason::NameTaken, message, now);
     }
     match turn(run, world) {
         Admission::Admit { mode, reason } => {
@@ -50,7 +50,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
                      deadline, or set it to 0 to wait for ever",
                     seconds = world.spec.execution.deadlines.queue_seconds
                 );
-                end(status, EarlyEnd::Failed, "QueueDeadline", message, now);
+                end(status, EarlyEnd::Failed, Reason::QueueDeadline, message, now);
             }
         }
     }

@@ -1,0 +1,457 @@
+//! The one table of evidence codes and of reasons. They are API: people write alerts and scripts on them.
+//!
+//! What they mean and what to do about them is in [`explain`](crate::explain). The enum in the CRD and the tables in the
+//! documents are generated from the two.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+use super::conditions::LONGEST_REASON;
+use super::{Phase, Severity};
+use crate::text;
+
+/// What a code is found about.
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
+pub enum About {
+    /// One execution of the load tool.
+    Trial,
+    /// All trials of a level together.
+    Level,
+    /// A variant, or how it was deployed.
+    Variant,
+    /// What was predicted for a variant.
+    Prediction,
+    /// A variant beside the baseline.
+    Comparison,
+}
+
+/// What a code does to what it is found about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The evidence is used; the finding is shown.
+    Warn,
+    /// The same, and the prediction takes no part in accuracy: it is for something else than what was measured.
+    NotJudged,
+    /// The evidence is not used. Another trial would most likely be no better.
+    Reject,
+    /// The evidence is not used, and the trial is run once more: the cause may be gone.
+    Repeat,
+}
+
+macro_rules! evidence_codes {
+    ($($(#[doc = $rule:literal])+ $code:ident: $about:ident => $effect:ident,)*) => {
+        /// Why a trial, a level, a variant or a prediction cannot be taken at face value.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, Display,
+            EnumIter, IntoStaticStr,
+        )]
+        pub enum EvidenceCode { $($(#[doc = $rule])+ $code,)* }
+
+        impl EvidenceCode {
+            /// Every code, in the order in which they are shown.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            /// When the code is found, with its limits: the row of the method page.
+            pub const fn rule(self) -> &'static str {
+                match self { $(Self::$code => concat!($($rule),+).trim_ascii(),)* }
+            }
+
+            /// What the code is found about.
+            pub const fn about(self) -> About {
+                match self { $(Self::$code => About::$about,)* }
+            }
+
+            /// What follows from it.
+            pub const fn effect(self) -> Effect {
+                match self { $(Self::$code => Effect::$effect,)* }
+            }
+        }
+    };
+}
+
+evidence_codes! {
+    /// There is no time per token, or TTFT equals request latency.
+    NotStreaming: Trial => Reject,
+    /// The tool says so, whatever its exit code.
+    Incomplete: Trial => Repeat,
+    /// The tool says so.
+    Cancelled: Trial => Repeat,
+    /// Failed ÷ all requests is above `maximumErrorPercent`.
+    ErrorRate: Trial => Repeat,
+    /// Fewer requests completed than `minimumRequests`, or fewer than 5c; with a window 3c, failed ones included.
+    TooFewRequests: Trial => Reject,
+    /// Mean output tokens differ from `outputTokens` by more than `lengthTolerancePercent`.
+    OutputLengthMismatch: Trial => Reject,
+    /// The mean prompt is shorter than that tolerance allows, longer than the larger of it and 128 tokens (a chat
+    /// template), or more than 1 % apart between a variant and the baseline.
+    InputLengthMismatch: Trial => Reject,
+    /// Fewer requests were concurrent than users explain (below), or the file is about another level.
+    ConcurrencyNotReached: Trial => Repeat,
+    /// Requests waited in the client for more than 5 % of their latency.
+    ClientSaturated: Trial => Reject,
+    /// More than 2 % of the prompt tokens *and* more than 64 a request came from a cache. A warning when the server does
+    /// not report it.
+    PrefixCacheHits: Trial => Reject,
+    /// tokens/s differs from requests/s × output length by more than 5 %, or more than 1.05c requests were concurrent.
+    ThroughputInconsistent: Trial => Reject,
+    /// The file is about another model.
+    ModelMismatch: Trial => Reject,
+    /// A figure that is needed is not in the file.
+    MissingMetric: Trial => Reject,
+    /// A figure is NaN, infinite or null.
+    NotFinite: Trial => Reject,
+    /// A server's container restarted, or another pod took a server's place, during the trial.
+    // Not repeated: the operator sees restarts, and the load pod, which decides what comes next, does not. Requests that
+    // fail in a restart make the trial `ErrorRate` or `Incomplete`, and that is repeated.
+    ServerRestarted: Trial => Reject,
+    /// The load pod was lost twice during the trial.
+    LoadPodLost: Trial => Repeat,
+    /// The tool left no result that can be read.
+    LoadToolFailed: Trial => Repeat,
+    /// There was no warm-up, or the file does not say.
+    NoWarmup: Trial => Warn,
+    /// The figures come from the tool's summary.
+    RampIncluded: Trial => Warn,
+    /// Accepted trials of a level scatter by more than 5 % in tokens/s or TPOT.
+    HighVariance: Level => Warn,
+    /// TPOT is more than 10 % above that of a level with more concurrent requests.
+    SlowerThanFuller: Level => Warn,
+    /// The first level, repeated last, differs from itself by more than 3 % in tokens/s or TPOT.
+    Drift: Variant => Warn,
+    /// tokens/s of the window's second half differs from the first by more than 10 %.
+    ThroughputDrift: Trial => Warn,
+    /// One trial decides.
+    SingleRun: Variant => Warn,
+    /// All trials come from one deployment.
+    SingleDeployment: Variant => Warn,
+    /// Pods of another variant ran on the same node at the same time.
+    SharedNodes: Variant => Warn,
+    /// A variant ran on other nodes than the baseline.
+    DifferentNodes: Comparison => Warn,
+    /// The variant was deployed again within a round.
+    Redeployed: Variant => Warn,
+    /// The image behind the tag changed between deployments, of the variant or of it and the baseline.
+    ImageChanged: Variant => Warn,
+    /// The advertised point needs more tokens in a step than the deployed engine allows.
+    RowNotDeployable: Prediction => Warn,
+    /// The predicted figures contradict each other (§2).
+    PredictionInconsistent: Prediction => Warn,
+    /// The claim is for another shape than the deployed one.
+    NotTheDeployedShape: Prediction => Warn,
+    /// Weights or KV cache have another type than the deployed ones.
+    QuantizationMismatch: Prediction => NotJudged,
+    /// The performance database was measured with another engine version.
+    DatabaseVersionMismatch: Prediction => NotJudged,
+    /// No trial was accepted at the claimed concurrency.
+    ClaimedPointNotMeasured: Prediction => NotJudged,
+    /// The predictor has no template for the runtime's version; the nearest was used.
+    RuntimeVersionUnsupported: Prediction => Warn,
+    /// Nothing is predicted for what is deployed.
+    NotPredicted: Prediction => Warn,
+}
+
+impl EvidenceCode {
+    /// The code as status and reports have it.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The severity of a finding with this code, unless its rule says otherwise.
+    pub const fn severity(self) -> Severity {
+        match self.effect() {
+            Effect::Warn | Effect::NotJudged => Severity::Warn,
+            Effect::Reject | Effect::Repeat => Severity::Reject,
+        }
+    }
+}
+
+/// What reasons have in common.
+#[derive(Clone, Copy, Debug, EnumIter, PartialEq, Eq)]
+pub enum ReasonGroup {
+    /// Why a run or a variant failed, or is about to.
+    Failure,
+    /// Why a variant has no configuration that can be deployed.
+    Configuration,
+    /// Where a run is, and why it ended without a verdict.
+    Course,
+    /// What follows from the measurements.
+    Judgement,
+    /// What happened: only events have these.
+    Event,
+}
+
+macro_rules! reasons {
+    ($($group:ident { $($reason:ident,)* })*) => {
+        /// Why a run, a variant, a condition or an event is what it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr)]
+        pub enum Reason { $($($reason,)*)* }
+
+        impl Reason {
+            /// What it has in common with others.
+            pub const fn group(self) -> ReasonGroup {
+                match self { $($(Self::$reason)|* => ReasonGroup::$group,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Failure {
+        Unschedulable,
+        ImagePullFailed,
+        ContainerConfigError,
+        CrashLoop,
+        OutOfMemory,
+        NotReady,
+        NotServing,
+        QuotaExceeded,
+        PodSecurityRefused,
+        AdmissionRefused,
+        KindNotServed,
+        NameTaken,
+        ManifestsNotFound,
+        GenerationFailed,
+        GenerationDeadline,
+        QueueDeadline,
+        LoadFailed,
+        ToolFailed,
+        ResultsNotPublished,
+        ResultsUnreadable,
+        ResultsLost,
+        ConfigurationsUnreadable,
+        ConfigurationsLost,
+        PlanUnreadable,
+        ObjectsDeleted,
+        TooManyDeployments,
+    }
+    Configuration {
+        NoFeasibleConfiguration,
+        RankNotAvailable,
+        ModelDoesNotFit,
+        SystemUnknown,
+        PredictorRefused,
+        PredictionUnreadable,
+        ManifestsNotReadable,
+        ManifestsRefused,
+        ManifestsIncomplete,
+        PatchFailed,
+        NotWritable,
+        TooLarge,
+    }
+    Course {
+        Pending,
+        NotRequested,
+        Generating,
+        Generated,
+        Predicted,
+        Queued,
+        Measuring,
+        NotMeasured,
+        Measured,
+        Deployed,
+        TearingDown,
+        TeardownStuck,
+        KeptForDebugging,
+        Gone,
+        Suspended,
+        Succeeded,
+        Inconclusive,
+        Failed,
+        CaughtByFailOn,
+        Cancelled,
+        CancelRequested,
+        RunRequested,
+        RunIdChanged,
+        InputsChanged,
+    }
+    Judgement {
+        NotJudged,
+        Sufficient,
+        DecidingLevelLost,
+        Undetermined,
+        WithinTolerance,
+        OutsideTolerance,
+        SlaMet,
+        SlaMissed,
+        NotKnown,
+        Marginal,
+        CeilingReached,
+        EvidenceInsufficient,
+    }
+    Event {
+        RunStarted,
+        ConfigurationsGenerated,
+        Admitted,
+        ModeChanged,
+        Deploying,
+        Scheduled,
+        Serving,
+        TornDown,
+        Finished,
+        ReportRefused,
+    }
+}
+
+impl Reason {
+    /// The reason as status and events have it.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// A phase is the reason where nothing more is known.
+impl From<Phase> for Reason {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Pending => Self::Pending,
+            Phase::Queued => Self::Queued,
+            Phase::Generating => Self::Generating,
+            Phase::Predicted => Self::Predicted,
+            Phase::Measuring => Self::Measuring,
+            Phase::TearingDown => Self::TearingDown,
+            Phase::Succeeded => Self::Succeeded,
+            Phase::Failed => Self::Failed,
+            Phase::Inconclusive => Self::Inconclusive,
+            Phase::Cancelled => Self::Cancelled,
+            Phase::Suspended => Self::Suspended,
+        }
+    }
+}
+
+/// A reason that was read: one of ours, or a word that another version or a tool's pod wrote. A run goes on across a
+/// change of the operator's version, and what was stored once does not change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AnyReason {
+    /// One of ours.
+    Known(Reason),
+    /// One CamelCase word of limited length.
+    Foreign(String),
+}
+
+impl AnyReason {
+    /// The reason of a text from anywhere.
+    pub fn parse(text: &str) -> Self {
+        match text.parse() {
+            Ok(reason) => Self::Known(reason),
+            Err(_) => Self::Foreign(text::reason(text, LONGEST_REASON)),
+        }
+    }
+
+    /// The reason as it is written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(reason) => reason.as_str(),
+            Self::Foreign(word) => word,
+        }
+    }
+}
+
+impl From<Reason> for AnyReason {
+    fn from(reason: Reason) -> Self {
+        Self::Known(reason)
+    }
+}
+
+impl From<&AnyReason> for AnyReason {
+    fn from(reason: &AnyReason) -> Self {
+        reason.clone()
+    }
+}
+
+impl PartialEq<Reason> for AnyReason {
+    fn eq(&self, reason: &Reason) -> bool {
+        *self == Self::Known(*reason)
+    }
+}
+
+impl fmt::Display for AnyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for AnyReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::parse(&String::deserialize(deserializer)?))
+    }
+}
+
+/// A string: an API server that knows fewer reasons must not refuse the status of a newer operator.
+impl JsonSchema for AnyReason {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "maxLength": LONGEST_REASON })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_survives_the_way_through_a_status() {
+        for reason in Reason::iter() {
+            let stored = serde_json::to_value(AnyReason::from(reason)).unwrap();
+            assert_eq!(stored, reason.as_str());
+            assert_eq!(serde_json::from_value::<AnyReason>(stored).unwrap(), reason);
+            assert!(reason.as_str().len() <= LONGEST_REASON, "{reason}");
+        }
+    }
+
+    /// What is stored once does not change, and what a pod hands over cannot break the schema.
+    #[rstest]
+    #[case("FromTheFuture", "FromTheFuture")]
+    #[case("a b\n<c>", "abc")]
+    #[case("", "Unknown")]
+    fn a_foreign_reason_is_one_word(#[case] given: &str, #[case] kept: &str) {
+        let read: AnyReason = serde_json::from_value(given.into()).unwrap();
+        assert_eq!(read, AnyReason::Foreign(kept.into()));
+        assert_eq!(serde_json::to_value(&read).unwrap(), kept);
+        assert_eq!(AnyReason::parse(&"x".repeat(1000)).as_str().len(), LONGEST_REASON);
+    }
+
+    /// The page has a row for each: a rule is whole and ends.
+    #[test]
+    fn every_code_has_a_rule_and_no_two_have_the_same() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in EvidenceCode::iter() {
+            assert!(code.rule().ends_with('.') && !code.rule().contains("  "), "{code}: {}", code.rule());
+            assert!(seen.insert(code.rule()), "{code}: {}", code.rule());
+        }
+    }
+
+    /// Only a trial can be run again, and only a prediction can be left out.
+    #[test]
+    fn an_effect_fits_what_a_code_is_about() {
+        for code in EvidenceCode::iter() {
+            match code.effect() {
+                Effect::Reject | Effect::Repeat => assert_eq!(code.about(), About::Trial, "{code}"),
+                Effect::NotJudged => assert_eq!(code.about(), About::Prediction, "{code}"),
+                Effect::Warn => {}
+            }
+        }
+    }
+}

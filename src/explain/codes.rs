@@ -1,0 +1,199 @@
+//! Evidence codes.
+
+use super::{Explanation, explanation};
+use crate::api::EvidenceCode;
+
+const fn of(meaning: &'static str, why: &'static str, remedy: &'static str) -> Explanation {
+    Explanation { why: Some(why), ..explanation(meaning, remedy) }
+}
+
+/// What a code means.
+pub const fn code(code: EvidenceCode) -> Explanation {
+    match code {
+        EvidenceCode::NotStreaming => of(
+            "Responses were not streamed: there is no time per token, or the time to first token equals the latency of the whole request.",
+            "Without streaming, TTFT is the time of the whole response and TPOT does not exist, so the SLA cannot be checked.",
+            "Run the load tool with `--streaming` (AIPerf, genai-perf), and check that no proxy between client and server buffers responses.",
+        ),
+        EvidenceCode::Incomplete => of(
+            "The load tool marked its own result as incomplete, whatever its exit code.",
+            "A result that covers part of the requests favours those that ended early.",
+            "Read the tool's log for the cause and measure again. The operator repeats the trial once by itself.",
+        ),
+        EvidenceCode::Cancelled => of(
+            "The load tool marked its own result as cancelled.",
+            "A cancelled trial drops the requests that were still running, which are the slow ones.",
+            "Measure again. If a failure threshold of the tool cancelled the trial, find out why the requests failed.",
+        ),
+        EvidenceCode::ErrorRate => of(
+            "More requests failed than `evidence.maximumErrorPercent` allows.",
+            "Failed requests often end at once: the others then share the server with fewer and look fast.",
+            "Look in the server's log for the error in the message. Raise the limit only if failures are part of what you compare.",
+        ),
+        EvidenceCode::TooFewRequests => of(
+            "Fewer requests completed than `evidence.minimumRequests`, or too few for each user.",
+            "With one or two requests for each user, the start and the end dominate, and a mean says little.",
+            "Raise `load.minimumRequests` or `load.requestsPerConcurrency`; with another tool, send at least ten requests for each user.",
+        ),
+        EvidenceCode::OutputLengthMismatch => of(
+            "Responses are longer or shorter than `workload.outputTokens` by more than `evidence.lengthTolerancePercent`.",
+            "Throughput and latency depend on the length: the prediction was made for another workload.",
+            "Make the server ignore its stop token (`ignore_eos`, `min_tokens`, `max_tokens`), and count tokens with the server's usage report.",
+        ),
+        EvidenceCode::InputLengthMismatch => of(
+            "Prompts are longer or shorter than `workload.inputTokens` by more than a chat template explains, or differ between variants.",
+            "TTFT grows with the prompt: variants that get different prompts do different work.",
+            "Give the load tool the served model's tokenizer (`load.tokenizer`), a standard deviation of 0, and all variants the same seed.",
+        ),
+        EvidenceCode::ConcurrencyNotReached => of(
+            "Fewer requests were concurrent than the level asks for, or the file is about another level.",
+            "The figures are those of a lighter load than the level's, with latencies that are too good.",
+            "Look for a client without enough CPU, connection limits between client and server, or a server that refuses requests.",
+        ),
+        EvidenceCode::ClientSaturated => of(
+            "Requests waited in the load generator before they were sent.",
+            "The client caps the throughput: the figures describe it and not the server.",
+            "Give the load pod more CPUs (`load.pod.resources`), or a node of its own.",
+        ),
+        EvidenceCode::PrefixCacheHits => of(
+            "The server took part of the prompts from its prefix cache; as a warning, it does not report whether it did.",
+            "A cached prompt costs no prefill: TTFT and throughput are too good, and the prediction assumes no cache.",
+            "Use a new seed for each level and AIPerf's cache busting, or disable prefix caching in the server. If the server reports no cached tokens, make it report them.",
+        ),
+        EvidenceCode::ThroughputInconsistent => of(
+            "Tokens per second is not requests per second times output length, or more requests were concurrent than there are users.",
+            "Figures that contradict each other cannot all be true, and nothing tells which ones are.",
+            "Measure the level again with AIPerf; genai-perf has reported such figures in short trials.",
+        ),
+        EvidenceCode::ModelMismatch => of(
+            "The file is about another model than `model.name`.",
+            "The results belong to another comparison, or the server answers under another name.",
+            "Correct the path of the results, or set `model.name` to the id that the server answers to.",
+        ),
+        EvidenceCode::MissingMetric => of(
+            "The file lacks a figure that the judgement or the audit needs.",
+            "An unknown figure cannot be compared, and is never taken for zero.",
+            "Check that the tool ran to its end and exports its whole summary, or use a newer version of it.",
+        ),
+        EvidenceCode::NotFinite => of(
+            "A figure in the file is NaN, infinite or null.",
+            "The tool divided by zero: there were no requests, or no tokens.",
+            "Read the tool's log, then measure the level again.",
+        ),
+        EvidenceCode::ServerRestarted => of(
+            "A container of the server restarted, or another pod replaced its pod, during the trial.",
+            "Requests failed or waited during the restart, and a restarted server is cold.",
+            "Check the container's last state (often it ran out of memory), or why the pod went, and run again.",
+        ),
+        EvidenceCode::LoadPodLost => of(
+            "The load pod was lost twice during the same trial.",
+            "There is no result, and a third attempt would hold GPUs with no better prospect.",
+            "Find out why the pod went: eviction, memory or node failure. Give it a priority class or more memory, and run again.",
+        ),
+        EvidenceCode::LoadToolFailed => of(
+            "The load tool ended without a result that can be read.",
+            "There is nothing to judge.",
+            "Read the end of the tool's output in the message, and the rest in the load pod's log.",
+        ),
+        EvidenceCode::NoWarmup => of(
+            "There was no warm-up before the trial, or the file does not say.",
+            "The first requests pay for what engines do once: capturing graphs, tuning, filling pools.",
+            "Set `load.warmupPerConcurrency` to 1 or more (AIPerf: `--warmup-request-count`).",
+        ),
+        EvidenceCode::RampIncluded => of(
+            "Only the tool's summary was there, and it includes the moment when all users start at once.",
+            "That burst makes TTFT longer and throughput lower than in operation; the fewer the requests, the more so.",
+            "Keep AIPerf's `profile_export.jsonl` beside its summary: the figures are then taken without the burst.",
+        ),
+        EvidenceCode::HighVariance => of(
+            "The level's trials scatter by more than 5 %.",
+            "Differences of that size between variants may be chance; the interval of the gain says how large chance is.",
+            "Look for other work on the nodes, changing clocks or a shared network; raise `load.decisionTrials`.",
+        ),
+        EvidenceCode::SlowerThanFuller => of(
+            "Tokens took more than 10 % longer than at a level with more concurrent requests.",
+            "A larger batch does not make a step shorter: something else slowed the level down, and may be the only reason why it misses a limit.",
+            "Look for other work on the node at that time, and for batch sizes without a CUDA graph in the engine; run again.",
+        ),
+        EvidenceCode::Drift => of(
+            "The first level, repeated at the end, differs from itself by more than 3 %.",
+            "Something changed while the variant was measured: early and late levels are not quite comparable.",
+            "Look for thermal throttling, other work on the node or growing caches. If only the start differs, raise `load.warmupPerConcurrency`.",
+        ),
+        EvidenceCode::ThroughputDrift => of(
+            "Throughput changed by more than 10 % from the first half of the trial to the second.",
+            "The trial was not in a steady state: its mean depends on how long it took.",
+            "Raise `load.requestsPerConcurrency` or `load.warmupPerConcurrency`.",
+        ),
+        EvidenceCode::SingleRun => of(
+            "The deciding level was measured once.",
+            "Its scatter is unknown, so a small gain cannot be told from chance.",
+            "Set `load.decisionTrials` to 3 or more: only deciding levels are repeated.",
+        ),
+        EvidenceCode::SingleDeployment => of(
+            "All trials come from one deployment of the variant.",
+            "Deployments differ too (placement, clocks, memory layout), and trials within one do not show it.",
+            "Set `execution.rounds` to 2 or more if a small gain matters: each round deploys every variant again.",
+        ),
+        EvidenceCode::SharedNodes => of(
+            "Another variant's pods with GPUs ran on the same nodes at the same time.",
+            "They share CPU, memory bandwidth, network and power, at times that differ between variants.",
+            "Measure one variant at a time (`execution.mode: Sequential`), or on nodes of their own (`hardware.nodeSelector`).",
+        ),
+        EvidenceCode::DifferentNodes => of(
+            "The variant ran on other nodes than the baseline.",
+            "Nodes, and GPUs of one type, differ by some percent: part of the gain may be the node's.",
+            "Pin both to the same nodes with `hardware.nodeSelector`, or set `execution.rounds` to average over placements.",
+        ),
+        EvidenceCode::Redeployed => of(
+            "The variant was deployed again within a round.",
+            "Its levels come from two deployments, which may differ.",
+            "No action needed if the deciding levels come from one deployment; otherwise run again.",
+        ),
+        EvidenceCode::ImageChanged => of(
+            "The image behind a tag changed between two deployments.",
+            "Variants, or levels of one, were measured with two versions of the software.",
+            "Set the image by digest, and run again.",
+        ),
+        EvidenceCode::RowNotDeployable => of(
+            "The point that the predictor advertises needs more tokens in one step than the deployed engine allows.",
+            "The advertised figures describe an engine that is not deployed. What is judged is the estimate for the deployed one.",
+            "Raise `max_num_tokens` or enable chunked prefill by a patch, or take the estimate for the claim.",
+        ),
+        EvidenceCode::PredictionInconsistent => of(
+            "The predicted throughput does not follow from the predicted latency and concurrency.",
+            "At least one of the predicted figures is wrong, so errors against it say little.",
+            "Compare with a newer version of the predictor, and decide by the measurement.",
+        ),
+        EvidenceCode::NotTheDeployedShape => of(
+            "The prediction is for another shape (parallelism, replicas, batch size) than the deployed one.",
+            "Comparing it with this measurement would compare two configurations.",
+            "Describe in `variants[].shape` what the manifests do not show, or predict what is deployed.",
+        ),
+        EvidenceCode::QuantizationMismatch => of(
+            "The prediction assumes another type of weights or KV cache than the deployed model has.",
+            "FP8 instead of BF16 alone changes throughput by half or more: nothing else about the prediction can be judged fairly.",
+            "Predict for the checkpoint that is deployed, or deploy the one that was predicted.",
+        ),
+        EvidenceCode::DatabaseVersionMismatch => of(
+            "The predictor's performance database was measured with another engine version than the deployed one.",
+            "Engines get faster from version to version: the error may be the version's and not the prediction's.",
+            "Set `predictor.databaseVersion` to the version nearest to the deployed one.",
+        ),
+        EvidenceCode::ClaimedPointNotMeasured => of(
+            "No trial was accepted at the concurrency that the predictor advertises.",
+            "The claim was not tested: it can be neither confirmed nor refuted.",
+            "Check why that level was rejected or left out. The operator adds it to every ladder by itself.",
+        ),
+        EvidenceCode::RuntimeVersionUnsupported => of(
+            "The predictor has no template for the runtime's version; the nearest one was used.",
+            "Flags and engine files change between versions: the server may refuse or ignore a setting that the prediction relies on.",
+            "Compare the generated engine file with the runtime's documentation, or set `runtime.version` to a supported one.",
+        ),
+        EvidenceCode::NotPredicted => of(
+            "Nothing is predicted for what is deployed.",
+            "The variant is measured, but the result cannot confirm or refute anything.",
+            "Describe in the variant's `shape` what the manifests do not show, or use a model, GPU and engine that the predictor knows.",
+        ),
+    }
+}
