@@ -17,13 +17,29 @@ const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = BenchmarkComparison::crd();
     for version in &mut crd.spec.versions {
-        let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
-        if let Some(status) = root.and_then(status_schema) {
+        let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        write_counts_as_int32(root);
+        if let Some(status) = status_schema(root) {
             status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
             limit_conditions(status);
         }
     }
     crd
+}
+
+/// Kubernetes knows the formats `int32` and `int64` only, and checks that a number fits them.
+fn write_counts_as_int32(schema: &mut JSONSchemaProps) {
+    if schema.format.as_deref() == Some("uint32") {
+        schema.format = Some("int32".into());
+    }
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| write_counts_as_int32(property));
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => write_counts_as_int32(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(write_counts_as_int32),
+        None => {}
+    }
 }
 
 fn limit_conditions(status: &mut JSONSchemaProps) {

@@ -7,92 +7,190 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::Decimal;
+use crate::units::Count;
 
-/// A string enum with a default, as the API writes it.
-macro_rules! string_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-    };
+/// Whether variants hold GPUs one after the other or side by side.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Mode {
+    /// One after the other.
+    #[default]
+    Sequential,
+    /// Side by side.
+    Parallel,
+    /// Side by side if everything fits when the run is admitted, else one after the other.
+    Auto,
 }
 
-string_enum! {
-    /// Whether variants hold GPUs one after the other or side by side.
-    Mode {
-        /// One after the other.
-        #[default] Sequential,
-        /// Side by side.
-        Parallel,
-        /// Side by side if everything fits when the run is admitted, else one after the other.
-        Auto,
-    }
+/// What starts a run.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Start {
+    /// The object's existence, and each change of what is measured.
+    #[default]
+    Automatic,
+    /// Only a request: the annotation `bcmp.dev/run-requested`, or after the first run another `runId`.
+    OnRequest,
 }
 
-string_enum! {
-    /// What starts a run.
-    Start {
-        /// The object's existence, and each change of what is measured.
-        #[default] Automatic,
-        /// Only a request: the annotation `bcmp.dev/run-requested`, or after the first run another `runId`.
-        OnRequest,
-    }
+/// What a change of measured inputs in mid-run does.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum OnChange {
+    /// The run is torn down and the next one starts.
+    #[default]
+    Supersede,
+    /// The run is finished first.
+    FinishFirst,
 }
 
-string_enum! {
-    /// What a change of measured inputs in mid-run does.
-    OnChange {
-        /// The run is torn down and the next one starts.
-        #[default] Supersede,
-        /// The run is finished first.
-        FinishFirst,
-    }
+/// How far a run goes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Until {
+    /// To the verdict.
+    #[default]
+    Verdict,
+    /// To predictions and manifests; no GPU is held.
+    Predictions,
 }
 
-string_enum! {
-    /// How far a run goes.
-    Until {
-        /// To the verdict.
-        #[default] Verdict,
-        /// To predictions and manifests; no GPU is held.
-        Predictions,
-    }
+/// What a failed variant does to the others.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum OnVariantFailure {
+    /// The others are measured.
+    #[default]
+    Continue,
+    /// The run ends.
+    Stop,
 }
 
-string_enum! {
-    /// What a failed variant does to the others.
-    OnVariantFailure {
-        /// The others are measured.
-        #[default] Continue,
-        /// The run ends.
-        Stop,
-    }
+/// Timing of the probes of generated variants.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Probes {
+    /// Look every 5 s from the start, with the same total budget; a server may start for `deadlines.readySeconds`.
+    #[default]
+    Prompt,
+    /// As the predictor wrote them; a server that starts for longer than they allow begins anew.
+    AsWritten,
 }
 
-string_enum! {
-    /// Timing of the probes of generated variants.
-    Probes {
-        /// Look every 5 s from the start, with the same total budget; a server may start for `deadlines.readySeconds`.
-        #[default] Prompt,
-        /// As the predictor wrote them; a server that starts for longer than they allow begins anew.
-        AsWritten,
-    }
-}
-
-string_enum! {
-    /// An outcome that counts as a failure of the comparison.
-    FailOn {
-        /// The evidence does not suffice.
-        #[default] Inconclusive,
-        /// The measurement contradicts the prediction.
-        Refuted,
-        /// No candidate meets the SLA.
-        SlaMissed,
-        /// Predictions are further off than the tolerance.
-        Inaccurate,
-    }
+/// An outcome that counts as a failure of the comparison.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum FailOn {
+    /// The evidence does not suffice.
+    #[default]
+    Inconclusive,
+    /// The measurement contradicts the prediction.
+    Refuted,
+    /// No candidate meets the SLA.
+    SlaMissed,
+    /// Predictions are further off than the tolerance.
+    Inaccurate,
 }
 
 /// How the comparison is carried out.
@@ -111,14 +209,14 @@ pub struct Execution {
     pub on_variant_failure: OnVariantFailure,
     /// Deployments of each variant; from 2 on the order alternates (ABBA).
     #[schemars(range(min = 1, max = 10))]
-    pub rounds: i32,
+    pub rounds: Count,
     /// Timing of generated probes.
     pub probes: Probes,
     /// How long each stage may take.
     pub deadlines: Deadlines,
     /// How long a failed variant is kept for debugging, GPUs included.
     #[schemars(range(min = 0, max = 86_400))]
-    pub keep_on_failure_seconds: i32,
+    pub keep_on_failure_seconds: Count,
 }
 
 impl Default for Execution {
@@ -143,22 +241,22 @@ impl Default for Execution {
 pub struct Deadlines {
     /// Waiting for GPUs behind other comparisons; 0 is no limit.
     #[schemars(range(min = 0, max = 2_592_000))]
-    pub queue_seconds: i32,
+    pub queue_seconds: Count,
     /// Making predictions and manifests; no GPU is held.
     #[schemars(range(min = 10, max = 86_400))]
-    pub generate_seconds: i32,
+    pub generate_seconds: Count,
     /// Until all pods of a variant have a node.
     #[schemars(range(min = 10, max = 604_800))]
-    pub schedule_seconds: i32,
+    pub schedule_seconds: Count,
     /// From the last pod's node to the first completed request.
     #[schemars(range(min = 10, max = 86_400))]
-    pub ready_seconds: i32,
+    pub ready_seconds: Count,
     /// One run of the load tool: one repetition of one level.
     #[schemars(range(min = 10, max = 86_400))]
-    pub trial_seconds: i32,
+    pub trial_seconds: Count,
     /// Until everything of a variant is gone.
     #[schemars(range(min = 10, max = 86_400))]
-    pub teardown_seconds: i32,
+    pub teardown_seconds: Count,
 }
 
 impl Default for Deadlines {
@@ -216,28 +314,28 @@ pub struct Load {
     pub image: Option<String>,
     /// Measured requests of a level for each user. The audit rejects a level with fewer than three.
     #[schemars(range(min = 3, max = 1000))]
-    pub requests_per_concurrency: i32,
+    pub requests_per_concurrency: Count,
     /// Measured requests of a level at least.
     #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: i32,
+    pub minimum_requests: Count,
     /// Warm-up requests before a level for each user.
     #[schemars(range(min = 0, max = 100))]
-    pub warmup_per_concurrency: i32,
+    pub warmup_per_concurrency: Count,
     /// New runs of the levels that decide.
     #[schemars(range(min = 1, max = 20))]
-    pub decision_trials: i32,
+    pub decision_trials: Count,
     /// Levels added between the last that meets the SLA and the first that misses it.
     #[schemars(range(min = 0, max = 5))]
-    pub refinements: i32,
+    pub refinements: Count,
     /// Ends the climb after so many levels in a row that miss the SLA; 0 measures all.
     #[schemars(range(min = 0, max = 16))]
-    pub stop_after_misses: i32,
+    pub stop_after_misses: Count,
     /// How long one request may take, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
-    pub request_timeout_seconds: i32,
+    pub request_timeout_seconds: Count,
     /// Start of the sequence of seeds; the same for all variants.
     #[schemars(range(min = 0))]
-    pub seed: i32,
+    pub seed: Count,
     /// Tokenizer of the load tool: an id, or a path in its image or below `model.cache.mountPath`, which is then mounted.
     /// Unset: the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -343,7 +441,7 @@ pub struct Evidence {
     pub maximum_error_percent: Decimal,
     /// Completed requests of a level.
     #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: i32,
+    pub minimum_requests: Count,
     /// How far mean token counts may be off the workload's, in percent.
     pub length_tolerance_percent: Decimal,
 }
@@ -405,7 +503,7 @@ fn default_results_path() -> String {
 pub struct History {
     /// Finished runs with a verdict that are kept, with their report; the newest run without one is kept beside.
     #[schemars(range(min = 1, max = 10))]
-    pub runs: i32,
+    pub runs: Count,
 }
 
 impl Default for History {

@@ -1,17 +1,14 @@
-//! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and rules; no behaviour.
+//! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and schema attributes; no behaviour.
 
 pub mod conditions;
 pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;
-pub mod file;
 pub mod reasons;
-pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;
-pub mod verdict;
 
 pub use decimal::{Decimal, Limit};
 pub use evidence::{EvidenceCode, Finding, Severity};
@@ -19,7 +16,23 @@ pub use execution::*;
 pub use spec::*;
 pub use status::*;
 pub use variants::*;
-pub use verdict::*;
+
+/// `as_str` of the enums that people see: the value as the API writes it.
+macro_rules! as_str {
+    ($($name:ident),+ $(,)?) => {$(
+        impl $name {
+            /// The value as the API writes it.
+            pub fn as_str(self) -> &'static str {
+                self.into()
+            }
+        }
+    )+};
+}
+
+as_str! {
+    AccuracyResult, Backend, EarlyEnd, FailOn, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, Probes, Role,
+    ServingMode, SlaState, SourceKind, Start, Statistic, Until, VariantPhase, VerdictResult,
+}
 
 /// API group of the custom resource.
 pub const GROUP: &str = "bcmp.dev";

@@ -6,11 +6,13 @@ use k8s_openapi::api::core::v1::{LocalObjectReference, Toleration};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
     BenchmarkComparisonStatus, Decimal, Evidence, Execution, History, Judgement, Limit, Load, Results, Scheduling,
     Variant, default_variants,
 };
+use crate::units::Count;
 
 /// What is compared, and how. The operator never writes it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +150,7 @@ pub struct Hardware {
     pub system: String,
     /// GPUs each variant may use. What it holds in the end is in `status.variants[].gpus`.
     #[schemars(range(min = 1, max = 1024))]
-    pub gpus_per_variant: i32,
+    pub gpus_per_variant: Count,
     /// Extended resource that counts GPUs.
     #[serde(default = "default_gpu_resource_name")]
     #[schemars(length(min = 1, max = 253))]
@@ -177,10 +179,10 @@ fn default_gpu_resource_name() -> String {
 pub struct Workload {
     /// Tokens of each prompt.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub input_tokens: i32,
+    pub input_tokens: Count,
     /// Tokens of each answer.
     #[schemars(range(min = 2, max = 1_000_000))]
-    pub output_tokens: i32,
+    pub output_tokens: Count,
     /// The levels that are measured: requests in flight over the whole deployment. The points that the predictor
     /// advertises are added to them.
     #[serde(default = "default_concurrency")]
@@ -189,10 +191,10 @@ pub struct Workload {
         merge_strategy = ListMerge::Atomic,
         validation = Rule::new("self.all(c, self.exists_one(d, d == c))").message("the levels of workload.concurrency must differ")
     )]
-    pub concurrency: Vec<i32>,
+    pub concurrency: Vec<Count>,
 }
 
-fn default_concurrency() -> Vec<i32> {
+fn default_concurrency() -> Vec<Count> {
     vec![1, 2, 5, 10, 50, 100, 250]
 }
 
@@ -210,7 +212,22 @@ pub struct Sla {
 }
 
 /// A statistic over the requests of a level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Statistic {
     /// Arithmetic mean.
     #[default]
@@ -243,8 +260,24 @@ pub struct Runtime {
 }
 
 /// Inference engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Backend {
     /// TensorRT-LLM.
     #[default]
@@ -253,17 +286,6 @@ pub enum Backend {
     Vllm,
     /// SGLang.
     Sglang,
-}
-
-impl Backend {
-    /// The name the predictor and Dynamo know.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trtllm => "trtllm",
-            Self::Vllm => "vllm",
-            Self::Sglang => "sglang",
-        }
-    }
 }
 
 /// The tool that predicts and generates configurations.

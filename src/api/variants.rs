@@ -3,6 +3,9 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use crate::units::Count;
 
 /// One configuration under test.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +29,21 @@ pub struct Variant {
 }
 
 /// Part a variant plays in the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Role {
     /// What the candidates are compared with.
     Baseline,
@@ -58,7 +75,21 @@ pub struct Source {
 }
 
 /// Kind of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum SourceKind {
     /// The predictor's smallest shape that fits the model, as many replicas as the GPUs allow.
     Naive,
@@ -80,15 +111,30 @@ pub struct Recommended {
     /// Place in the ranking, 1 is best.
     #[serde(default = "default_rank")]
     #[schemars(range(min = 1, max = 10))]
-    pub rank: i32,
+    pub rank: Count,
 }
 
-fn default_rank() -> i32 {
+fn default_rank() -> Count {
     1
 }
 
 /// How prefill and decode are spread over workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum ServingMode {
     /// Each worker does both.
     #[default]
@@ -130,7 +176,7 @@ pub struct Endpoint {
     pub url: String,
     /// GPUs the server holds; throughput is divided by it.
     #[schemars(range(min = 1, max = 1024))]
-    pub gpus: i32,
+    pub gpus: Count,
 }
 
 /// What cannot be read from manifests or an endpoint.
@@ -140,23 +186,23 @@ pub struct ShapeHint {
     /// GPUs that share each layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub tensor_parallel: Option<i32>,
+    pub tensor_parallel: Option<Count>,
     /// Pipeline stages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub pipeline_parallel: Option<i32>,
+    pub pipeline_parallel: Option<Count>,
     /// Engines that share the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub replicas: Option<i32>,
+    pub replicas: Option<Count>,
     /// Requests an engine works on at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub max_batch_size: Option<i32>,
+    pub max_batch_size: Option<Count>,
     /// Tokens an engine works on in one step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
-    pub max_num_tokens: Option<i32>,
+    pub max_num_tokens: Option<Count>,
     /// Type of the weights, for example `bfloat16` or `fp8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -223,8 +269,22 @@ fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// Name of a JSON Patch operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum PatchOp {
     /// Adds a member or element.
     Add,

@@ -3,6 +3,7 @@
 mod agent;
 mod controller;
 mod evaluate;
+pub mod file;
 pub mod plugin;
 mod render;
 

@@ -37,8 +37,7 @@ pub fn bodies(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
         Create::Server { variant, deployment } => instance(plan, world, variant, *deployment)?.objects,
         Create::LoadJob { variant, deployment, round } => {
             let url = url(plan, world, variant, *deployment)?;
-            let number = |n: i32| u32::try_from(n).unwrap_or(1);
-            let target = LoadTarget { variant, deployment: number(*deployment), round: number(*round), url: &url };
+            let target = LoadTarget { variant, deployment: *deployment, round: *round, url: &url };
             vec![json(load_job(plan, target, load_deadline_seconds(deadlines, MOST_STEPS)))?]
         }
         Create::Report => vec![report(plan, world)?],
@@ -55,13 +54,12 @@ fn report(plan: &Plan, world: &World) -> Result<Value, Error> {
 /// Steps of a sweep at the most: 24 levels and their repetitions.
 const MOST_STEPS: u32 = 100;
 
-fn instance(plan: &Plan, world: &World, name: &str, deployment: i32) -> Result<variant::Instance, Error> {
+fn instance(plan: &Plan, world: &World, name: &str, deployment: u32) -> Result<variant::Instance, Error> {
     let ready = world.ready(name).ok_or_else(|| Error::Body(format!("variant {name} has no configuration")))?;
-    let deployment = u32::try_from(deployment).unwrap_or(1);
     variant::instantiate(&ready.objects, plan, name, deployment).map_err(unmade)
 }
 
-fn url(plan: &Plan, world: &World, name: &str, deployment: i32) -> Result<String, Error> {
+fn url(plan: &Plan, world: &World, name: &str, deployment: u32) -> Result<String, Error> {
     let endpoint = plan.spec.variants.iter().find(|v| v.name == name).and_then(|v| v.source.endpoint.as_ref());
     match endpoint {
         Some(endpoint) => Ok(endpoint.url.clone()),

@@ -5,6 +5,7 @@ use super::level::Level;
 use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};
+use crate::units::count;
 
 /// Findings that say that the prediction is for something else than what was measured. The types are those of the estimate
 /// where there is one.
@@ -90,7 +91,7 @@ impl Worst {
             result: self.result,
             tpot_percent: self.tpot.map(signed),
             tokens_per_second_per_gpu_percent: self.tokens.map(signed),
-            levels: i32::try_from(self.levels).unwrap_or(i32::MAX),
+            levels: count(self.levels),
         }
     }
 }

@@ -53,16 +53,16 @@ pub enum Create {
         /// Variant.
         variant: String,
         /// Deployment.
-        deployment: i32,
+        deployment: u32,
     },
     /// The load Job of a variant.
     LoadJob {
         /// Variant.
         variant: String,
         /// Deployment.
-        deployment: i32,
+        deployment: u32,
         /// Round the deployment belongs to.
-        round: i32,
+        round: u32,
     },
     /// The report.
     Report,

@@ -18,6 +18,18 @@ async fn another_run_is_asked_for_and_waited_for() {
     lab.finished("qwen", 3).await;
 }
 
+/// Status has no room for such a token and keeps its beginning.
+#[tokio::test(start_paused = true)]
+async fn a_request_with_a_long_token_is_handled_like_any_other() {
+    let lab = measured().await;
+    lab.edit("qwen", |object| object["metadata"]["annotations"] = json!({"bcmp.dev/run-requested": "t".repeat(300)}));
+    lab.finished("qwen", 2).await;
+    let watched = bcmp(&lab.cluster, &["watch", "qwen", "--timeout", "1h"]).await;
+    assert_eq!(watched.code, 0, "{}", watched.err);
+    let ran = bcmp(&lab.cluster, &["rerun", "qwen"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_active_run_is_not_superseded_by_mistake() {
     let lab = Lab::new(&[8]);

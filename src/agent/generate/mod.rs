@@ -124,8 +124,8 @@ struct Session<'a, P> {
 impl<'a, P: Predictor> Session<'a, P> {
     async fn start(plan: &'a Plan, predictor: &'a mut P) -> Result<Self, GenerateError> {
         let spec = &plan.spec;
-        let count = |number: i32, field: &str| {
-            let positive = u32::try_from(number).ok().filter(|number| *number > 0);
+        let count = |number: u32, field: &str| {
+            let positive = Some(number).filter(|number| *number > 0);
             positive.ok_or_else(|| GenerateError::Plan(format!("{field} is {number}: it must be positive")))
         };
         let limit = |limit: &crate::api::Limit, field: &str| {
@@ -209,7 +209,7 @@ impl<'a, P: Predictor> Session<'a, P> {
     async fn search(&mut self) -> Result<Left, Stop> {
         let recommended = self.plan.spec.variants.iter().filter(|v| v.source.kind == SourceKind::Recommended);
         let settings: Vec<_> = recommended.map(|v| v.source.recommended.clone().unwrap_or_default()).collect();
-        let rank = settings.iter().map(|r| usize::try_from(r.rank).unwrap_or(1)).max().unwrap_or(1);
+        let rank = settings.iter().map(|r| r.rank as usize).max().unwrap_or(1);
         let all_of = |mode| settings.iter().all(|r| r.serving_mode == mode);
         let serving_mode = match (all_of(ServingMode::Aggregated), all_of(ServingMode::Disaggregated)) {
             (true, _) => "agg",

@@ -30,8 +30,7 @@ impl<P: Predictor> Session<'_, P> {
             SourceKind::Naive => self.naive(variant).await?,
             SourceKind::Recommended => {
                 let settings = variant.source.recommended.clone().unwrap_or_default();
-                let picked =
-                    self.recommended(settings.serving_mode, usize::try_from(settings.rank).unwrap_or(1)).await?;
+                let picked = self.recommended(settings.serving_mode, settings.rank as usize).await?;
                 let manifests = picked.manifests.as_deref().unwrap_or_default();
                 Drafted { row: Some(picked.row), ..self.drafted(variant, manifests, Author::Generated)? }
             }
@@ -202,7 +201,7 @@ impl<P: Predictor> Session<'_, P> {
 }
 
 fn endpoint(variant: &Variant) -> Drafted {
-    let gpus = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok()).unwrap_or(1);
+    let gpus = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus).unwrap_or(1);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "an endpoint does not tell what it is: give the variant's shape".to_owned());
     Drafted { objects: vec![], shape, row: None, generated: false }

@@ -1,9 +1,13 @@
 //! What `kubectl bcmp` is told.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use strum::VariantNames;
 
 use super::help;
 use crate::api::{FailOn, Statistic};
@@ -120,22 +124,14 @@ pub struct Watch {
 /// How long is waited.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Patience {
-    /// Give up after this long (`90s`, `30m`, `4h`); default: never
+    /// Give up after this time, for example `90s`, `30m` or `1h 30m` [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let problem = || format!("{text:?} is no duration: write for example 90s, 30m or 4h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(problem)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(problem()),
-    };
-    let number: u64 = number.parse().map_err(|_| problem())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let duration: Option<Duration> = text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok());
+    duration.ok_or("not a duration: write for example 90s, 30m or \"1h 30m\"")
 }
 
 /// Which run.
@@ -283,18 +279,21 @@ pub struct Rules {
     pub length_tolerance_percent: Option<String>,
     /// evidence.minimumRequests
     #[arg(long, value_name = "COUNT")]
-    pub minimum_requests: Option<i32>,
-    /// sla.statistic: Mean, P50, P90, P95 or P99
-    #[arg(long, value_name = "STATISTIC", value_parser = enumerated::<Statistic>)]
+    pub minimum_requests: Option<u32>,
+    /// sla.statistic
+    #[arg(long, value_name = "STATISTIC", value_parser = variants_of::<Statistic>())]
     pub statistic: Option<Statistic>,
-    /// judgement.failOn: Inconclusive, Refuted, SlaMissed, Inaccurate
-    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = enumerated::<FailOn>)]
+    /// judgement.failOn
+    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]
     pub fail_on: Option<Vec<FailOn>>,
 }
 
-/// A value of an enum of the API, as it is written there.
-fn enumerated<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+/// Takes the values of an enum of the API, as they are written there.
+fn variants_of<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantNames + FromStr<Err = strum::ParseError> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(T::VARIANTS).try_map(|text| text.parse())
 }
 
 /// What a completion script is for.

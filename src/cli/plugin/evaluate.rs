@@ -6,9 +6,9 @@ use super::Plugin;
 use super::arguments::{Evaluate, Rules};
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
-use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, Decimal};
 use crate::cli::evaluate::{answered, code, comparison as read_file, write_report};
+use crate::cli::file::read_comparison;
 use crate::plan::inputs;
 
 /// Judges and prints; the exit code says how it went.

@@ -12,7 +12,8 @@ use super::cluster::parse;
 use super::error::PluginError;
 use super::screen::{Page, clean, plain, toned};
 use crate::api::{
-    BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantStatus, Verdict, VerdictResult,
+    BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantPhase, VariantStatus, Verdict,
+    VerdictResult,
 };
 use crate::cli::evaluate::table::{Column, table};
 use crate::cli::evaluate::text::{is_shown, levels};
@@ -120,7 +121,7 @@ fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
         comparison.name_any(),
         status.phase.map(Phase::as_str).unwrap_or_default().into(),
         status.progress.as_ref().map(|progress| progress.summary.clone()).unwrap_or_default(),
-        verdict.map(|verdict| format!("{:?}", verdict.result)).unwrap_or_default(),
+        verdict.map(|verdict| verdict.result.to_string()).unwrap_or_default(),
         of_verdict(|verdict| verdict.gain.as_ref()),
         of_verdict(|verdict| verdict.prediction_error.as_ref()),
         of_verdict(|verdict| verdict.sla.as_ref()),
@@ -186,7 +187,7 @@ fn in_short(comparison: &BenchmarkComparison) -> Page {
         page.line("");
     }
     for past in &status.history {
-        let verdict = past.verdict.map(|verdict| format!(", {verdict:?}")).unwrap_or_default();
+        let verdict = past.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
         let gain = past.gain.as_ref().map(|gain| format!(" {gain}")).unwrap_or_default();
         page.line(format!("run {}: {}{verdict}{gain}", past.number, past.outcome));
     }
@@ -221,7 +222,7 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
     let meet = verdict.and_then(|verdict| verdict.sla.as_ref()).map(|meet| format!(": {meet}")).unwrap_or_default();
     page.field("SLA", &format!("{statistic} TTFT ≤ {ttft} ms and {statistic} TPOT ≤ {tpot} ms{meet}"));
     let Some(verdict) = verdict else { return };
-    page.field("verdict", &format!("{:?}: {}", verdict.result, verdict.summary));
+    page.field("verdict", &format!("{}: {}", verdict.result, verdict.summary));
     if let Some(gain) = &verdict.gain {
         page.field("gain", &format!("{gain} at the SLA, measured"));
     }
@@ -237,7 +238,7 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
     let role = Some(words::role(variant.role)).filter(|role| *role != variant.name);
     let role = role.map(|role| format!(" ({role})")).unwrap_or_default();
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPUs")).unwrap_or_default();
-    let phase = variant.phase.map_or(ABSENT.into(), |phase| format!("{phase:?}"));
+    let phase = variant.phase.map_or(ABSENT, VariantPhase::as_str);
     page.line(format!("{}{role}{gpus}: {phase}", variant.name));
     if let Some(failure) = &variant.failure {
         page.field("failed", &format!("{}: {}", failure.reason, failure.message));

@@ -5,8 +5,8 @@ use kube::ResourceExt;
 use super::Plugin;
 use super::arguments::{Cancel, Rerun};
 use super::error::PluginError;
-use super::watch::{exit_code, is, is_requested, until_over};
-use crate::api::conditions::{ConditionStatus, ConditionType};
+use super::watch::{exit_code, until_over};
+use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, EarlyEnd, OnChange, Phase, Run, annotations};
 
 /// Asks for another run.
@@ -34,12 +34,12 @@ pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginE
 fn active(comparison: &BenchmarkComparison) -> Option<&Run> {
     let status = comparison.status.as_ref()?;
     let run = status.run.as_ref().filter(|run| run.completion_time.is_none())?;
-    (!is(status, ConditionType::Finished, ConditionStatus::True)).then_some(run)
+    (!status.is_true(ConditionType::Finished)).then_some(run)
 }
 
 fn may_begin(comparison: &BenchmarkComparison) -> Result<(), PluginError> {
     let name = comparison.name_any();
-    if is_requested(comparison) {
+    if comparison.pending_run_request().is_some() {
         return Err(PluginError::failed(format!(
             "another run of {name} is asked for already and has not begun; `kubectl bcmp watch {name}` follows it"
         )));

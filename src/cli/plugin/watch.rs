@@ -17,8 +17,8 @@ use super::error::{FAILED, PluginError};
 use super::get::tone;
 use super::progress::{Progress, Records};
 use super::screen::{Page, plain, toned};
-use crate::api::conditions::{ConditionStatus, ConditionType};
-use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase, annotations};
+use crate::api::conditions::ConditionType;
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase};
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
 use crate::report::words::duration;
@@ -224,7 +224,7 @@ fn picture(
         let over = variant.failure.is_some() || variant.phase == Some(VariantPhase::Done);
         let total = if over { Some(known.done) } else { known.total };
         let count = total.map_or_else(|| known.done.to_string(), |total| format!("{}/{total}", known.done));
-        let doing = variant.phase.map(|phase| format!("{phase:?}")).unwrap_or_default();
+        let doing = variant.phase.map(VariantPhase::as_str).unwrap_or_default();
         page.line(format!("  {:<width$}  {} {count:>7}  {doing}", variant.name, bar(known.done, total)));
     }
     if let Some(message) = status.message.as_ref().filter(|message| !message.is_empty()) {
@@ -254,25 +254,14 @@ pub fn is_over(comparison: &BenchmarkComparison) -> bool {
     let ended = status.run.as_ref().and_then(|run| run.ended.as_ref());
     // A run takes the place of one that was superseded.
     let superseded = ended.is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
-    observed && !superseded && !is_requested(comparison) && is(status, ConditionType::Finished, ConditionStatus::True)
-}
-
-/// Whether another run was asked for that has not begun.
-pub fn is_requested(comparison: &BenchmarkComparison) -> bool {
-    let asked = comparison.annotations().get(annotations::RUN_REQUESTED).filter(|token| !token.is_empty());
-    let handled = comparison.status.as_ref().and_then(|status| status.last_handled_run_request.as_ref());
-    asked.is_some() && asked != handled
-}
-
-/// Whether a condition has this status.
-pub fn is(status: &BenchmarkComparisonStatus, kind: ConditionType, wanted: ConditionStatus) -> bool {
-    status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == wanted.as_str())
+    let requested = comparison.pending_run_request().is_some();
+    observed && !superseded && !requested && status.is_true(ConditionType::Finished)
 }
 
 /// How a comparison that is over ended.
 pub fn exit_code(comparison: &BenchmarkComparison) -> u8 {
     let Some(status) = &comparison.status else { return FAILED };
-    if is(status, ConditionType::Succeeded, ConditionStatus::True) {
+    if status.is_true(ConditionType::Succeeded) {
         return 0;
     }
     let ended_early = status.run.as_ref().is_some_and(|run| run.ended.is_some());

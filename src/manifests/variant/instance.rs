@@ -52,12 +52,7 @@ pub fn instantiate(objects: &[Value], plan: &Plan, variant: &str, deployment: u3
     if let Some(endpoint) =
         plan.spec.variants.iter().find(|v| v.name == variant).and_then(|v| v.source.endpoint.as_ref())
     {
-        return Ok(Instance {
-            objects: vec![],
-            endpoint_url: endpoint.url.clone(),
-            gpus: u32::try_from(endpoint.gpus).unwrap_or(0),
-            main: None,
-        });
+        return Ok(Instance { objects: vec![], endpoint_url: endpoint.url.clone(), gpus: endpoint.gpus, main: None });
     }
     let scope = Scope::new(plan, Component::Server).variant(variant).deployment(deployment);
     let endpoint = endpoint(objects)?;

@@ -124,7 +124,7 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
 }
 
 fn allowed(spec: &BenchmarkComparisonSpec) -> u32 {
-    u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(0)
+    spec.hardware.gpus_per_variant
 }
 
 /// GPUs that the variant could have and does not ask for: throughput per GPU is per GPU held.

@@ -3,11 +3,14 @@
 //! The schema is the one of the CRD, so a file that is read here is one that a cluster accepts, and the other way round;
 //! in one thing this reader is stricter: a field that nobody knows is refused and not dropped, as strict clients do.
 
+pub mod schema;
+
 use serde_json::{Map, Value};
 
-use super::crd::crd;
-use super::schema::{Schema, default, unknown_fields};
-use super::{BenchmarkComparison, GROUP, KIND, VERSION};
+use schema::{Schema, default, unknown_fields};
+
+use crate::api::crd::crd;
+use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};
 
 /// Problems that are named; the rest is counted.
 const MOST_PROBLEMS: usize = 10;

@@ -3,6 +3,9 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use crate::units::Count;
 
 /// The answer; the first candidate's comparison is repeated at the top.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +46,21 @@ pub struct Verdict {
 }
 
 /// Whether the prediction held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum VerdictResult {
     /// Same direction, and the figures are within the tolerance.
     Confirmed,
@@ -58,7 +75,21 @@ pub enum VerdictResult {
 }
 
 /// Which side is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Outcome {
     /// The candidate has the higher throughput at the SLA.
     CandidateBetter,
@@ -107,11 +138,25 @@ pub struct Accuracy {
     #[schemars(length(max = 16))]
     pub tokens_per_second_per_gpu_percent: Option<String>,
     /// Levels that were judged.
-    pub levels: i32,
+    pub levels: Count,
 }
 
 /// Whether predictions were accurate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum AccuracyResult {
     /// All judged errors are within the tolerance.
     Accurate,
@@ -149,7 +194,7 @@ pub struct CandidateComparison {
 #[serde(rename_all = "camelCase")]
 pub struct AtSameConcurrency {
     /// Requests in flight over the whole deployment.
-    pub concurrency: i32,
+    pub concurrency: Count,
     /// Tokens per second and GPU, candidate over baseline, signed percent.
     #[schemars(length(max = 16))]
     pub gain_percent: String,
