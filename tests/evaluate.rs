@@ -451,7 +451,7 @@ mod files {
     #[case::broken(Some("spec: [\n"), "is neither YAML nor JSON")]
     #[case::misspelt(
         Some("apiVersion: bcmp.dev/v1alpha1\nkind: BenchmarkComparison\nmetadata: {name: a}\nspec: {modle: {}}\n"),
-        "spec.modle: there is no such field"
+        "spec.modle: unknown field: did you mean model?"
     )]
     fn the_comparison(#[case] content: Option<&str>, #[case] said: &str) {
         let directory = tempfile::tempdir().unwrap();

@@ -77,6 +77,26 @@ mod tests {
         assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         assert_eq!(schema["properties"]["status"]["properties"]["observedGeneration"]["type"], "integer");
     }
+
+    /// A status with a smaller number could not be read, and would keep the operator from reading any other.
+    #[test]
+    fn no_count_is_negative() {
+        fn counts<'a>(schema: &'a serde_json::Value, found: &mut Vec<&'a serde_json::Value>) {
+            if schema["type"] == "integer" && schema["format"] != "int64" {
+                found.push(schema);
+            }
+            let fields = schema["properties"].as_object().into_iter().flat_map(serde_json::Map::values);
+            fields.chain(schema.get("items")).for_each(|inner| counts(inner, found));
+        }
+        let crd = serde_json::to_value(crd()).unwrap();
+        let mut found = vec![];
+        counts(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], &mut found);
+        assert!(found.len() > 40, "too few to be true: {}", found.len());
+        for count in found {
+            assert!(count["format"] == "int32" && count["minimum"].as_f64() >= Some(0.0), "{count}");
+        }
+    }
+
     #[test]
     fn texts_of_conditions_have_a_limit() {
         let crd = serde_json::to_value(crd()).unwrap();

@@ -51,9 +51,9 @@ pub mod labels {
     pub const RUN: &str = "bcmp.dev/run";
     /// Name of the variant, on objects that belong to one.
     pub const VARIANT: &str = "bcmp.dev/variant";
-    /// Number of the deployment, on objects that are created anew for each.
+    /// Number of the deployment, on objects that are created for each.
     pub const DEPLOYMENT: &str = "bcmp.dev/deployment";
-    /// What the object is for: plan, generate, configurations, server, load, results, report, publish.
+    /// Purpose of the object: plan, generate, configurations, server, load, results, report, publish.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// Recommended labels with fixed values.
     pub const NAME: &str = "app.kubernetes.io/name";

@@ -11,24 +11,24 @@ use crate::units::Count;
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variant {
-    /// Unique within the comparison; part of the names of Services.
+    /// Name, unique within the comparison; part of the names of Services.
     #[schemars(length(min = 1, max = 14), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// Baseline or candidate.
     pub role: Role,
     /// Where the configuration comes from.
     pub source: Source,
-    /// What cannot be read from manifests or an endpoint; fills gaps, never overrides what was read.
+    /// What cannot be read from the manifests or the endpoint. Values that can be read take precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<ShapeHint>,
-    /// Changes of the generated or given manifests, in order.
+    /// Changes to the manifests, applied in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub patches: Vec<Patch>,
 }
 
-/// Part a variant plays in the comparison.
+/// Role of a variant in the comparison.
 #[derive(
     Clone,
     Copy,
@@ -45,9 +45,9 @@ pub struct Variant {
     VariantNames,
 )]
 pub enum Role {
-    /// What the candidates are compared with.
+    /// The candidates are compared with it.
     Baseline,
-    /// What is compared with the baseline.
+    /// It is compared with the baseline.
     Candidate,
 }
 
@@ -55,12 +55,12 @@ pub enum Role {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is only for type Recommended: change the type or remove it"),
-    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests belongs to type Manifests, and is needed there: name a ConfigMap or give inline manifests"),
-    validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint belongs to type Endpoint, and is needed there: give url and gpus")
+    validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is allowed only with type Recommended: remove it, or change the type"),
+    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests is required with type Manifests and not allowed otherwise: set manifests.configMapName or manifests.inline, or remove it"),
+    validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint is required with type Endpoint and not allowed otherwise: set endpoint.url and endpoint.gpus, or remove it")
 )]
 pub struct Source {
-    /// Kind of source.
+    /// Type of the source.
     #[serde(rename = "type")]
     pub kind: SourceKind,
     /// Settings of type Recommended.
@@ -74,7 +74,7 @@ pub struct Source {
     pub endpoint: Option<Endpoint>,
 }
 
-/// Kind of a source.
+/// Type of a source.
 #[derive(
     Clone,
     Copy,
@@ -91,24 +91,24 @@ pub struct Source {
     VariantNames,
 )]
 pub enum SourceKind {
-    /// The predictor's smallest shape that fits the model, as many replicas as the GPUs allow.
+    /// The smallest shape that fits the model according to the predictor, with as many replicas as the GPUs allow.
     Naive,
-    /// A row of the predictor's ranking.
+    /// A configuration from the predictor's ranking.
     Recommended,
-    /// Manifests of yours.
+    /// Your own manifests.
     Manifests,
-    /// A server that already runs. Measured, never touched.
+    /// A server that already runs. It is measured and never changed.
     Endpoint,
 }
 
-/// Which row of the predictor's ranking.
+/// A configuration from the predictor's ranking.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommended {
-    /// Ranking to take it from.
+    /// The ranking.
     #[serde(default)]
     pub serving_mode: ServingMode,
-    /// Place in the ranking, 1 is best.
+    /// Rank; 1 is best.
     #[serde(default = "default_rank")]
     #[schemars(range(min = 1, max = 10))]
     pub rank: Count,
@@ -136,7 +136,7 @@ fn default_rank() -> Count {
     VariantNames,
 )]
 pub enum ServingMode {
-    /// Each worker does both.
+    /// Every worker does both.
     #[default]
     Aggregated,
     /// Separate workers for prefill and decode.
@@ -145,15 +145,15 @@ pub enum ServingMode {
     Best,
 }
 
-/// Manifests of yours: a DynamoGraphDeployment, or Deployments, Services and ConfigMaps.
+/// Your own manifests: a DynamoGraphDeployment, or Deployments, Services and ConfigMaps.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("give either manifests.inline or manifests.configMapName"),
-    validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key needs manifests.configMapName")
+    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("set exactly one of manifests.inline and manifests.configMapName"),
+    validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key requires manifests.configMapName: set it, or remove the key")
 )]
 pub struct Manifests {
-    /// ConfigMap that holds the manifests; read once, when a run starts.
+    /// Name of the ConfigMap with the manifests. It is read once, when a run starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub config_map_name: Option<String>,
@@ -174,12 +174,12 @@ pub struct Endpoint {
     /// Base URL of an OpenAI-compatible API, for example `http://frontend.models.svc:8000`.
     #[schemars(length(min = 8, max = 512), regex(pattern = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"))]
     pub url: String,
-    /// GPUs the server holds; throughput is divided by it.
+    /// GPUs that the server holds. Throughput is divided by this number.
     #[schemars(range(min = 1, max = 1024))]
     pub gpus: Count,
 }
 
-/// What cannot be read from manifests or an endpoint.
+/// The shape of a deployment, as far as it cannot be read from manifests or an endpoint.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShapeHint {
@@ -195,30 +195,30 @@ pub struct ShapeHint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
     pub replicas: Option<Count>,
-    /// Requests an engine works on at once.
+    /// Requests that an engine processes at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_batch_size: Option<Count>,
-    /// Tokens an engine works on in one step.
+    /// Tokens that an engine processes in one step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_num_tokens: Option<Count>,
-    /// Type of the weights, for example `bfloat16` or `fp8`.
+    /// Data type of the weights, for example `bfloat16` or `fp8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub weights: Option<String>,
-    /// Type of the KV cache.
+    /// Data type of the KV cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub kv_cache: Option<String>,
 }
 
-/// A change of one object of a variant's manifests.
+/// A change to one object in a variant's manifests.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.operations) != has(self.removeLines)").message("a patch has either operations (JSON Patch) or removeLines"))]
+#[x_kube(validation = Rule::new("has(self.operations) != has(self.removeLines)").message("set exactly one of operations (JSON Patch) and removeLines"))]
 pub struct Patch {
-    /// The object that is changed; exactly one must match.
+    /// The object to change. Exactly one must match.
     pub target: PatchTarget,
     /// JSON Patch (RFC 6902) operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,14 +230,14 @@ pub struct Patch {
     pub remove_lines: Option<RemoveLines>,
 }
 
-/// The object a patch changes.
+/// The object that a patch changes.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PatchTarget {
     /// Kind of the object, for example `DynamoGraphDeployment`.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
-    /// Name in the manifest. Unset: the only object of that kind.
+    /// Name in the manifests. Unset: the only object of that kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
@@ -247,14 +247,14 @@ pub struct PatchTarget {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 // Rules cannot see `value`: it has no type. That `add`, `replace` and `test` have one is checked when a patch is read.
-#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy need from"))]
+#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy require from"))]
 pub struct PatchOperation {
     /// Operation.
     pub op: PatchOp,
-    /// JSON pointer of what is changed.
+    /// JSON pointer to the value to change.
     #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
     pub path: String,
-    /// JSON pointer of the origin, for move and copy.
+    /// JSON pointer to the source, for move and copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
     pub from: Option<String>,
@@ -286,17 +286,17 @@ fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum PatchOp {
-    /// Adds a member or element.
+    /// Adds a value.
     Add,
-    /// Removes what is there.
+    /// Removes the value.
     Remove,
-    /// Replaces what is there.
+    /// Replaces the value.
     Replace,
-    /// Moves from another place.
+    /// Moves the value from another place.
     Move,
-    /// Copies from another place.
+    /// Copies the value from another place.
     Copy,
-    /// Fails unless the value is there.
+    /// Fails unless the value is equal.
     Test,
 }
 
@@ -304,10 +304,10 @@ pub enum PatchOp {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoveLines {
-    /// JSON pointer of the string.
+    /// JSON pointer to the string.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^/.*$"))]
     pub pointer: String,
-    /// Lines that contain this text are removed; at least one must.
+    /// Text of the lines to remove. At least one line must contain it.
     #[schemars(length(min = 1, max = 256))]
     pub matching: String,
 }

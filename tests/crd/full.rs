@@ -111,7 +111,7 @@ pub fn status() -> Value {
             "evidence": {"accepted": 20, "rejected": 20, "reasons": [finding]},
         })
     };
-    let deployment = json!({"deployment": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
+    let deployment = json!({"number": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
                             "restarts": [time], "teardown": time, "gone": time});
     let name = |index: i64| format!("variant-name-{index}");
     let variant = |index: i64| {
@@ -160,7 +160,7 @@ pub fn status() -> Value {
     json!({
         "observedGeneration": 1_000, "phase": "TearingDown", "message": "m".repeat(512),
         "progress": {"summary": "1440/1440", "trialsDone": 1440, "trialsTotal": 1440, "estimatedCompletionTime": time},
-        "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "generatedTime": time, "hold": {"since": time, "until": time}, "startTime": time,
+        "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "generatedTime": time, "paused": {"since": time, "until": time}, "startTime": time,
                 "completionTime": time, "mode": "Sequential", "modeReason": "r".repeat(128)},
         "conditions": types.iter().map(|kind| json!({"type": kind, "status": "Unknown", "reason": "SomethingWentWrong",
             "message": "m".repeat(256), "observedGeneration": 1000, "lastTransitionTime": time})).collect::<Vec<_>>(),

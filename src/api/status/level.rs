@@ -8,19 +8,19 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 use crate::api::Finding;
 use crate::units::Count;
 
-/// Latency and throughput of one operating point; decimal strings, shown as stored.
+/// Latency and throughput of one operating point, as decimal strings.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
-    /// Time to first token, ms.
+    /// Time to first token, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub ttft_milliseconds: Option<String>,
-    /// Time per output token after the first, ms.
+    /// Time per output token after the first, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub tpot_milliseconds: Option<String>,
-    /// Output tokens per second and GPU held.
+    /// Output tokens per second per GPU held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub tokens_per_second_per_gpu: Option<String>,
@@ -30,38 +30,38 @@ pub struct Figures {
     pub tokens_per_second_per_user: Option<String>,
 }
 
-/// One concurrency of one variant.
+/// One level of one variant.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelStatus {
-    /// Requests in flight over the whole deployment.
+    /// Concurrent requests over the whole deployment.
     pub concurrency: Count,
-    /// Accepted repetitions the measured figures are the mean of.
+    /// Accepted trials, over which the measured figures are averaged.
     pub runs: Count,
-    /// The estimate for what is deployed.
+    /// The predictor's estimate for what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted: Option<Predicted>,
-    /// Mean over accepted repetitions.
+    /// Mean over the accepted trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
     /// (measured − predicted) ÷ predicted, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_percent: Option<ErrorPercent>,
-    /// Whether the level keeps the SLA.
+    /// Whether the level meets the SLA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla: Option<SlaState>,
-    /// What the audit said.
+    /// Result of the audit.
     pub evidence: LevelEvidence,
 }
 
-/// The estimate for what is deployed.
+/// The predictor's estimate for what is deployed.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Predicted {
     /// Latency and throughput.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Beyond what the engine holds: not part of accuracy.
+    /// The level has more requests than the engines hold at once, so its error is not judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub beyond_operating_point: bool,
 }
@@ -73,7 +73,7 @@ pub struct Measured {
     /// Latency and throughput.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Completed requests of all accepted repetitions.
+    /// Completed requests of all accepted trials.
     pub requests: Count,
 }
 
@@ -89,13 +89,13 @@ pub struct ErrorPercent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub tpot: Option<String>,
-    /// Of tokens per second and GPU.
+    /// Of tokens per second per GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub tokens_per_second_per_gpu: Option<String>,
 }
 
-/// Whether a level keeps the SLA.
+/// Whether a level meets the SLA.
 #[derive(
     Clone,
     Copy,
@@ -112,21 +112,21 @@ pub struct ErrorPercent {
     VariantNames,
 )]
 pub enum SlaState {
-    /// Both limits are kept.
+    /// It meets both limits.
     Met,
-    /// A limit is exceeded.
+    /// It exceeds a limit.
     Missed,
-    /// The interval of the repetitions contains the limit.
+    /// The interval of its trials contains a limit.
     Marginal,
 }
 
-/// What the audit said of a level.
+/// Result of the audit of a level.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelEvidence {
-    /// Repetitions that are used.
+    /// Trials that are used.
     pub accepted: Count,
-    /// Repetitions that are not.
+    /// Trials that are not used.
     pub rejected: Count,
     /// Findings, rejecting ones first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

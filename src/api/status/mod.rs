@@ -21,27 +21,27 @@ use crate::api::{BenchmarkComparison, annotations};
 use crate::text;
 use crate::units::Count;
 
-/// What was predicted, what was measured, how far apart they are, and what follows.
+/// What was predicted, what was measured, how far apart they are, and the verdict.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchmarkComparisonStatus {
-    /// Generation of the spec this status speaks about; -1 before the first look.
+    /// Generation of the spec that this status describes; -1 before the operator has observed the object.
     #[serde(default = "unobserved")]
     pub observed_generation: i64,
-    /// Where the run is, for people.
+    /// Phase of the run, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// What is happening, for people; stable text.
+    /// What is happening, for people. It changes only when something happens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
-    /// Levels done of levels planned.
+    /// Trials done and planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// The current run, or the last one.
+    /// The current run or, if none is active, the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// Finished, Succeeded, Reconciling, Stalled, and one for each step.
+    /// Finished, Succeeded, Reconciling and Stalled, and one for each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -51,13 +51,13 @@ pub struct BenchmarkComparisonStatus {
     #[schemars(length(max = 6))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub variants: Vec<VariantStatus>,
-    /// The answer.
+    /// The verdict of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// GPU-seconds of the run; closed intervals only.
+    /// GPU-seconds of the run, over intervals that have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_seconds: Option<GpuSeconds>,
-    /// Where the report of the run is.
+    /// Reference to the report of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportReference>,
     /// Earlier runs, newest first.
@@ -65,7 +65,7 @@ pub struct BenchmarkComparisonStatus {
     #[schemars(length(max = 12))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub history: Vec<PastRun>,
-    /// Value of `bcmp.dev/run-requested` that was acted upon last.
+    /// The last value of `bcmp.dev/run-requested` for which a run was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_run_request: Option<String>,
@@ -135,7 +135,7 @@ impl BenchmarkComparison {
     }
 }
 
-/// Where a run is. Output only.
+/// Phase of a run. Output only.
 #[derive(
     Clone,
     Copy,
@@ -154,38 +154,38 @@ impl BenchmarkComparison {
 pub enum Phase {
     /// Not started.
     Pending,
-    /// Waiting for its turn.
+    /// Waiting for GPUs behind other comparisons.
     Queued,
-    /// Predictions and manifests are made.
+    /// Predictions and manifests are being generated.
     Generating,
-    /// Predictions and manifests are ready and nothing more was asked for.
+    /// Predictions and manifests are ready, and the run stops there.
     Predicted,
-    /// Variants are deployed and measured.
+    /// Variants are being deployed and measured.
     Measuring,
-    /// The last objects are going.
+    /// The last objects are being deleted.
     TearingDown,
-    /// Finished well.
+    /// Finished with a verdict.
     Succeeded,
-    /// Finished without an answer.
+    /// Finished: something went wrong, or `judgement.failOn` lists the outcome.
     Failed,
-    /// Finished; the evidence does not suffice for an answer.
+    /// Finished, but the evidence is insufficient for a verdict.
     Inconclusive,
     /// Cancelled on request.
     Cancelled,
-    /// Held; nothing runs.
+    /// Suspended; nothing runs.
     Suspended,
 }
 
-/// Levels done of levels planned; recomputed when a level ends.
+/// Trials done and planned; updated when a trial ends.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// For example `11/18`.
     #[schemars(length(max = 32))]
     pub summary: String,
-    /// Repetitions of levels that ended, over all variants.
+    /// Trials that have ended, over all variants.
     pub trials_done: Count,
-    /// Repetitions of levels planned as far as known.
+    /// Trials planned, as far as known.
     pub trials_total: Count,
     /// When the measurement is expected to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,17 +196,17 @@ pub struct Progress {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GpuSeconds {
-    /// From a node for all pods to everything gone. GPUs of an endpoint count while it is measured.
+    /// From all pods being scheduled until everything is gone. The GPUs of an endpoint count while it is measured.
     pub held: i64,
-    /// Of these, while levels were measured.
+    /// The part of it during which trials ran.
     pub measuring: i64,
 }
 
-/// Where the report of a run is.
+/// Reference to the report of a run.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportReference {
-    /// ConfigMap in the comparison's namespace.
+    /// Name of a ConfigMap in the comparison's namespace.
     #[schemars(length(max = 253))]
     pub config_map_name: String,
 }

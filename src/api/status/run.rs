@@ -15,24 +15,24 @@ use crate::api::Mode;
 pub struct Run {
     /// Number, from 1.
     pub number: i64,
-    /// Hash of the measured inputs, with the version of the hash: `v1:…`.
+    /// Hash of the measured inputs, prefixed with the version of the hash: `v1:…`.
     #[schemars(length(max = 80))]
     pub inputs_hash: String,
     /// When it entered the queue.
     pub queued_time: Time,
-    /// When its predictions and manifests were there: from then on it waits for its turn.
+    /// When its predictions and manifests were ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated_time: Option<Time>,
-    /// When it was held last, by `suspend` or `until: Predictions`.
+    /// When it was last paused, by `suspend` or `until: Predictions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// When its turn came.
+    /// When it was admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// When everything was gone.
+    /// When it was over and everything was gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
-    /// The mode that was chosen: Sequential or Parallel.
+    /// The chosen mode: Sequential or Parallel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// Why it was chosen.
@@ -44,13 +44,13 @@ pub struct Run {
     pub ended: Option<Ended>,
 }
 
-/// A time in which a run was held.
+/// A time during which a run was paused.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
     /// When it began.
     pub since: Time,
-    /// When the run went on.
+    /// When the run resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
 }
@@ -59,12 +59,12 @@ pub struct Pause {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ended {
-    /// How it counts.
+    /// How the run counts.
     pub outcome: EarlyEnd,
     /// CamelCase reason.
     #[schemars(length(max = 64))]
     pub reason: String,
-    /// Names the object and the cure.
+    /// The object, the finding and the remedy.
     #[schemars(length(max = 1024))]
     pub message: String,
     /// When it was decided.
@@ -88,11 +88,11 @@ pub struct Ended {
     VariantNames,
 )]
 pub enum EarlyEnd {
-    /// Something went wrong that only a person can mend.
+    /// Something went wrong that only a person can fix.
     Failed,
     /// A person cancelled it.
     Cancelled,
-    /// Its inputs changed in mid-run.
+    /// Its inputs changed during the run, or another run was requested.
     Superseded,
 }
 

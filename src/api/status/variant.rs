@@ -21,24 +21,24 @@ pub struct VariantStatus {
     pub name: String,
     /// Role in the spec.
     pub role: Role,
-    /// Where it is.
+    /// Phase of the variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<VariantPhase>,
-    /// GPUs it holds when deployed.
+    /// GPUs that it holds when deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<Count>,
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployed>,
-    /// The point the predictor advertises.
+    /// What the predictor advertises for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// Findings about the prediction or the variant as a whole.
+    /// Findings about its prediction, or about the variant as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub findings: Vec<Finding>,
-    /// One row for each concurrency.
+    /// One entry for each level.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -50,7 +50,7 @@ pub struct VariantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sla_reason: Option<String>,
-    /// When its objects were created, each round anew.
+    /// Its deployments, at least one per round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -61,7 +61,7 @@ pub struct VariantStatus {
 }
 
 impl VariantStatus {
-    /// A variant of which nothing is known yet.
+    /// A variant that nothing is known of yet.
     pub fn new(name: impl Into<String>, role: Role) -> Self {
         Self {
             name: name.into(),
@@ -80,7 +80,7 @@ impl VariantStatus {
     }
 }
 
-/// Where a variant is. Output only.
+/// Phase of a variant. Output only.
 #[derive(
     Clone,
     Copy,
@@ -97,51 +97,51 @@ impl VariantStatus {
     VariantNames,
 )]
 pub enum VariantPhase {
-    /// Its turn has not come.
+    /// Not deployed yet.
     Waiting,
-    /// Its pods are coming up.
+    /// Its pods are starting.
     Deploying,
-    /// Levels are measured.
+    /// Its levels are being measured.
     Measuring,
-    /// Its objects are going.
+    /// Its objects are being deleted.
     TearingDown,
-    /// All levels are measured and everything is gone.
+    /// Its levels are measured, and everything is gone.
     Done,
     /// It could not be measured.
     Failed,
 }
 
-/// One deployment of a variant: write-once facts, from which deadlines and GPU-seconds follow.
+/// One deployment of a variant: facts that are written once, and from which deadlines and GPU-seconds are computed.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentStatus {
-    /// Its number within the run, from 1; part of the objects' names.
+    /// Number within the run, from 1; part of the objects' names.
     pub number: Count,
     /// Round it belongs to, from 1.
     pub round: Count,
-    /// Its creation was decided.
+    /// When its creation was decided.
     pub created: Time,
-    /// All pods had a node.
+    /// When all pods were scheduled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<Time>,
-    /// All pods were Ready, and load may begin.
+    /// When all pods were Ready, so that load may start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Time>,
-    /// The first request was completed.
+    /// When the first request was completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Time>,
-    /// All its levels were published.
+    /// When all its levels were published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Time>,
-    /// Server containers restarted while it was measured.
+    /// When server containers restarted during the measurement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub restarts: Vec<Time>,
-    /// Deletion was decided.
+    /// When its deletion was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Time>,
-    /// Everything was seen to be gone.
+    /// When everything was verified to be gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Time>,
 }
@@ -153,15 +153,15 @@ pub struct Failure {
     /// CamelCase reason.
     #[schemars(length(max = 64))]
     pub reason: String,
-    /// Names the object, what was found and the cure.
+    /// The object, the finding and the remedy.
     #[schemars(length(max = 1024))]
     pub message: String,
-    /// When it was seen.
+    /// When it was detected.
     pub time: Time,
 }
 
 impl Failure {
-    /// A failure, in as much space as a status gives it: reason and message may come from anywhere.
+    /// A failure, cut to the space in a status: reason and message may come from anywhere.
     pub fn new(reason: &str, message: &str, time: Time) -> Self {
         Self { reason: text::reason(reason, LONGEST_REASON), message: text::cut(message, LONGEST_MESSAGE), time }
     }
@@ -192,17 +192,17 @@ pub struct Deployed {
     /// Engines that share the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Count>,
-    /// Requests an engine works on at once.
+    /// Requests that an engine processes at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_batch_size: Option<Count>,
-    /// Tokens an engine works on in one step.
+    /// Tokens that an engine processes in one step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_num_tokens: Option<Count>,
-    /// Type of the weights.
+    /// Data type of the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub weights: Option<String>,
-    /// Type of the KV cache.
+    /// Data type of the KV cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub kv_cache: Option<String>,
@@ -214,30 +214,30 @@ pub struct Deployed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image_id: Option<String>,
-    /// Digests the same image resolved to in earlier deployments, where its tag was pushed again.
+    /// Digests that the image resolved to in earlier deployments, if its tag has been pushed again since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2), inner(length(max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub earlier_image_ids: Vec<String>,
-    /// Nodes its pods ran on; of more than 10, the first that were seen.
+    /// Nodes on which its pods ran; the first ten, if there are more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), inner(length(max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub nodes: Vec<String>,
-    /// What the nodes' label `nvidia.com/gpu.product` calls their GPUs; empty where the operator may not see nodes.
+    /// GPU product from the nodes' label `nvidia.com/gpu.product`; empty if the operator may not read nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2), inner(length(max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub gpu_products: Vec<String>,
 }
 
-/// The point the predictor advertises.
+/// What the predictor advertises, at its own operating point.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
-    /// Requests in flight over the whole deployment.
+    /// Concurrent requests over the whole deployment.
     pub concurrency: Count,
-    /// What is advertised there.
+    /// The advertised figures.
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -249,7 +249,7 @@ pub struct AtSla {
     /// Output tokens per second and GPU where the SLA is just met.
     #[schemars(length(max = 24))]
     pub tokens_per_second_per_gpu: String,
-    /// 95 % interval over repetitions, for example `198.2…203.9`.
+    /// 95 % interval over trials, for example `198.2…203.9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48))]
     pub interval: Option<String>,

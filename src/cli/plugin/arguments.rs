@@ -1,4 +1,4 @@
-//! What `kubectl bcmp` is told.
+//! The arguments of `kubectl bcmp`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::api::{FailOn, Statistic};
 use crate::cli::evaluate::Format;
 use crate::cli::render::RenderSource;
 
-/// Benchmark comparisons: watch them, read their answers, run them again
+/// Lists and follows benchmark comparisons, shows their results, starts and cancels runs
 #[derive(Parser)]
 #[command(
     name = "kubectl-bcmp",
@@ -34,50 +34,50 @@ pub struct Cli {
 /// Which cluster, and where in it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Connection {
-    /// Namespace of the comparison; default: the context's
+    /// Namespace of the comparison [default: the context's]
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub namespace: Option<String>,
-    /// Context of the kubeconfig
+    /// Context in the kubeconfig
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub context: Option<String>,
-    /// Kubeconfig; default: $KUBECONFIG, ~/.kube/config, or the pod's own account
+    /// Kubeconfig [default: $KUBECONFIG, ~/.kube/config, or the pod's own account]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Lists comparisons, or shows one in short
+    /// Lists comparisons, or summarizes one
     #[command(after_help = help::GET)]
     Get(Get),
-    /// Follows a comparison until it is over
+    /// Follows a comparison until it is finished
     #[command(after_help = help::WATCH)]
     Watch(Watch),
-    /// Shows the report of a run, or writes it into a directory, with plots
+    /// Shows the report of a run, or writes it with plots into a directory
     #[command(after_help = help::REPORT)]
     Report(Report),
-    /// Shows what each run of the load tool measured
+    /// Shows every trial of a run
     #[command(after_help = help::RESULTS)]
     Results(Results),
-    /// Says what a condition, a reason or an evidence code means, and what to do
+    /// Explains a condition, a reason or an evidence code, and what to do
     #[command(after_help = help::EXPLAIN)]
     Explain(Explain),
     /// Starts another run
     #[command(after_help = help::RERUN)]
     Rerun(Rerun),
-    /// Ends the active run; its variants are torn down
+    /// Cancels the active run and tears its variants down
     #[command(after_help = help::CANCEL)]
     Cancel(Cancel),
-    /// Prints every object a run creates, of a file or of a comparison
+    /// Prints every object that a run creates, for a file or a comparison
     #[command(after_help = help::RENDER)]
     Render(Render),
-    /// Judges a run's stored records anew, by the rules of today or by others
+    /// Judges the stored trials of a run again, by current or other rules
     #[command(after_help = help::EVALUATE)]
     Evaluate(Evaluate),
-    /// Prints a script for the completion of a shell, or of kubectl
+    /// Prints a completion script for a shell or for kubectl
     #[command(after_help = help::COMPLETION)]
     Completion(Completion),
-    /// What `kubectl_complete-bcmp` asks
+    /// Answers `kubectl_complete-bcmp`
     #[command(name = "__complete", hide = true, disable_help_flag = true)]
     Complete(Complete),
 }
@@ -93,35 +93,35 @@ pub enum Listing {
     Json,
     /// The objects as YAML
     Yaml,
-    /// Names, for other commands
+    /// Names only, for other commands
     Name,
 }
 
 #[derive(Args)]
 pub struct Get {
-    /// Comparisons; default: all of the namespace
+    /// Names of comparisons [default: all in the namespace]
     #[arg(value_name = "COMPARISON")]
     pub names: Vec<String>,
-    /// Of all namespaces
+    /// List all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["names", "namespace"])]
     pub all_namespaces: bool,
-    /// Those whose labels match, as for `kubectl get -l`
+    /// List only comparisons with matching labels, as in `kubectl get -l`
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
     pub selector: Option<String>,
-    /// How it is printed; default: a table, or for one comparison its variants, levels and verdict
+    /// Output format [default: a table, or for one name its variants, levels and verdict]
     #[arg(short, long, value_enum, value_name = "FORM")]
     pub output: Option<Listing>,
 }
 
 #[derive(Args)]
 pub struct Watch {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub patience: Patience,
 }
 
-/// How long is waited.
+/// How long to wait.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Patience {
     /// Give up after this time, for example `90s`, `30m` or `1h 30m` [default: never]
@@ -137,7 +137,7 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 /// Which run.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RunNumber {
-    /// Number of the run; default: the last one
+    /// Number of the run [default: the last one]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
     pub run: Option<i64>,
 }
@@ -147,9 +147,9 @@ pub struct RunNumber {
 pub enum ReportForm {
     /// SUMMARY.txt
     Text,
-    /// report.json: everything
+    /// report.json, with everything
     Json,
-    /// levels.csv: a row for each variant and concurrency
+    /// levels.csv, with a row per variant and level
     Csv,
     /// report.html
     Html,
@@ -157,17 +157,17 @@ pub enum ReportForm {
 
 #[derive(Args)]
 pub struct Report {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Which of its files is printed
+    /// File of the report to print
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = ReportForm::Text)]
     pub output: ReportForm,
     /// Open the page in a browser
     #[arg(long, conflicts_with = "directory")]
     pub open: bool,
-    /// Write all its files into a directory, and the plots as PNG into `plots/` below it
+    /// Write all files into this directory, and the plots as PNG into `plots/` below it
     #[arg(short, long, value_name = "DIR", conflicts_with = "output")]
     pub directory: Option<PathBuf>,
 }
@@ -177,43 +177,43 @@ pub struct Report {
 pub enum ResultsForm {
     /// A table
     Table,
-    /// The records, whole
+    /// The complete records
     Json,
-    /// A row for each run of the load tool
+    /// A row per trial
     Csv,
 }
 
 #[derive(Args)]
 pub struct Results {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Of this variant alone
+    /// Show only this variant
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
-    /// How they are printed
+    /// Output format
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = ResultsForm::Table)]
     pub output: ResultsForm,
-    /// Write the load tool's own summaries, as far as they are kept, into a directory
+    /// Write the load tool's own summaries into this directory, as far as they are kept
     #[arg(short, long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub struct Explain {
-    /// A condition's type, a reason or an evidence code; default: all are listed
+    /// Type of a condition, a reason or an evidence code [default: list all]
     pub topic: Option<String>,
 }
 
 #[derive(Args)]
 pub struct Rerun {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
-    /// Ask for it even while a run is active
+    /// Start it even if a run is active
     #[arg(long, action = ArgAction::SetTrue)]
     pub force: bool,
-    /// Follow the run until it is over; exit codes as of `watch`
+    /// Follow the run until it is finished, with the exit codes of `watch`
     #[arg(long, action = ArgAction::SetTrue)]
     pub wait: bool,
     #[command(flatten)]
@@ -222,7 +222,7 @@ pub struct Rerun {
 
 #[derive(Args)]
 pub struct Cancel {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     /// Wait until everything is torn down
     #[arg(long, action = ArgAction::SetTrue)]
@@ -233,7 +233,7 @@ pub struct Cancel {
 
 #[derive(Args)]
 pub struct Render {
-    /// The comparison, with the plan and the configurations of its run
+    /// Name of a comparison in the cluster
     #[arg(conflicts_with = "file", required_unless_present = "file")]
     pub comparison: Option<String>,
     #[command(flatten)]
@@ -244,47 +244,46 @@ pub struct Render {
 
 #[derive(Args)]
 pub struct Evaluate {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Judge by the rules of this BenchmarkComparison (`-` for standard input); default: those of the object
+    /// BenchmarkComparison with the rules to judge by (`-` for standard input) [default: the object's]
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub rules: Rules,
-    /// How the answer is printed
+    /// Output format
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Text)]
     pub output: Format,
-    /// Where the report is written: SUMMARY.txt, levels.csv, report.json and report.html
+    /// Write SUMMARY.txt, levels.csv, report.json and report.html into this directory
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }
 
-/// Single rules, over those of the object or the file. What they may be is the CRD's to say.
+/// Single rules, which override those of the object or the file. The CRD says which values are valid.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Rules")]
 pub struct Rules {
     /// judgement.accuracyTolerancePercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub accuracy_tolerance_percent: Option<String>,
     /// judgement.equivalenceMarginPercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub equivalence_margin_percent: Option<String>,
     /// evidence.maximumErrorPercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub maximum_error_percent: Option<String>,
     /// evidence.lengthTolerancePercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub length_tolerance_percent: Option<String>,
     /// evidence.minimumRequests
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, help_heading = "Rules", value_name = "COUNT")]
     pub minimum_requests: Option<u32>,
     /// sla.statistic
-    #[arg(long, value_name = "STATISTIC", value_parser = variants_of::<Statistic>())]
+    #[arg(long, help_heading = "Rules", value_name = "STATISTIC", value_parser = variants_of::<Statistic>())]
     pub statistic: Option<Statistic>,
     /// judgement.failOn
-    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]
+    #[arg(long, help_heading = "Rules", value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]
     pub fail_on: Option<Vec<FailOn>>,
 }
 
@@ -296,28 +295,28 @@ where
     PossibleValuesParser::new(T::VARIANTS).try_map(|text| text.parse())
 }
 
-/// What a completion script is for.
+/// The shell that a completion script is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
-    /// Of `kubectl-bcmp` in bash
+    /// `kubectl-bcmp` in bash
     Bash,
-    /// Of `kubectl-bcmp` in zsh
+    /// `kubectl-bcmp` in zsh
     Zsh,
-    /// Of `kubectl-bcmp` in fish
+    /// `kubectl-bcmp` in fish
     Fish,
-    /// Of `kubectl bcmp`: the executable kubectl_complete-bcmp
+    /// `kubectl bcmp`: the executable kubectl_complete-bcmp
     Kubectl,
 }
 
 #[derive(Args)]
 pub struct Completion {
-    /// The shell, or kubectl
+    /// What to complete
     pub shell: Shell,
 }
 
 #[derive(Args)]
 pub struct Complete {
-    /// The words typed so far; the last one is to be completed
+    /// The words typed so far; the last one is completed
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     pub words: Vec<String>,
 }

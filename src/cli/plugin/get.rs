@@ -1,4 +1,4 @@
-//! `kubectl bcmp get`: how comparisons stand.
+//! `kubectl bcmp get`: lists comparisons, or summarizes one.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -47,7 +47,8 @@ pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError
         _ if objects.is_empty() => plugin.screen.note(&nothing(arguments, &cluster.namespace)),
         None if arguments.names.len() == 1 => {
             for object in objects {
-                plugin.screen.show(&in_short(&parse(object)?))?;
+                let page = in_short(&parse(object)?, plugin.screen.width());
+                plugin.screen.show(&page)?;
             }
         }
         form => {
@@ -60,13 +61,14 @@ pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError
 }
 
 fn unwritable(error: impl std::fmt::Display) -> PluginError {
-    PluginError::failed(format!("the objects cannot be written: {error}"))
+    PluginError::failed(format!("cannot print the objects: {error}"))
 }
 
 fn nothing(arguments: &Get, namespace: &str) -> String {
     let place = if arguments.all_namespaces { "any namespace".into() } else { format!("namespace {namespace}") };
     let which = if arguments.selector.is_some() { " with these labels" } else { "" };
-    format!("there are no comparisons{which} in {place}")
+    let elsewhere = if arguments.all_namespaces { "" } else { ": use -A to search all namespaces" };
+    format!("no comparisons{which} in {place}{elsewhere}")
 }
 
 /// One object, or a list of them, as `kubectl get` prints them.
@@ -173,9 +175,9 @@ pub fn tone(phase: Option<Phase>) -> Tone {
 }
 
 /// Variants, levels and verdict of one comparison.
-fn in_short(comparison: &BenchmarkComparison) -> Page {
+fn in_short(comparison: &BenchmarkComparison, width: usize) -> Page {
     let status = comparison.status.clone().unwrap_or_default();
-    let mut page = Page::default();
+    let mut page = Page::of_width(width);
     head(&mut page, comparison, &status);
     page.line("");
     subject(&mut page, comparison, &status);
@@ -195,10 +197,10 @@ fn in_short(comparison: &BenchmarkComparison) -> Page {
 }
 
 fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
-    let phase = status.phase.map_or("not looked at yet; is the operator running?", Phase::as_str);
+    let phase = status.phase.map_or("not observed yet; check that the operator is running", Phase::as_str);
     let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
     let progress =
-        status.progress.as_ref().map(|progress| format!(", {} levels", progress.summary)).unwrap_or_default();
+        status.progress.as_ref().map(|progress| format!(", {} trials", progress.summary)).unwrap_or_default();
     page.spans(vec![
         plain(format!("{}{run}: ", comparison.name_any())),
         toned(tone(status.phase), phase),
@@ -213,7 +215,7 @@ fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkCom
 fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
     let spec = &comparison.spec;
     let gpus = spec.hardware.gpus_per_variant;
-    page.field("model", &format!("{} on {}, {gpus} GPUs a variant", spec.model.name, spec.hardware.system));
+    page.field("model", &format!("{} on {}, {gpus} GPUs per variant", spec.model.name, spec.hardware.system));
     let (workload, sla) = (&spec.workload, &spec.sla);
     page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
     let statistic = words::statistic(sla.statistic);
@@ -224,13 +226,13 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
     let Some(verdict) = verdict else { return };
     page.field("verdict", &format!("{}: {}", verdict.result, verdict.summary));
     if let Some(gain) = &verdict.gain {
-        page.field("gain", &format!("{gain} at the SLA, measured"));
+        page.field("gain", &format!("{gain} at the SLA (measured)"));
     }
     if let Some(error) = &verdict.prediction_error {
-        page.field("predictions", &format!("{error} off at most"));
+        page.field("predictions", &format!("largest error {error}"));
     }
     if verdict.result == VerdictResult::Inconclusive {
-        page.field("", "kubectl bcmp report says which evidence is missing");
+        page.field("", "run kubectl bcmp report to see which evidence is missing");
     }
 }
 
