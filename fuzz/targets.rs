@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use bcmp::api::file::read_comparison;
 use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
+use bcmp::cli::file::read_comparison;
 use bcmp::manifests::variant::{self, Author, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::ledger::Ledger;

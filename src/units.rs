@@ -1,6 +1,18 @@
-//! Physical quantities as types: finite, non-negative, one unit each.
+//! Counts, and physical quantities as types: finite, non-negative, one unit each.
 
 use serde::{Deserialize, Serialize};
+
+/// A number of things in the API: GPUs, tokens, requests, trials, seconds. The schema of the CRD says `int32`, at least 0,
+/// because Kubernetes knows no unsigned integers; see [`count`].
+pub type Count = u32;
+
+/// A count that an `int32` has room for; one that is larger becomes the largest.
+pub fn count(number: impl TryInto<Count>) -> Count {
+    number.try_into().map_or(MOST, |number: Count| number.min(MOST))
+}
+
+/// The largest `int32`.
+const MOST: Count = i32::MAX.unsigned_abs();
 
 /// A number that is NaN, infinite or negative where a quantity was expected.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]

@@ -42,17 +42,17 @@ on_both_servers! {
     the_longest_status_can_still_be_written,
 }
 
-async fn deployment(bed: &Bed, object: Value) -> Reply {
+async fn create(bed: &Bed, object: Value) -> Reply {
     bed.post(&format!("{}?dryRun=All", bed.path(COMPARISONS)), object).await
 }
 
 async fn accepts(bed: &Bed, what: &str, object: Value) {
-    let reply = deployment(bed, object).await;
+    let reply = create(bed, object).await;
     assert_eq!(reply.code, 201, "{what}: {}", reply.body["message"]);
 }
 
 async fn refuses(bed: &Bed, what: &str, object: Value, fragments: &[&str]) {
-    let reply = deployment(bed, object).await;
+    let reply = create(bed, object).await;
     assert_eq!(reply.code, 422, "{what} is accepted: {}", reply.body["message"]);
     reply.refused(422, "Invalid", fragments);
 }
@@ -141,7 +141,7 @@ async fn texts_have_a_form(bed: &Bed) {
 async fn choices_are_closed(bed: &Bed) {
     for (path, choices) in ENUMS {
         for choice in *choices {
-            let reply = deployment(bed, with(path, json!(choice))).await;
+            let reply = create(bed, with(path, json!(choice))).await;
             // Another role or source type may break a rule of its own; that is not about the choice.
             assert!(
                 !reply.body["message"].to_string().contains("Unsupported value"),
@@ -215,7 +215,7 @@ async fn names_fit_the_names_made_from_them(bed: &Bed) {
     for name in ["a", "qwen3-32b-h200", &"x".repeat(40)] {
         accepts(bed, name, named(name)).await;
     }
-    let words = "metadata.name must start with a letter, hold only lower-case letters, digits and dashes, and have at most 40 characters";
+    let words = "metadata.name must start with a lower-case letter, contain only lower-case letters, digits and dashes, end with a letter or digit, and have at most 40 characters";
     for name in ["7b", "a.b", &"x".repeat(41)] {
         refuses(bed, name, named(name), &[words]).await;
     }
@@ -240,7 +240,7 @@ async fn wrong_types_are_refused(bed: &Bed) {
 
 /// The server fills in what reading as the type would: a client that reads an object of an older CRD sees the same.
 async fn static_defaults_are_the_ones_of_the_types(bed: &Bed) {
-    let stored = deployment(bed, smallest()).await.ok();
+    let stored = create(bed, smallest()).await.ok();
     let typed: BenchmarkComparisonSpec = serde_json::from_value(smallest()["spec"].clone()).unwrap();
     assert_eq!(stored["spec"], serde_json::to_value(typed).unwrap());
     assert_eq!(stored["status"], json!({"observedGeneration": -1}));

@@ -201,7 +201,7 @@ mod answers {
         let verdict = ended.verdict();
         assert_eq!(verdict.result, VerdictResult::Confirmed, "{}", verdict.summary);
         assert_eq!(verdict.winner.as_deref(), Some("new"));
-        let rejected = |name| ended.variant(name).levels.iter().map(|level| level.evidence.rejected).sum::<i32>();
+        let rejected = |name| ended.variant(name).levels.iter().map(|level| level.evidence.rejected).sum::<u32>();
         assert_eq!((rejected("old"), rejected("new")), (0, 0));
     }
 
@@ -299,7 +299,7 @@ mod answers {
     fn the_gpus_held_are_taken_from_whatever_tells_them(
         #[case] sample: &str,
         #[case] source: &str,
-        #[case] gpus: Option<i32>,
+        #[case] gpus: Option<u32>,
     ) {
         let directory = tempfile::tempdir().unwrap();
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GUIDE)).unwrap();
@@ -340,7 +340,7 @@ mod answers {
         let baseline = ended.variant("baseline");
         assert_eq!(baseline.claim, None);
         let predicted = baseline.levels.iter().filter(|level| level.predicted.is_some());
-        let predicted: Vec<i32> = predicted.map(|level| level.concurrency).collect();
+        let predicted: Vec<u32> = predicted.map(|level| level.concurrency).collect();
         // Its rows are for 1 to 5 and 16 to 56 requests in each of the eight engines.
         assert_eq!(predicted, [1, 2, 5, 10, 250], "{}", ended.stdout);
     }
@@ -452,7 +452,7 @@ mod files {
     #[case::broken(Some("spec: [\n"), "is neither YAML nor JSON")]
     #[case::misspelt(
         Some("apiVersion: bcmp.dev/v1alpha1\nkind: BenchmarkComparison\nmetadata: {name: a}\nspec: {modle: {}}\n"),
-        "spec.modle: there is no such field"
+        "spec.modle: unknown field: did you mean model?"
     )]
     fn the_comparison(#[case] content: Option<&str>, #[case] said: &str) {
         let directory = tempfile::tempdir().unwrap();

@@ -305,8 +305,8 @@ fn to_json(mark: &Mark) -> Result<String, LoadError> {
     serde_json::to_string(mark).map_err(|error| LoadError::Input(error.to_string()))
 }
 
-fn seconds(count: i32) -> Duration {
-    Duration::from_secs(u64::try_from(count).unwrap_or(0))
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
 }
 
 /// `bcmp agent probe-load-tool`: name and version of the load tool in this container, for example `aiperf 0.13.0`.

@@ -17,13 +17,29 @@ const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = BenchmarkComparison::crd();
     for version in &mut crd.spec.versions {
-        let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
-        if let Some(status) = root.and_then(status_schema) {
+        let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
+            continue;
+        };
+        write_counts_as_int32(root);
+        if let Some(status) = status_schema(root) {
             status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
             limit_conditions(status);
         }
     }
     crd
+}
+
+/// Kubernetes knows the formats `int32` and `int64` only, and checks that a number fits them.
+fn write_counts_as_int32(schema: &mut JSONSchemaProps) {
+    if schema.format.as_deref() == Some("uint32") {
+        schema.format = Some("int32".into());
+    }
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| write_counts_as_int32(property));
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => write_counts_as_int32(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(write_counts_as_int32),
+        None => {}
+    }
 }
 
 fn limit_conditions(status: &mut JSONSchemaProps) {
@@ -61,6 +77,26 @@ mod tests {
         assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         assert_eq!(schema["properties"]["status"]["properties"]["observedGeneration"]["type"], "integer");
     }
+
+    /// A status with a smaller number could not be read, and would keep the operator from reading any other.
+    #[test]
+    fn no_count_is_negative() {
+        fn counts<'a>(schema: &'a serde_json::Value, found: &mut Vec<&'a serde_json::Value>) {
+            if schema["type"] == "integer" && schema["format"] != "int64" {
+                found.push(schema);
+            }
+            let fields = schema["properties"].as_object().into_iter().flat_map(serde_json::Map::values);
+            fields.chain(schema.get("items")).for_each(|inner| counts(inner, found));
+        }
+        let crd = serde_json::to_value(crd()).unwrap();
+        let mut found = vec![];
+        counts(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], &mut found);
+        assert!(found.len() > 40, "too few to be true: {}", found.len());
+        for count in found {
+            assert!(count["format"] == "int32" && count["minimum"].as_f64() >= Some(0.0), "{count}");
+        }
+    }
+
     #[test]
     fn texts_of_conditions_have_a_limit() {
         let crd = serde_json::to_value(crd()).unwrap();

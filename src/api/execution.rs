@@ -7,118 +7,216 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::Decimal;
+use crate::units::Count;
 
-/// A string enum with a default, as the API writes it.
-macro_rules! string_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-    };
+/// Whether variants are deployed one after the other or side by side.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Mode {
+    /// One after the other.
+    #[default]
+    Sequential,
+    /// Side by side.
+    Parallel,
+    /// Side by side if everything fits when the run is admitted, otherwise one after the other.
+    Auto,
 }
 
-string_enum! {
-    /// Whether variants hold GPUs one after the other or side by side.
-    Mode {
-        /// One after the other.
-        #[default] Sequential,
-        /// Side by side.
-        Parallel,
-        /// Side by side if everything fits when the run is admitted, else one after the other.
-        Auto,
-    }
+/// What starts a run.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Start {
+    /// Creating the comparison, and each change of what is measured.
+    #[default]
+    Automatic,
+    /// Only a request: the annotation `bcmp.dev/run-requested` or, after the first run, a changed `runId`.
+    OnRequest,
 }
 
-string_enum! {
-    /// What starts a run.
-    Start {
-        /// The object's existence, and each change of what is measured.
-        #[default] Automatic,
-        /// Only a request: the annotation `bcmp.dev/run-requested`, or after the first run another `runId`.
-        OnRequest,
-    }
+/// What happens if measured inputs change during a run.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum OnChange {
+    /// The run is torn down, and the next one starts.
+    #[default]
+    Supersede,
+    /// The run finishes first.
+    FinishFirst,
 }
 
-string_enum! {
-    /// What a change of measured inputs in mid-run does.
-    OnChange {
-        /// The run is torn down and the next one starts.
-        #[default] Supersede,
-        /// The run is finished first.
-        FinishFirst,
-    }
+/// How far a run goes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Until {
+    /// To the verdict.
+    #[default]
+    Verdict,
+    /// To the predictions and manifests; no GPU is held.
+    Predictions,
 }
 
-string_enum! {
-    /// How far a run goes.
-    Until {
-        /// To the verdict.
-        #[default] Verdict,
-        /// To predictions and manifests; no GPU is held.
-        Predictions,
-    }
+/// What happens to the other variants if one fails.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum OnVariantFailure {
+    /// They are measured.
+    #[default]
+    Continue,
+    /// The run ends.
+    Stop,
 }
 
-string_enum! {
-    /// What a failed variant does to the others.
-    OnVariantFailure {
-        /// The others are measured.
-        #[default] Continue,
-        /// The run ends.
-        Stop,
-    }
+/// Timing of the probes of generated variants.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Probes {
+    /// Probe every 5 s from the start, with the same total budget, and let servers start for up to `deadlines.readySeconds`.
+    #[default]
+    Prompt,
+    /// As the predictor wrote them. A server that takes longer to start than they allow is restarted.
+    AsWritten,
 }
 
-string_enum! {
-    /// Timing of the probes of generated variants.
-    Probes {
-        /// Look every 5 s from the start, with the same total budget; a server may start for `deadlines.readySeconds`.
-        #[default] Prompt,
-        /// As the predictor wrote them; a server that starts for longer than they allow begins anew.
-        AsWritten,
-    }
-}
-
-string_enum! {
-    /// An outcome that counts as a failure of the comparison.
-    FailOn {
-        /// The evidence does not suffice.
-        #[default] Inconclusive,
-        /// The measurement contradicts the prediction.
-        Refuted,
-        /// No candidate meets the SLA.
-        SlaMissed,
-        /// Predictions are further off than the tolerance.
-        Inaccurate,
-    }
+/// An outcome that counts as a failure of the comparison.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum FailOn {
+    /// The evidence is insufficient for a verdict.
+    #[default]
+    Inconclusive,
+    /// The measurement contradicts the prediction.
+    Refuted,
+    /// No candidate meets the SLA.
+    SlaMissed,
+    /// A prediction error exceeds the tolerance.
+    Inaccurate,
 }
 
 /// How the comparison is carried out.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Execution {
-    /// One after the other or side by side.
+    /// Whether variants are deployed one after the other or side by side.
     pub mode: Mode,
     /// What starts a run.
     pub start: Start,
-    /// What a change of measured inputs in mid-run does.
+    /// What happens if measured inputs change during a run.
     pub on_change: OnChange,
     /// How far a run goes.
     pub until: Until,
-    /// What a failed variant does to the others.
+    /// What happens to the other variants if one fails.
     pub on_variant_failure: OnVariantFailure,
-    /// Deployments of each variant; from 2 on the order alternates (ABBA).
+    /// How often each variant is deployed. With 2 or more the order alternates (ABBA).
     #[schemars(range(min = 1, max = 10))]
-    pub rounds: i32,
-    /// Timing of generated probes.
+    pub rounds: Count,
+    /// Timing of the probes of generated variants.
     pub probes: Probes,
     /// How long each stage may take.
     pub deadlines: Deadlines,
     /// How long a failed variant is kept for debugging, GPUs included.
     #[schemars(range(min = 0, max = 86_400))]
-    pub keep_on_failure_seconds: i32,
+    pub keep_on_failure_seconds: Count,
 }
 
 impl Default for Execution {
@@ -141,24 +239,24 @@ impl Default for Execution {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Deadlines {
-    /// Waiting for GPUs behind other comparisons; 0 is no limit.
+    /// Time in the queue for GPUs; 0 means no limit.
     #[schemars(range(min = 0, max = 2_592_000))]
-    pub queue_seconds: i32,
-    /// Making predictions and manifests; no GPU is held.
+    pub queue_seconds: Count,
+    /// Time for generating predictions and manifests; no GPU is held.
     #[schemars(range(min = 10, max = 86_400))]
-    pub generate_seconds: i32,
-    /// Until all pods of a variant have a node.
+    pub generate_seconds: Count,
+    /// Time until all pods of a variant are scheduled.
     #[schemars(range(min = 10, max = 604_800))]
-    pub schedule_seconds: i32,
-    /// From the last pod's node to the first completed request.
+    pub schedule_seconds: Count,
+    /// Time from then until the first completed request.
     #[schemars(range(min = 10, max = 86_400))]
-    pub ready_seconds: i32,
-    /// One run of the load tool: one repetition of one level.
+    pub ready_seconds: Count,
+    /// Time for one trial: one run of the load tool at one level.
     #[schemars(range(min = 10, max = 86_400))]
-    pub trial_seconds: i32,
-    /// Until everything of a variant is gone.
+    pub trial_seconds: Count,
+    /// Time until everything that belongs to a variant is gone.
     #[schemars(range(min = 10, max = 86_400))]
-    pub teardown_seconds: i32,
+    pub teardown_seconds: Count,
 }
 
 impl Default for Deadlines {
@@ -182,11 +280,11 @@ pub struct Scheduling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub priority_class_name: Option<String>,
-    /// Scheduler of the servers' pods.
+    /// Scheduler for the servers' pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub scheduler_name: Option<String>,
-    /// Kueue queue: sets its label.
+    /// Kueue queue, set as its label on the servers' pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub queue_name: Option<String>,
@@ -198,7 +296,7 @@ impl Scheduling {
     }
 }
 
-/// What an entry of `load.extraArguments` may be: a value, or a flag that leaves the load as it is.
+/// Entries that `load.extraArguments` allows: a value, or a flag that does not change the load.
 pub const EXTRA_LOAD_ARGUMENT: &str = concat!(
     r"^([^-].*|(--(api-key|connection-reuse-strategy|header|log-level|max-workers|record-processor-service-count",
     r"|record-processors|tokenizer-revision|transport|transport-type|wait-for-model-interval|wait-for-model-mode",
@@ -210,46 +308,46 @@ pub const EXTRA_LOAD_ARGUMENT: &str = concat!(
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Load {
-    /// Image with the load tool. Unset: the operator's configuration.
+    /// Image of the load tool. Unset: the one in the operator's configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image: Option<String>,
-    /// Measured requests of a level for each user. The audit rejects a level with fewer than three.
+    /// Measured requests of a trial per concurrent request. The audit rejects fewer than three.
     #[schemars(range(min = 3, max = 1000))]
-    pub requests_per_concurrency: i32,
-    /// Measured requests of a level at least.
+    pub requests_per_concurrency: Count,
+    /// Smallest number of measured requests of a trial.
     #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: i32,
-    /// Warm-up requests before a level for each user.
+    pub minimum_requests: Count,
+    /// Warm-up requests before a trial per concurrent request.
     #[schemars(range(min = 0, max = 100))]
-    pub warmup_per_concurrency: i32,
-    /// New runs of the levels that decide.
+    pub warmup_per_concurrency: Count,
+    /// Further trials of each deciding level.
     #[schemars(range(min = 1, max = 20))]
-    pub decision_trials: i32,
+    pub decision_trials: Count,
     /// Levels added between the last that meets the SLA and the first that misses it.
     #[schemars(range(min = 0, max = 5))]
-    pub refinements: i32,
-    /// Ends the climb after so many levels in a row that miss the SLA; 0 measures all.
+    pub refinements: Count,
+    /// Stops climbing after this many levels in a row that miss the SLA; 0 measures all levels.
     #[schemars(range(min = 0, max = 16))]
-    pub stop_after_misses: i32,
+    pub stop_after_misses: Count,
     /// How long one request may take, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
-    pub request_timeout_seconds: i32,
-    /// Start of the sequence of seeds; the same for all variants.
+    pub request_timeout_seconds: Count,
+    /// First of the sequence of seeds, which is the same for all variants.
     #[schemars(range(min = 0))]
-    pub seed: i32,
+    pub seed: Count,
     /// Tokenizer of the load tool: an id, or a path in its image or below `model.cache.mountPath`, which is then mounted.
-    /// Unset: the model's.
+    /// Unset: that of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub tokenizer: Option<String>,
-    /// Environment of the load tool and the predictor, such as a proxy. Values are not shown in reports.
+    /// Environment variables of the load tool and the predictor, for example a proxy. Reports do not show their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub env: Vec<EnvVar>,
-    /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, log. Those that might change the
-    /// load are refused.
+    /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, logging. Arguments that could
+    /// change the load are rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = EXTRA_LOAD_ARGUMENT)))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -279,7 +377,7 @@ impl Default for Load {
     }
 }
 
-/// The pod that runs the load tool (and the predictor).
+/// A pod that runs the load tool or the predictor.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadPod {
@@ -292,7 +390,7 @@ pub struct LoadPod {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tolerations: Vec<Toleration>,
-    /// CPU and memory of the load tool. Unset: 4 CPUs and 4 GiB requested.
+    /// CPU and memory of the load tool. Unset: requests of 4 CPUs and 4 GiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
     /// User and groups. Unset: 65532.
@@ -310,7 +408,7 @@ impl LoadPod {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
-    /// What the scheduler sets aside.
+    /// What the scheduler reserves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8))]
     pub requests: BTreeMap<String, Quantity>,
@@ -330,21 +428,21 @@ pub struct PodUser {
     /// Group id.
     #[schemars(range(min = 1))]
     pub run_as_group: i64,
-    /// Group that owns volumes.
+    /// Group that owns the volumes.
     #[schemars(range(min = 1))]
     pub fs_group: i64,
 }
 
-/// What a level must show to be used.
+/// What a level needs to be accepted.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// Failed requests of all, in percent.
+    /// Largest share of failed requests, in percent.
     pub maximum_error_percent: Decimal,
-    /// Completed requests of a level.
+    /// Smallest number of completed requests of a trial.
     #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: i32,
-    /// How far mean token counts may be off the workload's, in percent.
+    pub minimum_requests: Count,
+    /// Largest deviation of mean token counts from the workload's, in percent.
     pub length_tolerance_percent: Decimal,
 }
 
@@ -362,11 +460,11 @@ impl Default for Evidence {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Judgement {
-    /// How far predictions may be off and still be called accurate, in percent.
+    /// Largest prediction error that still counts as accurate, in percent.
     pub accuracy_tolerance_percent: Decimal,
-    /// Gains up to this are no difference, in percent.
+    /// Gains up to this size count as no difference, in percent.
     pub equivalence_margin_percent: Decimal,
-    /// Outcomes that count as a failure of the comparison: the condition Succeeded is then False.
+    /// Outcomes that count as a failure of the comparison: its condition Succeeded is then False.
     #[schemars(length(max = 4))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub fail_on: Vec<FailOn>,
@@ -386,10 +484,10 @@ impl Default for Judgement {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
-    /// PersistentVolumeClaim in the comparison's namespace.
+    /// Name of a PersistentVolumeClaim in the comparison's namespace.
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
-    /// Directory below which they are kept, as the load pod sees it; the claim is mounted at its first component.
+    /// Directory for the artifacts, as seen by the load pod. The volume is mounted at its first component.
     #[serde(default = "default_results_path")]
     #[schemars(length(min = 2, max = 256), regex(pattern = r"^/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"))]
     pub path: String,
@@ -403,9 +501,9 @@ fn default_results_path() -> String {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct History {
-    /// Finished runs with a verdict that are kept, with their report; the newest run without one is kept beside.
+    /// How many finished runs with a verdict are kept, with their reports. The newest run without a verdict is kept as well.
     #[schemars(range(min = 1, max = 10))]
-    pub runs: i32,
+    pub runs: Count,
 }
 
 impl Default for History {

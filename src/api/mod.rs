@@ -1,4 +1,4 @@
-//! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and rules; no behaviour.
+//! The API: `bcmp.dev/v1alpha1`, kind `BenchmarkComparison`. Types, defaults and schema attributes; no behaviour.
 
 pub mod codes;
 pub mod conditions;
@@ -6,12 +6,9 @@ pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;
-pub mod file;
-pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;
-pub mod verdict;
 
 pub use codes::{AnyReason, EvidenceCode, Reason};
 pub use decimal::{Decimal, Limit};
@@ -20,7 +17,23 @@ pub use execution::*;
 pub use spec::*;
 pub use status::*;
 pub use variants::*;
-pub use verdict::*;
+
+/// `as_str` of the enums that people see: the value as the API writes it.
+macro_rules! as_str {
+    ($($name:ident),+ $(,)?) => {$(
+        impl $name {
+            /// The value as the API writes it.
+            pub fn as_str(self) -> &'static str {
+                self.into()
+            }
+        }
+    )+};
+}
+
+as_str! {
+    AccuracyResult, Backend, EarlyEnd, FailOn, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, Probes, Role,
+    ServingMode, SlaState, SourceKind, Start, Statistic, Until, VariantPhase, VerdictResult,
+}
 
 /// API group of the custom resource.
 pub const GROUP: &str = "bcmp.dev";
@@ -39,9 +52,9 @@ pub mod labels {
     pub const RUN: &str = "bcmp.dev/run";
     /// Name of the variant, on objects that belong to one.
     pub const VARIANT: &str = "bcmp.dev/variant";
-    /// Number of the deployment, on objects that are created anew for each.
+    /// Number of the deployment, on objects that are created for each.
     pub const DEPLOYMENT: &str = "bcmp.dev/deployment";
-    /// What the object is for: plan, generate, configurations, server, load, results, report, publish.
+    /// Purpose of the object: plan, generate, configurations, server, load, results, report, publish.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// Recommended labels with fixed values.
     pub const NAME: &str = "app.kubernetes.io/name";

@@ -6,11 +6,13 @@ use k8s_openapi::api::core::v1::{LocalObjectReference, Toleration};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
     BenchmarkComparisonStatus, Decimal, Evidence, Execution, History, Judgement, Limit, Load, Results, Scheduling,
     Variant, default_variants,
 };
+use crate::units::Count;
 
 /// What is compared, and how. The operator never writes it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +26,7 @@ use super::{
     namespaced,
     status = "BenchmarkComparisonStatus",
     derive = "PartialEq",
-    doc = "Compares how LLM serving configurations were predicted to perform with how they do perform.",
+    doc = "Compares the predicted with the measured performance of LLM serving configurations.",
     printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"Progress","type":"string","jsonPath":".status.progress.summary"}"#,
     printcolumn = r#"{"name":"Verdict","type":"string","jsonPath":".status.verdict.result"}"#,
@@ -37,39 +39,39 @@ use super::{
     printcolumn = r#"{"name":"Run","type":"integer","priority":1,"jsonPath":".status.run.number"}"#,
     printcolumn = r#"{"name":"GPUs","type":"integer","priority":1,"jsonPath":".spec.hardware.gpusPerVariant"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.message"}"#,
-    validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("metadata.name must start with a letter, hold only lower-case letters, digits and dashes, and have at most 40 characters: names of Services are made from it"),
+    validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("metadata.name must start with a lower-case letter, contain only lower-case letters, digits and dashes, end with a letter or digit, and have at most 40 characters, because names of Services are derived from it"),
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.predictor) || !has(self.predictor.extraArguments) || self.variants.exists(v, v.source.type in ['Naive', 'Recommended'])").message("predictor.extraArguments are given but no variant is generated: remove them, or give a variant the source Naive or Recommended"),
-    validation = Rule::new("self.variants.all(v, v.source.type in ['Manifests', 'Endpoint']) || has(self.runtime.image)").message("runtime.image is needed to deploy generated variants: name the image of the serving runtime")
+    validation = Rule::new("!has(self.predictor) || !has(self.predictor.extraArguments) || self.variants.exists(v, v.source.type in ['Naive', 'Recommended'])").message("predictor.extraArguments has no effect because no variant is generated: remove it, or set the source of a variant to Naive or Recommended"),
+    validation = Rule::new("self.variants.all(v, v.source.type in ['Manifests', 'Endpoint']) || has(self.runtime.image)").message("runtime.image is required for generated variants: set it to the image of the serving runtime")
 )]
 pub struct BenchmarkComparisonSpec {
     /// The model that is served.
     pub model: Model,
     /// The GPUs a variant runs on.
     pub hardware: Hardware,
-    /// The requests that are sent.
+    /// The requests to send.
     pub workload: Workload,
-    /// The latencies to keep.
+    /// The latency limits to meet.
     pub sla: Sla,
     /// The serving runtime of generated variants.
     pub runtime: Runtime,
-    /// Secrets for pulling the images of all pods of a run, in the comparison's namespace.
+    /// Secrets in the comparison's namespace with which all pods of a run pull their images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// The tool that predicts and generates configurations.
+    /// The tool that generates configurations and predicts their performance.
     #[serde(default, skip_serializing_if = "PredictorSettings::is_default")]
     pub predictor: PredictorSettings,
-    /// What is compared: one baseline and up to five candidates.
+    /// The configurations to compare: one baseline and up to five candidates.
     #[serde(default = "default_variants")]
     #[schemars(length(min = 2, max = 6))]
     #[x_kube(
         merge_strategy = ListMerge::Atomic,
-        validation = Rule::new("self.exists_one(v, v.role == 'Baseline')").message("exactly one variant must have the role Baseline"),
-        validation = Rule::new("self.all(v, self.exists_one(w, w.name == v.name))").message("the names of variants must differ")
+        validation = Rule::new("self.exists_one(v, v.role == 'Baseline')").message("exactly one variant must have role Baseline"),
+        validation = Rule::new("self.all(v, self.exists_one(w, w.name == v.name))").message("variants must have different names")
     )]
     pub variants: Vec<Variant>,
     /// How the comparison is carried out.
@@ -81,23 +83,22 @@ pub struct BenchmarkComparisonSpec {
     /// How load is generated.
     #[serde(default)]
     pub load: Load,
-    /// What a level must show to be used.
+    /// What a level needs to be accepted.
     #[serde(default)]
     pub evidence: Evidence,
     /// How the verdict is reached.
     #[serde(default)]
     pub judgement: Judgement,
-    /// Where raw artifacts are kept, if anywhere.
+    /// Where raw artifacts are kept. Unset: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Results>,
     /// How many finished runs are kept.
     #[serde(default)]
     pub history: History,
-    /// Tears the run down and holds it; what was measured is kept, and the run goes on at the next level when this is
-    /// false again.
+    /// Tears the active run down and keeps what was measured. Set it to false to resume the run at its next level.
     #[serde(default)]
     pub suspend: bool,
-    /// A changed value starts a new run: the way to ask for one in Git.
+    /// Change this value to start a new run, for example in Git.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub run_id: Option<String>,
@@ -107,33 +108,34 @@ pub struct BenchmarkComparisonSpec {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
-    /// The id the server answers to, and what the predictor is asked about, for example `Qwen/Qwen3-32B`.
+    /// Model id that the server serves and that the predictor is asked for, for example `Qwen/Qwen3-32B`.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"))]
     pub name: String,
-    /// Where the weights lie in the server's container. Unset: the server is started with `name`.
+    /// Path of the weights in the servers' containers. Unset: the servers load the model by `name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^/[^\x00-\x1f]*$"))]
     pub path: Option<String>,
-    /// A volume that holds weights.
+    /// A volume that contains the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<ModelCache>,
-    /// Secret that the servers' environment is taken from (a Hugging Face token). Never read by the operator.
+    /// Secret whose keys become environment variables of the servers, for example a Hugging Face token. The operator never
+    /// reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub token_secret_name: Option<String>,
 }
 
-/// A PersistentVolumeClaim that holds weights.
+/// A PersistentVolumeClaim that contains weights.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelCache {
-    /// Name of the claim, in the comparison's namespace.
+    /// Name of the PersistentVolumeClaim, in the comparison's namespace.
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
     /// Where it is mounted in the servers' containers.
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^/[^:\x00-\x1f]*$"))]
     pub mount_path: String,
-    /// Directory of the claim that is mounted. Unset or empty: its root.
+    /// Directory of the volume to mount. Unset or empty: its root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub sub_path: Option<String>,
@@ -146,14 +148,14 @@ pub struct Hardware {
     /// The predictor's name of the GPU system, for example `h200_sxm`.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9_]*$"))]
     pub system: String,
-    /// GPUs each variant may use. What it holds in the end is in `status.variants[].gpus`.
+    /// GPUs that each variant may use. `status.variants[].gpus` shows how many it actually holds.
     #[schemars(range(min = 1, max = 1024))]
-    pub gpus_per_variant: i32,
+    pub gpus_per_variant: Count,
     /// Extended resource that counts GPUs.
     #[serde(default = "default_gpu_resource_name")]
     #[schemars(length(min = 1, max = 253))]
     pub gpu_resource_name: String,
-    /// Replaces the node selector of generated variants. Unset: generated ones are kept.
+    /// Replaces the node selector of generated variants. Unset: the generated one is kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub node_selector: BTreeMap<String, String>,
@@ -162,7 +164,7 @@ pub struct Hardware {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tolerations: Vec<Toleration>,
-    /// Price of one GPU for one hour, in any currency; only used to show the cost of output tokens.
+    /// Price of one GPU for one hour, in any currency. Used only to show the cost of output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_hourly_cost: Option<Decimal>,
 }
@@ -171,46 +173,62 @@ fn default_gpu_resource_name() -> String {
     "nvidia.com/gpu".into()
 }
 
-/// The requests that are sent.
+/// The requests to send.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {
-    /// Tokens of each prompt.
+    /// Tokens in each prompt.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub input_tokens: i32,
-    /// Tokens of each answer.
+    pub input_tokens: Count,
+    /// Tokens in each response.
     #[schemars(range(min = 2, max = 1_000_000))]
-    pub output_tokens: i32,
-    /// The levels that are measured: requests in flight over the whole deployment. The points that the predictor
-    /// advertises are added to them.
+    pub output_tokens: Count,
+    /// The levels to measure: numbers of concurrent requests over the whole deployment. The concurrency of each claim is
+    /// added.
     #[serde(default = "default_concurrency")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 1, max = 100_000)))]
     #[x_kube(
         merge_strategy = ListMerge::Atomic,
-        validation = Rule::new("self.all(c, self.exists_one(d, d == c))").message("the levels of workload.concurrency must differ")
+        validation = Rule::new("self.all(c, self.exists_one(d, d == c))").message("workload.concurrency must not list a level twice")
     )]
-    pub concurrency: Vec<i32>,
+    pub concurrency: Vec<Count>,
 }
 
-fn default_concurrency() -> Vec<i32> {
+fn default_concurrency() -> Vec<Count> {
     vec![1, 2, 5, 10, 50, 100, 250]
 }
 
-/// The latencies a level has to keep.
+/// The latency limits that a level has to meet.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sla {
-    /// Time to first token, in milliseconds: an integer or a decimal string.
+    /// Largest time to first token in milliseconds: an integer, or a decimal string such as `"6.5"`.
     pub ttft_milliseconds: Limit,
-    /// Time per output token after the first, in milliseconds: an integer or a decimal string.
+    /// Largest time per output token after the first, in milliseconds: an integer, or a decimal string such as `"6.5"`.
     pub tpot_milliseconds: Limit,
-    /// Which statistic over the requests of a level has to keep the limits. A change re-judges what is stored.
+    /// The statistic over the requests of a level that has to meet the limits. After a change, stored results are judged
+    /// again.
     #[serde(default)]
     pub statistic: Statistic,
 }
 
 /// A statistic over the requests of a level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Statistic {
     /// Arithmetic mean.
     #[default]
@@ -236,15 +254,31 @@ pub struct Runtime {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
-    /// Version of the runtime, which selects the predictor's templates. Unset: the image's tag when it is a version.
+    /// Version of the runtime, which selects the predictor's templates. Unset: the tag of the image, if it is a version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub version: Option<String>,
 }
 
 /// Inference engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Backend {
     /// TensorRT-LLM.
     #[default]
@@ -255,30 +289,19 @@ pub enum Backend {
     Sglang,
 }
 
-impl Backend {
-    /// The name the predictor and Dynamo know.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trtllm => "trtllm",
-            Self::Vllm => "vllm",
-            Self::Sglang => "sglang",
-        }
-    }
-}
-
-/// The tool that predicts and generates configurations.
+/// The tool that generates configurations and predicts their performance.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PredictorSettings {
-    /// Image with the tool. Unset: the operator's configuration.
+    /// Image of the predictor. Unset: the one in the operator's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub image: Option<String>,
-    /// Version of the performance database. Unset: the tool's newest for the backend.
+    /// Version of the performance database. Unset: the newest for the backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub database_version: Option<String>,
-    /// Further settings for the tool's generator, one `KEY=VALUE` an entry.
+    /// Further settings for the predictor's generator, one `KEY=VALUE` per entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

@@ -3,34 +3,51 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use crate::units::Count;
 
 /// One configuration under test.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variant {
-    /// Unique within the comparison; part of the names of Services.
+    /// Name, unique within the comparison; part of the names of Services.
     #[schemars(length(min = 1, max = 14), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
     /// Baseline or candidate.
     pub role: Role,
     /// Where the configuration comes from.
     pub source: Source,
-    /// What cannot be read from manifests or an endpoint; fills gaps, never overrides what was read.
+    /// What cannot be read from the manifests or the endpoint. Values that can be read take precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<ShapeHint>,
-    /// Changes of the generated or given manifests, in order.
+    /// Changes to the manifests, applied in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub patches: Vec<Patch>,
 }
 
-/// Part a variant plays in the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// Role of a variant in the comparison.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Role {
-    /// What the candidates are compared with.
+    /// The candidates are compared with it.
     Baseline,
-    /// What is compared with the baseline.
+    /// It is compared with the baseline.
     Candidate,
 }
 
@@ -38,12 +55,12 @@ pub enum Role {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is only for type Recommended: change the type or remove it"),
-    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests belongs to type Manifests, and is needed there: name a ConfigMap or give inline manifests"),
-    validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint belongs to type Endpoint, and is needed there: give url and gpus")
+    validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is allowed only with type Recommended: remove it, or change the type"),
+    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests is required with type Manifests and not allowed otherwise: set manifests.configMapName or manifests.inline, or remove it"),
+    validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint is required with type Endpoint and not allowed otherwise: set endpoint.url and endpoint.gpus, or remove it")
 )]
 pub struct Source {
-    /// Kind of source.
+    /// Type of the source.
     #[serde(rename = "type")]
     pub kind: SourceKind,
     /// Settings of type Recommended.
@@ -57,40 +74,69 @@ pub struct Source {
     pub endpoint: Option<Endpoint>,
 }
 
-/// Kind of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// Type of a source.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum SourceKind {
-    /// The predictor's smallest shape that fits the model, as many replicas as the GPUs allow.
+    /// The smallest shape that fits the model according to the predictor, with as many replicas as the GPUs allow.
     Naive,
-    /// A row of the predictor's ranking.
+    /// A configuration from the predictor's ranking.
     Recommended,
-    /// Manifests of yours.
+    /// Your own manifests.
     Manifests,
-    /// A server that already runs. Measured, never touched.
+    /// A server that already runs. It is measured and never changed.
     Endpoint,
 }
 
-/// Which row of the predictor's ranking.
+/// A configuration from the predictor's ranking.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommended {
-    /// Ranking to take it from.
+    /// The ranking.
     #[serde(default)]
     pub serving_mode: ServingMode,
-    /// Place in the ranking, 1 is best.
+    /// Rank; 1 is best.
     #[serde(default = "default_rank")]
     #[schemars(range(min = 1, max = 10))]
-    pub rank: i32,
+    pub rank: Count,
 }
 
-fn default_rank() -> i32 {
+fn default_rank() -> Count {
     1
 }
 
 /// How prefill and decode are spread over workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum ServingMode {
-    /// Each worker does both.
+    /// Every worker does both.
     #[default]
     Aggregated,
     /// Separate workers for prefill and decode.
@@ -99,15 +145,15 @@ pub enum ServingMode {
     Best,
 }
 
-/// Manifests of yours: a DynamoGraphDeployment, or Deployments, Services and ConfigMaps.
+/// Your own manifests: a DynamoGraphDeployment, or Deployments, Services and ConfigMaps.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("give either manifests.inline or manifests.configMapName"),
-    validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key needs manifests.configMapName")
+    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("set exactly one of manifests.inline and manifests.configMapName"),
+    validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key requires manifests.configMapName: set it, or remove the key")
 )]
 pub struct Manifests {
-    /// ConfigMap that holds the manifests; read once, when a run starts.
+    /// Name of the ConfigMap with the manifests. It is read once, when a run starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub config_map_name: Option<String>,
@@ -128,51 +174,51 @@ pub struct Endpoint {
     /// Base URL of an OpenAI-compatible API, for example `http://frontend.models.svc:8000`.
     #[schemars(length(min = 8, max = 512), regex(pattern = r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"))]
     pub url: String,
-    /// GPUs the server holds; throughput is divided by it.
+    /// GPUs that the server holds. Throughput is divided by this number.
     #[schemars(range(min = 1, max = 1024))]
-    pub gpus: i32,
+    pub gpus: Count,
 }
 
-/// What cannot be read from manifests or an endpoint.
+/// The shape of a deployment, as far as it cannot be read from manifests or an endpoint.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShapeHint {
     /// GPUs that share each layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub tensor_parallel: Option<i32>,
+    pub tensor_parallel: Option<Count>,
     /// Pipeline stages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub pipeline_parallel: Option<i32>,
+    pub pipeline_parallel: Option<Count>,
     /// Engines that share the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1024))]
-    pub replicas: Option<i32>,
-    /// Requests an engine works on at once.
+    pub replicas: Option<Count>,
+    /// Requests that an engine processes at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub max_batch_size: Option<i32>,
-    /// Tokens an engine works on in one step.
+    pub max_batch_size: Option<Count>,
+    /// Tokens that an engine processes in one step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
-    pub max_num_tokens: Option<i32>,
-    /// Type of the weights, for example `bfloat16` or `fp8`.
+    pub max_num_tokens: Option<Count>,
+    /// Data type of the weights, for example `bfloat16` or `fp8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub weights: Option<String>,
-    /// Type of the KV cache.
+    /// Data type of the KV cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub kv_cache: Option<String>,
 }
 
-/// A change of one object of a variant's manifests.
+/// A change to one object in a variant's manifests.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.operations) != has(self.removeLines)").message("a patch has either operations (JSON Patch) or removeLines"))]
+#[x_kube(validation = Rule::new("has(self.operations) != has(self.removeLines)").message("set exactly one of operations (JSON Patch) and removeLines"))]
 pub struct Patch {
-    /// The object that is changed; exactly one must match.
+    /// The object to change. Exactly one must match.
     pub target: PatchTarget,
     /// JSON Patch (RFC 6902) operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,14 +230,14 @@ pub struct Patch {
     pub remove_lines: Option<RemoveLines>,
 }
 
-/// The object a patch changes.
+/// The object that a patch changes.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PatchTarget {
     /// Kind of the object, for example `DynamoGraphDeployment`.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
-    /// Name in the manifest. Unset: the only object of that kind.
+    /// Name in the manifests. Unset: the only object of that kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
@@ -201,14 +247,14 @@ pub struct PatchTarget {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 // Rules cannot see `value`: it has no type. That `add`, `replace` and `test` have one is checked when a patch is read.
-#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy need from"))]
+#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy require from"))]
 pub struct PatchOperation {
     /// Operation.
     pub op: PatchOp,
-    /// JSON pointer of what is changed.
+    /// JSON pointer to the value to change.
     #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
     pub path: String,
-    /// JSON pointer of the origin, for move and copy.
+    /// JSON pointer to the source, for move and copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
     pub from: Option<String>,
@@ -223,20 +269,34 @@ fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// Name of a JSON Patch operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PatchOp {
-    /// Adds a member or element.
-    Add,
-    /// Removes what is there.
-    Remove,
-    /// Replaces what is there.
-    Replace,
-    /// Moves from another place.
-    Move,
-    /// Copies from another place.
+#[derive(
+    Clone,
     Copy,
-    /// Fails unless the value is there.
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum PatchOp {
+    /// Adds a value.
+    Add,
+    /// Removes the value.
+    Remove,
+    /// Replaces the value.
+    Replace,
+    /// Moves the value from another place.
+    Move,
+    /// Copies the value from another place.
+    Copy,
+    /// Fails unless the value is equal.
     Test,
 }
 
@@ -244,10 +304,10 @@ pub enum PatchOp {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoveLines {
-    /// JSON pointer of the string.
+    /// JSON pointer to the string.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^/.*$"))]
     pub pointer: String,
-    /// Lines that contain this text are removed; at least one must.
+    /// Text of the lines to remove. At least one line must contain it.
     #[schemars(length(min = 1, max = 256))]
     pub matching: String,
 }

@@ -1,4 +1,4 @@
-//! `bcmp agent …`: what the pods' manifests start.
+//! `bcmp agent …`: the commands of containers in the operator's pods.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,21 +17,21 @@ use crate::manifests::agent_contract as contract;
 use crate::manifests::termination::TerminationReason;
 use crate::prediction::predictor::DriverError;
 
-/// What a shell says of a process that SIGTERM ended.
+/// Exit code of a process that SIGTERM ended, as in a shell.
 const EXIT_INTERRUPTED: u8 = 128 + 15;
 
 /// Commands of the agent.
 #[derive(Subcommand)]
 pub enum AgentCommand {
-    /// Generates and predicts the configurations of all variants with the predictor of this image
+    /// Generates and predicts the configurations of all variants with this image's predictor
     Generate(GenerateArguments),
     /// Copies this binary into a directory that other containers mount
     Install(InstallArguments),
-    /// Measures one deployment of a variant with the load tool of this image
+    /// Measures one deployment of a variant with this image's load tool
     Load(LoadArguments),
-    /// Notes which load tool this image holds; fails if there is none
+    /// Writes name and version of this image's load tool to a file; fails if there is none
     ProbeLoadTool(ProbeArguments),
-    /// Publishes what lies in the outbox into the output ConfigMap, until it is told to end
+    /// Publishes the outbox to the output ConfigMap until it receives SIGTERM
     Publish(PublishArguments),
 }
 
@@ -52,7 +52,7 @@ pub struct GenerateArguments {
     /// File with name and version of the load tool
     #[arg(long, hide = true, default_value = contract::LOAD_TOOL_FILE)]
     load_tool: PathBuf,
-    /// Python interpreter that finds the predictor
+    /// Python interpreter that can import the predictor
     #[arg(long, hide = true, default_value = "python3")]
     python: PathBuf,
     #[command(flatten)]
@@ -64,10 +64,10 @@ pub struct GenerateArguments {
 /// Arguments of `agent load`.
 #[derive(Args)]
 pub struct LoadArguments {
-    /// Variant that is measured, as named in the plan
+    /// Name of the variant in the plan
     #[arg(long)]
     variant: String,
-    /// Number of its deployment in the run, from 1
+    /// Number of the deployment in the run, from 1
     #[arg(long)]
     deployment: u32,
     /// Round of deployment, from 1
@@ -82,7 +82,7 @@ pub struct LoadArguments {
     /// File with the configurations
     #[arg(long, hide = true, default_value = contract::CONFIGURATIONS_FILE)]
     configurations: PathBuf,
-    /// How long publishing one record may take, in seconds
+    /// Longest time for publishing one record, in seconds
     #[arg(long, hide = true, default_value_t = outbox::PATIENCE.as_secs())]
     patience_seconds: u64,
     #[command(flatten)]
@@ -97,7 +97,7 @@ pub struct ProbeArguments {
     /// File that receives name and version
     #[arg(long, hide = true, default_value = contract::LOAD_TOOL_FILE)]
     output: PathBuf,
-    /// File for the container's last words
+    /// Termination log of the container
     #[arg(long, hide = true, default_value = contract::TERMINATION_LOG)]
     termination_log: PathBuf,
     #[command(flatten)]
@@ -113,7 +113,7 @@ pub struct PublishArguments {
     /// Name of the output ConfigMap
     #[arg(long, required_unless_present = "check")]
     config_map: Option<String>,
-    /// Exit with 0 if everything published before can be read by the tool's container, else with 1
+    /// Exit with 0 if the tool's container can read everything published before, otherwise with 1
     #[arg(long, action = ArgAction::SetTrue)]
     check: bool,
     #[command(flatten)]
@@ -131,18 +131,18 @@ struct WorkPath {
 /// Where containers of a pod meet. Pods use the defaults.
 #[derive(Args)]
 struct ExchangePaths {
-    /// What is to be published
+    /// Directory of entries to publish
     #[arg(long, hide = true, default_value = contract::OUTBOX_DIR)]
     outbox: PathBuf,
-    /// What is published
+    /// Directory of published entries
     #[arg(long, hide = true, default_value = contract::PUBLISHED_DIR)]
     published: PathBuf,
-    /// File for the container's last words
+    /// Termination log of the container
     #[arg(long, hide = true, default_value = contract::TERMINATION_LOG)]
     termination_log: PathBuf,
 }
 
-/// Does what the command says.
+/// Runs a command of the agent.
 pub fn run(command: AgentCommand) -> ExitCode {
     match command {
         AgentCommand::Install(arguments) => super::finish(install::install(&arguments.directory).map(|_| ())),
@@ -164,7 +164,7 @@ fn check(published: &Path) -> ExitCode {
     if publish::is_ready(published) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Why a container ends with a failure: what it leaves as last words, and its exit code.
+/// Why a container fails: its termination message and exit code.
 struct Failure {
     reason: TerminationReason,
     message: String,
@@ -172,12 +172,12 @@ struct Failure {
 }
 
 impl Failure {
-    /// One that a new pod may not meet.
+    /// A failure that a new pod may not have.
     fn passing(reason: TerminationReason, error: impl std::fmt::Display) -> Self {
         Self { reason, message: error.to_string(), exit_code: 1 }
     }
 
-    /// One that every pod would meet.
+    /// A failure that every pod would have.
     fn permanent(reason: TerminationReason, error: impl std::fmt::Display) -> Self {
         let exit_code = u8::try_from(contract::EXIT_PERMANENT).unwrap_or(1);
         Self { exit_code, ..Self::passing(reason, error) }
@@ -247,7 +247,7 @@ async fn generate(arguments: GenerateArguments) -> Result<(), Failure> {
 async fn load(arguments: LoadArguments) -> Result<(), Failure> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let Some(pod_uid) = variable(contract::POD_UID_ENV) else {
-        let problem = format!("the environment holds no {}", contract::POD_UID_ENV);
+        let problem = format!("the environment variable {} is not set", contract::POD_UID_ENV);
         return Err(Failure::permanent(TerminationReason::InvalidInput, problem));
     };
     let ExchangePaths { outbox, published, .. } = arguments.paths;
@@ -278,7 +278,7 @@ async fn probe(arguments: &ProbeArguments) -> Result<(), Failure> {
 async fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
     let unpublished = |error: String| Failure::passing(TerminationReason::NotPublished, error);
     let (Some(namespace), Some(name)) = (&arguments.namespace, &arguments.config_map) else {
-        return Err(unpublished("--namespace and --config-map are needed".into()));
+        return Err(unpublished("--namespace and --config-map are required".into()));
     };
     let interruption = interruption()?;
     let mut config = kube::Config::infer().await.map_err(|error| unpublished(error.to_string()))?;

@@ -22,24 +22,24 @@ use crate::plan::Images;
 /// How the operator is configured.
 #[derive(Args)]
 pub struct ControllerArgs {
-    /// Namespaces to look after, comma-separated; none: all
+    /// Namespaces to watch, comma-separated [default: all]
     #[arg(long, env = "BCMP_NAMESPACES", value_delimiter = ',')]
     namespaces: Vec<String>,
-    /// The operator's own image, from which agents are installed into pods
+    /// The operator's own image, which installs the agent in pods
     #[arg(long, env = "BCMP_AGENT_IMAGE")]
     agent_image: String,
-    /// Image with the predictor, for comparisons that name none
+    /// Image of the predictor, for comparisons that name none
     #[arg(long, env = "BCMP_PREDICTOR_IMAGE")]
     predictor_image: String,
-    /// Image with the load tool, for comparisons that name none
+    /// Image of the load tool, for comparisons that name none
     #[arg(long, env = "BCMP_LOAD_IMAGE")]
     load_image: String,
-    /// Address of /healthz, /readyz and /metrics
+    /// Address that serves /healthz, /readyz and /metrics
     #[arg(long, env = "BCMP_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
 }
 
-/// Runs the operator until it is asked to stop.
+/// Runs the operator until it receives SIGTERM or SIGINT.
 pub fn controller(arguments: ControllerArgs) -> ExitCode {
     log_as_json();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -106,14 +106,14 @@ async fn served(client: &Client, scope: &Scope) {
         for api in &apis {
             match api.list_metadata(&ListParams::default().limit(1)).await {
                 Ok(_) => return,
-                Err(error) => tracing::warn!(%error, "benchmarkcomparisons.bcmp.dev cannot be listed yet"),
+                Err(error) => tracing::warn!(%error, "cannot list benchmarkcomparisons.bcmp.dev yet"),
             }
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
 
-/// Ready when the process is asked to stop; may be waited for in several places.
+/// Resolves when the process receives SIGTERM or SIGINT; may be awaited in several places.
 fn asked_to_stop() -> futures::future::Shared<futures::future::BoxFuture<'static, ()>> {
     use futures::FutureExt;
     use tokio::signal::unix::{SignalKind, signal};
@@ -129,7 +129,7 @@ fn asked_to_stop() -> futures::future::Shared<futures::future::BoxFuture<'static
                 let _ = tokio::signal::ctrl_c().await;
             }
         }
-        tracing::info!("asked to stop");
+        tracing::info!("stopping");
     }
     .boxed()
     .shared()

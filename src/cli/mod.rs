@@ -3,6 +3,7 @@
 mod agent;
 mod controller;
 mod evaluate;
+pub mod file;
 pub mod plugin;
 mod render;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// Compares how LLM serving configurations were predicted to perform with how they do perform.
+/// Compares the predicted with the measured performance of LLM serving configurations
 #[derive(Parser)]
 #[command(name = "bcmp", version, about, arg_required_else_help = true)]
 struct Cli {
@@ -22,18 +23,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints the CustomResourceDefinition as YAML, for `kubectl apply --server-side -f -`
+    /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`
     Crd,
     /// Runs the operator
     Controller(controller::ControllerArgs),
     Evaluate(evaluate::EvaluateArgs),
     Render(render::RenderArgs),
-    /// Runs inside the pods the operator creates; not for people
+    /// Runs inside the pods that the operator creates; not for direct use
     #[command(subcommand)]
     Agent(Box<agent::AgentCommand>),
 }
 
-/// Parses the process's arguments and does what they say.
+/// Runs the command in the process's arguments.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd => finish(print_crd()),
@@ -49,7 +50,7 @@ fn print_crd() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes to stdout. A reader that has seen enough is no failure.
+/// Writes to stdout. A closed pipe is not an error.
 fn print(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -73,7 +73,7 @@ pub fn pod(
     pod: &ApiPod,
     gpu_resource: &str,
     since: Timestamp,
-    graphs: impl Fn(&str) -> Option<(i64, String, i32)>,
+    graphs: impl Fn(&str) -> Option<(i64, String, u32)>,
 ) -> Option<Pod> {
     let label = |key: &str| pod.labels().get(key).cloned();
     let own = label(labels::RUN).and_then(|run| run.parse().ok()).map(|run| {

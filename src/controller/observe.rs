@@ -35,7 +35,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let mut children = list_children(context, &object, graph_version).await?;
     explain_jobs(context, &object, &mut children).await?;
     let reader = Reader { client: &context.client, namespace: &object.namespace, children: &children };
-    let run = status.run.as_ref().map_or(0, |run| run.number);
+    let run = status.run_number();
     let plan = reader.plan(run).await?;
     let configurations = reader.configurations(run).await?;
     let results = reader.results(run, &comparison.spec).await?;
@@ -78,7 +78,7 @@ fn object(comparison: &BenchmarkComparison) -> Object {
         generation: comparison.metadata.generation.unwrap_or(0),
         terminating: comparison.metadata.deletion_timestamp.is_some(),
         orphans: comparison.finalizers().iter().any(|finalizer| finalizer == teardown::ORPHAN),
-        run_requested: annotation(annotations::RUN_REQUESTED),
+        run_requested: comparison.run_request().map(str::to_owned),
         cancel_requested: annotation(annotations::CANCEL_REQUESTED),
     }
 }
@@ -153,7 +153,7 @@ async fn list_pods(
 
 /// Names of the DynamoGraphDeployments of deployments that are not gone. In the background such an object vanishes
 /// before its pods: its name then still shows whose they are.
-fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<String, (i64, String, i32)> {
+fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<String, (i64, String, u32)> {
     let Some(plan) = plan.present() else { return BTreeMap::new() };
     let variants = comparison.status.iter().flat_map(|status| &status.variants);
     let live = variants.filter_map(|variant| {

@@ -6,6 +6,7 @@ use crate::api::codes::Effect;
 use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
 use crate::measurement::exceeds;
 use crate::prediction::{PredictedLevel, Prediction};
+use crate::units::count;
 
 /// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
 /// a burst that the measured one does not.
@@ -86,7 +87,7 @@ impl Worst {
             result: self.result,
             tpot_percent: self.tpot.map(signed),
             tokens_per_second_per_gpu_percent: self.tokens.map(signed),
-            levels: i32::try_from(self.levels).unwrap_or(i32::MAX),
+            levels: count(self.levels),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::api::{
 };
 use crate::measurement::audit::across;
 use crate::prediction::{OperatingPoint, Prediction};
+use crate::units::count;
 
 /// Findings a row can hold.
 const MAXIMUM_REASONS: usize = 8;
@@ -36,7 +37,7 @@ fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>,
     let predicted = prediction.and_then(|prediction| predicted_at(prediction, concurrency));
     let off = level.zip(predicted).and_then(|(level, predicted)| errors(level, &predicted));
     LevelStatus {
-        concurrency: whole(concurrency),
+        concurrency: count(concurrency),
         runs: level.map_or(0, |level| count(level.accepted().count())),
         predicted: predicted.map(|level| Predicted {
             figures: of_point(&level.point),
@@ -56,7 +57,7 @@ fn row(concurrency: u32, level: Option<&Level>, prediction: Option<&Prediction>,
 /// The point the predictor advertises.
 pub fn claim(prediction: &Prediction) -> Option<Claim> {
     let claim = prediction.claim.as_ref()?;
-    Some(Claim { concurrency: whole(claim.concurrency), figures: of_point(&claim.advertised()) })
+    Some(Claim { concurrency: count(claim.concurrency), figures: of_point(&claim.advertised()) })
 }
 
 fn of_point(point: &OperatingPoint) -> Figures {
@@ -77,7 +78,7 @@ fn measured(level: &Level) -> Option<Measured> {
     let requests: u64 = level.measurements().iter().map(|measurement| u64::from(measurement.requests)).sum();
     Some(Measured {
         figures: figures(mean(|v| v.ttft)?, mean(|v| v.tpot)?, mean(|v| v.tokens)?),
-        requests: i32::try_from(requests).unwrap_or(i32::MAX),
+        requests: count(requests),
     })
 }
 
@@ -109,12 +110,4 @@ fn digest(findings: &[Finding], runs: usize, maximum: usize) -> Vec<Finding> {
         Some(Finding::with_severity(first.code, first.severity, message))
     });
     digested.take(maximum).collect()
-}
-
-fn whole(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn count(value: usize) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
 }

@@ -49,8 +49,8 @@ impl Rules {
                 "judgement.accuracyTolerancePercent",
                 &spec.judgement.accuracy_tolerance_percent,
             )?,
-            decision_trials: at_least_one(spec.load.decision_trials),
-            rounds: at_least_one(spec.execution.rounds),
+            decision_trials: spec.load.decision_trials.max(1),
+            rounds: spec.execution.rounds.max(1),
             gpu_hourly_cost: match &spec.hardware.gpu_hourly_cost {
                 Some(cost) => Some(number("hardware.gpuHourlyCost", cost, "a decimal number from 0 up")?),
                 None => None,
@@ -61,10 +61,6 @@ impl Rules {
 
 fn number(field: &'static str, text: &Decimal, expected: &'static str) -> Result<f64, InvalidNumber> {
     text.value().ok_or_else(|| InvalidNumber { field, found: text.to_string(), expected })
-}
-
-fn at_least_one(value: i32) -> u32 {
-    u32::try_from(value).unwrap_or(1).max(1)
 }
 
 /// What the audit of a variant's runs needs to know of the spec.
@@ -86,8 +82,8 @@ impl AuditRules {
     pub fn from_spec(spec: &BenchmarkComparisonSpec) -> Result<Self, LimitError> {
         Ok(Self {
             model: spec.model.name.clone(),
-            input_tokens: at_least_one(spec.workload.input_tokens),
-            output_tokens: at_least_one(spec.workload.output_tokens),
+            input_tokens: spec.workload.input_tokens.max(1),
+            output_tokens: spec.workload.output_tokens.max(1),
             limits: EvidenceLimits::parse(&spec.evidence)?,
         })
     }

@@ -66,7 +66,7 @@ pub fn case<'a>(
 
 /// The spec's levels and the claimed points of all variants, ascending, without repeats.
 pub fn ladder<'a>(spec: &BenchmarkComparisonSpec, predictions: impl IntoIterator<Item = &'a Prediction>) -> Vec<u32> {
-    let levels = spec.workload.concurrency.iter().filter_map(|level| u32::try_from(*level).ok());
+    let levels = spec.workload.concurrency.iter().copied();
     let claims = predictions.into_iter().filter_map(|prediction| prediction.claim.as_ref());
     let ladder: BTreeSet<u32> =
         levels.chain(claims.map(|claim| claim.concurrency)).filter(|level| *level > 0).collect();
@@ -124,7 +124,7 @@ fn evidence(
     VariantEvidence {
         name: variant.name.clone(),
         role: variant.role,
-        gpus: u32::try_from(gpus).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+        gpus: NonZeroU32::new(gpus).unwrap_or(NonZeroU32::MIN),
         prediction: stored.prediction.cloned(),
         findings: surroundings::findings(variant, all).into_iter().chain(redeployed(variant, &records)).collect(),
         records,
@@ -134,7 +134,7 @@ fn evidence(
 
 /// A server container restarted while the level ran.
 fn restarted(record: &TrialRecord, variant: &VariantStatus) -> Option<Finding> {
-    let deployment = variant.deployments.iter().find(|d| u32::try_from(d.number) == Ok(record.deployment))?;
+    let deployment = variant.deployments.iter().find(|d| d.number == record.deployment)?;
     let during = |time: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| {
         (record.start_time..=record.completion_time).contains(&time.0)
     };

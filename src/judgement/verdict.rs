@@ -11,6 +11,7 @@ use super::statistics::{Estimate, ratio};
 use crate::api::{AtSameConcurrency, CandidateComparison, Outcome, OutcomeStatus, SlaState, VerdictResult};
 use crate::measurement::exceeds;
 use crate::text;
+use crate::units::count;
 
 const MARGINAL: &str = "no level keeps the SLA beyond the scatter";
 
@@ -192,7 +193,7 @@ fn result(rules: &Rules, candidate: &Assessed, measured: &Side, predicted: Optio
 
 fn words(side: &Side) -> String {
     let gain = side.gain.map(|gain| format!(" ({} %)", signed_ratio(gain.value))).unwrap_or_default();
-    format!("{:?}{gain}", side.outcome)
+    format!("{}{gain}", side.outcome)
 }
 
 /// What keeps a prediction of the right direction from being confirmed.
@@ -268,7 +269,7 @@ impl Compared<'_> {
                 .at_same_concurrency()
                 .into_iter()
                 .map(|(concurrency, gain)| AtSameConcurrency {
-                    concurrency: i32::try_from(concurrency).unwrap_or(i32::MAX),
+                    concurrency: count(concurrency),
                     gain_percent: signed(gain),
                 })
                 .collect(),

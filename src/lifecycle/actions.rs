@@ -100,7 +100,7 @@ fn run_is_fresh(variant: &VariantStatus) -> bool {
     variant.deployments.iter().all(|d| d.measured.is_none())
 }
 
-fn server_is_there(world: &World, run: i64, variant: &str, deployment: i32) -> bool {
+fn server_is_there(world: &World, run: i64, variant: &str, deployment: u32) -> bool {
     let wanted = world.ready(variant).map_or(1, |ready| ready.objects.len().max(1));
     world.deployment_children(run, variant, deployment).filter(|c| c.component == Component::Server).count() >= wanted
 }

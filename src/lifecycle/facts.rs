@@ -52,7 +52,7 @@ pub fn anything_deployed(status: &BenchmarkComparisonStatus) -> bool {
 }
 
 /// Whether a round of a variant needs no deployment any more.
-pub fn round_over(variant: &VariantStatus, round: i32) -> bool {
+pub fn round_over(variant: &VariantStatus, round: u32) -> bool {
     variant.failure.is_some() || variant.deployments.iter().any(|d| d.round == round && d.measured.is_some())
 }
 

@@ -44,7 +44,7 @@ impl Problem {
 /// `schedule_seconds` of its own.
 pub fn of_pods<'a>(
     pods: impl Iterator<Item = &'a Pod>,
-    schedule_seconds: i32,
+    schedule_seconds: u32,
     schedule_by: Timestamp,
     now: Timestamp,
 ) -> Option<Problem> {
@@ -135,12 +135,12 @@ pub fn of_objects<'a>(
     children: impl Iterator<Item = &'a Child>,
     refusals: impl Iterator<Item = &'a Refusal>,
     since: Timestamp,
-    teardown_seconds: i32,
+    teardown_seconds: u32,
 ) -> Option<Problem> {
     let fatal = after(since, GRACE_SECONDS);
     let complaint = children
         .filter(|child| !child.terminating)
-        .find_map(|child| child.complaint.as_ref().map(|words| (format!("{:?} {}", child.kind, child.name), words)));
+        .find_map(|child| child.complaint.as_ref().map(|words| (format!("{} {}", child.kind, child.name), words)));
     if let Some((object, words)) = complaint {
         let message =
             format!("{object} cannot create its pods: {}; {}", text::one_line(words, QUOTED), cure_of_refusal(words));

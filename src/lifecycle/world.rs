@@ -120,7 +120,7 @@ pub struct Child {
     /// Variant, from its label.
     pub variant: Option<String>,
     /// Deployment, from its label.
-    pub deployment: Option<i32>,
+    pub deployment: Option<u32>,
     /// It is owned by this very object, not by one of the same name before it.
     pub ours: bool,
     /// It has a deletionTimestamp.
@@ -162,7 +162,7 @@ pub struct Pod {
     /// Variant.
     pub variant: Option<String>,
     /// Deployment.
-    pub deployment: Option<i32>,
+    pub deployment: Option<u32>,
     /// It is owned by this very object, as far as labels and the graph it belongs to tell.
     pub ours: bool,
     /// It has a deletionTimestamp.
@@ -225,7 +225,7 @@ pub struct Refusal {
     /// Variant it belongs to.
     pub variant: Option<String>,
     /// Deployment it belongs to, if it is of a deployment.
-    pub deployment: Option<i32>,
+    pub deployment: Option<u32>,
     /// CamelCase reason.
     pub reason: String,
     /// The server's words.
@@ -288,7 +288,7 @@ impl World {
     }
 
     /// The load Job of one deployment.
-    pub fn load_job<'a>(&'a self, run: i64, variant: &'a str, deployment: i32) -> Option<&'a Child> {
+    pub fn load_job<'a>(&'a self, run: i64, variant: &'a str, deployment: u32) -> Option<&'a Child> {
         self.deployment_children(run, variant, deployment)
             .find(|c| c.kind == ChildKind::Job && c.component == Component::Load)
     }
@@ -298,7 +298,7 @@ impl World {
         &'a self,
         run: i64,
         variant: &'a str,
-        deployment: i32,
+        deployment: u32,
     ) -> impl Iterator<Item = &'a Child> {
         self.children_of(run).filter(move |c| {
             matches!(c.component, Component::Server | Component::Load)
@@ -312,7 +312,7 @@ impl World {
         &'a self,
         run: i64,
         variant: &'a str,
-        deployment: i32,
+        deployment: u32,
         component: Component,
     ) -> impl Iterator<Item = &'a Pod> {
         self.pods.iter().filter(move |p| {

@@ -36,14 +36,14 @@ pub enum Create {
     Server {
         variant: String,
         /// Number of the deployment, from 1.
-        deployment: i32,
+        deployment: u32,
     },
     LoadJob {
         variant: String,
         /// Number of the deployment, from 1.
-        deployment: i32,
+        deployment: u32,
         /// Round the deployment belongs to, from 1.
-        round: i32,
+        round: u32,
     },
     Report,
 }
@@ -146,7 +146,7 @@ impl Children<'_> {
             Create::Server { variant, deployment } => self.deployment(variant, *deployment)?.objects,
             Create::LoadJob { variant, deployment, round } => {
                 let url = self.deployment(variant, *deployment)?.endpoint_url;
-                let (deployment, round) = (number(*deployment), number(*round));
+                let (deployment, round) = (*deployment, *round);
                 vec![json(&load_job(plan, LoadTarget { variant, deployment, round, url: &url }, self.deadlines))?]
             }
             Create::Report => {
@@ -156,15 +156,10 @@ impl Children<'_> {
         })
     }
 
-    fn deployment(&self, variant: &str, deployment: i32) -> Result<VariantDeployment, ChildError> {
+    fn deployment(&self, variant: &str, deployment: u32) -> Result<VariantDeployment, ChildError> {
         let objects = self.servers.get(variant).ok_or_else(|| ChildError::NotGenerated(variant.to_owned()))?;
-        Ok(instantiate(objects, self.plan, variant, number(deployment))?)
+        Ok(instantiate(objects, self.plan, variant, deployment)?)
     }
-}
-
-/// Deployments and rounds count from 1.
-fn number(number: i32) -> u32 {
-    u32::try_from(number).unwrap_or(1)
 }
 
 fn json<K: Resource + Serialize>(child: &K) -> Result<Value, ManifestError> {

@@ -10,8 +10,9 @@ use crate::api::Finding;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Why a level is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum Purpose {
     /// A step of the ladder (claimed points included).
     Ladder,

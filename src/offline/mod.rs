@@ -15,6 +15,7 @@ use crate::judgement::stored::{Stored, StoredError, case, write_rows};
 use crate::judgement::{Case, Judgement, judge};
 use crate::measurement::record::TrialRecord;
 use crate::prediction::{Prediction, Shape};
+use crate::units::count;
 
 /// Version of the answer's layout.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -100,7 +101,7 @@ fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {
     let shape = known.and_then(|known| known.shape.as_ref());
     let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
     VariantStatus {
-        gpus: endpoint.or_else(|| i32::try_from(known?.gpus?).ok()),
+        gpus: endpoint.or(known.and_then(|known| known.gpus.map(count))),
         deployed: shape.map(|shape| {
             let mut deployed = Deployed::default();
             shape.show_in(&mut deployed);

@@ -189,15 +189,14 @@ fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) ->
 fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, PredictedError> {
     let limits = SlaLimits::from_spec(&spec.sla)?;
     let recommended = variant.source.recommended.clone().unwrap_or_default();
-    let count = |number: i32| u32::try_from(number).unwrap_or(0);
     let is_recommended = variant.source.kind == SourceKind::Recommended;
     Ok(Wanted {
         serving_mode: if is_recommended { recommended.serving_mode } else { ServingMode::Best },
-        rank: if is_recommended { usize::try_from(recommended.rank).unwrap_or(1).max(1) } else { 1 },
+        rank: if is_recommended { recommended.rank.max(1) as usize } else { 1 },
         limits: Some(LatencyLimits { ttft: limits.ttft, tpot: limits.tpot }),
-        input_tokens: count(spec.workload.input_tokens),
-        output_tokens: count(spec.workload.output_tokens),
-        gpus: count(spec.hardware.gpus_per_variant),
+        input_tokens: spec.workload.input_tokens,
+        output_tokens: spec.workload.output_tokens,
+        gpus: spec.hardware.gpus_per_variant,
     })
 }
 
@@ -257,8 +256,8 @@ fn own_deployment(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<D
         let refused = |problem| PredictedError::Manifests { variant: variant.name.clone(), problem };
         return read(manifests, Author::User, variant, spec).map_err(refused);
     }
-    let endpoint = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok());
-    let allowed = u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(1);
+    let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
+    let allowed = spec.hardware.gpus_per_variant;
     let shape = hinted_shape(endpoint.unwrap_or(allowed), variant.shape.as_ref());
     // A variant may leave GPUs unused: it holds what its engines need.
     let shape = shape.map(|shape| Shape { gpus: endpoint.unwrap_or(shape.serving.gpus()), ..shape });

@@ -124,9 +124,8 @@ impl<'a> Task<'a> {
     /// # Errors
     /// The first that is not positive.
     pub fn new(spec: &'a BenchmarkComparisonSpec) -> Result<Self, InvalidTask> {
-        let count = |number: i32, field| {
-            let positive = u32::try_from(number).ok().filter(|number| *number > 0);
-            positive.ok_or_else(|| InvalidTask { field, found: number.to_string() })
+        let count = |number: u32, field| {
+            Some(number).filter(|number| *number > 0).ok_or_else(|| InvalidTask { field, found: number.to_string() })
         };
         let limit = |limit: &Limit, field| {
             let positive = limit.value().filter(|value| *value > 0.0).and_then(|value| Milliseconds::new(value).ok());

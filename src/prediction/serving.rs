@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::Deployed;
+use crate::units::count;
 
 /// What is deployed, as read from its manifests (or hinted by the user).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,17 +116,16 @@ impl Workers {
 impl Shape {
     /// Fills in what a status shows of it.
     pub fn show_in(&self, deployed: &mut Deployed) {
-        let number = |n: u32| i32::try_from(n).ok();
         let (mode, workers) = match &self.serving {
             Serving::Aggregated { workers } => ("aggregated", workers),
             Serving::Disaggregated { decode, .. } => ("disaggregated", decode),
         };
         deployed.serving_mode = Some(mode.into());
-        deployed.tensor_parallel = number(workers.tensor_parallel);
-        deployed.pipeline_parallel = number(workers.pipeline_parallel);
-        deployed.replicas = number(workers.replicas);
-        deployed.max_batch_size = workers.max_batch_size.and_then(number);
-        deployed.max_num_tokens = workers.max_num_tokens.and_then(number);
+        deployed.tensor_parallel = Some(count(workers.tensor_parallel));
+        deployed.pipeline_parallel = Some(count(workers.pipeline_parallel));
+        deployed.replicas = Some(count(workers.replicas));
+        deployed.max_batch_size = workers.max_batch_size.map(count);
+        deployed.max_num_tokens = workers.max_num_tokens.map(count);
         deployed.weights = self.weights.clone();
         deployed.kv_cache = self.kv_cache.clone();
         deployed.image = self.image.clone();

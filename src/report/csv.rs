@@ -66,7 +66,7 @@ fn row(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> [String
     let measured = level.measured.as_ref().map_or(&none, |measured| &measured.figures);
     let error = level.error_percent.as_ref();
     let figures = report.figures.variants.iter().find(|figures| figures.name == variant.name);
-    let figures = figures.and_then(|f| f.levels.iter().find(|l| i32::try_from(l.concurrency) == Ok(level.concurrency)));
+    let figures = figures.and_then(|f| f.levels.iter().find(|l| l.concurrency == level.concurrency));
     let spread = figures.map(|figures| figures.spread.tokens_per_second_per_gpu);
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let number = |number: Option<f64>| number.map(|number| format!("{number:.3}")).unwrap_or_default();

@@ -61,14 +61,14 @@ struct Side {
 /// Gains at the same concurrency of one candidate.
 struct Same {
     candidate: String,
-    gains: Vec<(i32, String)>,
+    gains: Vec<(u32, String)>,
 }
 
 /// One quantity of one variant at a point that was advertised.
 struct At {
     variant: String,
     first: bool,
-    concurrency: i32,
+    concurrency: u32,
     quantity: &'static str,
     advertised: String,
     predicted: String,
@@ -80,14 +80,14 @@ struct Shown {
     index: usize,
     name: String,
     role: &'static str,
-    gpus: i32,
+    gpus: u32,
     at_sla: String,
     facts: Vec<(&'static str, String)>,
     levels: Vec<Level>,
 }
 
 struct Level {
-    concurrency: i32,
+    concurrency: u32,
     sla: &'static str,
     tone: &'static str,
     beyond: bool,
@@ -237,7 +237,7 @@ fn points(report: &Report) -> Vec<At> {
     report.variants.iter().flat_map(|variant| point(variant, first.concurrency)).collect()
 }
 
-fn point(variant: &VariantStatus, other: i32) -> Vec<At> {
+fn point(variant: &VariantStatus, other: u32) -> Vec<At> {
     let claim = variant.claim.as_ref();
     let concurrency = claim.map_or(other, |claim| claim.concurrency);
     let level = variant.levels.iter().find(|level| level.concurrency == concurrency);
@@ -301,7 +301,7 @@ fn level(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> Level
         error: percent(e),
     };
     let figures = report.figures.variants.iter().find(|figures| figures.name == variant.name);
-    let figures = figures.and_then(|f| f.levels.iter().find(|l| i32::try_from(l.concurrency) == Ok(level.concurrency)));
+    let figures = figures.and_then(|f| f.levels.iter().find(|l| l.concurrency == level.concurrency));
     let number = |number: Option<f64>| number.map_or_else(|| ABSENT.into(), words::figure);
     let (sla, tone) = level.sla.map_or((ABSENT, words::Tone::Plain), words::sla);
     let codes: Vec<&str> = level.evidence.reasons.iter().map(|finding| finding.code.as_str()).collect();

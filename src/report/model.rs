@@ -150,7 +150,7 @@ impl Report {
     }
 
     /// GPUs a variant holds.
-    pub(super) fn gpus(&self, variant: &VariantStatus) -> i32 {
+    pub(super) fn gpus(&self, variant: &VariantStatus) -> u32 {
         variant.gpus.unwrap_or(self.spec.hardware.gpus_per_variant)
     }
 

@@ -32,7 +32,7 @@ pub fn facts(report: &Report) -> Vec<(String, String)> {
         let times = [("queued", Some(&run.queued_time)), ("started", run.start_time.as_ref())];
         let times = times.iter().filter_map(|(what, time)| Some(format!("{what} {}", time.as_ref()?.0)));
         add("Run", Some(format!("{}, {}", run.number, times.collect::<Vec<_>>().join(", "))));
-        let mode = run.mode.map(|mode| format!("{mode:?}"));
+        let mode = run.mode.map(|mode| mode.to_string());
         let reason = run.mode_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         add("Mode", mode.map(|mode| format!("{mode}{reason}")));
         add("Hash of what was measured", Some(run.inputs_hash.clone()));
@@ -57,7 +57,7 @@ pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, 
     let assumed = || format!("not known; {} assumed, hardware.gpusPerVariant", report.gpus(variant));
     add("GPUs held", Some(variant.gpus.map_or_else(assumed, |gpus| gpus.to_string())));
     if let Some(deployed) = &variant.deployed {
-        let number = |number: Option<i32>| number.map(|number| number.to_string());
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
         let parallel = deployed.tensor_parallel.map(|tp| {
             let replicas = deployed.replicas.unwrap_or(1);
             let pp = deployed.pipeline_parallel.filter(|pp| *pp > 1).map(|pp| format!(" PP{pp}")).unwrap_or_default();

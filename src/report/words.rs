@@ -142,7 +142,7 @@ pub fn source(source: &Source) -> String {
         SourceKind::Naive => "generated: the smallest shape that fits".into(),
         SourceKind::Recommended => {
             let recommended = source.recommended.clone().unwrap_or_default();
-            format!("generated: rank {} of {:?}", recommended.rank.max(1), recommended.serving_mode)
+            format!("generated: rank {} of {}", recommended.rank.max(1), recommended.serving_mode)
         }
         SourceKind::Manifests => "given manifests".into(),
         SourceKind::Endpoint => match &source.endpoint {

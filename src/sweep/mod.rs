@@ -78,20 +78,16 @@ pub struct LoadRules {
 impl From<&Load> for LoadRules {
     fn from(load: &Load) -> Self {
         Self {
-            requests_per_concurrency: count(load.requests_per_concurrency).max(1),
-            minimum_requests: count(load.minimum_requests).max(1),
-            warmup_per_concurrency: count(load.warmup_per_concurrency),
-            decision_trials: count(load.decision_trials).max(1),
-            refinements: count(load.refinements),
-            stop_after_misses: count(load.stop_after_misses),
-            request_timeout_seconds: count(load.request_timeout_seconds).max(1),
-            seed: count(load.seed),
+            requests_per_concurrency: load.requests_per_concurrency.max(1),
+            minimum_requests: load.minimum_requests.max(1),
+            warmup_per_concurrency: load.warmup_per_concurrency,
+            decision_trials: load.decision_trials.max(1),
+            refinements: load.refinements,
+            stop_after_misses: load.stop_after_misses,
+            request_timeout_seconds: load.request_timeout_seconds.max(1),
+            seed: load.seed,
         }
     }
-}
-
-fn count(value: i32) -> u32 {
-    u32::try_from(value).unwrap_or(0)
 }
 
 /// Why there is no sweep.
@@ -135,7 +131,7 @@ impl SweepPlan {
         Ok(Self {
             variant: variant.into(),
             round,
-            rounds: count(spec.execution.rounds).max(1),
+            rounds: spec.execution.rounds.max(1),
             ladder,
             limits: SlaLimits::from_spec(&spec.sla)?,
             audit: AuditRules::from_spec(spec)?,

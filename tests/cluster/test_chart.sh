@@ -59,7 +59,7 @@ install() {
     kubectl create namespace "$system" >/dev/null
     kubectl label namespace "$system" pod-security.kubernetes.io/enforce=restricted >/dev/null
     helm install bcmp "$top/charts/bcmp" --namespace "$system" >"$work/notes"
-    grep -q "looks after BenchmarkComparisons in $system" "$work/notes" || fail "the notes do not say where: $(cat "$work/notes")"
+    grep -q "watches BenchmarkComparisons in $system" "$work/notes" || fail "the notes do not name the namespace: $(cat "$work/notes")"
     wait_for_crd benchmarkcomparisons.bcmp.dev
     # No node will take the pod, but admission has let it in.
     wait_for 60 pod_admitted || fail "no pod of the operator: $(kubectl -n $system get replicaset,events)"

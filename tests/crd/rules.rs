@@ -25,57 +25,57 @@ pub fn broken() -> Vec<(Value, &'static str)> {
     let mut no_image = smallest();
     remove(&mut no_image, "/spec/runtime/image");
     vec![
-        (arguments, "predictor.extraArguments are given but no variant is generated"),
-        (no_image, "runtime.image is needed to deploy generated variants"),
-        (
-            changed(&[("/spec/variants/1/role", json!("Baseline"))], &[]),
-            "exactly one variant must have the role Baseline",
-        ),
-        (
-            changed(&[("/spec/variants/0/role", json!("Candidate"))], &[]),
-            "exactly one variant must have the role Baseline",
-        ),
-        (changed(&[("/spec/variants/1/name", json!("naive"))], &[]), "the names of variants must differ"),
+        (arguments, "predictor.extraArguments has no effect because no variant is generated"),
+        (no_image, "runtime.image is required for generated variants"),
+        (changed(&[("/spec/variants/1/role", json!("Baseline"))], &[]), "exactly one variant must have role Baseline"),
+        (changed(&[("/spec/variants/0/role", json!("Candidate"))], &[]), "exactly one variant must have role Baseline"),
+        (changed(&[("/spec/variants/1/name", json!("naive"))], &[]), "variants must have different names"),
         (
             changed(&[("/spec/workload/concurrency", json!([1, 2, 1]))], &[]),
-            "the levels of workload.concurrency must differ",
+            "workload.concurrency must not list a level twice",
         ),
         (
             changed(&[("/spec/variants/0/source/recommended", json!({"rank": 1}))], &[]),
-            "source.recommended is only for type Recommended",
+            "source.recommended is allowed only with type Recommended",
         ),
-        (changed(&[], &["/spec/variants/2/source/manifests"]), "source.manifests belongs to type Manifests"),
+        (changed(&[], &["/spec/variants/2/source/manifests"]), "source.manifests is required with type Manifests"),
         (
             changed(&[("/spec/variants/0/source/manifests", json!({"inline": "x"}))], &[]),
-            "source.manifests belongs to type Manifests",
+            "source.manifests is required with type Manifests",
         ),
-        (changed(&[], &["/spec/variants/4/source/endpoint"]), "source.endpoint belongs to type Endpoint"),
+        (changed(&[], &["/spec/variants/4/source/endpoint"]), "source.endpoint is required with type Endpoint"),
         (
             changed(&[("/spec/variants/0/source/endpoint", endpoint["endpoint"].clone())], &[]),
-            "source.endpoint belongs to type Endpoint",
+            "source.endpoint is required with type Endpoint",
         ),
         (
             changed(&[("/spec/variants/2/source/manifests/inline", json!("x"))], &[]),
-            "give either manifests.inline or manifests.configMapName",
+            "set exactly one of manifests.inline and manifests.configMapName",
         ),
         (
             changed(&[], &["/spec/variants/3/source/manifests/inline"]),
-            "give either manifests.inline or manifests.configMapName",
+            "set exactly one of manifests.inline and manifests.configMapName",
         ),
         (
             changed(&[("/spec/variants/3/source/manifests/key", json!("k"))], &[]),
-            "manifests.key needs manifests.configMapName",
+            "manifests.key requires manifests.configMapName",
         ),
         (
             changed(&[("/spec/variants/0/patches/0/removeLines", json!({"pointer": "/a", "matching": "b"}))], &[]),
-            "a patch has either operations (JSON Patch) or removeLines",
+            "set exactly one of operations (JSON Patch) and removeLines",
         ),
         (
             changed(&[], &["/spec/variants/0/patches/1/removeLines"]),
-            "a patch has either operations (JSON Patch) or removeLines",
+            "set exactly one of operations (JSON Patch) and removeLines",
         ),
-        (changed(&[(operation, json!({"op": "move", "path": "/a"}))], &[]), "the operations move and copy need from"),
-        (changed(&[(operation, json!({"op": "copy", "path": "/a"}))], &[]), "the operations move and copy need from"),
+        (
+            changed(&[(operation, json!({"op": "move", "path": "/a"}))], &[]),
+            "the operations move and copy require from",
+        ),
+        (
+            changed(&[(operation, json!({"op": "copy", "path": "/a"}))], &[]),
+            "the operations move and copy require from",
+        ),
     ]
 }
 
@@ -109,26 +109,26 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     names["spec"]["variants"][1]["name"] = json!("aa");
     let mut levels = smallest();
     levels["spec"]["workload"]["concurrency"] = json!([12, 1, 2]);
-    let sources = "source.recommended is only for type Recommended";
-    let either = "give either manifests.inline or manifests.configMapName";
-    let patch = "a patch has either operations (JSON Patch) or removeLines";
+    let sources = "source.recommended is allowed only with type Recommended";
+    let either = "set exactly one of manifests.inline and manifests.configMapName";
+    let patch = "set exactly one of operations (JSON Patch) and removeLines";
     vec![
-        (arguments, "predictor.extraArguments are given but no variant is generated"),
-        (no_image, "runtime.image is needed to deploy generated variants"),
-        (baseline_last, "exactly one variant must have the role Baseline"),
-        (names, "the names of variants must differ"),
-        (levels, "the levels of workload.concurrency must differ"),
+        (arguments, "predictor.extraArguments has no effect because no variant is generated"),
+        (no_image, "runtime.image is required for generated variants"),
+        (baseline_last, "exactly one variant must have role Baseline"),
+        (names, "variants must have different names"),
+        (levels, "workload.concurrency must not list a level twice"),
         (of(&naive, &json!({"type": "Recommended"})), sources),
         (of(&naive, &json!({"type": "Recommended", "recommended": {"rank": 1}})), sources),
-        (manifests(json!({"inline": "x"})), "source.manifests belongs to type Manifests"),
-        (of(&naive, &endpoint), "source.endpoint belongs to type Endpoint"),
+        (manifests(json!({"inline": "x"})), "source.manifests is required with type Manifests"),
+        (of(&naive, &endpoint), "source.endpoint is required with type Endpoint"),
         (manifests(json!({"inline": "x"})), either),
         (manifests(json!({"configMapName": "c"})), either),
-        (manifests(json!({"configMapName": "c", "key": "k"})), "manifests.key needs manifests.configMapName"),
+        (manifests(json!({"configMapName": "c", "key": "k"})), "manifests.key requires manifests.configMapName"),
         (patched(lines), patch),
         (operation(json!({"op": "remove", "path": "/a"})), patch),
-        (operation(json!({"op": "move", "path": "/a", "from": "/b"})), "the operations move and copy need from"),
-        (operation(json!({"op": "copy", "path": "/a", "from": "/b"})), "the operations move and copy need from"),
-        (operation(json!({"op": "remove", "path": "/a"})), "the operations move and copy need from"),
+        (operation(json!({"op": "move", "path": "/a", "from": "/b"})), "the operations move and copy require from"),
+        (operation(json!({"op": "copy", "path": "/a", "from": "/b"})), "the operations move and copy require from"),
+        (operation(json!({"op": "remove", "path": "/a"})), "the operations move and copy require from"),
     ]
 }

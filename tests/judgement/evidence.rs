@@ -192,7 +192,7 @@ fn a_level_that_was_slower_than_a_fuller_one_says_so() {
     let mut records = sweep(100.0, &CALM);
     records[0] = run(1, Purpose::Ladder, 1, 1.4, 2.0);
     let judgement = measured(records, sweep(100.0, &CALM));
-    let said = |variant: usize| -> Vec<i32> {
+    let said = |variant: usize| -> Vec<u32> {
         let levels = judgement.variants[variant].levels.iter();
         let slower = levels.filter(|level| has(&level.evidence.reasons, EvidenceCode::SlowerThanFuller));
         slower.map(|level| level.concurrency).collect()

@@ -140,7 +140,7 @@ fn an_unclear_measurement_is_inconclusive_whatever_was_predicted() {
     }
 }
 
-fn accuracy_of(prediction: Prediction) -> (AccuracyResult, Option<String>, i32) {
+fn accuracy_of(prediction: Prediction) -> (AccuracyResult, Option<String>, u32) {
     let variants = vec![
         variant("baseline", sweep(100.0, &CALM), None),
         variant("optimized", sweep(100.0, &CALM), Some(prediction)),

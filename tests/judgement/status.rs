@@ -67,9 +67,9 @@ fn rows_of_a_run_under_way_conclude_nothing() {
     first.records.truncate(2);
     let rows = judge_rows(&case(vec![first, variant("optimized", vec![], claimed(150.0))]));
     assert!(rows.iter().all(|variant| variant.at_sla.is_none() && variant.findings.is_empty()));
-    let runs: Vec<i32> = rows[0].levels.iter().map(|level| level.runs).collect();
+    let runs: Vec<u32> = rows[0].levels.iter().map(|level| level.runs).collect();
     assert_eq!(runs, [1, 1, 0]);
-    let levels: Vec<(i32, bool)> = rows[1].levels.iter().map(|l| (l.concurrency, l.predicted.is_some())).collect();
+    let levels: Vec<(u32, bool)> = rows[1].levels.iter().map(|l| (l.concurrency, l.predicted.is_some())).collect();
     assert_eq!(levels, [(1, true), (10, true), (20, true)], "predictions stand there from the start");
 }
 

@@ -136,7 +136,7 @@ fn a_server_that_restarted_spoils_the_level(#[case] at: &str, #[case] codes: &[E
     let row = judged(&baseline, &[level(1)]).levels.into_iter().find(|row| row.concurrency == 1).unwrap();
     let rejecting = row.evidence.reasons.iter().filter(|reason| reason.rejects()).map(|reason| reason.code);
     assert_eq!(rejecting.collect::<Vec<_>>(), codes);
-    assert_eq!(row.evidence.rejected, i32::from(!codes.is_empty()));
+    assert_eq!(row.evidence.rejected, u32::from(!codes.is_empty()));
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Lab {
     }
 
     /// Waits until a variant is measured and has this many records.
-    pub async fn records(&self, name: &str, count: i32) {
+    pub async fn records(&self, name: &str, count: u32) {
         let done = |status: &BenchmarkComparisonStatus| status.progress.as_ref().map_or(0, |p| p.trials_done);
         self.until(name, &format!("{count} levels"), 100_000, |status| done(status) >= count).await;
     }

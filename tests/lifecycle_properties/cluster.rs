@@ -217,7 +217,7 @@ impl Cluster {
         kind: ChildKind,
         component: Component,
         run: i64,
-        of: Option<(&str, Option<i32>)>,
+        of: Option<(&str, Option<u32>)>,
     ) -> Option<String> {
         let (variant, deployment) =
             of.map_or((None, None), |(variant, deployment)| (Some(variant.to_owned()), deployment));

@@ -46,8 +46,8 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn number() -> impl Strategy<Value = i32> {
-    prop_oneof![4 => -1..10_i32, 1 => Just(i32::MAX), 1 => Just(i32::MIN), 1 => any::<i32>()]
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![5 => 0..10_u32, 1 => Just(i32::MAX as u32), 1 => 0..=i32::MAX as u32]
 }
 
 fn run_number() -> impl Strategy<Value = i64> {
@@ -88,9 +88,9 @@ prop_compose! {
          deadlines.teardown_seconds, spec.execution.keep_on_failure_seconds, spec.load.decision_trials,
          spec.hardware.gpus_per_variant] = limits;
         // The schema allows ten rounds; a larger number is only a longer loop.
-        (spec.suspend, spec.history.runs, spec.execution.rounds) = (suspend, history, rounds.clamp(-5, 1000));
+        (spec.suspend, spec.history.runs, spec.execution.rounds) = (suspend, history, rounds.min(1000));
         spec.workload.concurrency = levels;
-        spec.load.decision_trials = spec.load.decision_trials.clamp(-5, 20);
+        spec.load.decision_trials = spec.load.decision_trials.min(20);
         for (variant, name) in spec.variants.iter_mut().zip(names.unwrap_or_default()) {
             variant.name = name;
         }
@@ -220,7 +220,7 @@ prop_compose! {
     fn container()(
         (name, restarts) in (text(), count()),
         waiting in maybe((prop::sample::select(vec!["ImagePullBackOff", "CreateContainerError", "x"]), text())),
-        terminated in maybe((text(), number(), text(), maybe(time()))),
+        terminated in maybe((text(), any::<i32>(), text(), maybe(time()))),
     ) -> Container {
         let terminated = terminated.map(|(reason, exit_code, message, finished)| Termination { reason, exit_code, message, finished });
         let waiting = waiting.map(|(reason, message)| (reason.to_owned(), message));
@@ -317,7 +317,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text()), run in 0..3_i64, deployment in maybe(0..3_i32)) -> Refusal {
+    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text()), run in 0..3_i64, deployment in maybe(0..3_u32)) -> Refusal {
         Refusal { object, run, variant, deployment, reason, message }
     }
 }

@@ -353,7 +353,7 @@ impl Cluster {
         if let Some(Output::Present(results)) = self.ledger(job)
             && !results.sealed
         {
-            results.ledger.serving.entry(job.deployment.unwrap_or(0).unsigned_abs()).or_insert(mark);
+            results.ledger.serving.entry(job.deployment.unwrap_or(0)).or_insert(mark);
         }
     }
 
@@ -365,7 +365,7 @@ impl Cluster {
         let name = job.variant.as_deref()?;
         let variant = self.status.variants.iter().find(|v| v.name == name)?;
         let round = variant.deployments.iter().find(|d| Some(d.number) == job.deployment)?.round;
-        let sweep = SweepPlan::new(&plan.spec, configurations, name, round.unsigned_abs()).ok()?;
+        let sweep = SweepPlan::new(&plan.spec, configurations, name, round).ok()?;
         Some((sweep, plan.spec.clone()))
     }
 
@@ -389,7 +389,7 @@ impl Cluster {
         if results.sealed {
             return;
         }
-        let mut record = truth::record(&spec, variant, step, deployment.unsigned_abs(), "5d1f", start, end);
+        let mut record = truth::record(&spec, variant, step, deployment, "5d1f", start, end);
         record.findings.extend(spoilt.map(|code| Finding::new(code, "as it happened")));
         results.ledger.records.push(record);
         self.now = end;

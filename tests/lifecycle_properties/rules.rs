@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use bcmp::api::schema::Schema;
 use bcmp::api::{BenchmarkComparisonStatus, DeploymentStatus, Mode, Pause, VariantStatus};
+use bcmp::cli::file::schema::Schema;
 use bcmp::lifecycle::decide;
 use bcmp::lifecycle::decision::{Action, Create, Decision, Wake};
 use bcmp::lifecycle::facts;

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::truth;
 
 /// GPUs of each variant.
-const GPUS: i32 = 8;
+const GPUS: u32 = 8;
 
 /// The guide's experiment with few and small levels.
 pub fn base() -> BenchmarkComparisonSpec {
@@ -29,7 +29,7 @@ prop_compose! {
     pub fn spec()(
         variants in prop::collection::vec(prop::sample::select(vec!["Naive", "Recommended", "Manifests", "Endpoint"]), 2..4),
         mode in prop::sample::select(vec![Mode::Sequential, Mode::Parallel, Mode::Auto]),
-        rounds in 1..3_i32,
+        rounds in 1..3_u32,
         on_change in prop::sample::select(vec![OnChange::Supersede, OnChange::FinishFirst]),
         start in prop_oneof![4 => Just(Start::Automatic), 1 => Just(Start::OnRequest)],
         on_variant_failure in prop::sample::select(vec![OnVariantFailure::Continue, OnVariantFailure::Stop]),
@@ -67,11 +67,11 @@ pub enum Edit {
     Cancel,
     Request(u8),
     RunId(u8),
-    Levels(i32),
+    Levels(u32),
     OnChange(OnChange),
     Until(Until),
-    ScheduleSeconds(i32),
-    KeepSeconds(i32),
+    ScheduleSeconds(u32),
+    KeepSeconds(u32),
     Tolerance(u8),
     OnVariantFailure(OnVariantFailure),
 }
@@ -82,7 +82,7 @@ pub fn edit() -> impl Strategy<Value = Edit> {
         1 => Just(Edit::Cancel),
         1 => (0..3_u8).prop_map(Edit::Request),
         1 => (0..3_u8).prop_map(Edit::RunId),
-        1 => (3..5_i32).prop_map(Edit::Levels),
+        1 => (3..5_u32).prop_map(Edit::Levels),
         1 => prop::sample::select(vec![OnChange::Supersede, OnChange::FinishFirst]).prop_map(Edit::OnChange),
         1 => prop::sample::select(vec![Until::Verdict, Until::Predictions]).prop_map(Edit::Until),
         1 => prop::sample::select(vec![10, 90, 3600]).prop_map(Edit::ScheduleSeconds),

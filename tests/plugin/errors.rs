@@ -27,7 +27,7 @@ async fn an_object_that_is_not_there() {
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{words:?}");
         assert_eq!(
             ran.err,
-            "kubectl bcmp: there is no comparison qwen in namespace default; `kubectl bcmp get -A` lists all\n",
+            "kubectl bcmp: comparison qwen not found in namespace default: list all with `kubectl bcmp get -A`\n",
             "{words:?}"
         );
     }
@@ -41,7 +41,7 @@ async fn a_cluster_without_the_kind() {
         assert_eq!(ran.code, 1, "{words:?}");
         assert_eq!(
             ran.err,
-            "kubectl bcmp: the cluster does not know BenchmarkComparisons; install bcmp (docs/install.md), or choose another --context\n",
+            "kubectl bcmp: the cluster does not serve BenchmarkComparisons: install bcmp (docs/install.md), or choose another --context\n",
             "{words:?}"
         );
     }
@@ -79,7 +79,7 @@ async fn a_run_that_is_not_there() {
     lab.apply("qwen", json!({"execution": {"start": "OnRequest"}}));
     tokio::time::sleep(seconds(10)).await;
     insta::assert_snapshot!(bcmp(&lab.cluster, &["report", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: comparison qwen has had no run yet
+    ! kubectl bcmp: comparison qwen has no run yet
     exit code 1
     ");
 }
@@ -95,7 +95,7 @@ async fn records_that_are_gone_or_spoilt() {
     assert_eq!(summary.code, 0, "what is there is shown: {}", summary.err);
     lab.cluster.delete("configmaps", "default", "qwen-r1-plan", "Background");
     insta::assert_snapshot!(bcmp(&lab.cluster, &["results", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: nothing is stored of run 1 of qwen: there is no ConfigMap qwen-r1-plan
+    ! kubectl bcmp: run 1 of qwen cannot be read: its ConfigMap qwen-r1-plan does not exist
     exit code 1
     ");
 }
@@ -138,7 +138,7 @@ fn a_kubeconfig_that_is_not_there_or_not_usable() {
     let (code, text) = said(program("/nonexistent/config").arg("get"));
     assert_eq!(code, 1);
     assert!(text.starts_with("kubectl bcmp: ") && text.contains("/nonexistent/config"), "{text}");
-    assert!(text.contains("name a usable one with --kubeconfig or KUBECONFIG"), "{text}");
+    assert!(text.contains("set a valid one with --kubeconfig or KUBECONFIG"), "{text}");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     fs::write(&path, "clusters: 3").unwrap();
@@ -165,7 +165,7 @@ fn a_server_that_does_not_answer() {
     fs::write(&path, config.to_string()).unwrap();
     let (code, text) = said(program(path.to_str().unwrap()).arg("get"));
     assert_eq!(code, 1);
-    assert!(text.contains("no usable answer from the API server") && text.contains("refused"), "{text}");
+    assert!(text.contains("no valid response from the API server") && text.contains("refused"), "{text}");
     let (code, text) = said(program(path.to_str().unwrap()).args(["get", "--context", "there"]));
     assert_eq!(code, 1);
     assert!(text.contains("there"), "{text}");

@@ -57,7 +57,7 @@ async fn the_rules_of_a_file() {
     write("workload", json!({"outputTokens": 600}));
     let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await;
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("it changes what is measured, and only a run can answer that"), "{}", ran.err);
+    assert!(ran.err.contains("it changes what is measured, which needs a new run"), "{}", ran.err);
     fs::write(&file, "kind: Pod").unwrap();
     assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await.code, 1);
     let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "--accuracy-tolerance-percent", "many"]).await;
@@ -93,7 +93,7 @@ async fn nothing_measured_is_nothing_to_judge() {
     lab.apply("qwen", small());
     lab.phase("qwen", bcmp::api::Phase::Measuring).await;
     insta::assert_snapshot!(bcmp(&lab.cluster, &["evaluate", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: run 1 of qwen has no records: nothing was measured yet
+    ! kubectl bcmp: run 1 of qwen has no trials yet: wait until it has measured
     exit code 1
     ");
 }

@@ -23,7 +23,7 @@ async fn comparisons_are_listed_with_the_columns_of_the_crd() {
 async fn nothing_is_said_where_nothing_is() {
     let lab = Lab::new(&[]);
     insta::assert_snapshot!(bcmp(&lab.cluster, &["get", "-n", "ml"]).await.seen(), @r"
-    ! there are no comparisons in namespace ml
+    ! no comparisons in namespace ml: use -A to search all namespaces
     exit code 0
     ");
     let list = bcmp(&lab.cluster, &["get", "-o", "json"]).await.json();
@@ -78,7 +78,7 @@ async fn the_report_of_a_run_and_of_an_earlier_one() {
         |text: &str| text.lines().filter(|l| l.trim_start().starts_with("24 ")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!((levels(&earlier), levels(&earlier).len()), (levels(&first), 2));
     insta::assert_snapshot!(bcmp(&lab.cluster, &["report", "qwen", "--run", "7"]).await.seen(), @r"
-    ! kubectl bcmp: comparison qwen has no run 7; kept are 2, 1 (spec.history.runs)
+    ! kubectl bcmp: comparison qwen has no run 7: choose one of the stored runs 2, 1
     exit code 1
     ");
 }

@@ -11,11 +11,23 @@ async fn another_run_is_asked_for_and_waited_for() {
     let lab = measured().await;
     let ran = bcmp(&lab.cluster, &["rerun", "qwen", "--wait"]).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.starts_with("another run of qwen is asked for\n"), "{}", ran.out);
+    assert!(ran.out.starts_with("requested another run of qwen\n"), "{}", ran.out);
     let status = lab.status("qwen");
     assert_eq!((status.run.unwrap().number, status.phase), (2, Some(Phase::Succeeded)));
     assert_eq!(bcmp(&lab.cluster, &["rerun", "qwen"]).await.code, 0, "each request has a token of its own");
     lab.finished("qwen", 3).await;
+}
+
+/// Status has no room for such a token and keeps its beginning.
+#[tokio::test(start_paused = true)]
+async fn a_request_with_a_long_token_is_handled_like_any_other() {
+    let lab = measured().await;
+    lab.edit("qwen", |object| object["metadata"]["annotations"] = json!({"bcmp.dev/run-requested": "t".repeat(300)}));
+    lab.finished("qwen", 2).await;
+    let watched = bcmp(&lab.cluster, &["watch", "qwen", "--timeout", "1h"]).await;
+    assert_eq!(watched.code, 0, "{}", watched.err);
+    let ran = bcmp(&lab.cluster, &["rerun", "qwen"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +40,7 @@ async fn an_active_run_is_not_superseded_by_mistake() {
     insta::assert_snapshot!(bcmp(&lab.cluster, &["rerun", "qwen"]).await.seen());
     insta::assert_snapshot!(bcmp(&lab.cluster, &["rerun", "qwen", "--force"]).await.seen());
     insta::assert_snapshot!(bcmp(&lab.cluster, &["rerun", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: another run of qwen is asked for already and has not begun; `kubectl bcmp watch qwen` follows it
+    ! kubectl bcmp: another run of qwen is already requested and has not started: follow it with `kubectl bcmp watch qwen`
     exit code 1
     ");
     let status = lab.finished("qwen", 2).await;
@@ -40,7 +52,7 @@ async fn what_holds_a_requested_run_back_is_said() {
     let lab = measured().await;
     lab.edit("qwen", |object| object["spec"]["suspend"] = json!(true));
     let out = bcmp(&lab.cluster, &["rerun", "qwen"]).await.ok();
-    assert_eq!(out, "another run of qwen is asked for: it starts when spec.suspend is set to false\n");
+    assert_eq!(out, "requested another run of qwen: it starts once spec.suspend is false\n");
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,12 +71,14 @@ async fn the_active_run_is_cancelled() {
     lab.records("qwen", 1).await;
     let ran = bcmp(&lab.cluster, &["cancel", "qwen", "--wait"]).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.starts_with("run 1 of qwen is cancelled: its variants are torn down; what it measured is kept\n"));
+    assert!(ran.out.starts_with(
+        "requested cancellation of run 1 of qwen: its variants are torn down, and what it measured is kept\n"
+    ));
     let status = lab.status("qwen");
     assert_eq!(status.run.unwrap().ended.unwrap().outcome, EarlyEnd::Cancelled);
     assert!(lab.gpus_held().is_empty());
     insta::assert_snapshot!(bcmp(&lab.cluster, &["cancel", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: run 1 of qwen is over already (Cancelled): nothing to cancel
+    ! kubectl bcmp: run 1 of qwen has already finished (Cancelled): nothing to cancel
     exit code 1
     ");
 }
@@ -75,7 +89,7 @@ async fn what_cannot_be_cancelled_is_said() {
     lab.apply("qwen", json!({"execution": {"start": "OnRequest"}}));
     tokio::time::sleep(seconds(10)).await;
     insta::assert_snapshot!(bcmp(&lab.cluster, &["cancel", "qwen"]).await.seen(), @r"
-    ! kubectl bcmp: qwen has had no run: nothing to cancel
+    ! kubectl bcmp: qwen has no run yet: nothing to cancel
     exit code 1
     ");
     lab.apply("other", small());
@@ -83,7 +97,7 @@ async fn what_cannot_be_cancelled_is_said() {
     bcmp(&lab.cluster, &["cancel", "other"]).await.ok();
     lab.until("other", "it ends", 100, |status| status.run.as_ref().is_some_and(|run| run.ended.is_some())).await;
     insta::assert_snapshot!(bcmp(&lab.cluster, &["cancel", "other"]).await.seen(), @r"
-    ! kubectl bcmp: run 1 of other ends already (CancelRequested): its variants are being torn down
+    ! kubectl bcmp: run 1 of other is already ending (CancelRequested): its variants are being torn down
     exit code 1
     ");
 }

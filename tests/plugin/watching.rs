@@ -29,7 +29,7 @@ async fn a_picture_with_bars_on_a_terminal() {
     let shows = |words: &str| pictures.iter().rev().find(|p| p.contains(words)).cloned().unwrap_or_default();
     insta::assert_snapshot!(
         "pictures",
-        timeless(&format!("{}\n{}\n{}", shows("Generating"), shows("13/15 levels"), pictures.last().unwrap()))
+        timeless(&format!("{}\n{}\n{}", shows("Generating"), shows("13/15 trials"), pictures.last().unwrap()))
     );
     assert!(pictures.iter().flat_map(|picture| picture.lines()).all(|line| line.chars().count() <= 80));
 }
@@ -107,7 +107,10 @@ async fn waiting_has_an_end() {
     lab.apply("qwen", json!({"execution": {"start": "OnRequest"}}));
     let ran = bcmp(&lab.cluster, &["watch", "qwen", "--timeout", "2m"]).await;
     assert_eq!(ran.code, 1);
-    assert_eq!(ran.err, "kubectl bcmp: qwen is not over after 120 s; it goes on\n");
+    assert_eq!(
+        ran.err,
+        "kubectl bcmp: qwen has not finished within 120 s and continues: run the command again to follow it\n"
+    );
     assert!(ran.out.contains("waits for the annotation bcmp.dev/run-requested"), "{}", ran.out);
 }
 

@@ -31,7 +31,7 @@
 - apiGroups: [nvidia.com]
   resources: [dynamographdeployments]
   verbs: [get, list, watch, create, delete]
-# A Job whose pods are refused says so in events only.
+# A Job whose pods are rejected reports it only in events.
 - apiGroups: [""]
   resources: [events]
   verbs: [list]

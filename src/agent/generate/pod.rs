@@ -39,7 +39,7 @@ pub async fn run_in_pod(
         return Ok(());
     }
     let load_tool = std::fs::read_to_string(&generate.load_tool).ok().map(|text| text.trim().to_owned());
-    let limit = u64::try_from(plan.spec.execution.deadlines.generate_seconds).unwrap_or(0);
+    let limit = u64::from(plan.spec.execution.deadlines.generate_seconds);
     let command = DriverCommand {
         python: generate.python.clone(),
         work: generate.work.clone(),

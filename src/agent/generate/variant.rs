@@ -84,7 +84,7 @@ fn drafted(plan: &Plan, variant: &Variant, manifests: &str) -> Result<Drafted, N
 }
 
 fn endpoint(variant: &Variant) -> Drafted {
-    let gpus = variant.source.endpoint.as_ref().and_then(|endpoint| u32::try_from(endpoint.gpus).ok()).unwrap_or(1);
+    let gpus = variant.source.endpoint.as_ref().map_or(1, |endpoint| endpoint.gpus);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "the shape of an endpoint cannot be read: set the variant's shape".to_owned());
     Drafted { objects: vec![], shape, row: None, generated: None, finding: None }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use super::arguments::Named;
-use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
+use crate::cli::file::read_comparison;
 use crate::files::{TreeLimits, read_text_tree};
 use crate::judgement::sla::SlaLimits;
 use crate::offline::Known;

@@ -12,6 +12,7 @@ use crate::measurement::record::Purpose;
 use crate::offline::{Evaluated, Known};
 use crate::prediction::Extent;
 use crate::report::words::{self, ABSENT, wrapped};
+use crate::units::count;
 
 const WIDTH: usize = 110;
 
@@ -20,7 +21,7 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
     let name = comparison.metadata.name.as_deref().unwrap_or_default();
     let verdict = &evaluated.judgement.verdict;
     let mut page = Page::default();
-    page.line(&format!("{name}: {:?}", verdict.result));
+    page.line(&format!("{name}: {}", verdict.result));
     page.words("", &verdict.summary);
     page.line("");
     subject(&mut page, &comparison.spec, verdict);
@@ -95,11 +96,11 @@ fn subject(page: &mut Page, spec: &BenchmarkComparisonSpec, verdict: &Verdict) {
                 plural(accuracy.levels)
             ),
         };
-        page.field("accuracy", &format!("{:?}{detail}", accuracy.result));
+        page.field("accuracy", &format!("{}{detail}", accuracy.result));
     }
 }
 
-fn plural(count: i32) -> &'static str {
+fn plural(count: u32) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
@@ -107,7 +108,7 @@ fn gain(compared: &CandidateComparison) -> String {
     let side = |side: &OutcomeStatus| {
         let gain = side.gain_percent.as_ref().map(|gain| format!(" {gain} %")).unwrap_or_default();
         let interval = side.interval.as_ref().map(|interval| format!(" ({interval} %)")).unwrap_or_default();
-        format!("{:?}{gain}{interval}", side.outcome)
+        format!("{}{gain}{interval}", side.outcome)
     };
     let (predicted, measured) = (side(&compared.predicted), side(&compared.measured));
     format!("{} at the SLA, over the baseline: predicted {predicted}, measured {measured}", compared.candidate)
@@ -281,7 +282,7 @@ fn evidence(level: &LevelStatus) -> String {
         (0, 0) => "not measured".into(),
         (0, _) => "rejected".into(),
         (_, 0) if warnings == 0 => "good".into(),
-        (_, 0) => format!("good, {warnings} warning{}", plural(i32::try_from(warnings).unwrap_or(2))),
+        (_, 0) => format!("good, {warnings} warning{}", plural(count(warnings))),
         (_, rejected) => format!("{rejected} run{} rejected", plural(rejected)),
     }
 }

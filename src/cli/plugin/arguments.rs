@@ -1,16 +1,20 @@
-//! What `kubectl bcmp` is told.
+//! The arguments of `kubectl bcmp`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use strum::VariantNames;
 
 use super::help;
 use crate::api::{FailOn, Statistic};
 use crate::cli::evaluate::Format;
 use crate::cli::render::RenderSource;
 
-/// Benchmark comparisons: watch them, read their answers, run them again
+/// Lists and follows benchmark comparisons, shows their results, starts and cancels runs
 #[derive(Parser)]
 #[command(
     name = "kubectl-bcmp",
@@ -30,29 +34,29 @@ pub struct Cli {
 /// Which cluster, and where in it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Connection {
-    /// Namespace of the comparison; default: the context's
+    /// Namespace of the comparison [default: the context's]
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub namespace: Option<String>,
-    /// Context of the kubeconfig
+    /// Context in the kubeconfig
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub context: Option<String>,
-    /// Kubeconfig; default: $KUBECONFIG, ~/.kube/config, or the pod's own account
+    /// Kubeconfig [default: $KUBECONFIG, ~/.kube/config, or the pod's own account]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Lists comparisons, or shows one in short
+    /// Lists comparisons, or summarizes one
     #[command(after_help = help::GET)]
     Get(Get),
-    /// Follows a comparison until it is over
+    /// Follows a comparison until it is finished
     #[command(after_help = help::WATCH)]
     Watch(Watch),
-    /// Shows the report of a run, or writes it into a directory, with plots
+    /// Shows the report of a run, or writes it with plots into a directory
     #[command(after_help = help::REPORT)]
     Report(Report),
-    /// Shows what each run of the load tool measured
+    /// Shows every trial of a run
     #[command(after_help = help::RESULTS)]
     Results(Results),
     /// Explains a condition, a reason, an evidence code or a verdict result, and what to do
@@ -61,19 +65,19 @@ pub enum Command {
     /// Starts another run
     #[command(after_help = help::RERUN)]
     Rerun(Rerun),
-    /// Ends the active run; its variants are torn down
+    /// Cancels the active run and tears its variants down
     #[command(after_help = help::CANCEL)]
     Cancel(Cancel),
-    /// Prints every object a run creates, of a file or of a comparison
+    /// Prints every object that a run creates, for a file or a comparison
     #[command(after_help = help::RENDER)]
     Render(Render),
-    /// Judges a run's stored records anew, by the rules of today or by others
+    /// Judges the stored trials of a run again, by current or other rules
     #[command(after_help = help::EVALUATE)]
     Evaluate(Evaluate),
-    /// Prints a script for the completion of a shell, or of kubectl
+    /// Prints a completion script for a shell or for kubectl
     #[command(after_help = help::COMPLETION)]
     Completion(Completion),
-    /// What `kubectl_complete-bcmp` asks
+    /// Answers `kubectl_complete-bcmp`
     #[command(name = "__complete", hide = true, disable_help_flag = true)]
     Complete(Complete),
 }
@@ -89,59 +93,51 @@ pub enum Listing {
     Json,
     /// The objects as YAML
     Yaml,
-    /// Names, for other commands
+    /// Names only, for other commands
     Name,
 }
 
 #[derive(Args)]
 pub struct Get {
-    /// Comparisons; default: all of the namespace
+    /// Names of comparisons [default: all in the namespace]
     #[arg(value_name = "COMPARISON")]
     pub names: Vec<String>,
-    /// Of all namespaces
+    /// List all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["names", "namespace"])]
     pub all_namespaces: bool,
-    /// Those whose labels match, as for `kubectl get -l`
+    /// List only comparisons with matching labels, as in `kubectl get -l`
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
     pub selector: Option<String>,
-    /// How it is printed; default: a table, or for one comparison its variants, levels and verdict
+    /// Output format [default: a table, or for one name its variants, levels and verdict]
     #[arg(short, long, value_enum, value_name = "FORM")]
     pub output: Option<Listing>,
 }
 
 #[derive(Args)]
 pub struct Watch {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub patience: Patience,
 }
 
-/// How long is waited.
+/// How long to wait.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Patience {
-    /// Give up after this long (`90s`, `30m`, `4h`); default: never
+    /// Give up after this time, for example `90s`, `30m` or `1h 30m` [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let problem = || format!("{text:?} is no duration: write for example 90s, 30m or 4h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(problem)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(problem()),
-    };
-    let number: u64 = number.parse().map_err(|_| problem())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let duration: Option<Duration> = text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok());
+    duration.ok_or("not a duration: write for example 90s, 30m or \"1h 30m\"")
 }
 
 /// Which run.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RunNumber {
-    /// Number of the run; default: the last one
+    /// Number of the run [default: the last one]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
     pub run: Option<i64>,
 }
@@ -151,9 +147,9 @@ pub struct RunNumber {
 pub enum ReportForm {
     /// SUMMARY.txt
     Text,
-    /// report.json: everything
+    /// report.json, with everything
     Json,
-    /// levels.csv: a row for each variant and concurrency
+    /// levels.csv, with a row per variant and level
     Csv,
     /// report.html
     Html,
@@ -161,17 +157,17 @@ pub enum ReportForm {
 
 #[derive(Args)]
 pub struct Report {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Which of its files is printed
+    /// File of the report to print
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = ReportForm::Text)]
     pub output: ReportForm,
     /// Open the page in a browser
     #[arg(long, conflicts_with = "directory")]
     pub open: bool,
-    /// Write all its files into a directory, and the plots as PNG into `plots/` below it
+    /// Write all files into this directory, and the plots as PNG into `plots/` below it
     #[arg(short, long, value_name = "DIR", conflicts_with = "output")]
     pub directory: Option<PathBuf>,
 }
@@ -181,25 +177,25 @@ pub struct Report {
 pub enum ResultsForm {
     /// A table
     Table,
-    /// The records, whole
+    /// The complete records
     Json,
-    /// A row for each run of the load tool
+    /// A row per trial
     Csv,
 }
 
 #[derive(Args)]
 pub struct Results {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Of this variant alone
+    /// Show only this variant
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
-    /// How they are printed
+    /// Output format
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = ResultsForm::Table)]
     pub output: ResultsForm,
-    /// Write the load tool's own summaries, as far as they are kept, into a directory
+    /// Write the load tool's own summaries into this directory, as far as they are kept
     #[arg(short, long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }
@@ -212,12 +208,12 @@ pub struct Explain {
 
 #[derive(Args)]
 pub struct Rerun {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
-    /// Ask for it even while a run is active
+    /// Start it even if a run is active
     #[arg(long, action = ArgAction::SetTrue)]
     pub force: bool,
-    /// Follow the run until it is over; exit codes as of `watch`
+    /// Follow the run until it is finished, with the exit codes of `watch`
     #[arg(long, action = ArgAction::SetTrue)]
     pub wait: bool,
     #[command(flatten)]
@@ -226,7 +222,7 @@ pub struct Rerun {
 
 #[derive(Args)]
 pub struct Cancel {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     /// Wait until everything is torn down
     #[arg(long, action = ArgAction::SetTrue)]
@@ -237,7 +233,7 @@ pub struct Cancel {
 
 #[derive(Args)]
 pub struct Render {
-    /// The comparison, with the plan and the configurations of its run
+    /// Name of a comparison in the cluster
     #[arg(conflicts_with = "file", required_unless_present = "file")]
     pub comparison: Option<String>,
     #[command(flatten)]
@@ -248,77 +244,79 @@ pub struct Render {
 
 #[derive(Args)]
 pub struct Evaluate {
-    /// The comparison
+    /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// Judge by the rules of this BenchmarkComparison (`-` for standard input); default: those of the object
+    /// BenchmarkComparison with the rules to judge by (`-` for standard input) [default: the object's]
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub rules: Rules,
-    /// How the answer is printed
+    /// Output format
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Text)]
     pub output: Format,
-    /// Where the report is written: SUMMARY.txt, levels.csv, report.json and report.html
+    /// Write SUMMARY.txt, levels.csv, report.json and report.html into this directory
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }
 
-/// Single rules, over those of the object or the file. What they may be is the CRD's to say.
+/// Single rules, which override those of the object or the file. The CRD says which values are valid.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Rules")]
 pub struct Rules {
     /// judgement.accuracyTolerancePercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub accuracy_tolerance_percent: Option<String>,
     /// judgement.equivalenceMarginPercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub equivalence_margin_percent: Option<String>,
     /// evidence.maximumErrorPercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub maximum_error_percent: Option<String>,
     /// evidence.lengthTolerancePercent
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub length_tolerance_percent: Option<String>,
     /// evidence.minimumRequests
-    #[arg(long, value_name = "COUNT")]
-    pub minimum_requests: Option<i32>,
-    /// sla.statistic: Mean, P50, P90, P95 or P99
-    #[arg(long, value_name = "STATISTIC", value_parser = enumerated::<Statistic>)]
+    #[arg(long, help_heading = "Rules", value_name = "COUNT")]
+    pub minimum_requests: Option<u32>,
+    /// sla.statistic
+    #[arg(long, help_heading = "Rules", value_name = "STATISTIC", value_parser = variants_of::<Statistic>())]
     pub statistic: Option<Statistic>,
-    /// judgement.failOn: Inconclusive, Refuted, SlaMissed, Inaccurate
-    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = enumerated::<FailOn>)]
+    /// judgement.failOn
+    #[arg(long, help_heading = "Rules", value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]
     pub fail_on: Option<Vec<FailOn>>,
 }
 
-/// A value of an enum of the API, as it is written there.
-fn enumerated<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+/// Takes the values of an enum of the API, as they are written there.
+fn variants_of<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantNames + FromStr<Err = strum::ParseError> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(T::VARIANTS).try_map(|text| text.parse())
 }
 
-/// What a completion script is for.
+/// The shell that a completion script is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
-    /// Of `kubectl-bcmp` in bash
+    /// `kubectl-bcmp` in bash
     Bash,
-    /// Of `kubectl-bcmp` in zsh
+    /// `kubectl-bcmp` in zsh
     Zsh,
-    /// Of `kubectl-bcmp` in fish
+    /// `kubectl-bcmp` in fish
     Fish,
-    /// Of `kubectl bcmp`: the executable kubectl_complete-bcmp
+    /// `kubectl bcmp`: the executable kubectl_complete-bcmp
     Kubectl,
 }
 
 #[derive(Args)]
 pub struct Completion {
-    /// The shell, or kubectl
+    /// What to complete
     pub shell: Shell,
 }
 
 #[derive(Args)]
 pub struct Complete {
-    /// The words typed so far; the last one is to be completed
+    /// The words typed so far; the last one is completed
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     pub words: Vec<String>,
 }

@@ -23,7 +23,7 @@ pub fn open(page: &Path) -> Result<(), PluginError> {
         }
     }
     Err(PluginError::failed(format!(
-        "there is neither xdg-open nor open on the PATH; open {} yourself, or use -d DIR",
+        "xdg-open and open are not on the PATH: open {} yourself, or use -d DIR",
         page.display()
     )))
 }

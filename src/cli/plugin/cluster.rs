@@ -128,7 +128,7 @@ impl Cluster {
         {
             let namespace = &self.namespace;
             return PluginError::failed(format!(
-                "there is no comparison {name} in namespace {namespace}; `kubectl bcmp get -A` lists all"
+                "comparison {name} not found in namespace {namespace}: list all with `kubectl bcmp get -A`"
             ));
         }
         error.into()
@@ -145,7 +145,7 @@ pub fn parse(object: DynamicObject) -> Result<BenchmarkComparison, PluginError> 
     let value = serde_json::to_value(object).map_err(|error| PluginError::failed(error.to_string()))?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         PluginError::failed(format!(
-            "comparison {name}: {}: {}; is kubectl-bcmp {} of the operator's version?",
+            "comparison {name} cannot be read: {}: {}: install the plugin in the operator's version (this is {})",
             error.path(),
             error.inner(),
             env!("CARGO_PKG_VERSION")
@@ -155,7 +155,7 @@ pub fn parse(object: DynamicObject) -> Result<BenchmarkComparison, PluginError> 
 
 async fn config(connection: &Connection) -> Result<Config, PluginError> {
     let unusable = |place: &str, error: &dyn std::fmt::Display| {
-        PluginError::failed(format!("{place}: {error}; name a usable one with --kubeconfig or KUBECONFIG"))
+        PluginError::failed(format!("{place}: {error}: set a valid one with --kubeconfig or KUBECONFIG"))
     };
     let options = KubeConfigOptions { context: connection.context.clone(), ..KubeConfigOptions::default() };
     let named = |path: &Path| {

@@ -10,11 +10,11 @@ use super::arguments::{Cli, Shell};
 use super::error::PluginError;
 use super::{Plugin, explain};
 
-/// Nobody waits longer for names.
+/// Names that take longer are not offered.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What kubectl is to do with the answer: offer no file names.
+/// Directive for kubectl: offer no file names.
 const NO_FILES: &str = ":4";
-/// And what, where a file is to be named.
+/// Directive for kubectl: offer file names.
 const FILES: &str = ":0";
 
 /// Called by kubectl with the words after `kubectl bcmp`, the last of them to be completed.
@@ -37,7 +37,7 @@ pub fn script(plugin: &mut Plugin, shell: Shell) -> Result<u8, PluginError> {
     Ok(0)
 }
 
-/// Prints what may stand in place of the last word, one a line, and what kubectl is to do with it.
+/// Prints the candidates for the last word, one per line, and the directive for kubectl.
 pub async fn complete(plugin: &mut Plugin, words: &[String]) -> Result<u8, PluginError> {
     let (last, before) = words.split_last().map_or(("", [].as_slice()), |(last, before)| (last.as_str(), before));
     let cli = Cli::command();

@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked, in words for people.
+//! Why a command failed, for people.
 
 use crate::controller::error::{Error, answer};
 
@@ -7,7 +7,7 @@ pub const FAILED: u8 = 1;
 /// Something was wrong with the call.
 pub const USAGE: u8 = 2;
 
-/// A failure: what is said, and the exit code.
+/// A failure: the message and the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct PluginError {
@@ -49,10 +49,10 @@ fn refused(call: &str, error: &kube::Error) -> String {
     let Some(status) = answer(error) else { return unreachable(call, error) };
     let said = status.message.trim_end_matches('.');
     match status.code {
-        401 => format!("{call}: the cluster does not accept these credentials; log in again, or choose another --context"),
-        403 => format!("{call}: not allowed: {said}; ask for a role that may (docs/kubectl-bcmp.md says which)"),
+        401 => format!("{call}: the cluster rejects these credentials: log in again, or choose another --context"),
+        403 => format!("{call}: not allowed: {said}: ask for the role view, or for edit to start and cancel runs"),
         404 if !names_an_object(status) => {
-            "the cluster does not know BenchmarkComparisons; install bcmp (docs/install.md), or choose another --context"
+            "the cluster does not serve BenchmarkComparisons: install bcmp (docs/install.md), or choose another --context"
                 .into()
         }
         _ => format!("{call}: {said}"),
@@ -67,10 +67,10 @@ fn names_an_object(status: &kube::core::response::Status) -> bool {
 fn unreachable(call: &str, error: &kube::Error) -> String {
     let mut words = error.to_string();
     let mut source = std::error::Error::source(error);
-    // The last cause is the one that tells: refused, timed out, certificate.
+    // The last cause is the informative one: refused, timed out, certificate.
     while let Some(cause) = source {
         words = cause.to_string();
         source = cause.source();
     }
-    format!("{call}: no usable answer from the API server: {words}; check --context and --kubeconfig")
+    format!("{call}: no valid response from the API server: {words}: check --context and --kubeconfig")
 }

@@ -1,4 +1,4 @@
-//! `kubectl bcmp evaluate`: a run's stored records, judged anew.
+//! `kubectl bcmp evaluate`: judges a run's stored trials again.
 
 use kube::ResourceExt;
 
@@ -6,9 +6,9 @@ use super::Plugin;
 use super::arguments::{Evaluate, Rules};
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
-use crate::api::file::read_comparison;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, Decimal};
 use crate::cli::evaluate::{answered, code, comparison as read_file, write_report};
+use crate::cli::file::read_comparison;
 use crate::plan::inputs;
 
 /// Judges and prints; the exit code says how it went.
@@ -19,7 +19,9 @@ pub async fn evaluate(plugin: &mut Plugin, arguments: &Evaluate) -> Result<u8, P
     let run = stored_run(&cluster, &comparison, number).await?;
     if run.ledgers.values().all(|ledger| ledger.records.is_empty()) {
         let name = comparison.name_any();
-        return Err(PluginError::failed(format!("run {number} of {name} has no records: nothing was measured yet")));
+        return Err(PluginError::failed(format!(
+            "run {number} of {name} has no trials yet: wait until it has measured"
+        )));
     }
     let rules = rules(&comparison, &run, arguments)?;
     let evaluated = run.judged(&comparison, &rules)?;
@@ -48,8 +50,8 @@ fn rules(
             let spec = read_file(path)?.spec;
             if inputs::hash(&spec) != inputs::hash(&run.plan.spec) {
                 return Err(PluginError::usage(format!(
-                    "{}: it changes what is measured, and only a run can answer that; evidence, judgement, sla.statistic \
-                     and hardware.gpuHourlyCost may differ from those of run {}",
+                    "{}: it changes what is measured, which needs a new run: change only evidence, judgement, sla.statistic \
+                     and hardware.gpuHourlyCost compared with run {}",
                     path.display(),
                     run.plan.run
                 )));
@@ -95,6 +97,6 @@ fn checked(
     let text = serde_json::to_string(&object).map_err(|error| PluginError::failed(error.to_string()))?;
     match read_comparison(&text) {
         Ok(read) => Ok(read.spec),
-        Err(error) => Err(PluginError::usage(format!("these rules cannot be used: the comparison {error}"))),
+        Err(error) => Err(PluginError::usage(format!("these rules are invalid: the comparison {error}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! `kubectl bcmp get`: how comparisons stand.
+//! `kubectl bcmp get`: lists comparisons, or summarizes one.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,7 +12,8 @@ use super::cluster::parse;
 use super::error::PluginError;
 use super::screen::{Page, clean, plain, toned};
 use crate::api::{
-    BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantStatus, Verdict, VerdictResult,
+    BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantPhase, VariantStatus, Verdict,
+    VerdictResult,
 };
 use crate::cli::evaluate::table::{Column, table};
 use crate::cli::evaluate::text::{is_shown, levels};
@@ -46,7 +47,8 @@ pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError
         _ if objects.is_empty() => plugin.screen.note(&nothing(arguments, &cluster.namespace)),
         None if arguments.names.len() == 1 => {
             for object in objects {
-                plugin.screen.show(&in_short(&parse(object)?))?;
+                let page = in_short(&parse(object)?, plugin.screen.width());
+                plugin.screen.show(&page)?;
             }
         }
         form => {
@@ -59,13 +61,14 @@ pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError
 }
 
 fn unwritable(error: impl std::fmt::Display) -> PluginError {
-    PluginError::failed(format!("the objects cannot be written: {error}"))
+    PluginError::failed(format!("cannot print the objects: {error}"))
 }
 
 fn nothing(arguments: &Get, namespace: &str) -> String {
     let place = if arguments.all_namespaces { "any namespace".into() } else { format!("namespace {namespace}") };
     let which = if arguments.selector.is_some() { " with these labels" } else { "" };
-    format!("there are no comparisons{which} in {place}")
+    let elsewhere = if arguments.all_namespaces { "" } else { ": use -A to search all namespaces" };
+    format!("no comparisons{which} in {place}{elsewhere}")
 }
 
 /// One object, or a list of them, as `kubectl get` prints them.
@@ -120,7 +123,7 @@ fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
         comparison.name_any(),
         status.phase.map(Phase::as_str).unwrap_or_default().into(),
         status.progress.as_ref().map(|progress| progress.summary.clone()).unwrap_or_default(),
-        verdict.map(|verdict| format!("{:?}", verdict.result)).unwrap_or_default(),
+        verdict.map(|verdict| verdict.result.to_string()).unwrap_or_default(),
         of_verdict(|verdict| verdict.gain.as_ref()),
         of_verdict(|verdict| verdict.prediction_error.as_ref()),
         of_verdict(|verdict| verdict.sla.as_ref()),
@@ -172,9 +175,9 @@ pub fn tone(phase: Option<Phase>) -> Tone {
 }
 
 /// Variants, levels and verdict of one comparison.
-fn in_short(comparison: &BenchmarkComparison) -> Page {
+fn in_short(comparison: &BenchmarkComparison, width: usize) -> Page {
     let status = comparison.status.clone().unwrap_or_default();
-    let mut page = Page::default();
+    let mut page = Page::of_width(width);
     head(&mut page, comparison, &status);
     page.line("");
     subject(&mut page, comparison, &status);
@@ -186,7 +189,7 @@ fn in_short(comparison: &BenchmarkComparison) -> Page {
         page.line("");
     }
     for past in &status.history {
-        let verdict = past.verdict.map(|verdict| format!(", {verdict:?}")).unwrap_or_default();
+        let verdict = past.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
         let gain = past.gain.as_ref().map(|gain| format!(" {gain}")).unwrap_or_default();
         page.line(format!("run {}: {}{verdict}{gain}", past.number, past.outcome));
     }
@@ -194,10 +197,10 @@ fn in_short(comparison: &BenchmarkComparison) -> Page {
 }
 
 fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
-    let phase = status.phase.map_or("not looked at yet; is the operator running?", Phase::as_str);
+    let phase = status.phase.map_or("not observed yet; check that the operator is running", Phase::as_str);
     let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
     let progress =
-        status.progress.as_ref().map(|progress| format!(", {} levels", progress.summary)).unwrap_or_default();
+        status.progress.as_ref().map(|progress| format!(", {} trials", progress.summary)).unwrap_or_default();
     page.spans(vec![
         plain(format!("{}{run}: ", comparison.name_any())),
         toned(tone(status.phase), phase),
@@ -212,7 +215,7 @@ fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkCom
 fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkComparisonStatus) {
     let spec = &comparison.spec;
     let gpus = spec.hardware.gpus_per_variant;
-    page.field("model", &format!("{} on {}, {gpus} GPUs a variant", spec.model.name, spec.hardware.system));
+    page.field("model", &format!("{} on {}, {gpus} GPUs per variant", spec.model.name, spec.hardware.system));
     let (workload, sla) = (&spec.workload, &spec.sla);
     page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
     let statistic = words::statistic(sla.statistic);
@@ -221,15 +224,15 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
     let meet = verdict.and_then(|verdict| verdict.sla.as_ref()).map(|meet| format!(": {meet}")).unwrap_or_default();
     page.field("SLA", &format!("{statistic} TTFT ≤ {ttft} ms and {statistic} TPOT ≤ {tpot} ms{meet}"));
     let Some(verdict) = verdict else { return };
-    page.field("verdict", &format!("{:?}: {}", verdict.result, verdict.summary));
+    page.field("verdict", &format!("{}: {}", verdict.result, verdict.summary));
     if let Some(gain) = &verdict.gain {
-        page.field("gain", &format!("{gain} at the SLA, measured"));
+        page.field("gain", &format!("{gain} at the SLA (measured)"));
     }
     if let Some(error) = &verdict.prediction_error {
-        page.field("predictions", &format!("{error} off at most"));
+        page.field("predictions", &format!("largest error {error}"));
     }
     if verdict.result == VerdictResult::Inconclusive {
-        page.field("", "kubectl bcmp report says which evidence is missing");
+        page.field("", "run kubectl bcmp report to see which evidence is missing");
     }
 }
 
@@ -237,7 +240,7 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
     let role = Some(words::role(variant.role)).filter(|role| *role != variant.name);
     let role = role.map(|role| format!(" ({role})")).unwrap_or_default();
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPUs")).unwrap_or_default();
-    let phase = variant.phase.map_or(ABSENT.into(), |phase| format!("{phase:?}"));
+    let phase = variant.phase.map_or(ABSENT, VariantPhase::as_str);
     page.line(format!("{}{role}{gpus}: {phase}", variant.name));
     if let Some(failure) = &variant.failure {
         page.field("failed", &format!("{}: {}", failure.reason, failure.message));

@@ -1,33 +1,34 @@
-//! What `--help` says after the options: exit codes and examples.
+//! The end of each `--help`, after the options: notes, exit codes and examples.
 
 /// Of the plugin itself.
 pub const PLUGIN: &str = "\
 Examples:
-  kubectl bcmp get                        how the comparisons of the namespace stand
-  kubectl bcmp watch qwen3-32b-h200       follow one until it is over
-  kubectl bcmp report qwen3-32b-h200      read its answer
+  kubectl bcmp get                        list the comparisons in the namespace
+  kubectl bcmp watch qwen3-32b-h200       follow one until it is finished
+  kubectl bcmp report qwen3-32b-h200      show its result
 
-Each command has its own --help with examples. Completion of `kubectl bcmp`: kubectl bcmp completion --help.";
+Every command has its own --help with examples. To set up completion, see
+kubectl bcmp completion --help.";
 
 /// Of `get`.
 pub const GET: &str = "\
 Examples:
-  kubectl bcmp get                          all of the namespace
-  kubectl bcmp get -A -o wide               of all namespaces, with model, GPUs and message
+  kubectl bcmp get                          all in the namespace
+  kubectl bcmp get -A -o wide               all namespaces, with more columns
   kubectl bcmp get qwen3-32b-h200           variants, levels and verdict of one
   kubectl bcmp get qwen3-32b-h200 -o yaml";
 
 /// Of `watch`.
 pub const WATCH: &str = "\
-On a terminal: a bar for each variant and when the end is expected. Elsewhere: a line whenever something changed.
-A connection that is closed or lost is taken up again.
+On a terminal, shows a bar for each variant and the expected end; otherwise
+prints a line for each change. Reconnects when the connection is lost.
 
 Exit codes:
-  0  the run ended well
+  0  the run succeeded
   1  it failed, was cancelled or deleted, or could not be watched
   2  wrong usage
-  3  the evidence does not suffice, and judgement.failOn names Inconclusive
-  4  there is an answer, and judgement.failOn names it
+  3  the evidence is insufficient, and judgement.failOn lists Inconclusive
+  4  judgement.failOn lists the outcome
 
 Examples:
   kubectl bcmp watch qwen3-32b-h200
@@ -35,20 +36,22 @@ Examples:
 
 /// Of `report`.
 pub const REPORT: &str = "\
-The report is the one the operator stored for the run. Where there is none yet, it is made of the records that are there.
+The report is the one that the operator stored for the run. If there is none
+yet, it is built from the run's trials.
 
 Examples:
   kubectl bcmp report qwen3-32b-h200                   the summary
-  kubectl bcmp report qwen3-32b-h200 --run 2           of an earlier run
+  kubectl bcmp report qwen3-32b-h200 --run 2           the summary of an earlier run
   kubectl bcmp report qwen3-32b-h200 --open            the page, in a browser
-  kubectl bcmp report qwen3-32b-h200 -d results        SUMMARY.txt, report.html, levels.csv, report.json, plots/*.png
+  kubectl bcmp report qwen3-32b-h200 -d results        all files and plots
   kubectl bcmp report qwen3-32b-h200 -o csv > levels.csv";
 
 /// Of `results`.
 pub const RESULTS: &str = "\
-A row for each run of the load tool: repetitions, second tries and rejected ones too. Latencies are in milliseconds,
-tokens/s are those of the whole deployment. Where spec.results names a claim, the load tool's files lie there as well;
-how to copy them is printed below the table.
+Shows a row for every trial, including repeated and rejected ones. Latencies are
+in milliseconds; tokens/s are for the whole deployment. If spec.results names a
+volume claim, the load tool's files are kept there, and the command prints how to
+copy them.
 
 Examples:
   kubectl bcmp results qwen3-32b-h200
@@ -58,16 +61,17 @@ Examples:
 /// Of `explain`.
 pub const EXPLAIN: &str = "\
 Examples:
-  kubectl bcmp explain                     everything that can be explained
+  kubectl bcmp explain                     list everything that can be explained
   kubectl bcmp explain TeardownStuck       a reason
   kubectl bcmp explain PrefixCacheHits     an evidence code
   kubectl bcmp explain EvidenceSufficient  a condition";
 
 /// Of `rerun`.
 pub const RERUN: &str = "\
-Sets the annotation bcmp.dev/run-requested to a new value. In Git, change spec.runId instead.
-While a run is active it is refused: with --force that run is superseded (torn down, and kept in history), or ends first
-where execution.onChange is FinishFirst.
+Sets the annotation bcmp.dev/run-requested to a new value. In Git, change
+spec.runId instead. While a run is active, --force is required. That run is then
+superseded (torn down and kept in history) or, if execution.onChange is
+FinishFirst, finishes first.
 
 Examples:
   kubectl bcmp rerun qwen3-32b-h200
@@ -75,10 +79,11 @@ Examples:
 
 /// Of `cancel`.
 pub const CANCEL: &str = "\
-Sets the annotation bcmp.dev/cancel-requested to the number of the active run: that run only is cancelled. What it
-measured is kept.
+Sets the annotation bcmp.dev/cancel-requested to the number of the active run, so
+that only this run is cancelled. What it measured is kept.
 
-Exit codes with --wait: 0 when the run is cancelled and everything is gone; else as of `watch`.
+Exit codes with --wait: 0 if the run is cancelled and everything is gone,
+otherwise those of `watch`.
 
 Examples:
   kubectl bcmp cancel qwen3-32b-h200
@@ -86,8 +91,9 @@ Examples:
 
 /// Of `render`.
 pub const RENDER: &str = "\
-Nothing is created. Of a comparison in the cluster, the plan of its run and the configurations that were generated for it
-are used, so generated variants are shown as well; of a file, they are shown where --configurations is given.
+Creates nothing. For a comparison in the cluster, the plan and the generated
+configurations of its run are used, so generated variants are shown as well. For
+a file they are shown only with --configurations.
 
 Examples:
   kubectl bcmp render -f comparison.yaml
@@ -96,15 +102,16 @@ Examples:
 
 /// Of `evaluate`.
 pub const EVALUATE: &str = "\
-Nothing is measured and nothing is written: the records of the run are judged as the operator judges them. A file counts
-by its evidence, judgement, sla.statistic and hardware.gpuHourlyCost; one that changes what is measured is refused.
+Measures nothing and changes nothing: judges the trials of the run in the same way
+as the operator. Of a file, only evidence, judgement, sla.statistic and
+hardware.gpuHourlyCost are used; it may not change what is measured.
 
 Exit codes:
-  0  answered
-  1  the records or a file cannot be used
+  0  there is a verdict
+  1  a trial or a file cannot be used
   2  wrong usage
-  3  inconclusive: the evidence does not suffice for an answer
-  4  answered, but judgement.failOn names the outcome
+  3  the evidence is insufficient for a verdict
+  4  judgement.failOn lists the outcome
 
 Examples:
   kubectl bcmp evaluate qwen3-32b-h200
@@ -113,8 +120,9 @@ Examples:
 
 /// Of `completion`.
 pub const COMPLETION: &str = "\
-kubectl completes the arguments of a plugin by asking an executable called kubectl_complete-bcmp on the PATH
-(kubectl 1.26 or newer; `make install-plugin` puts it there). The scripts for shells are for `kubectl-bcmp` called by its own name.
+To complete the arguments of `kubectl bcmp`, kubectl 1.26 or newer calls an
+executable kubectl_complete-bcmp on the PATH; `make install-plugin` installs it.
+The scripts for shells complete `kubectl-bcmp` called directly.
 
 Examples:
   kubectl bcmp completion kubectl > ~/.local/bin/kubectl_complete-bcmp && chmod +x ~/.local/bin/kubectl_complete-bcmp

@@ -1,4 +1,4 @@
-//! `kubectl bcmp …`: what people do with comparisons in a cluster, as a plugin of kubectl.
+//! `kubectl bcmp …`: the kubectl plugin for people who work with comparisons.
 //!
 //! Every command is a function of a [`Plugin`]: the cluster, the clock and the screen are handed in, so that tests run them
 //! on a server in memory.
@@ -35,7 +35,7 @@ use cluster::Cluster;
 use error::{FAILED, PluginError, USAGE};
 use screen::Screen;
 
-/// Tells the time.
+/// Returns the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Where the cluster is found.
@@ -55,12 +55,12 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin that nothing was asked of yet.
+    /// A plugin, before any command.
     pub fn new(access: Access, clock: Clock, screen: Screen) -> Self {
         Self { access, connection: Connection::default(), clock, screen }
     }
 
-    /// Does what a command line says, its first word the program's name; returns the exit code.
+    /// Runs a command line, whose first word is the program's name; returns the exit code.
     pub async fn run(mut self, words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
         let cli = match Cli::try_parse_from(words) {
             Ok(cli) => cli,
@@ -117,7 +117,7 @@ impl Plugin {
     }
 }
 
-/// Parses the process's arguments and does what they say.
+/// Runs the command in the process's arguments.
 pub fn run() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {

@@ -20,14 +20,14 @@ impl Progress {
     /// What the rows of a status tell: how many ended.
     fn of_rows(variant: &VariantStatus) -> Self {
         let runs = variant.levels.iter().map(|level| level.evidence.accepted + level.evidence.rejected);
-        Self { done: usize::try_from(runs.sum::<i32>()).unwrap_or(0), total: None }
+        Self { done: runs.map(|runs| runs as usize).sum(), total: None }
     }
 }
 
 /// The last look at the records, kept while nothing was added to them.
 #[derive(Default)]
 pub struct Records {
-    seen: Option<(i64, i32)>,
+    seen: Option<(i64, u32)>,
     progress: BTreeMap<String, Progress>,
 }
 
@@ -40,7 +40,7 @@ impl Records {
         comparison: &BenchmarkComparison,
     ) -> BTreeMap<String, Progress> {
         let Some(status) = &comparison.status else { return BTreeMap::new() };
-        let run = status.run.as_ref().map_or(0, |run| run.number);
+        let run = status.run_number();
         let levels = status.progress.as_ref().map(|progress| progress.trials_done);
         let state = levels.map(|levels| (run, levels));
         if state.is_some() && state != self.seen {

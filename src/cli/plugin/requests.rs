@@ -1,15 +1,15 @@
-//! `kubectl bcmp rerun` and `cancel`: what people ask of the operator by annotation.
+//! `kubectl bcmp rerun` and `cancel`: requests to the operator by annotation.
 
 use kube::ResourceExt;
 
 use super::Plugin;
 use super::arguments::{Cancel, Rerun};
 use super::error::PluginError;
-use super::watch::{exit_code, is, is_requested, until_over};
-use crate::api::conditions::{ConditionStatus, ConditionType};
+use super::watch::{exit_code, until_over};
+use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, EarlyEnd, OnChange, Phase, Run, annotations};
 
-/// Asks for another run.
+/// Requests another run.
 pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let token = plugin.now().to_string();
@@ -22,7 +22,7 @@ pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginE
             Ok((annotations::RUN_REQUESTED, token.clone()))
         })
         .await?;
-    plugin.screen.document(&format!("{}\n", what_happens(&asked)))?;
+    plugin.screen.document(&format!("{}\n", confirmation(&asked)))?;
     if !arguments.wait {
         return Ok(0);
     }
@@ -30,18 +30,18 @@ pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginE
     Ok(last.as_ref().map_or(0, exit_code))
 }
 
-/// The run that holds or wants GPUs. One that was asked for predictions only and has them does not.
+/// The run that holds or needs GPUs. One that stops at its predictions does not.
 fn active(comparison: &BenchmarkComparison) -> Option<&Run> {
     let status = comparison.status.as_ref()?;
     let run = status.run.as_ref().filter(|run| run.completion_time.is_none())?;
-    (!is(status, ConditionType::Finished, ConditionStatus::True)).then_some(run)
+    (!status.is_true(ConditionType::Finished)).then_some(run)
 }
 
 fn may_begin(comparison: &BenchmarkComparison) -> Result<(), PluginError> {
     let name = comparison.name_any();
-    if is_requested(comparison) {
+    if comparison.pending_run_request().is_some() {
         return Err(PluginError::failed(format!(
-            "another run of {name} is asked for already and has not begun; `kubectl bcmp watch {name}` follows it"
+            "another run of {name} is already requested and has not started: follow it with `kubectl bcmp watch {name}`"
         )));
     }
     match active(comparison) {
@@ -49,7 +49,7 @@ fn may_begin(comparison: &BenchmarkComparison) -> Result<(), PluginError> {
         Some(run) => {
             let consequence = consequence(comparison, run);
             Err(PluginError::failed(format!(
-                "run {} of {name} is active{}; with --force, {consequence}",
+                "run {} of {name} is active{}: use --force to start another one anyway; {consequence}",
                 run.number,
                 how_far(comparison)
             )))
@@ -60,37 +60,37 @@ fn may_begin(comparison: &BenchmarkComparison) -> Result<(), PluginError> {
 fn how_far(comparison: &BenchmarkComparison) -> String {
     let status = comparison.status.as_ref();
     let phase = status.and_then(|status| status.phase).map(Phase::as_str);
-    let levels = status.and_then(|status| status.progress.as_ref()).map(|progress| progress.summary.as_str());
-    match (phase, levels) {
-        (Some(phase), Some(levels)) => format!(" ({phase}, {levels} levels)"),
+    let trials = status.and_then(|status| status.progress.as_ref()).map(|progress| progress.summary.as_str());
+    match (phase, trials) {
+        (Some(phase), Some(trials)) => format!(" ({phase}, {trials} trials)"),
         (Some(phase), None) => format!(" ({phase})"),
         _ => String::new(),
     }
 }
 
-/// What another request does to an active run.
+/// What another request does to the active run.
 fn consequence(comparison: &BenchmarkComparison, run: &Run) -> String {
     match comparison.spec.execution.on_change {
         OnChange::Supersede => format!(
-            "run {} is superseded: its variants are torn down, what it measured is kept in history, and the next run starts",
+            "run {} is then superseded: its variants are torn down, its results are kept in history, and the next run starts",
             run.number
         ),
         OnChange::FinishFirst => {
-            format!("the next run starts when run {} is over (execution.onChange is FinishFirst)", run.number)
+            format!("the next run starts after run {} has finished (execution.onChange is FinishFirst)", run.number)
         }
     }
 }
 
-fn what_happens(comparison: &BenchmarkComparison) -> String {
+fn confirmation(comparison: &BenchmarkComparison) -> String {
     let name = comparison.name_any();
     let consequence = active(comparison).map(|run| consequence(comparison, run));
-    let held = comparison.spec.suspend.then(|| "it starts when spec.suspend is set to false".to_owned());
-    let then: Vec<String> = consequence.into_iter().chain(held).collect();
+    let suspended = comparison.spec.suspend.then(|| "it starts once spec.suspend is false".to_owned());
+    let then: Vec<String> = consequence.into_iter().chain(suspended).collect();
     let then = if then.is_empty() { String::new() } else { format!(": {}", then.join("; ")) };
-    format!("another run of {name} is asked for{then}")
+    format!("requested another run of {name}{then}")
 }
 
-/// Asks for the end of the active run.
+/// Requests the end of the active run.
 pub async fn cancel(plugin: &mut Plugin, arguments: &Cancel) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let name = &arguments.comparison;
@@ -99,7 +99,7 @@ pub async fn cancel(plugin: &mut Plugin, arguments: &Cancel) -> Result<u8, Plugi
         .await?;
     let number = asked.annotations().get(annotations::CANCEL_REQUESTED).cloned().unwrap_or_default();
     plugin.screen.document(&format!(
-        "run {number} of {name} is cancelled: its variants are torn down; what it measured is kept\n"
+        "requested cancellation of run {number} of {name}: its variants are torn down, and what it measured is kept\n"
     ))?;
     if !arguments.wait {
         return Ok(0);
@@ -112,15 +112,15 @@ fn to_cancel(comparison: &BenchmarkComparison) -> Result<&Run, PluginError> {
     let name = comparison.name_any();
     let status = comparison.status.as_ref();
     let run = status.and_then(|status| status.run.as_ref());
-    let Some(run) = run else { return Err(PluginError::failed(format!("{name} has had no run: nothing to cancel"))) };
+    let Some(run) = run else { return Err(PluginError::failed(format!("{name} has no run yet: nothing to cancel"))) };
     let number = run.number;
     match (&run.completion_time, &run.ended) {
         (Some(_), _) => {
             let how = status.and_then(|status| status.phase).map_or("over", Phase::as_str);
-            Err(PluginError::failed(format!("run {number} of {name} is over already ({how}): nothing to cancel")))
+            Err(PluginError::failed(format!("run {number} of {name} has already finished ({how}): nothing to cancel")))
         }
         (None, Some(ended)) => Err(PluginError::failed(format!(
-            "run {number} of {name} ends already ({}): its variants are being torn down",
+            "run {number} of {name} is already ending ({}): its variants are being torn down",
             ended.reason
         ))),
         (None, None) => Ok(run),

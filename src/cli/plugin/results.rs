@@ -128,7 +128,7 @@ fn rows_as_table(records: &[(&str, &TrialRecord)]) -> String {
         let mut row = vec![
             (*variant).to_owned(),
             step.concurrency.to_string(),
-            format!("{:?}", step.purpose).to_lowercase(),
+            step.purpose.to_string(),
             step.round.to_string(),
             step.repetition.to_string(),
             step.attempt.to_string(),
@@ -203,7 +203,7 @@ fn csv_row(variant: &str, record: &TrialRecord) -> Vec<String> {
     let mut row = vec![
         variant.to_owned(),
         step.concurrency.to_string(),
-        format!("{:?}", step.purpose).to_lowercase(),
+        step.purpose.to_string(),
         step.round.to_string(),
         step.repetition.to_string(),
         step.attempt.to_string(),

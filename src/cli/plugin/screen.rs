@@ -1,4 +1,4 @@
-//! Where output goes: a terminal or a file. Whatever is shown passes here, and no control character does.
+//! Output to a terminal or a file. Everything shown goes through here, and control characters are removed.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -113,7 +113,7 @@ pub struct Screen {
     colours: bool,
     /// Lines of the picture that is drawn over.
     drawn: usize,
-    /// The reader has gone.
+    /// The reader has closed the output.
     closed: bool,
 }
 
@@ -135,7 +135,7 @@ impl Screen {
         Self { out, err, columns, colours, drawn: 0, closed: false }
     }
 
-    /// Whether a person looks on.
+    /// Whether output goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.columns.is_some()
     }
@@ -185,11 +185,11 @@ impl Screen {
         self.drawn = 0;
     }
 
-    /// Says something beside the output, for people.
+    /// Writes a message for people to stderr.
     pub fn note(&mut self, text: &str) {
         self.leave();
         let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
-        // Nobody can be told that nobody can be told.
+        // There is no other place to report this.
         let _ = writeln!(self.err, "{text}");
     }
 

@@ -46,7 +46,7 @@ pub fn number(comparison: &BenchmarkComparison, asked: Option<i64>) -> Result<i6
     let status = comparison.status.as_ref();
     let last = status.and_then(|status| status.run.as_ref()).map(|run| run.number);
     let Some(last) = last else {
-        return Err(PluginError::failed(format!("comparison {name} has had no run yet")));
+        return Err(PluginError::failed(format!("comparison {name} has no run yet")));
     };
     let number = asked.unwrap_or(last);
     let past: Vec<i64> = status.into_iter().flat_map(|status| &status.history).map(|past| past.number).collect();
@@ -55,7 +55,7 @@ pub fn number(comparison: &BenchmarkComparison, asked: Option<i64>) -> Result<i6
     }
     let kept: Vec<String> = std::iter::once(last).chain(past).map(|number| number.to_string()).collect();
     let kept = kept.join(", ");
-    Err(PluginError::failed(format!("comparison {name} has no run {number}; kept are {kept} (spec.history.runs)")))
+    Err(PluginError::failed(format!("comparison {name} has no run {number}: choose one of the stored runs {kept}")))
 }
 
 /// Names of the run's children.
@@ -78,7 +78,7 @@ pub async fn stored_run(
     let version = |plan: &Plan| plan.schema_version;
     let plan = present(observe::document(map, PLAN_KEY, version, plan::SCHEMA_VERSION))?.ok_or_else(|| {
         let (name, map) = (comparison.name_any(), names.plan());
-        PluginError::failed(format!("nothing is stored of run {number} of {name}: there is no ConfigMap {map}"))
+        PluginError::failed(format!("run {number} of {name} cannot be read: its ConfigMap {map} does not exist"))
     })?;
     let mut config_maps = BTreeMap::from([("plan".to_owned(), names.plan())]);
     let map = cluster.config_map(comparison, &names.configurations()).await?;

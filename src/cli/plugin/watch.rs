@@ -1,4 +1,4 @@
-//! `kubectl bcmp watch`: a comparison, followed until it is over.
+//! `kubectl bcmp watch`: follows a comparison until it is finished.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,27 +17,27 @@ use super::error::{FAILED, PluginError};
 use super::get::tone;
 use super::progress::{Progress, Records};
 use super::screen::{Page, plain, toned};
-use crate::api::conditions::{ConditionStatus, ConditionType};
-use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase, annotations};
+use crate::api::conditions::ConditionType;
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase};
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
 use crate::report::words::duration;
 
 /// Cells of a bar.
 const BAR: usize = 30;
-/// How often the picture is drawn anew: times in it pass.
+/// How often the picture is redrawn, because it shows times.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Follows a comparison; the exit code says how it ended.
 pub async fn watch(plugin: &mut Plugin, arguments: &Watch) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
-    // A first look of its own tells best what is wrong with name, kind or rights.
+    // Read it once first: this gives the best message if name, kind or permissions are wrong.
     cluster.comparison(&arguments.comparison).await?;
     let last = until_over(plugin, &cluster, &arguments.comparison, arguments.patience).await?;
     Ok(last.as_ref().map_or(0, exit_code))
 }
 
-/// Shows what happens until the comparison is over, and returns it as it is then; nothing when nobody reads any more.
+/// Shows what happens until the comparison is finished, and returns it as it is then; `None` if nobody reads any more.
 pub async fn until_over(
     plugin: &mut Plugin,
     cluster: &Cluster,
@@ -67,7 +67,7 @@ pub async fn until_over(
             () = until(end) => {
                 plugin.screen.leave();
                 let passed = patience.timeout.unwrap_or_default().as_secs();
-                return Err(PluginError::failed(format!("{name} is not over after {passed} s; it goes on")));
+                return Err(PluginError::failed(format!("{name} has not finished within {passed} s and continues: run the command again to follow it")));
             }
         }
         if plugin.screen.is_closed() {
@@ -83,7 +83,7 @@ async fn until(end: Option<Instant>) {
     }
 }
 
-/// The next state of the comparison. Closed watches and lost connections are taken up again.
+/// The next state of the comparison. Reconnects after closed watches and lost connections.
 async fn next(
     events: &mut (impl Stream<Item = watcher::Result<Event<BenchmarkComparison>>> + Unpin),
     view: &mut View,
@@ -103,7 +103,7 @@ async fn next(
             Ok(Some(Event::Delete(_) | Event::InitDone)) => {
                 return Err(PluginError::failed(format!("{} was deleted", view.name)));
             }
-            Ok(None) => return Err(PluginError::failed("the watch ended")),
+            Ok(None) => return Err(PluginError::failed("the watch ended unexpectedly: run the command again")),
             Err(error) => view.trouble(error, plugin)?,
         }
     }
@@ -141,7 +141,7 @@ impl View {
         use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
         let error = match error {
             InitialListFailed(source) | WatchStartFailed(source) | WatchFailed(source) => source,
-            // The server ends watches that it does not know how to go on with; the next list goes on.
+            // The server ends watches that it cannot continue; the next list continues them.
             _ => return Ok(()),
         };
         let refused = matches!(&error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404));
@@ -151,7 +151,7 @@ impl View {
             return Err(error);
         }
         if !std::mem::replace(&mut self.lost, true) {
-            plugin.screen.note(&format!("{error}; trying again"));
+            plugin.screen.note(&format!("{error}: trying again"));
         }
         Ok(())
     }
@@ -188,8 +188,8 @@ fn line(comparison: &BenchmarkComparison) -> String {
     let status = comparison.status.clone().unwrap_or_default();
     let phase = status.phase.map_or("Pending", Phase::as_str);
     let progress = status.progress.as_ref().map(|progress| progress.summary.clone()).unwrap_or_default();
-    let end = expected_end(&status).map(|end| format!(" (end expected at {})", clock(end))).unwrap_or_default();
-    format!("{phase:<12} {progress:>7}  {}{end}", status.message.as_deref().unwrap_or("not looked at yet"))
+    let end = expected_end(&status).map(|end| format!(" (expected end: {})", clock(end))).unwrap_or_default();
+    format!("{phase:<12} {progress:>7}  {}{end}", status.message.as_deref().unwrap_or("not observed yet"))
 }
 
 /// When measuring is expected to end, while it goes on.
@@ -208,7 +208,7 @@ fn picture(
     let mut page = Page::of_width(width);
     let phase = status.phase.map_or("Pending", Phase::as_str);
     let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
-    let levels = status.progress.as_ref().map(|progress| format!(", {} levels", progress.summary)).unwrap_or_default();
+    let trials = status.progress.as_ref().map(|progress| format!(", {} trials", progress.summary)).unwrap_or_default();
     let since = status.run.as_ref().map(|run| {
         let end = run.completion_time.as_ref().map_or(now, |time| time.0);
         format!(", {}", duration((end.as_second() - run.queued_time.0.as_second()).max(0)))
@@ -216,7 +216,7 @@ fn picture(
     page.spans(vec![
         plain(format!("{}{run}: ", comparison.name_any())),
         toned(tone(status.phase), phase),
-        plain(format!("{levels}{}", since.unwrap_or_default())),
+        plain(format!("{trials}{}", since.unwrap_or_default())),
     ]);
     let width = status.variants.iter().map(|variant| variant.name.chars().count()).max().unwrap_or(0);
     for variant in &status.variants {
@@ -224,7 +224,7 @@ fn picture(
         let over = variant.failure.is_some() || variant.phase == Some(VariantPhase::Done);
         let total = if over { Some(known.done) } else { known.total };
         let count = total.map_or_else(|| known.done.to_string(), |total| format!("{}/{total}", known.done));
-        let doing = variant.phase.map(|phase| format!("{phase:?}")).unwrap_or_default();
+        let doing = variant.phase.map(VariantPhase::as_str).unwrap_or_default();
         page.line(format!("  {:<width$}  {} {count:>7}  {doing}", variant.name, bar(known.done, total)));
     }
     if let Some(message) = status.message.as_ref().filter(|message| !message.is_empty()) {
@@ -232,8 +232,8 @@ fn picture(
     }
     if let Some(end) = expected_end(&status) {
         let left = end.as_second() - now.as_second();
-        let left = if left > 0 { format!("in {}", duration(left)) } else { "any moment".to_owned() };
-        page.words(&format!("end expected at {}, {left}", clock(end)));
+        let left = if left > 0 { format!("in {}", duration(left)) } else { "any moment now".to_owned() };
+        page.words(&format!("expected end: {}, {left}", clock(end)));
     }
     page
 }
@@ -247,32 +247,21 @@ fn bar(done: usize, total: Option<usize>) -> String {
     format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled))
 }
 
-/// Whether nothing more happens: the operator has seen the spec and every request, and the run is finished.
+/// Whether nothing more happens: the operator has observed the spec and every request, and the run is finished.
 pub fn is_over(comparison: &BenchmarkComparison) -> bool {
     let Some(status) = &comparison.status else { return false };
     let observed = Some(status.observed_generation) == comparison.metadata.generation;
     let ended = status.run.as_ref().and_then(|run| run.ended.as_ref());
     // A run takes the place of one that was superseded.
     let superseded = ended.is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
-    observed && !superseded && !is_requested(comparison) && is(status, ConditionType::Finished, ConditionStatus::True)
-}
-
-/// Whether another run was asked for that has not begun.
-pub fn is_requested(comparison: &BenchmarkComparison) -> bool {
-    let asked = comparison.annotations().get(annotations::RUN_REQUESTED).filter(|token| !token.is_empty());
-    let handled = comparison.status.as_ref().and_then(|status| status.last_handled_run_request.as_ref());
-    asked.is_some() && asked != handled
-}
-
-/// Whether a condition has this status.
-pub fn is(status: &BenchmarkComparisonStatus, kind: ConditionType, wanted: ConditionStatus) -> bool {
-    status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == wanted.as_str())
+    let requested = comparison.pending_run_request().is_some();
+    observed && !superseded && !requested && status.is_true(ConditionType::Finished)
 }
 
 /// How a comparison that is over ended.
 pub fn exit_code(comparison: &BenchmarkComparison) -> u8 {
     let Some(status) = &comparison.status else { return FAILED };
-    if is(status, ConditionType::Succeeded, ConditionStatus::True) {
+    if status.is_true(ConditionType::Succeeded) {
         return 0;
     }
     let ended_early = status.run.as_ref().is_some_and(|run| run.ended.is_some());

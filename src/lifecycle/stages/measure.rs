@@ -98,7 +98,7 @@ impl<'a> View<'a> {
     /// When the first request was completed, as the load pod says.
     fn serving(&self) -> Option<Timestamp> {
         let results = self.world.results.get(self.variant).and_then(Output::present)?;
-        let deployment = u32::try_from(self.deployment.number).unwrap_or(0);
+        let deployment = self.deployment.number;
         results.ledger.serving.get(&deployment).map(|mark| mark.time)
     }
 }
@@ -206,7 +206,7 @@ fn vanished(view: &View, now: Timestamp) -> Option<Problem> {
     };
     let is_server = |child: &&Child| child.component == Component::Server && ChildKind::SERVERS.contains(&child.kind);
     let there = view.children().filter(|child| is_server(child) && !child.terminating).count();
-    let makes_pods = |object: &&Value| ChildKind::SERVERS.iter().any(|kind| object["kind"] == format!("{kind:?}"));
+    let makes_pods = |object: &&Value| object["kind"].as_str().is_some_and(ChildKind::creates_servers);
     let wanted = view.world.ready(view.variant).map_or(1, |ready| ready.objects.iter().filter(makes_pods).count());
     if !is_endpoint(view.world, view.variant) && there < wanted {
         return missing("the server");
@@ -341,21 +341,21 @@ fn too_many_deployments(variant: &str, now: Timestamp) -> Failure {
 }
 
 /// ABBA: every second round goes backwards. Baselines come first within the spec's order.
-fn order(status: &BenchmarkComparisonStatus, round: i32) -> Vec<usize> {
+fn order(status: &BenchmarkComparisonStatus, round: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..status.variants.len()).collect();
     order.sort_by_key(|&index| status.variants[index].role != Role::Baseline);
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         order.reverse();
     }
     order
 }
 
-fn only_round(status: &BenchmarkComparisonStatus, round: i32) -> bool {
+fn only_round(status: &BenchmarkComparisonStatus, round: u32) -> bool {
     status.variants.iter().filter_map(live).all(|d| d.round == round && d.teardown.is_none())
 }
 
 /// When a round that was given up may be tried again.
-pub fn retry_at(status: &BenchmarkComparisonStatus, round: i32) -> Timestamp {
+pub fn retry_at(status: &BenchmarkComparisonStatus, round: u32) -> Timestamp {
     let run = status.run.as_ref();
     if run.is_none_or(|run| mode(run) != Mode::Parallel) {
         return Timestamp::MIN;

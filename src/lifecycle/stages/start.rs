@@ -4,15 +4,12 @@ use jiff::Timestamp;
 
 use crate::api::{
     BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Reason, Role, Run, Start, VariantPhase, VariantStatus,
+    stored_run_request,
 };
 use crate::lifecycle::facts::{self, active_run, end, rests_predicted};
 use crate::lifecycle::time::stamp;
 use crate::lifecycle::world::World;
 use crate::plan::inputs;
-use crate::text;
-
-/// Bytes of a request that are kept, as the CRD has room for.
-const LONGEST_REQUEST: usize = 256;
 
 /// Records cancellation, supersession and the start of the next run.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
@@ -35,17 +32,11 @@ enum Wish {
     Another { reason: Reason, message: String },
 }
 
-/// What the annotation asks with, as long as status has room for: a status with more would never be stored.
-fn request(world: &World) -> Option<String> {
-    world.object.run_requested.as_deref().map(|value| text::cut(value, LONGEST_REQUEST))
-}
-
 /// Why a run other than the one in status is wanted, if so. With `start: OnRequest` somebody must have asked for it, by the
 /// annotation or by another `runId`: a cluster that is built anew, and has no run yet, cannot tell a new `runId` from an old.
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     let another = |reason, message: &str| Some(Wish::Another { reason, message: message.to_owned() });
-    let asked = request(world);
-    if asked.is_some() && asked != status.last_handled_run_request {
+    if world.object.run_requested.as_deref().is_some_and(|request| !status.has_handled(request)) {
         return another(Reason::RunRequested, "another run was asked for by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
@@ -84,11 +75,13 @@ fn may_begin(status: &BenchmarkComparisonStatus, world: &World) -> bool {
 }
 
 fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
-    let number = 1 + status.run.as_ref().map_or(0, |run| run.number).max(world.highest_plan);
+    let number = 1 + status.run_number().max(world.highest_plan);
     let mut history = std::mem::take(&mut status.history);
     if let Some(past) = past_run(status) {
         history.insert(0, past);
     }
+    let request = world.object.run_requested.as_deref().map(stored_run_request);
+    let handled = request.or(status.last_handled_run_request.take());
     *status = BenchmarkComparisonStatus {
         observed_generation: world.object.generation,
         run: Some(Run {
@@ -105,7 +98,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         }),
         variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
         history: retained(history, world.spec.history.runs),
-        last_handled_run_request: request(world).or(status.last_handled_run_request.take()),
+        last_handled_run_request: handled,
         ..BenchmarkComparisonStatus::default()
     };
 }
@@ -127,7 +120,7 @@ fn past_run(status: &BenchmarkComparisonStatus) -> Option<PastRun> {
 }
 
 /// The newest `keep` runs with a verdict, and the newest other one beside.
-pub fn retained(history: Vec<PastRun>, keep: i32) -> Vec<PastRun> {
+pub fn retained(history: Vec<PastRun>, keep: u32) -> Vec<PastRun> {
     let mut answered = 0;
     let mut others = 0;
     history
@@ -213,7 +206,7 @@ mod tests {
         let expected = if requested == Some("new") { Some("RunRequested") } else { otherwise };
         assert_eq!(wish(&status, &world).map(|wish| why(&wish)), expected);
         advance(&mut status, &world, Timestamp::UNIX_EPOCH);
-        assert_eq!(status.run.map_or(0, |run| run.number), i64::from(ran) + i64::from(expected.is_some()));
+        assert_eq!(status.run_number(), i64::from(ran) + i64::from(expected.is_some()));
     }
 
     #[test]
@@ -222,7 +215,7 @@ mod tests {
         world.object.run_requested = Some("é".repeat(400));
         let mut status = BenchmarkComparisonStatus::default();
         begin(&mut status, &world, Timestamp::UNIX_EPOCH);
-        assert!(status.last_handled_run_request.as_ref().is_some_and(|value| value.len() <= LONGEST_REQUEST));
+        assert!(status.last_handled_run_request.as_ref().is_some_and(|value| value.len() <= 256));
         assert!(wish(&status, &world).is_none());
     }
 

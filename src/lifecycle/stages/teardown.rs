@@ -59,7 +59,7 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
     let finalizers = child.map(|child| child.finalizers.iter().map(String::as_str).filter(holds).collect::<Vec<_>>());
     Some(match (child, pod) {
         (Some(child), _) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
-            "{:?} {} {whose} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
+            "{} {} {whose} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
             child.kind,
             child.name,
             finalizers.unwrap_or_default().join(", ")
@@ -70,7 +70,7 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
             pod.node.as_deref().unwrap_or("(none)")
         ),
         (Some(child), None) => format!(
-            "{:?} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
+            "{} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
             child.kind, child.name
         ),
         (None, None) => return None,

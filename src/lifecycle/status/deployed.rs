@@ -7,6 +7,7 @@ use crate::lifecycle::facts::{active_run, planned};
 use crate::lifecycle::world::{Container, Pod, World};
 use crate::manifests::demand;
 use crate::plan::{ChildKind, Component};
+use crate::units::count;
 
 /// The label of nodes that names their GPUs, as NVIDIA's device plugin and GPU feature discovery set it.
 const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
@@ -24,7 +25,7 @@ pub fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus,
     let Some(ready) = world.ready(&variant.name) else { return };
     let demands = demand::of(&ready.objects, &spec.hardware.gpu_resource_name);
     let asked = demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()));
-    let gpus = endpoint.map(|e| e.gpus).or_else(|| i32::try_from(asked).ok().filter(|gpus| *gpus > 0));
+    let gpus = endpoint.map(|e| e.gpus).or(Some(count(asked)).filter(|gpus| *gpus > 0));
     variant.gpus = gpus.or(variant.gpus);
     let mut deployed = variant.deployed.take().unwrap_or_default();
     if let Some(shape) = &ready.shape {
@@ -59,7 +60,7 @@ fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &Benc
     deployed.gpu_products.sort();
 }
 
-fn engine_pods<'a>(world: &'a World, run: i64, variant: &'a str, deployment: i32) -> impl Iterator<Item = &'a Pod> {
+fn engine_pods<'a>(world: &'a World, run: i64, variant: &'a str, deployment: u32) -> impl Iterator<Item = &'a Pod> {
     world.deployment_pods(run, variant, deployment, Component::Server).filter(|pod| pod.gpus > 0)
 }
 

@@ -1,7 +1,7 @@
 //! What changed from one status to the next, as events for people.
 
 use crate::api::conditions::ConditionType;
-use crate::api::{AnyReason, BenchmarkComparisonStatus, Phase, Reason, VariantStatus};
+use crate::api::{AnyReason, BenchmarkComparisonStatus, Mode, Phase, Reason, VariantStatus};
 use crate::lifecycle::decision::Event;
 use crate::lifecycle::report;
 use crate::lifecycle::world::World;
@@ -27,8 +27,7 @@ pub fn events(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonSta
 
 fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus, notes: &mut Vec<Event>) {
     let (Some(run), past) = (&after.run, before.run.as_ref()) else { return };
-    if is_true(after, ConditionType::ConfigurationsGenerated)
-        && !is_true(before, ConditionType::ConfigurationsGenerated)
+    if after.is_true(ConditionType::ConfigurationsGenerated) && !before.is_true(ConditionType::ConfigurationsGenerated)
     {
         notes.push(normal(Reason::ConfigurationsGenerated, "predictions and manifests are ready".into()));
     }
@@ -36,10 +35,10 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         notes.push(normal(Reason::Queued, after.message.clone().unwrap_or_default()));
     }
     if run.start_time.is_some() && past.is_none_or(|past| past.start_time.is_none()) {
-        let mode = run.mode.map(|mode| format!("{mode:?}")).unwrap_or_default();
+        let mode = run.mode.map(Mode::as_str).unwrap_or_default();
         notes.push(normal(Reason::Admitted, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     } else if run.mode != past.and_then(|past| past.mode) {
-        let mode = run.mode.map(|mode| format!("{mode:?}")).unwrap_or_default();
+        let mode = run.mode.map(Mode::as_str).unwrap_or_default();
         notes.push(warning(Reason::ModeChanged, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     }
     if let Some(ended) = &run.ended
@@ -98,10 +97,10 @@ fn end_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
     if let (Some(message), None) = (stuck(after), stuck(before)) {
         notes.push(warning(Reason::TeardownStuck, message));
     }
-    if is_true(after, ConditionType::Finished) && !is_true(before, ConditionType::Finished) {
+    if after.is_true(ConditionType::Finished) && !before.is_true(ConditionType::Finished) {
         let phase = after.phase.map(Phase::as_str).unwrap_or_default();
         let words = after.message.clone().unwrap_or_default();
-        let well = is_true(after, ConditionType::Succeeded);
+        let well = after.is_true(ConditionType::Succeeded);
         let note = if well { normal } else { warning };
         notes.push(note(Reason::Finished, format!("{phase}: {words}")));
     }
@@ -118,10 +117,6 @@ pub fn report_refused(
     let refused = report::refusal(world).filter(|_| over(after) && !over(before))?;
     let message = format!("{} was refused ({}): the run ends without its report", refused.object, refused.message);
     Some(Event { warning: true, reason: Reason::ReportRefused.into(), message })
-}
-
-fn is_true(status: &BenchmarkComparisonStatus, kind: ConditionType) -> bool {
-    status.conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True")
 }
 
 fn normal(reason: impl Into<AnyReason>, message: String) -> Event {

@@ -111,7 +111,7 @@ fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judge
     match (failure, judged, caught) {
         (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
         (None, Some(judgement), Some(outcome)) => {
-            format!("judgement.failOn names {outcome:?}: {}", judgement.verdict.summary)
+            format!("judgement.failOn names {outcome}: {}", judgement.verdict.summary)
         }
         (None, Some(judgement), None) => judgement.verdict.summary.clone(),
         (None, None, _) => status.message.clone().unwrap_or_default(),

@@ -8,6 +8,7 @@ use crate::lifecycle::facts::{active_run, planned};
 use crate::lifecycle::judge::records;
 use crate::lifecycle::world::World;
 use crate::sweep::{SweepPlan, planned_total};
+use crate::units::count;
 
 /// Levels done of levels planned; changes when a level ends, not with time.
 pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Progress> {
@@ -25,11 +26,10 @@ pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Pro
         .collect();
     let done: usize = counted.iter().map(|(done, _)| done).sum();
     let total: usize = counted.iter().map(|(_, total)| total).sum();
-    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     Some(Progress {
         summary: format!("{done}/{total}"),
-        trials_done: number(done),
-        trials_total: number(total),
+        trials_done: count(done),
+        trials_total: count(total),
         estimated_completion_time: active_run(status).and_then(|_| estimate(status, world, total.checked_sub(done)?)),
     })
 }

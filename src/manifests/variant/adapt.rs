@@ -78,7 +78,7 @@ pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
         }
         if spec.execution.probes == Probes::Prompt {
             let ready_seconds = spec.execution.deadlines.ready_seconds;
-            make_probes_prompt(object, &pods, u64::try_from(ready_seconds).unwrap_or_default());
+            make_probes_prompt(object, &pods, ready_seconds.into());
         }
     }
 }

@@ -58,7 +58,7 @@ pub fn instantiate(
         return Ok(VariantDeployment {
             objects: vec![],
             endpoint_url: endpoint.url.clone(),
-            gpus: u32::try_from(endpoint.gpus).unwrap_or(0),
+            gpus: endpoint.gpus,
             main: None,
         });
     }

@@ -148,7 +148,7 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
 }
 
 fn allowed(spec: &BenchmarkComparisonSpec) -> u32 {
-    u32::try_from(spec.hardware.gpus_per_variant).unwrap_or(0)
+    spec.hardware.gpus_per_variant
 }
 
 /// GPUs that the variant may have and does not request: throughput is counted per GPU held.

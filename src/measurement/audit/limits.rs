@@ -36,7 +36,7 @@ impl EvidenceLimits {
             let expected = "a decimal number from 0 up, such as \"2.5\"";
             decimal.value().ok_or_else(|| LimitError { field, found: decimal.to_string(), expected })
         };
-        let requests = u32::try_from(evidence.minimum_requests).ok().filter(|requests| *requests > 0);
+        let requests = Some(evidence.minimum_requests).filter(|requests| *requests > 0);
         Ok(Self {
             maximum_error_percent: percent("maximumErrorPercent", &evidence.maximum_error_percent)?,
             minimum_requests: requests.ok_or_else(|| LimitError {

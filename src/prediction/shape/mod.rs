@@ -144,7 +144,7 @@ struct Hint {
 impl Hint {
     fn new(hint: Option<&ShapeHint>) -> Self {
         let Some(hint) = hint else { return Self::default() };
-        let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).filter(|n| *n > 0);
+        let count = |number: Option<u32>| number.filter(|n| *n > 0);
         Self {
             tensor_parallel: count(hint.tensor_parallel),
             pipeline_parallel: count(hint.pipeline_parallel),

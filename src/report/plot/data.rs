@@ -208,7 +208,7 @@ fn scaling(report: &Report, variant: &VariantStatus) -> Scaling {
 /// The highest level of any variant, measured or planned.
 fn top(report: &Report) -> u32 {
     let levels = report.variants.iter().flat_map(|variant| &variant.levels);
-    levels.filter_map(|level| u32::try_from(level.concurrency).ok()).max().unwrap_or(u32::MAX)
+    levels.map(|level| level.concurrency).max().unwrap_or(u32::MAX)
 }
 
 /// The prediction from one request in flight to the highest level, as lines: not beyond what the engines hold, nor where

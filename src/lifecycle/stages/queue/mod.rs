@@ -84,7 +84,7 @@ pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
 fn leftovers(world: &World) -> Option<String> {
     let of = "of a deleted comparison of the same name";
     if let Some(child) = world.children.iter().find(|c| !c.ours && !c.component.is_record()) {
-        return Some(format!("{:?} {} {of}", child.kind, child.name));
+        return Some(format!("{} {} {of}", child.kind, child.name));
     }
     let pod = world.pods.iter().find(|p| !p.ours && p.component == Component::Server && !p.over);
     pod.map(|pod| format!("pod {} {of}", pod.name))

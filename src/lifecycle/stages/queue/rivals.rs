@@ -24,7 +24,7 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         return None;
     }
     let mode = run.mode.unwrap_or(comparison.spec.execution.mode);
-    let fallback = u32::try_from(comparison.spec.hardware.gpus_per_variant).unwrap_or(1);
+    let fallback = comparison.spec.hardware.gpus_per_variant;
     // A failed variant may be kept for debugging, or be terminating.
     let holds =
         |v: &&VariantStatus| !endpoints.contains(&v.name.as_str()) && (v.failure.is_none() || live(v).is_some());
@@ -56,7 +56,7 @@ fn total(demand: &[(u32, u32)]) -> u64 {
 /// Pods of one variant: (count, GPUs each). What is not generated yet is taken as one pod with everything, and engines of
 /// several sizes as pods with one GPU each, as no node may have room for all of them.
 fn demand(variant: &VariantStatus, fallback: u32) -> Vec<(u32, u32)> {
-    let positive = |number: Option<i32>| number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+    let positive = |number: Option<u32>| number.filter(|n| *n > 0);
     let total = positive(variant.gpus).unwrap_or(fallback);
     let deployed = variant.deployed.as_ref();
     match (deployed.and_then(|d| positive(d.replicas)), deployed.and_then(|d| positive(d.tensor_parallel))) {

@@ -1,8 +1,8 @@
--- Health of a BenchmarkComparison, whose conditions follow kstatus: Reconciling while a run is queued or under way,
--- Stalled when nothing moves without a person, neither at rest; observedGeneration lags until a change was looked at.
--- A measured loss is a healthy result. What counts as a failure is said by spec.judgement.failOn, so it shows as Stalled.
+-- Health of a BenchmarkComparison, whose conditions follow kstatus: Reconciling while a run is queued or in progress, Stalled
+-- when nothing proceeds without a person, otherwise neither; observedGeneration lags until a change has been observed.
+-- A refuted prediction is a healthy result. An outcome that spec.judgement.failOn lists is a failure and shows as Stalled.
 
-local health = { status = "Progressing", message = "waits for the operator" }
+local health = { status = "Progressing", message = "waiting for the operator" }
 local status = obj.status
 
 if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then
@@ -26,12 +26,12 @@ if holds("Stalled") then
   health.status = "Degraded"
 elseif holds("Reconciling") then
   if status.progress ~= nil and status.progress.summary ~= nil then
-    health.message = status.progress.summary .. " levels: " .. health.message
+    health.message = status.progress.summary .. " trials: " .. health.message
   end
 elseif holds("Finished") and holds("Succeeded") then
   health.status = "Healthy"
 elseif conditions.Reconciling ~= nil then
-  -- Held by spec.suspend, or not requested yet (execution.start: OnRequest).
+  -- Suspended by spec.suspend, or not requested yet (execution.start: OnRequest).
   health.status = "Suspended"
 end
 

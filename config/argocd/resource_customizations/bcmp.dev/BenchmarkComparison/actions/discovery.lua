@@ -4,7 +4,7 @@ local active = run ~= nil and run.completionTime == nil
 local suspended = obj.spec.suspend == true
 
 return {
-  -- While a run is under way a request would end it: cancel it first.
+  -- A request would end the active run: cancel it first.
   ["rerun"] = { ["disabled"] = active, ["iconClass"] = "fa fa-fw fa-redo", ["displayName"] = "Run again" },
   ["cancel"] = { ["disabled"] = not active, ["iconClass"] = "fa fa-fw fa-ban", ["displayName"] = "Cancel the run" },
   ["suspend"] = { ["disabled"] = suspended, ["iconClass"] = "fa fa-fw fa-pause" },

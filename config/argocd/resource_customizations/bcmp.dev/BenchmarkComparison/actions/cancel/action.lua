@@ -1,4 +1,4 @@
--- The number of the run, so that a request that comes late does not end the next one.
+-- The number of the run, so that a late request does not cancel the next run.
 if obj.status == nil or obj.status.run == nil then
   return obj
 end

@@ -1,4 +1,4 @@
--- The token names the run it asks for: asking twice before the operator has looked starts one run.
+-- The token names the requested run, so two requests before the operator has observed the first start one run.
 local run = 0
 if obj.status ~= nil and obj.status.run ~= nil then
   run = obj.status.run.number

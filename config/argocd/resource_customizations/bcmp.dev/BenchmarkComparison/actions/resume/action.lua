@@ -1,3 +1,3 @@
--- The same run goes on at its next level.
+-- The same run continues at its next level.
 obj.spec.suspend = false
 return obj

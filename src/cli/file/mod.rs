@@ -1,15 +1,19 @@
-//! A comparison as people write it in a file → the type, with the defaults and the refusals of an API server.
+//! Reads a comparison from a file, with the defaults and the validation of an API server.
 //!
-//! The schema is the one of the CRD, so a file that is read here is one that a cluster accepts, and the other way round;
-//! in one thing this reader is stricter: a field that nobody knows is refused and not dropped, as strict clients do.
+//! The schema is that of the CRD, so this reader accepts a file exactly if a cluster does, with one exception: like strict
+//! clients, it rejects unknown fields instead of dropping them.
+
+mod hints;
+pub mod schema;
 
 use serde_json::{Map, Value};
 
-use super::crd::crd;
-use super::schema::{Schema, default, unknown_fields};
-use super::{BenchmarkComparison, GROUP, KIND, VERSION};
+use schema::{Schema, default, unknown_fields};
 
-/// Problems that are named; the rest is counted.
+use crate::api::crd::crd;
+use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};
+
+/// Problems that are listed; the rest are counted.
 const MOST_PROBLEMS: usize = 10;
 
 /// Why a file is not a comparison.
@@ -24,10 +28,10 @@ pub enum FileError {
         /// What it is.
         found: String,
     },
-    /// A comparison that an API server would refuse.
-    #[error("is refused:{}", list(.0))]
-    Refused(
-        /// Field and problem, one a line.
+    /// A comparison that an API server would reject.
+    #[error("is invalid:{}", list(.0))]
+    Invalid(
+        /// Field and problem, one per entry.
         Vec<String>,
     ),
 }
@@ -40,10 +44,10 @@ fn list(problems: &[String]) -> String {
     text
 }
 
-/// Reads the one comparison in a YAML or JSON document. A status is passed over: the object may come from a cluster.
+/// Reads the one comparison in a YAML or JSON document. A status is ignored: the object may come from a cluster.
 ///
 /// # Errors
-/// Every field that is unknown, missing or out of its range, and every rule that is not kept.
+/// Every field that is unknown, missing or out of range, and every rule that is broken.
 pub fn read_comparison(text: &str) -> Result<BenchmarkComparison, FileError> {
     let mut object = Value::Object(only_comparison(text)?);
     let crd = serde_json::to_value(crd()).map_err(|error| FileError::Syntax(error.to_string()))?;
@@ -54,19 +58,36 @@ pub fn read_comparison(text: &str) -> Result<BenchmarkComparison, FileError> {
     default(&schema, &mut object);
     let problems = problems(schema, &object);
     if !problems.is_empty() {
-        return Err(FileError::Refused(problems));
+        return Err(FileError::Invalid(problems));
     }
     serde_path_to_error::deserialize(object)
-        .map_err(|error| FileError::Refused(vec![format!("{}: {}", error.path(), error.inner())]))
+        .map_err(|error| FileError::Invalid(vec![format!("{}: {}", error.path(), error.inner())]))
 }
 
 fn problems(schema: Value, object: &Value) -> Vec<String> {
     let mut problems: Vec<String> =
-        unknown_fields(&schema, object).iter().map(|field| format!("{field}: there is no such field")).collect();
+        unknown_fields(&schema, object).iter().map(|field| unknown_field(&schema, field)).collect();
     if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
         problems.push("metadata.name: Required value".into());
     }
-    if problems.is_empty() { Schema::new(schema).validate(object, None) } else { problems }
+    problems.extend(hints::wrong_forms(&schema, object));
+    if problems.is_empty() {
+        Schema::new(schema).validate(object, None).iter().map(|problem| local(problem)).collect()
+    } else {
+        problems
+    }
+}
+
+fn unknown_field(schema: &Value, field: &str) -> String {
+    match hints::similar_field(schema, field) {
+        Some(known) => format!("{field}: unknown field: did you mean {known}?"),
+        None => format!("{field}: unknown field"),
+    }
+}
+
+/// An API server begins problems of the object as a whole with `<nil>`, for the field they have not.
+fn local(problem: &str) -> String {
+    problem.strip_prefix("<nil>: Invalid value: ").unwrap_or(problem).to_owned()
 }
 
 fn only_comparison(text: &str) -> Result<Map<String, Value>, FileError> {
@@ -135,9 +156,9 @@ spec:
     #[case::misspelt(
         "workload: {inputTokens",
         "workload: {concurency: [1], inputTokens",
-        "spec.workload.concurency: there is no such field"
+        "spec.workload.concurency: unknown field: did you mean concurrency?"
     )]
-    #[case::at_the_top("spec:", "sepc: {}\nspec:", "sepc: there is no such field")]
+    #[case::at_the_top("spec:", "sepc: {}\nspec:", "sepc: unknown field: did you mean spec?")]
     #[case::missing("inputTokens: 4000, ", "", "spec.workload.inputTokens: Required value")]
     #[case::range("gpusPerVariant: 8", "gpusPerVariant: 0", "spec.hardware.gpusPerVariant: Invalid value: 0")]
     #[case::kind_of_value(
@@ -156,17 +177,38 @@ spec:
         "six",
         "spec.sla.tpotMilliseconds: Invalid value: must be a positive integer or a decimal string"
     )]
+    #[case::fraction("\"6.5\"", "6.5", "spec.sla.tpotMilliseconds: 6.5 must be a string: write \"6.5\" in quotes")]
+    #[case::number_for_a_decimal(
+        "runtime:",
+        "judgement: {accuracyTolerancePercent: 10}\n  runtime:",
+        "spec.judgement.accuracyTolerancePercent: 10 must be a string: write \"10\" in quotes"
+    )]
+    #[case::list_as_text(
+        "outputTokens: 500",
+        "outputTokens: 500, concurrency: \"1,2,5\"",
+        "spec.workload.concurrency: \"1,2,5\" must be a list: write [1,2,5]"
+    )]
+    #[case::number_in_quotes(
+        "outputTokens: 500",
+        "outputTokens: \"500\"",
+        "spec.workload.outputTokens: \"500\" must be a number: write 500 without quotes"
+    )]
+    #[case::misspelt_in_a_list(
+        "workload:",
+        "variants: [{name: a, rol: Baseline, source: {type: Naive}}, {name: b, role: Candidate, source: {type: Naive}}]\n  workload:",
+        "spec.variants[0].rol: unknown field: did you mean role?"
+    )]
     #[case::rule(
         "workload:",
         "variants: [{name: a, role: Candidate, source: {type: Naive}}, {name: b, role: Candidate, source: {type: Naive}}]\n  workload:",
-        "spec.variants: Invalid value: exactly one variant must have the role Baseline"
+        "spec.variants: Invalid value: exactly one variant must have role Baseline"
     )]
     #[case::item(
         "outputTokens: 500",
         "outputTokens: 500, concurrency: [1, 0]",
         "spec.workload.concurrency[1]: Invalid value: 0"
     )]
-    #[case::name("name: smallest", "name: Smallest", "metadata.name must start with a letter")]
+    #[case::name("name: smallest", "name: Smallest", "\n  metadata.name must start with a lower-case letter")]
     #[case::no_name("name: smallest", "labels: {}", "metadata.name: Required value")]
     fn what_a_cluster_would_refuse_is_refused(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
         let changed = SMALLEST.replacen(from, to, 1);
@@ -194,6 +236,6 @@ spec:
     #[test]
     fn many_problems_are_counted() {
         let problems: Vec<String> = (0..12).map(|n| format!("field{n}: wrong")).collect();
-        assert!(FileError::Refused(problems).to_string().ends_with("field9: wrong\n  and 2 more"));
+        assert!(FileError::Invalid(problems).to_string().ends_with("field9: wrong\n  and 2 more"));
     }
 }

@@ -3,34 +3,36 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, IntoStaticStr};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr, VariantNames};
 
-/// The answer; the first candidate's comparison is repeated at the top.
+use crate::units::Count;
+
+/// The verdict. The first candidate's comparison is repeated at the top level.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// Whether the prediction held.
+    /// Whether the measurement bears out the prediction.
     pub result: VerdictResult,
-    /// One sentence that says no more than the evidence.
+    /// One sentence that claims no more than the evidence supports.
     #[schemars(length(max = 512))]
     pub summary: String,
-    /// The variant with the highest measured throughput at the SLA, when that is certain.
+    /// The variant that is significantly better than every other, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 14))]
     pub winner: Option<String>,
-    /// Measured gain as shown in the column, for example `+23.4%`.
+    /// Measured gain as shown in the column GAIN, for example `+23.4%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub gain: Option<String>,
-    /// Largest judged prediction error as shown in the column, for example `-12.1%`.
+    /// Largest judged prediction error as shown in the column PRED-ERR, for example `-12.1%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub prediction_error: Option<String>,
-    /// What the predictions say.
+    /// Outcome according to the predictions.
     pub predicted: OutcomeStatus,
-    /// What the measurements say.
+    /// Outcome according to the measurements.
     pub measured: OutcomeStatus,
-    /// How far predictions were off.
+    /// How far off the predictions were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
     /// How many variants have an accepted level that meets the SLA, for example `1/2 meet`.
@@ -43,46 +45,66 @@ pub struct Verdict {
     pub comparisons: Vec<CandidateComparison>,
 }
 
-/// Whether the prediction held.
+/// Whether the measurement bears out the prediction.
 #[derive(
-    Clone, Copy, Debug, Display, EnumIter, IntoStaticStr, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
 )]
 pub enum VerdictResult {
-    /// Same direction, and the figures are within the tolerance.
+    /// Same direction, and the errors are within the tolerance.
     Confirmed,
-    /// Same direction; the figures are off, or the claimed point misses its SLA or was not measured.
+    /// Same direction, but errors exceed the tolerance, or the claim misses the SLA or was not measured.
     DirectionOnly,
     /// The directions differ.
     Refuted,
-    /// The evidence does not suffice.
+    /// The evidence is insufficient for a verdict.
     Inconclusive,
     /// There is no prediction to compare with.
     NotPredicted,
 }
 
-impl VerdictResult {
-    /// The result as it is written.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// Which side is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum Outcome {
     /// The candidate has the higher throughput at the SLA.
     CandidateBetter,
-    /// The baseline has.
+    /// The baseline has the higher throughput at the SLA.
     BaselineBetter,
     /// They differ by no more than the margin.
     NoDifference,
     /// Only the candidate has a level that meets the SLA.
     OnlyCandidateMeetsSla,
-    /// Only the baseline has.
+    /// Only the baseline has a level that meets the SLA.
     OnlyBaselineMeetsSla,
-    /// Neither has.
+    /// Neither has a level that meets the SLA.
     NeitherMeetsSla,
-    /// It cannot be told.
+    /// The outcome cannot be determined.
     Undetermined,
 }
 
@@ -92,42 +114,56 @@ pub enum Outcome {
 pub struct OutcomeStatus {
     /// Which side is better.
     pub outcome: Outcome,
-    /// Candidate over baseline at the SLA, signed percent.
+    /// Gain of the candidate over the baseline at the SLA, in signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub gain_percent: Option<String>,
-    /// Confidence interval of the gain, signed percent, for example `+18.0…+29.1`.
+    /// Confidence interval of the gain in signed percent, for example `+18.0…+29.1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48))]
     pub interval: Option<String>,
 }
 
-/// How far predictions were off over the judged levels.
+/// How far off the predictions were at the judged levels.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accuracy {
     /// Within the tolerance, outside it, or not judged.
     pub result: AccuracyResult,
-    /// Largest error of TPOT by amount, signed percent.
+    /// Error of TPOT with the largest absolute value, in signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub tpot_percent: Option<String>,
-    /// Largest error of tokens per second and GPU by amount, signed percent.
+    /// Error of tokens per second per GPU with the largest absolute value, in signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub tokens_per_second_per_gpu_percent: Option<String>,
-    /// Levels that were judged.
-    pub levels: i32,
+    /// Number of levels that were judged.
+    pub levels: Count,
 }
 
 /// Whether predictions were accurate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 pub enum AccuracyResult {
     /// All judged errors are within the tolerance.
     Accurate,
-    /// One is not.
+    /// At least one judged error exceeds the tolerance.
     Inaccurate,
-    /// Nothing to judge, or the prediction is for something else.
+    /// There is nothing to judge, or the prediction is for something else.
     NotJudged,
 }
 
@@ -138,16 +174,16 @@ pub struct CandidateComparison {
     /// Name of the candidate.
     #[schemars(length(max = 14))]
     pub candidate: String,
-    /// Whether the prediction held.
+    /// Whether the measurement bears out the prediction.
     pub result: VerdictResult,
-    /// What the predictions say.
+    /// Outcome according to the predictions.
     pub predicted: OutcomeStatus,
-    /// What the measurements say.
+    /// Outcome according to the measurements.
     pub measured: OutcomeStatus,
-    /// Why the result is what it is, one sentence.
+    /// One sentence that explains the result.
     #[schemars(length(max = 512))]
     pub reason: String,
-    /// Ratio of tokens per second and GPU at each level both sides measured.
+    /// Gain in tokens per second per GPU at each level that both sides measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -158,9 +194,9 @@ pub struct CandidateComparison {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtSameConcurrency {
-    /// Requests in flight over the whole deployment.
-    pub concurrency: i32,
-    /// Tokens per second and GPU, candidate over baseline, signed percent.
+    /// Concurrent requests over the whole deployment.
+    pub concurrency: Count,
+    /// Gain in tokens per second per GPU, candidate over baseline, in signed percent.
     #[schemars(length(max = 16))]
     pub gain_percent: String,
 }

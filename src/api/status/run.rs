@@ -1,0 +1,121 @@
+//! Runs: the current one and those before it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::VerdictResult;
+use crate::api::{AnyReason, Mode};
+
+/// One run.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Number, from 1.
+    pub number: i64,
+    /// Hash of the measured inputs, prefixed with the version of the hash: `v1:…`.
+    #[schemars(length(max = 80))]
+    pub inputs_hash: String,
+    /// When it entered the queue.
+    pub queued_time: Time,
+    /// When its predictions and manifests were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated_time: Option<Time>,
+    /// When it was last paused, by `suspend` or `until: Predictions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+    /// When it was admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it was over and everything was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// The chosen mode: Sequential or Parallel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Why it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub mode_reason: Option<String>,
+    /// Why the run ended early, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// A time during which a run was paused.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// When it began.
+    pub since: Time,
+    /// When the run resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+/// Why a run ended before its verdict. A write-once fact.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// How the run counts.
+    pub outcome: EarlyEnd,
+    /// CamelCase reason.
+    pub reason: AnyReason,
+    /// The object, the finding and the remedy.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// When it was decided.
+    pub time: Time,
+}
+
+/// How a run ended before its verdict.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum EarlyEnd {
+    /// Something went wrong that only a person can fix.
+    Failed,
+    /// A person cancelled it.
+    Cancelled,
+    /// Its inputs changed during the run, or another run was requested.
+    Superseded,
+}
+
+/// An earlier run.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRun {
+    /// Number.
+    pub number: i64,
+    /// How it ended: Succeeded, Failed, Inconclusive, Cancelled or Superseded.
+    #[schemars(length(max = 32))]
+    pub outcome: String,
+    /// Its verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictResult>,
+    /// Its gain as shown in the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub gain: Option<String>,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// ConfigMap with its report, while kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub config_map_name: Option<String>,
+}

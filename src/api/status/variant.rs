@@ -1,0 +1,255 @@
+//! One variant in the current run: what is deployed, when, and what the predictor advertises for it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::{Figures, LevelStatus};
+use crate::api::conditions::LONGEST_MESSAGE;
+use crate::api::{AnyReason, Finding, Role};
+use crate::text;
+use crate::units::Count;
+
+/// One variant in the current run.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariantStatus {
+    /// Name in the spec.
+    #[schemars(length(max = 14))]
+    pub name: String,
+    /// Role in the spec.
+    pub role: Role,
+    /// Phase of the variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<VariantPhase>,
+    /// GPUs that it holds when deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<Count>,
+    /// What is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
+    /// What the predictor advertises for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// Findings about its prediction, or about the variant as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub findings: Vec<Finding>,
+    /// One entry for each level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub levels: Vec<LevelStatus>,
+    /// Throughput at the SLA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_sla: Option<AtSla>,
+    /// Why there is no throughput at the SLA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub sla_reason: Option<String>,
+    /// Its deployments, at least one per round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub deployments: Vec<DeploymentStatus>,
+    /// Why it failed. A write-once fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl VariantStatus {
+    /// A variant that nothing is known of yet.
+    pub fn new(name: impl Into<String>, role: Role) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            phase: None,
+            gpus: None,
+            deployed: None,
+            claim: None,
+            findings: vec![],
+            levels: vec![],
+            at_sla: None,
+            sla_reason: None,
+            deployments: vec![],
+            failure: None,
+        }
+    }
+}
+
+/// Phase of a variant. Output only.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum VariantPhase {
+    /// Not deployed yet.
+    Waiting,
+    /// Its pods are starting.
+    Deploying,
+    /// Its levels are being measured.
+    Measuring,
+    /// Its objects are being deleted.
+    TearingDown,
+    /// Its levels are measured, and everything is gone.
+    Done,
+    /// It could not be measured.
+    Failed,
+}
+
+/// One deployment of a variant: facts that are written once, and from which deadlines and GPU-seconds are computed.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentStatus {
+    /// Number within the run, from 1; part of the objects' names.
+    pub number: Count,
+    /// Round it belongs to, from 1.
+    pub round: Count,
+    /// When its creation was decided.
+    pub created: Time,
+    /// When all pods were scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Time>,
+    /// When all pods were Ready, so that load may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Time>,
+    /// When the first request was completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Time>,
+    /// When all its levels were published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Time>,
+    /// When server containers restarted during the measurement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub restarts: Vec<Time>,
+    /// When its deletion was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<Time>,
+    /// When everything was verified to be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Time>,
+}
+
+/// Why a variant failed.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// CamelCase reason.
+    pub reason: AnyReason,
+    /// The object, the finding and the remedy.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// When it was detected.
+    pub time: Time,
+}
+
+impl Failure {
+    /// A failure, its message cut to the space in a status: it may come from anywhere.
+    pub fn new(reason: impl Into<AnyReason>, message: &str, time: Time) -> Self {
+        Self { reason: reason.into(), message: text::cut(message, LONGEST_MESSAGE), time }
+    }
+}
+
+/// What is deployed.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployed {
+    /// Kind of the main object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub kind: Option<String>,
+    /// Name of the main object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub name: Option<String>,
+    /// For example `aggregated` or `disaggregated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub serving_mode: Option<String>,
+    /// GPUs that share each layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor_parallel: Option<Count>,
+    /// Pipeline stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_parallel: Option<Count>,
+    /// Engines that share the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Count>,
+    /// Requests that an engine processes at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_batch_size: Option<Count>,
+    /// Tokens that an engine processes in one step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_num_tokens: Option<Count>,
+    /// Data type of the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub weights: Option<String>,
+    /// Data type of the KV cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub kv_cache: Option<String>,
+    /// Image of the engines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub image: Option<String>,
+    /// Digest the image resolved to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub image_id: Option<String>,
+    /// Digests that the image resolved to in earlier deployments, if its tag has been pushed again since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2), inner(length(max = 512)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub earlier_image_ids: Vec<String>,
+    /// Nodes on which its pods ran; the first ten, if there are more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), inner(length(max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub nodes: Vec<String>,
+    /// GPU product from the nodes' label `nvidia.com/gpu.product`; empty if the operator may not read nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2), inner(length(max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub gpu_products: Vec<String>,
+}
+
+/// What the predictor advertises, at its own operating point.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// Concurrent requests over the whole deployment.
+    pub concurrency: Count,
+    /// The advertised figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// Throughput at the SLA.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AtSla {
+    /// Output tokens per second and GPU where the SLA is just met.
+    #[schemars(length(max = 24))]
+    pub tokens_per_second_per_gpu: String,
+    /// 95 % interval over trials, for example `198.2…203.9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 48))]
+    pub interval: Option<String>,
+}

@@ -1,0 +1,65 @@
+//! What the author of a file most likely meant, where the name of a field or the form of a value is wrong.
+
+use serde_json::Value;
+use strsim::jaro_winkler;
+
+/// How similar a name has to be to be suggested, from 0 to 1.
+const SIMILAR: f64 = 0.85;
+
+/// The known field next to an unknown one whose name is most similar to it.
+pub fn similar_field(schema: &Value, path: &str) -> Option<String> {
+    let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let parent = parents.split('.').filter(|part| !part.is_empty()).fold(schema, below);
+    let names = parent["properties"].as_object()?.keys();
+    let rated = names.map(|known| (jaro_winkler(known, name), known)).filter(|(similarity, _)| *similarity >= SIMILAR);
+    rated.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known.clone())
+}
+
+/// The schema of a field: `variants[0]` is an item of `variants`.
+fn below<'a>(schema: &'a Value, part: &str) -> &'a Value {
+    let (name, indices) = part.split_once('[').map_or((part, 0), |(name, rest)| (name, 1 + rest.matches('[').count()));
+    (0..indices).fold(&schema["properties"][name], |list, _| &list["items"])
+}
+
+/// Values that YAML reads as another type than the one that was meant, each with the way to write it.
+pub fn wrong_forms(schema: &Value, value: &Value) -> Vec<String> {
+    let mut found = vec![];
+    collect(schema, value, "", &mut found);
+    found
+}
+
+fn collect(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+    if let Some(cure) = wrong_form(schema, value) {
+        found.push(format!("{path}: {cure}"));
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(&schema["properties"][name], inner, &path, found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(&schema["items"], item, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn wrong_form(schema: &Value, value: &Value) -> Option<String> {
+    let wanted = schema["type"].as_str().unwrap_or_default();
+    let integer_or_text = schema["x-kubernetes-int-or-string"] == true;
+    match value {
+        Value::Number(number) if wanted == "string" || (integer_or_text && number.is_f64()) => {
+            Some(format!("{number} must be a string: write \"{number}\" in quotes"))
+        }
+        Value::String(text) if wanted == "integer" && text.parse::<i64>().is_ok() => {
+            Some(format!("\"{text}\" must be a number: write {text} without quotes"))
+        }
+        Value::String(text) if wanted == "array" => Some(format!("\"{text}\" must be a list: write [{text}]")),
+        _ => None,
+    }
+}
