@@ -71,10 +71,7 @@ fn each_word_of_the_status_is_explained() {
 fn each_file_of_the_report_and_each_column_of_the_table_is_explained() {
     let files = [bcmp::report::SUMMARY, bcmp::report::JSON, bcmp::report::LEVELS, bcmp::report::HTML];
     explained(READING, "docs/reading-results.md", files.map(str::to_owned), 4);
-    let source = include_str!("../src/report/csv.rs");
-    let columns = source.split_once("COLUMNS").unwrap().1.split("];").next().unwrap();
-    let columns =
-        Regex::new(r#""(\w+)""#).unwrap().captures_iter(columns).map(|found| found[1].to_owned()).collect::<Vec<_>>();
+    let columns = bcmp::report::levels::LevelRow::CSV.iter().map(|column| column.name.to_owned());
     explained(READING, "docs/reading-results.md", columns, 25);
 }
 

@@ -105,7 +105,7 @@ fn bare(evidence: &VariantEvidence) -> VariantStatus {
             "imageId": format!("registry.example/runtime@sha256:{}", "4f".repeat(32)), "nodes": ["node-0"],
             "gpuProducts": ["NVIDIA-H200"],
         },
-        "deployments": [{"attempt": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
+        "deployments": [{"number": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
                          "measured": time(3000), "teardown": time(3001), "gone": time(3030)}],
     }))
     .unwrap()

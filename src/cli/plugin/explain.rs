@@ -8,7 +8,7 @@ use crate::api::conditions::ConditionType;
 use crate::api::reasons::{About, REASONS, Reason};
 use crate::api::{EvidenceCode, Severity};
 use crate::measurement::explain as code_in_words;
-use crate::report::words::Tone;
+use crate::report::labels::Tone;
 
 /// Likeness from which on a word may have been meant, from 0 to 1.
 const LIKE: f64 = 0.8;

@@ -21,7 +21,7 @@ use crate::api::conditions::{ConditionStatus, ConditionType};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase, annotations};
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
-use crate::report::words::duration;
+use crate::report::format::duration;
 
 /// Cells of a bar.
 const BAR: usize = 30;
