@@ -30,7 +30,7 @@ impl Tone {
 pub const fn result(result: VerdictResult) -> (&'static str, Tone) {
     match result {
         VerdictResult::Confirmed => ("Prediction confirmed", Tone::Good),
-        VerdictResult::DirectionOnly => ("Direction confirmed only", Tone::Fair),
+        VerdictResult::DirectionOnly => ("Only direction confirmed", Tone::Fair),
         VerdictResult::Refuted => ("Prediction refuted", Tone::Bad),
         VerdictResult::Inconclusive => ("Inconclusive", Tone::Fair),
         VerdictResult::NotPredicted => ("Not predicted", Tone::Plain),

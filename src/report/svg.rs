@@ -122,7 +122,7 @@ pub fn escaped(text: &str) -> String {
     askama::filters::escape(text, askama::filters::Html).map(|text| text.to_string()).unwrap_or_default()
 }
 
-/// A coordinate to a tenth of a pixel: pictures are one third of a report's bytes.
+/// A coordinate to a tenth of a pixel: more digits take space and show nothing.
 fn short(value: f64) -> f64 {
     let tenth = (value * 10.0).round() / 10.0;
     // Never "-0".

@@ -257,10 +257,10 @@ mod tests {
     #[test]
     fn numbers_end_at_the_right_below_their_group() {
         let expected = "
-       ─ TTFT, ms ──
-conc.   est.   error  SLA
-   10  1.25*   +0.0%  met
-  250      –       –  met
+       ─ TTFT, ms ─
+conc.   est.  error  SLA
+   10  1.25*  +0.0%  met
+  250      –      –  met
 ";
         let shown = text(&COLUMNS, &ROWS, Digits::Readable);
         assert_eq!(format!("\n{shown}"), expected);

@@ -9,9 +9,8 @@ use crate::api::{BenchmarkComparison, CandidateComparison, EvidenceCode, Finding
 use crate::measurement::explain::explain;
 use crate::measurement::record::Purpose;
 use crate::offline::{Evaluated, Known};
-use crate::prediction::{Claim, Extent, Origin, Serving};
+use crate::prediction::{Extent, Origin, Serving};
 use crate::report::format::{ABSENT, counted, wrapped};
-use crate::report::model::AtSla;
 use crate::report::{Report, Subject, Variant, labels, levels, sentences};
 
 const WIDTH: usize = 110;
@@ -68,7 +67,7 @@ impl Page {
 fn subject_and_answer(page: &mut Page, report: &Report, verdict: &Verdict) {
     page.field("model", &format!("{} on {}", report.spec.model.name, sentences::hardware(report)));
     page.field("workload", &sentences::workload(report));
-    let meeting = sentences::meeting(report).unwrap_or_else(|| ABSENT.into());
+    let meeting = verdict.sla.as_deref().unwrap_or(ABSENT);
     page.field("SLA", &format!("{}: {meeting}", sentences::sla(report)));
     for compared in &verdict.comparisons {
         page.field("gain", &gain(compared));
@@ -88,7 +87,7 @@ fn gain(compared: &CandidateComparison) -> String {
         format!("{}{gain}{interval}", labels::outcome(side.outcome))
     };
     let (predicted, measured) = (side(&compared.predicted), side(&compared.measured));
-    format!("{} against the baseline at the SLA: predicted {predicted}; measured {measured}", compared.candidate)
+    format!("{} against the baseline at the SLA: predicted: {predicted}; measured: {measured}", compared.candidate)
 }
 
 fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
@@ -127,9 +126,15 @@ fn variant(page: &mut Page, report: &Report, variant: &Variant, known: Option<&K
     }
     page.field("estimated", &estimated(known));
     if let Some(claim) = report.claim(variant) {
-        page.field("claim", &self::claim(claim));
+        page.field("claim", &sentences::claim(claim));
     }
-    page.field("at the SLA", &at_sla(variant));
+    page.field(
+        "at the SLA",
+        &match sentences::at_sla(report, variant) {
+            none if none.is_empty() => ABSENT.into(),
+            lines => lines.join("; "),
+        },
+    );
     let table = levels::terminal(variant);
     if !table.is_empty() {
         page.line("");
@@ -140,7 +145,7 @@ fn variant(page: &mut Page, report: &Report, variant: &Variant, known: Option<&K
 
 fn deployed(known: Option<&Known>) -> String {
     let Some(shape) = known.and_then(|known| known.shape.as_ref()) else {
-        return "unknown (neither manifests nor a shape are given)".into();
+        return "unknown (neither manifests nor a shape is given)".into();
     };
     let of = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what} {value}"));
     let types = [of("weights", &shape.weights), of("KV cache", &shape.kv_cache), of("image", &shape.image)];
@@ -191,29 +196,6 @@ fn range(range: &RangeInclusive<u32>) -> String {
         range.start().to_string()
     } else {
         format!("{}–{}", range.start(), range.end())
-    }
-}
-
-fn claim(claim: &Claim) -> String {
-    let point = claim.advertised();
-    format!(
-        "{}: TTFT {:.3} ms, TPOT {:.3} ms, {:.3} tokens/s/GPU, {:.3} tokens/s/user",
-        sentences::requests(claim.concurrency),
-        point.ttft.get(),
-        point.tpot.get(),
-        point.tokens_per_second_per_gpu.get(),
-        point.tokens_per_second_per_user(),
-    )
-}
-
-fn at_sla(variant: &Variant) -> String {
-    match (variant.at_sla, &variant.sla_reason) {
-        (Some(AtSla { tokens_per_second_per_gpu: tokens, interval }), _) => {
-            let interval = interval.map(|(low, high)| format!(" ({low:.1}…{high:.1})")).unwrap_or_default();
-            format!("{tokens:.3} tokens/s/GPU{interval}")
-        }
-        (None, Some(reason)) => reason.clone(),
-        (None, None) => ABSENT.into(),
     }
 }
 

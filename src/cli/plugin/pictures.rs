@@ -6,7 +6,7 @@ use std::sync::Arc;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use crate::report::plot::{Plot, SIZE};
+use crate::report::plot::{Plot, SIZE, Series};
 use crate::report::svg::{self, Anchor, Beside, Ink, Pixel, escaped};
 
 /// Pixels for one of the plot's own.
@@ -114,7 +114,17 @@ fn legend(plot: &Plot, top: u32) -> Vec<String> {
         );
     }
     let row = u32::try_from(lines.len()).unwrap_or(0);
-    let key = "dashed: estimate; points: measured; ring: claim";
-    lines.push(svg::text(Ink::Text, at(58.0, row), Anchor::Start, Beside::Level, key));
+    lines.push(svg::text(Ink::Text, at(58.0, row), Anchor::Start, Beside::Level, &key(plot)));
     lines
+}
+
+/// What lines and marks stand for, of those the plot has.
+fn key(plot: &Plot) -> String {
+    let has = |part: fn(&Series) -> bool| plot.series.iter().any(part);
+    let parts = [
+        ("dashed: estimate", has(|series| !series.estimate.is_empty())),
+        ("points: measured", has(|series| !series.measured.is_empty())),
+        ("ring: claim", has(|series| series.claim.is_some())),
+    ];
+    parts.iter().filter(|(_, is_there)| *is_there).map(|(text, _)| *text).collect::<Vec<_>>().join("; ")
 }
