@@ -22,7 +22,7 @@ pub struct Axis {
 
 /// An axis from its first to its last value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
+pub struct ScaledAxis {
     scale: Scale,
     /// Of values, or of their decimal logarithms.
     range: Range<f64>,
@@ -44,7 +44,7 @@ const NARROW_DECADES: f64 = 0.6;
 
 impl Axis {
     /// The axis with room for these values. `None` when none of them can be shown: zero has no logarithm.
-    pub fn span(self, values: impl IntoIterator<Item = f64>) -> Option<Span> {
+    pub fn span(self, values: impl IntoIterator<Item = f64>) -> Option<ScaledAxis> {
         let placed = values.into_iter().filter_map(|value| self.scale.coordinate(value));
         let (low, high) = placed.fold(None, |ends: Option<(f64, f64)>, at| {
             let (low, high) = ends.unwrap_or((at, at));
@@ -58,7 +58,7 @@ impl Axis {
                 low - margin..high + margin
             }
         };
-        Some(Span { scale: self.scale, range })
+        Some(ScaledAxis { scale: self.scale, range })
     }
 }
 
@@ -72,7 +72,7 @@ impl Scale {
     }
 }
 
-impl Span {
+impl ScaledAxis {
     /// Where a value is, from 0 at the beginning of the axis to 1 at its end. `None` for what cannot be shown.
     pub fn share(&self, value: f64) -> Option<f64> {
         self.scale.coordinate(value).map(|coordinate| self.share_of(coordinate))

@@ -9,7 +9,7 @@ use super::fit::Omission;
 use super::format::ABSENT;
 use super::labels::{self, Tone};
 use super::levels::{self, LevelRow};
-use super::model::{Report, Variant};
+use super::model::{Report, ReportVariant};
 use super::plot::{self, Plot};
 use super::table::{self, Cell, Digits, Heads};
 use super::{plots, provenance, sentences, svg};
@@ -221,7 +221,7 @@ fn claims(report: &Report) -> Vec<ClaimRow> {
     report.variants.iter().flat_map(|variant| claim_rows(report, variant, first.concurrency)).collect()
 }
 
-fn claim_rows(report: &Report, variant: &Variant, otherwise: u32) -> Vec<ClaimRow> {
+fn claim_rows(report: &Report, variant: &ReportVariant, otherwise: u32) -> Vec<ClaimRow> {
     let claim = report.claim(variant);
     let concurrency = claim.map_or(otherwise, |claim| claim.concurrency);
     let level = variant.levels.iter().find(|level| level.concurrency == concurrency);
@@ -251,7 +251,7 @@ fn claim_rows(report: &Report, variant: &Variant, otherwise: u32) -> Vec<ClaimRo
     each.collect()
 }
 
-fn variant(report: &Report, index: usize, variant: &Variant) -> VariantSection {
+fn variant(report: &Report, index: usize, variant: &ReportVariant) -> VariantSection {
     let at_sla = sentences::at_sla(report, variant).join("; ");
     let row = |row: &LevelRow| LevelRow::PAGE.iter().map(|column| table_cell((column.cell)(row))).collect();
     VariantSection {

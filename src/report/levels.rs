@@ -3,7 +3,7 @@
 
 use super::format::counted;
 use super::labels;
-use super::model::{Level, Report, Variant};
+use super::model::{Report, ReportLevel, ReportVariant};
 use super::table::{self, Cell, Column, Digits};
 use crate::api::Severity;
 use crate::judgement::accuracy::Errors;
@@ -14,8 +14,8 @@ use crate::prediction::Point;
 /// A level, and what its figures are relative to.
 #[derive(Clone, Copy, Debug)]
 pub struct LevelRow<'a> {
-    variant: &'a Variant,
-    level: &'a Level,
+    variant: &'a ReportVariant,
+    level: &'a ReportLevel,
     /// GPUs the variant holds.
     gpus: u32,
     /// Their share of `hardware.gpusPerVariant`, where some are left unused.
@@ -34,14 +34,14 @@ pub fn csv(report: &Report) -> String {
 }
 
 /// The levels of a variant that have anything to show, for a terminal; nothing where none has.
-pub fn terminal(variant: &Variant) -> String {
+pub fn terminal(variant: &ReportVariant) -> String {
     let shown = variant.levels.iter().filter(|level| level.is_shown());
     let rows: Vec<LevelRow> = shown.map(|level| LevelRow { variant, level, gpus: 0, share: None }).collect();
     if rows.is_empty() { String::new() } else { table::text(&LevelRow::TERMINAL, &rows, Digits::Decimals) }
 }
 
 /// The rows of a variant.
-pub fn rows<'a>(report: &'a Report, variant: &'a Variant) -> Vec<LevelRow<'a>> {
+pub fn rows<'a>(report: &'a Report, variant: &'a ReportVariant) -> Vec<LevelRow<'a>> {
     let (gpus, share) = (report.gpus(variant), report.share_of_gpus_per_variant(variant));
     variant.levels.iter().map(|level| LevelRow { variant, level, gpus, share }).collect()
 }
@@ -253,7 +253,7 @@ impl<'a> LevelRow<'a> {
     }
 }
 
-fn evidence(level: &Level) -> String {
+fn evidence(level: &ReportLevel) -> String {
     let warnings = level.findings.iter().filter(|finding| finding.severity == Severity::Warn).count();
     match (level.accepted, level.rejected) {
         (0, 0) => "not measured".into(),

@@ -22,7 +22,7 @@ pub mod trials;
 use std::collections::BTreeMap;
 
 use fit::Omission;
-pub use model::{Condition, Provenance, Report, SCHEMA_VERSION, Subject, Variant};
+pub use model::{Provenance, Report, ReportCondition, ReportVariant, SCHEMA_VERSION, Subject};
 
 /// The summary in plain text.
 pub const SUMMARY: &str = "SUMMARY.txt";

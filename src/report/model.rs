@@ -36,13 +36,13 @@ pub struct Report {
     /// What was compared, and the rules it was judged by.
     pub spec: BenchmarkComparisonSpec,
     /// In the order of the spec.
-    pub variants: Vec<Variant>,
+    pub variants: Vec<ReportVariant>,
     /// Absent while the run is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// Evidence, accuracy and SLA, as the judgement sees them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<ReportCondition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_seconds: Option<GpuSeconds>,
     /// How well the predictor ordered the candidates; from three on.
@@ -74,7 +74,7 @@ pub struct Subject {
 /// One variant in the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Variant {
+pub struct ReportVariant {
     pub name: String,
     pub role: Role,
     /// GPUs it holds. Absent where they are not known: then it is taken to hold `hardware.gpusPerVariant`.
@@ -84,9 +84,9 @@ pub struct Variant {
     pub deployed: Option<Deployed>,
     /// Ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub levels: Vec<Level>,
+    pub levels: Vec<ReportLevel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_sla: Option<AtSla>,
+    pub at_sla: Option<SlaThroughput>,
     /// Why there is no throughput at the SLA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla_reason: Option<String>,
@@ -102,15 +102,15 @@ pub struct Variant {
 /// One level of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Level {
+pub struct ReportLevel {
     /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
     /// The estimate for what is deployed; where there is none, the claim at its own concurrency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimate: Option<Estimate>,
+    pub estimate: Option<LevelEstimate>,
     /// Means over the accepted trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub measured: Option<Measured>,
+    pub measured: Option<LevelMeans>,
     /// Signed percent by which measurements are off the estimate. Absent beyond what the engines hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_percent: Option<Errors>,
@@ -130,7 +130,7 @@ pub struct Level {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Estimate {
+pub struct LevelEstimate {
     #[serde(flatten)]
     pub point: Point,
     /// More requests than the engines hold at once: shown, never judged.
@@ -140,7 +140,7 @@ pub struct Estimate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Measured {
+pub struct LevelMeans {
     #[serde(flatten)]
     pub point: Point,
     /// Completed requests of all accepted trials.
@@ -150,7 +150,7 @@ pub struct Measured {
 /// Throughput where the SLA is just met.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AtSla {
+pub struct SlaThroughput {
     /// Output tokens per second and GPU held.
     pub tokens_per_second_per_gpu: f64,
     /// Its 95 % interval; absent where the scatter is not known.
@@ -161,7 +161,7 @@ pub struct AtSla {
 /// A condition without its times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Condition {
+pub struct ReportCondition {
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown.
@@ -170,7 +170,7 @@ pub struct Condition {
     pub message: String,
 }
 
-impl From<&Statement> for Condition {
+impl From<&Statement> for ReportCondition {
     fn from(statement: &Statement) -> Self {
         Self {
             kind: statement.kind.as_str().into(),
@@ -216,12 +216,12 @@ impl Report {
         let predictions: BTreeMap<_, _> = case.variants().iter().filter_map(prediction).collect();
         let measured = case.variants().iter().filter(|of| !of.records.is_empty());
         let conditions = |judged: &Judgement| {
-            [&judged.evidence_sufficient, &judged.prediction_accurate, &judged.sla_met].map(Condition::from)
+            [&judged.evidence_sufficient, &judged.prediction_accurate, &judged.sla_met].map(ReportCondition::from)
         };
         let variants = variants.into_iter().map(|status| {
             let figures = figures.variants.iter().find(|figures| figures.name == status.name);
             let prediction = predictions.get(&status.name);
-            Variant::new(status, figures, prediction)
+            ReportVariant::new(status, figures, prediction)
         });
         Self {
             schema_version: SCHEMA_VERSION,
@@ -242,7 +242,7 @@ impl Report {
     }
 
     /// What is advertised for a variant, at its own concurrency.
-    pub fn claim(&self, variant: &Variant) -> Option<&Claim> {
+    pub fn claim(&self, variant: &ReportVariant) -> Option<&Claim> {
         self.predictions.get(&variant.name)?.claim.as_ref()
     }
 
@@ -252,26 +252,26 @@ impl Report {
     }
 
     /// GPUs a variant holds.
-    pub fn gpus(&self, variant: &Variant) -> u32 {
+    pub fn gpus(&self, variant: &ReportVariant) -> u32 {
         variant.gpus.unwrap_or_else(|| self.gpus_per_variant())
     }
 
     /// The share of `hardware.gpusPerVariant` that a variant holds; `None` where it leaves none unused.
-    pub fn share_of_gpus_per_variant(&self, variant: &Variant) -> Option<f64> {
+    pub fn share_of_gpus_per_variant(&self, variant: &ReportVariant) -> Option<f64> {
         let (held, all) = (self.gpus(variant), self.gpus_per_variant());
         (0 < held && held < all).then(|| f64::from(held) / f64::from(all))
     }
 }
 
-impl Variant {
+impl ReportVariant {
     /// A variant of a status, with the numbers of the judgement in the place of the status's text.
     fn new(status: VariantStatus, figures: Option<&VariantFigures>, prediction: Option<&Prediction>) -> Self {
-        let level = |level: LevelStatus| Level::new(level, figures, prediction);
+        let level = |level: LevelStatus| ReportLevel::new(level, figures, prediction);
         let at_sla = figures.and_then(|figures| figures.at_sla).filter(|_| status.at_sla.is_some());
         Self {
             gpus: status.gpus.and_then(|gpus| u32::try_from(gpus).ok()),
             levels: status.levels.into_iter().map(level).collect(),
-            at_sla: at_sla.map(|at| AtSla { tokens_per_second_per_gpu: at.value, interval: at.interval }),
+            at_sla: at_sla.map(|at| SlaThroughput { tokens_per_second_per_gpu: at.value, interval: at.interval }),
             name: status.name,
             role: status.role,
             deployed: status.deployed,
@@ -281,23 +281,24 @@ impl Variant {
             failure: status.failure,
         }
     }
-}
 
-impl Variant {
     /// A variant as its status shows it, for those who have nothing else.
     pub fn of_status(status: &VariantStatus) -> Self {
-        Self { levels: status.levels.iter().map(Level::of_status).collect(), ..Self::new(status.clone(), None, None) }
+        Self {
+            levels: status.levels.iter().map(ReportLevel::of_status).collect(),
+            ..Self::new(status.clone(), None, None)
+        }
     }
 }
 
-impl Level {
+impl ReportLevel {
     /// A level as its status shows it: what the API carries as decimal text, read once.
     fn of_status(status: &LevelStatus) -> Self {
         let estimate = |of: &Predicted| {
-            Some(Estimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_operating_point })
+            Some(LevelEstimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_operating_point })
         };
         let measured =
-            |of: &api::Measured| Some(Measured { point: read_point(&of.figures)?, requests: count(of.requests) });
+            |of: &api::Measured| Some(LevelMeans { point: read_point(&of.figures)?, requests: count(of.requests) });
         let errors = |of: &ErrorPercent| Errors {
             ttft: read(of.ttft.as_ref()),
             tpot: read(of.tpot.as_ref()),
@@ -320,8 +321,8 @@ impl Level {
         Self {
             concurrency,
             estimate: estimate
-                .map(|at| Estimate { point: at.point, beyond_operating_point: at.beyond_operating_point }),
-            measured: means.map(|means| Measured { point: means.point, requests }),
+                .map(|at| LevelEstimate { point: at.point, beyond_operating_point: at.beyond_operating_point }),
+            measured: means.map(|means| LevelMeans { point: means.point, requests }),
             error_percent: means.and_then(|means| means.errors),
             sla: status.sla,
             accepted: count(status.evidence.accepted),

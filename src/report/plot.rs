@@ -1,6 +1,6 @@
 //! A plot: estimates, claims and measurements of the variants over two axes, drawn as SVG.
 
-use super::axis::{Axis, Span};
+use super::axis::{Axis, ScaledAxis};
 use super::format::readable;
 use super::svg::{self, Anchor, Beside, Ink, Pixel};
 
@@ -23,7 +23,7 @@ const FAR_RIGHT: f64 = 0.6;
 
 /// A measured level: the mean of its accepted trials, and the lowest and the highest of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub struct PlotPoint {
     pub at: (f64, f64),
     pub x: Option<(f64, f64)>,
     pub y: Option<(f64, f64)>,
@@ -38,12 +38,12 @@ pub struct Series {
     /// One line for each range of loads that has an estimate.
     pub estimate: Vec<Vec<(f64, f64)>>,
     pub claim: Option<(f64, f64)>,
-    pub measured: Vec<Point>,
+    pub measured: Vec<PlotPoint>,
 }
 
 /// A limit of the SLA, and the text beside its line.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limit {
+pub struct LimitLine {
     pub value: f64,
     pub text: String,
 }
@@ -56,8 +56,8 @@ pub struct Plot {
     pub caption: &'static str,
     pub x: Axis,
     pub y: Axis,
-    pub x_limit: Option<Limit>,
-    pub y_limit: Option<Limit>,
+    pub x_limit: Option<LimitLine>,
+    pub y_limit: Option<LimitLine>,
     pub series: Vec<Series>,
 }
 
@@ -90,15 +90,16 @@ impl Plot {
     }
 
     fn plane(&self) -> Option<Plane> {
-        let values = |of: fn(&(f64, f64)) -> f64, ends: fn(&Point) -> Option<(f64, f64)>, limit: &Option<Limit>| {
-            let all = self.series.iter().flat_map(move |series| {
-                let measured = series.measured.iter().map(|point| of(&point.at));
-                let bars = series.measured.iter().filter_map(ends).flat_map(|(low, high)| [low, high]);
-                let others = series.estimate.iter().flatten().chain(&series.claim).map(of);
-                measured.chain(bars).chain(others).collect::<Vec<_>>()
-            });
-            all.chain(limit.as_ref().map(|limit| limit.value)).collect::<Vec<_>>()
-        };
+        let values =
+            |of: fn(&(f64, f64)) -> f64, ends: fn(&PlotPoint) -> Option<(f64, f64)>, limit: &Option<LimitLine>| {
+                let all = self.series.iter().flat_map(move |series| {
+                    let measured = series.measured.iter().map(|point| of(&point.at));
+                    let bars = series.measured.iter().filter_map(ends).flat_map(|(low, high)| [low, high]);
+                    let others = series.estimate.iter().flatten().chain(&series.claim).map(of);
+                    measured.chain(bars).chain(others).collect::<Vec<_>>()
+                });
+                all.chain(limit.as_ref().map(|limit| limit.value)).collect::<Vec<_>>()
+            };
         let x = self.x.span(values(|at| at.0, |point| point.x, &self.x_limit))?;
         let y = self.y.span(values(|at| at.1, |point| point.y, &self.y_limit))?;
         Some(Plane { x, y })
@@ -107,8 +108,8 @@ impl Plot {
 
 /// The plane the axes span.
 struct Plane {
-    x: Span,
-    y: Span,
+    x: ScaledAxis,
+    y: ScaledAxis,
 }
 
 impl Plane {
@@ -141,7 +142,7 @@ impl Plane {
     }
 
     /// A horizontal line, its text above its left end.
-    fn y_limit(&self, limit: &Limit) -> String {
+    fn y_limit(&self, limit: &LimitLine) -> String {
         let Some(y) = self.y.share(limit.value).map(up) else { return String::new() };
         let line = vec![Pixel { x: LEFT, y }, Pixel { x: RIGHT, y }];
         let beside = Pixel { x: LEFT + TICK, y };
@@ -149,7 +150,7 @@ impl Plane {
     }
 
     /// A vertical line, its text at its upper end, where there is room for it.
-    fn x_limit(&self, limit: &Limit) -> String {
+    fn x_limit(&self, limit: &LimitLine) -> String {
         let Some(share) = self.x.share(limit.value) else { return String::new() };
         let x = across(share);
         let line = vec![Pixel { x, y: TOP }, Pixel { x, y: BOTTOM }];
@@ -176,7 +177,7 @@ impl Plane {
     }
 
     /// From the lowest to the highest trial, along each axis on which they differ.
-    fn bars(&self, point: &Point) -> Vec<Vec<Pixel>> {
+    fn bars(&self, point: &PlotPoint) -> Vec<Vec<Pixel>> {
         let (x, y) = point.at;
         let apart = |ends: Option<(f64, f64)>| ends.filter(|(low, high)| low < high);
         let upright = apart(point.y).map(|(low, high)| [(x, low), (x, high)]);
@@ -212,7 +213,7 @@ mod tests {
     }
 
     fn measured(points: &[(f64, f64)]) -> Series {
-        let point = |at: &(f64, f64)| Point { at: *at, x: None, y: None };
+        let point = |at: &(f64, f64)| PlotPoint { at: *at, x: None, y: None };
         Series { name: "one".into(), measured: points.iter().map(point).collect(), ..Series::default() }
     }
 
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_within_the_plane_and_has_its_text() {
-        let limit = Limit { value: 500.0, text: "SLA 500 ms".into() };
+        let limit = LimitLine { value: 500.0, text: "SLA 500 ms".into() };
         let drawn = Plot { y_limit: Some(limit), ..plot(measured(&[(1.0, 5.0)])) }.elements();
         assert!(drawn.contains(r#"<path class="s""#) && drawn.contains(">SLA 500 ms</text>"), "{drawn}");
     }

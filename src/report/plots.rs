@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::axis::{Axis, Scale};
-use super::model::{Report, Variant};
-use super::plot::{Limit, Plot, Point, Series};
+use super::model::{Report, ReportVariant};
+use super::plot::{LimitLine, Plot, PlotPoint, Series};
 use crate::api::{self, Statistic};
 use crate::judgement::figures::{LevelFigures, Spread};
 use crate::prediction::{self, Curve};
@@ -35,7 +35,7 @@ struct Over {
     y: Axis,
     measured: Measured,
     estimated: Option<Estimated>,
-    limit: Option<Limit>,
+    limit: Option<LimitLine>,
 }
 
 /// Every plot of the report, the most telling one first.
@@ -105,13 +105,13 @@ fn requests() -> Over {
 }
 
 /// A limit of the SLA, where it applies to the statistic that is shown.
-fn limit(report: &Report, shown: Statistic, limit: &api::Limit) -> Option<Limit> {
+fn limit(report: &Report, shown: Statistic, limit: &api::Limit) -> Option<LimitLine> {
     let value = limit.value().filter(|_| report.spec.sla.statistic == shown)?;
-    Some(Limit { value, text: format!("SLA {limit} ms") })
+    Some(LimitLine { value, text: format!("SLA {limit} ms") })
 }
 
 fn over_concurrency(report: &Report, over: Over) -> Plot {
-    let series = |variant: &Variant, series: &mut Series| {
+    let series = |variant: &ReportVariant, series: &mut Series| {
         let by = scaling(report, variant);
         if let Some(estimated) = over.estimated {
             let at = |(c, point): &(u32, prediction::Point)| (f64::from(*c), estimated(point, by));
@@ -122,7 +122,7 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
         let point = |level: &LevelFigures| {
             let (value, spread) = (over.measured)(level)?;
             let y = spread.map(|spread| (spread.low, spread.high));
-            Some(Point { at: (f64::from(level.concurrency), value), x: None, y })
+            Some(PlotPoint { at: (f64::from(level.concurrency), value), x: None, y })
         };
         series.measured = measured(variant).filter_map(point).collect();
     };
@@ -141,7 +141,7 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
 /// What a GPU delivers over what a user gets: further up and to the right is better at both.
 fn pareto(report: &Report) -> Plot {
     let at = |point: &prediction::Point| (point.tokens_per_second_per_user(), point.tokens_per_second_per_gpu.get());
-    let series = |variant: &Variant, series: &mut Series| {
+    let series = |variant: &ReportVariant, series: &mut Series| {
         let lines = lines(report, variant);
         series.estimate = lines.iter().map(|line| line.iter().map(|(_, point)| at(point)).collect()).collect();
         series.claim = report.claim(variant).map(|claim| at(&claim.point));
@@ -155,16 +155,16 @@ fn pareto(report: &Report) -> Plot {
         caption: "Each point is a level. Further up and to the right is better; points to the right of the line meet the SLA on TPOT.",
         x: Axis { label: "tokens/s/user", scale: Scale::Linear },
         y: Axis { label: "tokens/s/GPU", scale: Scale::Linear },
-        x_limit: limit.map(|limit| Limit { value: 1000.0 / limit, text: format!("SLA: TPOT {tpot} ms") }),
+        x_limit: limit.map(|limit| LimitLine { value: 1000.0 / limit, text: format!("SLA: TPOT {tpot} ms") }),
         y_limit: None,
         series: of_variants(report, series),
     }
 }
 
-fn pareto_point(level: &LevelFigures) -> Option<Point> {
+fn pareto_point(level: &LevelFigures) -> Option<PlotPoint> {
     let per_user = |tpot: f64| if tpot > 0.0 { 1000.0 / tpot } else { 0.0 };
     let (tpot, tokens) = (level.spread.tpot, level.spread.tokens_per_second_per_gpu);
-    Some(Point {
+    Some(PlotPoint {
         at: (per_user(level.tpot?.mean.get()), level.tokens_per_second_per_gpu),
         x: Some((per_user(tpot.high), per_user(tpot.low))),
         y: Some((tokens.low, tokens.high)),
@@ -172,7 +172,7 @@ fn pareto_point(level: &LevelFigures) -> Option<Point> {
 }
 
 /// One series for each variant, filled in.
-fn of_variants(report: &Report, fill: impl Fn(&Variant, &mut Series)) -> Vec<Series> {
+fn of_variants(report: &Report, fill: impl Fn(&ReportVariant, &mut Series)) -> Vec<Series> {
     let series = report.variants.iter().enumerate().map(|(index, variant)| {
         let mut series = Series { index, name: variant.name.clone(), ..Series::default() };
         fill(variant, &mut series);
@@ -181,11 +181,11 @@ fn of_variants(report: &Report, fill: impl Fn(&Variant, &mut Series)) -> Vec<Ser
     series.collect()
 }
 
-fn measured(variant: &Variant) -> impl Iterator<Item = &LevelFigures> {
+fn measured(variant: &ReportVariant) -> impl Iterator<Item = &LevelFigures> {
     variant.levels.iter().filter_map(|level| level.figures.as_ref())
 }
 
-fn scaling(report: &Report, variant: &Variant) -> Scaling {
+fn scaling(report: &Report, variant: &ReportVariant) -> Scaling {
     Scaling {
         gpus: f64::from(report.gpus(variant)),
         output_tokens: f64::from(report.spec.workload.output_tokens.max(1)),
@@ -200,7 +200,7 @@ fn top(report: &Report) -> u32 {
 
 /// The estimates from one request to the highest level, as lines: not beyond what the engines hold, nor where nothing
 /// supports them, since there they would be guesses.
-fn lines(report: &Report, variant: &Variant) -> Vec<Vec<(u32, prediction::Point)>> {
+fn lines(report: &Report, variant: &ReportVariant) -> Vec<Vec<(u32, prediction::Point)>> {
     let curve = report.predictions.get(&variant.name).and_then(|prediction| prediction.curve.as_ref());
     let Some(curve) = curve else { return vec![] };
     let end = curve.end().min(top(report)).max(1);

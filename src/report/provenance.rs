@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::format::duration;
 use super::labels;
-use super::model::{Report, Variant};
+use super::model::{Report, ReportVariant};
 use super::sentences;
 use crate::api::{Deployed, GROUP, KIND, VERSION};
 use crate::prediction::Origin;
@@ -49,7 +49,7 @@ pub fn facts(report: &Report) -> Vec<(String, String)> {
 }
 
 /// What is known of one variant beyond its figures.
-pub fn deployed(report: &Report, variant: &Variant) -> Vec<(&'static str, String)> {
+pub fn deployed(report: &Report, variant: &ReportVariant) -> Vec<(&'static str, String)> {
     let mut facts = Facts(vec![]);
     let spec = report.spec.variants.iter().find(|spec| spec.name == variant.name);
     facts.add("Configuration", spec.map(|spec| labels::source(&spec.source)));
@@ -81,7 +81,7 @@ fn shape(deployed: &Deployed, facts: &mut Facts<&'static str>) {
     facts.add("GPU products", Some(deployed.gpu_products.join(", ")));
 }
 
-fn deployments(variant: &Variant) -> String {
+fn deployments(variant: &ReportVariant) -> String {
     let each = variant.deployments.iter().map(|d| {
         let ready = d.serving.as_ref().map(|serving| (serving.0.as_second() - d.created.0.as_second()).max(0));
         let ready = ready.map(|seconds| format!(", first answer after {}", duration(seconds))).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::format::{counted, readable};
 use super::labels::{self, Tone};
-use super::model::{Report, Variant};
+use super::model::{Report, ReportVariant};
 use crate::api::OutcomeStatus;
 use crate::judgement::figures::{Ordering, cost_per_million_tokens};
 use crate::prediction::Claim;
@@ -58,7 +58,7 @@ pub fn winner(report: &Report) -> Option<String> {
 }
 
 /// Throughput at the SLA with its interval, over all GPUs where some are left unused, and its cost; or why there is none.
-pub fn at_sla(report: &Report, variant: &Variant) -> Vec<String> {
+pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
     let Some(at) = variant.at_sla else { return variant.sla_reason.clone().into_iter().collect() };
     let tokens = at.tokens_per_second_per_gpu;
     let interval = at.interval.map(|(low, high)| format!(" (95 % interval {low:.1}…{high:.1})")).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::format::{ABSENT, counted, wrapped};
 use super::levels::{self, LevelRow};
-use super::model::{Report, Variant};
+use super::model::{Report, ReportVariant};
 use super::table::{self, Digits};
 use super::{labels, provenance, sentences};
 use crate::api::{CandidateComparison, EvidenceCode, Finding, Severity};
@@ -99,7 +99,7 @@ fn compared(comparison: &CandidateComparison, text: &mut Text) {
     }
 }
 
-fn variant(report: &Report, variant: &Variant, text: &mut Text) {
+fn variant(report: &Report, variant: &ReportVariant, text: &mut Text) {
     let role = labels::role_beside(&variant.name, variant.role).map(|role| format!(" ({role})")).unwrap_or_default();
     text.title(&format!("{}{role}, {}", variant.name, counted(report.gpus(variant), "GPU")), '-');
     if let Some(claim) = report.claim(variant) {

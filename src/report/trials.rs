@@ -27,7 +27,7 @@ const TPOT: &str = "TPOT, ms";
 const LATENCY: &str = "LATENCY, ms";
 
 type Read = fn(&Measurement) -> Option<Distribution>;
-type Statistic = fn(&Distribution) -> Milliseconds;
+type Pick = fn(&Distribution) -> Milliseconds;
 
 const READ_TTFT: Read = |measurement| measurement.ttft;
 const READ_TPOT: Read = |measurement| measurement.tpot;
@@ -125,8 +125,8 @@ impl<'a> TrialRow<'a> {
         self.record.measurement.as_ref()
     }
 
-    fn of(&self, read: Read, statistic: Statistic) -> Cell {
-        Cell::number(self.measured().and_then(read).map(|of| statistic(&of).get()))
+    fn of(&self, read: Read, pick: Pick) -> Cell {
+        Cell::number(self.measured().and_then(read).map(|of| pick(&of).get()))
     }
 
     fn seconds(&self) -> i64 {

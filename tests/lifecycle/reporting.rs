@@ -2,7 +2,7 @@
 
 use bcmp::api::{Phase, VerdictResult, annotations, labels};
 use bcmp::report::levels::terminal;
-use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY, Variant};
+use bcmp::report::{HTML, JSON, LEVELS, Report, ReportVariant, SUMMARY};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ async fn a_finished_run_has_its_report() {
     assert_eq!(report.verdict, status.verdict);
     assert_eq!(report.gpu_seconds, status.gpu_seconds);
     let levels: Vec<String> = report.variants.iter().map(terminal).collect();
-    let of_status: Vec<String> = status.variants.iter().map(|of| terminal(&Variant::of_status(of))).collect();
+    let of_status: Vec<String> = status.variants.iter().map(|of| terminal(&ReportVariant::of_status(of))).collect();
     assert_eq!(levels, of_status);
     let records: usize = report.records.values().map(Vec::len).sum();
     assert_eq!(records, usize::try_from(status.progress.unwrap().trials_done).unwrap());

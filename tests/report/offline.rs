@@ -4,7 +4,7 @@ use std::process::Command;
 
 use bcmp::api::{VariantStatus, Verdict};
 use bcmp::report::levels::terminal;
-use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY, Variant};
+use bcmp::report::{HTML, JSON, LEVELS, Report, ReportVariant, SUMMARY};
 use serde_json::Value;
 
 fn evaluate(directory: &std::path::Path) -> std::process::Output {
@@ -30,7 +30,7 @@ fn files_are_judged_and_reported() {
     let verdict: Verdict = serde_json::from_value(answer["verdict"].clone()).unwrap();
     assert_eq!(report.verdict, Some(verdict));
     let answered: Vec<VariantStatus> = serde_json::from_value(answer["variants"].clone()).unwrap();
-    let answered: Vec<String> = answered.iter().map(|status| terminal(&Variant::of_status(status))).collect();
+    let answered: Vec<String> = answered.iter().map(|status| terminal(&ReportVariant::of_status(status))).collect();
     assert_eq!(report.variants.iter().map(terminal).collect::<Vec<_>>(), answered);
     assert_eq!(report.records.len(), 2);
     assert!(read(SUMMARY).contains("Qwen") && read(HTML).contains("</html>") && read(LEVELS).lines().count() > 2);

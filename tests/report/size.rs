@@ -61,7 +61,8 @@ fn a_usual_report_holds_everything() {
 fn a_full_report_fits_and_says_what_it_leaves_out() {
     let report = full();
     assert_eq!(report.records.values().map(Vec::len).sum::<usize>(), 6 * 24 * 6);
-    let measured = |variant: &bcmp::report::Variant| variant.levels.iter().filter(|l| l.measured.is_some()).count();
+    let measured =
+        |variant: &bcmp::report::ReportVariant| variant.levels.iter().filter(|l| l.measured.is_some()).count();
     assert!(report.variants.iter().all(|variant| measured(variant) == 24 && variant.levels.len() == 24));
     assert!(size(&report) <= LIMIT, "{}", size(&report));
     let files = render(&report);

@@ -11,7 +11,7 @@ use crate::measurement::record::Purpose;
 use crate::offline::{Evaluated, Known};
 use crate::prediction::{Extent, Origin, Serving};
 use crate::report::format::{ABSENT, counted, wrapped};
-use crate::report::{Report, Subject, Variant, labels, levels, sentences};
+use crate::report::{Report, ReportVariant, Subject, labels, levels, sentences};
 
 const WIDTH: usize = 110;
 
@@ -115,7 +115,7 @@ fn accuracy(page: &mut Page, report: &Report, verdict: &Verdict) {
     page.field("accuracy", &format!("{}{detail}", labels::accuracy(accuracy.result)));
 }
 
-fn variant(page: &mut Page, report: &Report, variant: &Variant, known: Option<&Known>) {
+fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Option<&Known>) {
     let role = labels::role_beside(&variant.name, variant.role).map(|role| format!(", {role}")).unwrap_or_default();
     let gpus = variant.gpus.map(|gpus| format!(", {}", counted(gpus, "GPU"))).unwrap_or_default();
     page.line(&format!("{}{role}{gpus}", variant.name));
@@ -200,7 +200,7 @@ fn range(range: &RangeInclusive<u32>) -> String {
 }
 
 /// What was found, once for each code and message: about the variant, then by level.
-fn findings(page: &mut Page, variant: &Variant) {
+fn findings(page: &mut Page, variant: &ReportVariant) {
     if variant.levels.iter().any(|level| level.is_beyond_operating_point()) {
         page.line(&format!("  {}", sentences::BEYOND));
     }
@@ -221,7 +221,7 @@ fn findings(page: &mut Page, variant: &Variant) {
 }
 
 /// What the codes mean and what to do, once for each.
-fn codes(page: &mut Page, variants: &[Variant]) {
+fn codes(page: &mut Page, variants: &[ReportVariant]) {
     let of_levels = variants.iter().flat_map(|variant| &variant.levels).flat_map(|level| &level.findings);
     let all = variants.iter().flat_map(|variant| &variant.findings).chain(of_levels);
     let codes: BTreeSet<EvidenceCode> = all.map(|finding| finding.code).collect();

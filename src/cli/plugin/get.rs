@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::report::format::ABSENT;
 use crate::report::labels::{self, Tone};
-use crate::report::{Variant, levels, table};
+use crate::report::{ReportVariant, levels, table};
 
 /// Prints comparisons.
 pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError> {
@@ -245,7 +245,7 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
         (None, Some(why)) => page.field("at the SLA", why),
         (None, None) => {}
     }
-    levels::terminal(&Variant::of_status(variant)).lines().for_each(|line| page.line(format!("  {line}")));
+    levels::terminal(&ReportVariant::of_status(variant)).lines().for_each(|line| page.line(format!("  {line}")));
 }
 
 #[cfg(test)]
