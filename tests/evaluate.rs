@@ -270,7 +270,7 @@ mod answers {
         assert_eq!(ended.json(), clean.evaluate(CLEAN, Some("predicted.json"), &["-o", "json"]).json());
     }
 
-    /// The tables have rows of what is deployed for 3 to 5 requests in flight, and the advertised row for 12.
+    /// The tables have rows of what is deployed for 3 to 5 concurrent requests, and the claim for 12.
     #[test]
     fn where_the_tables_have_no_rows_only_the_advertised_point_is_predicted() {
         let prediction = "optimized=tests/fixtures/aiconfigurator/0.12.0-default";
@@ -281,7 +281,7 @@ mod answers {
         let predicted: Vec<_> = optimized.levels.iter().filter_map(|l| Some((l.concurrency, tpot(l)?))).collect();
         assert_eq!(predicted, [(5, "5.431".to_owned()), (12, "6.568".to_owned())], "{}", ended.stdout);
         let text = evaluate(&arguments).stdout;
-        let said = "what is deployed, where the tables have rows: 3–5 in flight, and the advertised point";
+        let said = "what is deployed, where the tables have rows: 3–5 concurrent requests, and the claim";
         assert!(text.contains(said), "{text}");
     }
 

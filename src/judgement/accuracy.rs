@@ -1,5 +1,7 @@
 //! How far predictions were off at the levels that were measured (METHOD §1, §4).
 
+use serde::{Deserialize, Serialize};
+
 use super::decimals::signed;
 use super::level::Level;
 use crate::api::codes::Effect;
@@ -10,13 +12,16 @@ use crate::units::count;
 
 /// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
 /// a burst that the measured one does not.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     /// Of TTFT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft: Option<f64>,
     /// Of TPOT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot: Option<f64>,
     /// Of tokens/s/GPU.
+    #[serde(default, rename = "tokensPerSecondPerGpu", skip_serializing_if = "Option::is_none")]
     pub tokens: Option<f64>,
 }
 

@@ -1,40 +1,54 @@
-//! What the report shows beside the status (METHOD §8): percentiles, request latency, good requests, cost, and how well
-//! the predictor ordered the candidates.
+//! What the report shows (METHOD §8), as numbers: throughput at the SLA, errors, percentiles, request latency, good requests,
+//! cost, and how well the predictor ordered the candidates.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::accuracy::{Errors, errors, predicted_at};
 use super::level::{Level, Values};
 use super::position::Standing;
-use super::statistics::mean;
+use super::statistics::{Estimate, mean};
 use super::{Assessed, Case, assess};
 use crate::api::Role;
 use crate::measurement::{Distribution, Measurement};
-use crate::units::{Milliseconds, RequestsPerSecond};
+use crate::prediction::OperatingPoint;
+use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 const SECONDS_PER_HOUR: f64 = 3600.0;
 const TOKENS_OF_COST: f64 = 1e6;
 /// Candidates from which on their order says something.
 const ORDERED_CANDIDATES: usize = 3;
 
-/// What the report shows beside the status.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The judgement as numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// In the order of the spec.
     pub variants: Vec<VariantFigures>,
     /// How well the predictor ordered the candidates; from three on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordering: Option<Ordering>,
 }
 
 /// Figures of one variant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VariantFigures {
     /// Name in the spec.
     pub name: String,
+    /// Output tokens per second and GPU where the SLA is just met.
+    pub at_sla: Option<Estimate>,
     /// Levels with accepted runs, ascending.
     pub levels: Vec<LevelFigures>,
+    /// Concurrency → what was judged there.
+    pub means: BTreeMap<u32, Means>,
+}
+
+/// Means over the accepted runs of a level, not rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Means {
+    /// Latency and throughput.
+    pub point: OperatingPoint,
+    /// How far the prediction is off.
+    pub errors: Option<Errors>,
 }
 
 /// Figures of one level. Each is the mean over the accepted runs: a percentile here is the mean of their percentiles.
@@ -121,11 +135,24 @@ pub struct Ordering {
 pub fn figures(case: &Case) -> Figures {
     let assessed = assess(case);
     let cost = case.rules.gpu_hourly_cost;
-    let variants = assessed.iter().map(|variant| VariantFigures {
-        name: variant.name().into(),
-        levels: variant.levels.iter().filter_map(|level| level_figures(level, cost)).collect(),
+    let variants = assessed.iter().map(|assessed| VariantFigures {
+        name: assessed.name().into(),
+        at_sla: assessed.standing.throughput(),
+        levels: assessed.levels.iter().filter_map(|level| level_figures(level, cost)).collect(),
+        means: assessed.levels.iter().filter_map(|level| means(assessed, level)).collect(),
     });
     Figures { variants: variants.collect(), ordering: ordering(&assessed) }
+}
+
+fn means(assessed: &Assessed, level: &Level) -> Option<(u32, Means)> {
+    let prediction = assessed.variant.prediction.as_ref();
+    let predicted = prediction.and_then(|prediction| predicted_at(prediction, level.concurrency));
+    let point = OperatingPoint {
+        ttft: Milliseconds::new(level.mean(|values| values.ttft)?).ok()?,
+        tpot: Milliseconds::new(level.mean(|values| values.tpot)?).ok()?,
+        tokens_per_second_per_gpu: TokensPerSecond::new(level.mean(|values| values.tokens)?).ok()?,
+    };
+    Some((level.concurrency, Means { point, errors: predicted.and_then(|predicted| errors(level, &predicted)) }))
 }
 
 fn level_figures(level: &Level, gpu_hourly_cost: Option<f64>) -> Option<LevelFigures> {

@@ -1,73 +1,81 @@
-//! What is left out when a report does not fit into its ConfigMap.
+//! What is dropped from a report that does not fit into its ConfigMap.
 
 use super::model::Report;
 use crate::text;
 
-/// What is left out of a report. Each leaves out what the ones before it do, too.
+/// How much is dropped. Each drops what the ones before it drop, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Omission {
-    /// Nothing.
     Nothing,
-    /// Records of single runs.
+    /// Records of trials, in the document.
     Records,
-    /// Predicted curves, and long manifests given inline.
+    /// Estimated curves and long inline manifests, in the document.
     Curves,
-    /// Percentiles and spreads, most findings, and the manifest to reproduce with.
+    /// Percentiles and spreads in the document, most findings and the manifest in the page.
     Figures,
-    /// Most of each finding's words, and what is known of deployments beyond their shape.
-    Words,
-    /// Tables of levels and plots, in the page.
+    /// Most of each finding's message, and what is known of deployments beyond their shape.
+    Messages,
+    /// Plots and tables of levels, in the page.
     Tables,
 }
 
 impl Omission {
-    /// From nothing to what fits whatever happens.
-    pub const ALL: [Self; 6] = [Self::Nothing, Self::Records, Self::Curves, Self::Figures, Self::Words, Self::Tables];
+    /// From nothing to what always fits.
+    pub const ALL: [Self; 6] =
+        [Self::Nothing, Self::Records, Self::Curves, Self::Figures, Self::Messages, Self::Tables];
 
-    /// Rows of the page's table of evidence at most.
-    pub fn evidence_rows(self) -> usize {
+    /// Findings in the page at most.
+    pub const fn findings(self) -> usize {
         match self {
             Self::Nothing | Self::Records | Self::Curves => 200,
             Self::Figures => 40,
-            Self::Words | Self::Tables => 20,
+            Self::Messages | Self::Tables => 20,
         }
     }
 }
 
-/// Inline manifests longer than this are left out with the curves, in bytes.
+/// Inline manifests longer than this are dropped with the curves, in bytes.
 const LONG_MANIFESTS: usize = 1024;
-/// What stays of a finding's words, in bytes.
-const FEW_WORDS: usize = 60;
+/// What stays of a finding's message, in bytes.
+const SHORT_MESSAGE: usize = 60;
 
-/// The document without what is left out; it says what that is, and where to find it.
-pub fn reduced(report: &Report, omission: Omission) -> Report {
-    let mut reduced = report.clone();
+/// The report for `report.json`. It says what it lacks, and where to find it.
+pub fn document(report: &Report, omission: Omission) -> Report {
+    let mut document = report.clone();
     let mut left_out = vec![];
     if omission >= Omission::Records && !report.records.is_empty() {
         let count: usize = report.records.values().map(Vec::len).sum();
-        let place = place(report, "results");
-        left_out.push(format!("{count} records of single runs are not in report.json{place}"));
-        reduced.records.clear();
+        left_out.push(format!("{count} trial records are not in report.json{}", place(report, "results")));
+        document.records.clear();
     }
     if omission >= Omission::Curves {
-        let place = place(report, "configurations");
-        left_out.push(format!("predicted curves are not in report.json{place}"));
-        reduced.predictions.values_mut().for_each(|prediction| prediction.curve = None);
-        leave_out_manifests(&mut reduced);
+        left_out.push(format!("estimated curves are not in report.json{}", place(report, "configurations")));
+        document.predictions.values_mut().for_each(|prediction| prediction.curve = None);
+        drop_long_manifests(&mut document);
     }
     if omission >= Omission::Figures {
-        left_out.push("percentiles and spreads are not in report.json; levels.csv has most".into());
-        reduced.figures.variants.clear();
+        left_out.push("percentiles and spreads are not in report.json; levels.csv has most of them".into());
+        document.variants.iter_mut().flat_map(|variant| &mut variant.levels).for_each(|level| level.figures = None);
     }
-    if omission >= Omission::Words {
-        left_out.push("findings are shortened; events and status of the comparison have their words".into());
-        leave_out_words(&mut reduced);
+    if omission >= Omission::Messages {
+        left_out
+            .push("messages of findings are shortened; the status and the events of the comparison have more".into());
+        shorten_messages(&mut document);
     }
     if omission >= Omission::Tables {
         left_out.push("plots and tables of levels are not in report.html; levels.csv has the figures".into());
     }
-    reduced.left_out.extend(left_out);
-    reduced
+    document.left_out.extend(left_out);
+    document
+}
+
+/// The report for all other files.
+pub fn shown(report: &Report, omission: Omission, left_out: Vec<String>) -> Report {
+    let mut shown = Report { left_out, ..report.clone() };
+    if omission >= Omission::Messages {
+        shorten_messages(&mut shown);
+    }
+    shown
 }
 
 /// The ConfigMaps that have it.
@@ -77,7 +85,7 @@ fn place(report: &Report, what: &str) -> String {
     if names.is_empty() { String::new() } else { format!("; see ConfigMap {}", names.join(", ")) }
 }
 
-fn leave_out_manifests(report: &mut Report) {
+fn drop_long_manifests(report: &mut Report) {
     let inline = report.spec.variants.iter_mut().filter_map(|variant| variant.source.manifests.as_mut());
     for manifests in inline {
         if let Some(text) = manifests.inline.as_mut().filter(|text| text.len() > LONG_MANIFESTS) {
@@ -90,11 +98,11 @@ fn leave_out_manifests(report: &mut Report) {
     }
 }
 
-fn leave_out_words(report: &mut Report) {
+fn shorten_messages(report: &mut Report) {
     for variant in &mut report.variants {
-        let of_levels = variant.levels.iter_mut().flat_map(|level| &mut level.evidence.reasons);
+        let of_levels = variant.levels.iter_mut().flat_map(|level| &mut level.findings);
         for finding in variant.findings.iter_mut().chain(of_levels) {
-            finding.message = text::cut(&finding.message, FEW_WORDS);
+            finding.message = text::cut(&finding.message, SHORT_MESSAGE);
         }
         if let Some(deployed) = &mut variant.deployed {
             deployed.nodes.clear();

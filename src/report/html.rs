@@ -1,16 +1,21 @@
-//! `report.html`: one page that needs nothing else. What the template shows, prepared as text; the template escapes it.
+//! `report.html`: one page that needs nothing else. Here everything becomes text; the template escapes it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use askama::Template;
 
 use super::fit::Omission;
-use super::model::Report;
-use super::plot::{self, data};
-use super::provenance;
-use super::words::{self, ABSENT, percent, stored};
-use crate::api::{EvidenceCode, Figures, Finding, LevelStatus, OutcomeStatus, Severity, VariantStatus};
+use super::format::ABSENT;
+use super::labels::{self, Tone};
+use super::levels::{self, LevelRow};
+use super::model::{Report, ReportVariant};
+use super::plot::{self, Plot};
+use super::table::{self, Cell, Digits, Heads};
+use super::{plots, provenance, sentences, svg};
+use crate::api::{EvidenceCode, Finding, OutcomeStatus};
 use crate::explain::{self, Explanation};
+use crate::prediction::OperatingPoint;
 
 /// The page, ready to be filled in.
 #[derive(Template)]
@@ -24,26 +29,29 @@ struct Page<'a> {
     tone: &'static str,
     sentence: String,
     facts: Vec<(&'static str, String)>,
-    failures: Vec<(String, String)>,
-    comparisons: Vec<Compared>,
-    same: Vec<Same>,
-    points: Vec<At>,
-    variants: Vec<Shown>,
-    plots: Vec<Picture>,
+    failures: Vec<(&'a str, &'a str)>,
+    comparisons: Vec<ComparisonCard>,
+    gains: Vec<Gains>,
+    claims: Vec<ClaimRow>,
+    variants: Vec<VariantSection>,
+    level_heads: Heads,
+    level_tables: bool,
+    beyond: &'static str,
+    plot_size: (u32, u32),
+    plots: Vec<Figure>,
     markers: Vec<(usize, &'static str)>,
-    levels: bool,
-    evidence: Vec<Row>,
-    more_evidence: usize,
+    findings: Vec<FindingRow>,
+    more_findings: usize,
     meanings: Vec<Meaning>,
-    conditions: Vec<(String, String, String)>,
+    conditions: Vec<(&'a str, &'a str, &'a str)>,
     provenance: Vec<(String, String)>,
-    config_maps: Vec<(String, String)>,
+    config_maps: Vec<(&'a str, &'a str)>,
     left_out: &'a [String],
     manifest: Option<String>,
     version: &'static str,
 }
 
-struct Compared {
+struct ComparisonCard {
     candidate: String,
     badge: &'static str,
     tone: &'static str,
@@ -58,69 +66,51 @@ struct Side {
     interval: String,
 }
 
-/// Gains at the same concurrency of one candidate.
-struct Same {
+/// Gains of one candidate at the same load.
+struct Gains {
     candidate: String,
-    gains: Vec<(u32, String)>,
+    at: Vec<(u32, String)>,
 }
 
-/// One quantity of one variant at a point that was advertised.
-struct At {
-    variant: String,
-    first: bool,
-    concurrency: u32,
+/// One quantity of one variant at a claim's concurrency.
+struct ClaimRow {
+    /// On the first row of a variant: its name, its load, and how many rows it has.
+    variant: Option<(String, String, usize)>,
     quantity: &'static str,
-    advertised: String,
-    predicted: String,
+    claimed: String,
+    estimated: String,
     measured: String,
     error: String,
 }
 
-struct Shown {
+struct VariantSection {
     index: usize,
     name: String,
-    role: &'static str,
+    role: Option<&'static str>,
     gpus: u32,
     at_sla: String,
     facts: Vec<(&'static str, String)>,
-    levels: Vec<Level>,
+    levels: Vec<Vec<TableCell>>,
 }
 
-struct Level {
-    concurrency: u32,
-    sla: &'static str,
-    tone: &'static str,
-    beyond: bool,
-    /// TTFT, TPOT, tokens/s/GPU.
-    figures: [Trio; 3],
-    user: (String, String),
-    p99: (String, String),
-    requests_per_second: String,
-    cost: String,
-    runs: String,
-    codes: String,
+struct TableCell {
+    text: String,
+    /// Class of a badge.
+    tone: Option<&'static str>,
 }
 
-/// Predicted, measured, error.
-struct Trio {
-    predicted: String,
-    measured: String,
-    error: String,
-}
-
-struct Picture {
+struct Figure {
     id: &'static str,
     title: &'static str,
     caption: &'static str,
     description: String,
     elements: String,
-    marks: Vec<usize>,
 }
 
-struct Row {
-    place: String,
-    tone: &'static str,
+struct FindingRow {
+    about: String,
     severity: &'static str,
+    tone: &'static str,
     code: &'static str,
     message: String,
 }
@@ -132,12 +122,12 @@ struct Meaning {
     remedy: String,
 }
 
-/// The page of a report.
 pub fn page(report: &Report, omission: Omission) -> String {
-    let headline = words::headline(report);
+    let headline = sentences::headline(report);
     let findings = findings(report);
-    let shown = findings.len().min(omission.evidence_rows());
+    let shown = findings.len().min(omission.findings());
     let place = report.comparison.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    let has_tables = omission < Omission::Tables;
     let page = Page {
         style: include_str!("report.css"),
         name: format!("{place}{}", report.comparison.name),
@@ -149,63 +139,61 @@ pub fn page(report: &Report, omission: Omission) -> String {
         facts: facts(report),
         failures: failures(report),
         comparisons: comparisons(report),
-        same: same(report),
-        points: points(report),
+        gains: gains(report),
+        claims: claims(report),
         variants: report.variants.iter().enumerate().map(|(index, v)| variant(report, index, v)).collect(),
-        plots: if omission < Omission::Tables { pictures(report) } else { vec![] },
-        markers: (0..report.variants.len()).map(|index| (index, plot::marker(index))).collect(),
-        levels: omission < Omission::Tables,
-        more_evidence: findings.len() - shown,
+        level_heads: table::heads(&LevelRow::PAGE),
+        level_tables: has_tables,
+        beyond: sentences::BEYOND,
+        plot_size: plot::SIZE,
+        plots: if has_tables { plots::plots(report).into_iter().map(figure).collect() } else { vec![] },
+        markers: (0..report.variants.len()).map(|index| (index, svg::marker_shape(index))).collect(),
+        more_findings: findings.len() - shown,
         meanings: meanings(&findings),
-        evidence: findings.iter().take(shown).map(|(place, finding)| row(place, finding)).collect(),
-        conditions: conditions(report),
+        findings: findings.iter().take(shown).map(|(about, finding)| finding_row(about, finding)).collect(),
+        conditions: report.conditions.iter().map(|c| (&*c.kind, &*c.status, &*c.message)).collect(),
         provenance: provenance::facts(report),
-        config_maps: report.provenance.config_maps.iter().map(|(what, name)| (what.clone(), name.clone())).collect(),
+        config_maps: report.provenance.config_maps.iter().map(|(what, name)| (&**what, &**name)).collect(),
         left_out: &report.left_out,
         manifest: (omission < Omission::Figures).then(|| provenance::manifest(report)),
         version: env!("CARGO_PKG_VERSION"),
     };
-    // A template that is filled in from memory cannot fail to be written.
+    // A template that is filled in from memory cannot fail.
     page.render().unwrap_or_default()
 }
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
-    let spec = &report.spec;
-    let statistic = words::statistic(spec.sla.statistic);
     let mut facts = vec![
-        ("Model", spec.model.name.clone()),
-        ("System", format!("{}, {} GPUs a variant", spec.hardware.system, spec.hardware.gpus_per_variant)),
-        ("Workload", format!("{} input, {} output tokens", spec.workload.input_tokens, spec.workload.output_tokens)),
-        (
-            "SLA",
-            format!("{statistic} TTFT ≤ {} ms, TPOT ≤ {} ms", spec.sla.ttft_milliseconds, spec.sla.tpot_milliseconds),
-        ),
+        ("Model", report.spec.model.name.clone()),
+        ("System", sentences::hardware(report)),
+        ("Workload", sentences::workload(report)),
+        ("SLA", sentences::sla(report)),
     ];
     if let Some(verdict) = &report.verdict {
-        facts.push(("Keep the SLA", verdict.sla.clone().unwrap_or_else(|| ABSENT.into())));
-        facts.push(("Winner", verdict.winner.clone().unwrap_or_else(|| "none beyond doubt".into())));
-        facts.push(("Gain, measured", verdict.gain.clone().unwrap_or_else(|| ABSENT.into())));
-        facts.push(("Prediction off by", verdict.prediction_error.clone().unwrap_or_else(|| ABSENT.into())));
-        facts.extend(report.figures.ordering.as_ref().map(|of| ("Predicted order", words::ordering(of))));
+        let known = |value: Option<String>| value.unwrap_or_else(|| ABSENT.into());
+        facts.push(("Variants", known(sentences::meeting(report))));
+        facts.push(("Winner", known(sentences::winner(report))));
+        facts.push(("Measured gain", known(verdict.gain.clone())));
+        facts.push(("Largest error", known(verdict.prediction_error.clone())));
+        facts.extend(report.ordering.as_ref().map(|of| ("Predicted order", sentences::ordering(of))));
     }
     facts
 }
 
-fn failures(report: &Report) -> Vec<(String, String)> {
-    let failed = report.variants.iter().filter_map(|v| Some((v.name.clone(), v.failure.as_ref()?.message.clone())));
-    failed.collect()
+fn failures(report: &Report) -> Vec<(&str, &str)> {
+    report.variants.iter().filter_map(|v| Some((v.name.as_str(), v.failure.as_ref()?.message.as_str()))).collect()
 }
 
-fn comparisons(report: &Report) -> Vec<Compared> {
+fn comparisons(report: &Report) -> Vec<ComparisonCard> {
     let side = |outcome: &OutcomeStatus| Side {
-        outcome: words::outcome(outcome.outcome),
-        gain: percent(outcome.gain_percent.as_ref()),
+        outcome: labels::outcome(outcome.outcome),
+        gain: outcome.gain_percent.as_ref().map_or_else(|| ABSENT.into(), |gain| format!("{gain}%")),
         interval: outcome.interval.as_ref().map_or_else(|| ABSENT.into(), |interval| format!("{interval} %")),
     };
     let all = report.verdict.iter().flat_map(|verdict| &verdict.comparisons);
     all.map(|comparison| {
-        let (badge, tone) = words::result(comparison.result);
-        Compared {
+        let (badge, tone) = labels::result(comparison.result);
+        ComparisonCard {
             candidate: comparison.candidate.clone(),
             badge,
             tone: tone.class(),
@@ -217,158 +205,103 @@ fn comparisons(report: &Report) -> Vec<Compared> {
     .collect()
 }
 
-fn same(report: &Report) -> Vec<Same> {
+fn gains(report: &Report) -> Vec<Gains> {
     let all = report.verdict.iter().flat_map(|verdict| &verdict.comparisons);
-    let gains = all.map(|comparison| Same {
+    let gains = all.map(|comparison| Gains {
         candidate: comparison.candidate.clone(),
-        gains: comparison
-            .at_same_concurrency
-            .iter()
-            .map(|gain| (gain.concurrency, format!("{}%", gain.gain_percent)))
-            .collect(),
+        at: comparison.at_same_concurrency.iter().map(|of| (of.concurrency, format!("{}%", of.gain_percent))).collect(),
     });
-    gains.filter(|same| !same.gains.is_empty()).collect()
+    gains.filter(|gains| !gains.at.is_empty()).collect()
 }
 
-/// Each variant at the point that is advertised for it; one for which none is, at the first that is.
-fn points(report: &Report) -> Vec<At> {
-    let first = report.variants.iter().find_map(|variant| variant.claim.as_ref());
+/// Each variant at the concurrency of its claim; one without a claim at that of the first claim.
+fn claims(report: &Report) -> Vec<ClaimRow> {
+    let first = report.variants.iter().find_map(|variant| report.claim(variant));
     let Some(first) = first else { return vec![] };
-    report.variants.iter().flat_map(|variant| point(variant, first.concurrency)).collect()
+    report.variants.iter().flat_map(|variant| claim_rows(report, variant, first.concurrency)).collect()
 }
 
-fn point(variant: &VariantStatus, other: u32) -> Vec<At> {
-    let claim = variant.claim.as_ref();
-    let concurrency = claim.map_or(other, |claim| claim.concurrency);
+fn claim_rows(report: &Report, variant: &ReportVariant, otherwise: u32) -> Vec<ClaimRow> {
+    let claim = report.claim(variant);
+    let concurrency = claim.map_or(otherwise, |claim| claim.concurrency);
     let level = variant.levels.iter().find(|level| level.concurrency == concurrency);
-    let predicted = level.and_then(|level| level.predicted.as_ref()).map(|predicted| &predicted.figures);
-    let measured = level.and_then(|level| level.measured.as_ref()).map(|measured| &measured.figures);
-    let error = level.and_then(|level| level.error_percent.as_ref());
-    type Of = fn(&Figures) -> Option<&String>;
-    let quantities: [(&'static str, Of, Option<&String>); 4] = [
-        (
-            "tokens/s/GPU",
-            |f| f.tokens_per_second_per_gpu.as_ref(),
-            error.and_then(|e| e.tokens_per_second_per_gpu.as_ref()),
-        ),
-        ("tokens/s/user", |f| f.tokens_per_second_per_user.as_ref(), None),
-        ("TTFT, ms", |f| f.ttft_milliseconds.as_ref(), error.and_then(|e| e.ttft.as_ref())),
-        ("TPOT, ms", |f| f.tpot_milliseconds.as_ref(), error.and_then(|e| e.tpot.as_ref())),
+    let advertised = claim.map(|claim| claim.advertised());
+    let estimate = level.and_then(|level| level.estimate).map(|estimate| estimate.point);
+    let measured = level.and_then(|level| level.measured).map(|measured| measured.point);
+    let error = level.and_then(|level| level.error_percent);
+    type Of = fn(&OperatingPoint) -> f64;
+    let quantities: [(&'static str, Of, Option<f64>); 4] = [
+        ("tokens/s/GPU", |of| of.tokens_per_second_per_gpu.get(), error.and_then(|error| error.tokens)),
+        ("tokens/s/user", OperatingPoint::tokens_per_second_per_user, None),
+        ("TTFT, ms", |of| of.ttft.get(), error.and_then(|error| error.ttft)),
+        ("TPOT, ms", |of| of.tpot.get(), error.and_then(|error| error.tpot)),
     ];
-    let each = quantities.into_iter().enumerate().map(|(index, (quantity, of, error))| At {
-        variant: variant.name.clone(),
-        first: index == 0,
-        concurrency,
-        quantity,
-        advertised: stored(claim.and_then(|claim| of(&claim.figures))),
-        predicted: stored(predicted.and_then(of)),
-        measured: stored(measured.and_then(of)),
-        error: percent(error),
+    let rows = quantities.len();
+    let each = quantities.into_iter().enumerate().map(|(index, (quantity, of, error))| {
+        let shown = |point: Option<OperatingPoint>| Cell::number(point.as_ref().map(of)).shown(Digits::Readable);
+        ClaimRow {
+            variant: (index == 0).then(|| (variant.name.clone(), sentences::requests(concurrency), rows)),
+            quantity,
+            claimed: shown(advertised),
+            estimated: shown(estimate),
+            measured: shown(measured),
+            error: Cell::percent(error).shown(Digits::Readable),
+        }
     });
     each.collect()
 }
 
-fn variant(report: &Report, index: usize, variant: &VariantStatus) -> Shown {
-    let at_sla = match (&variant.at_sla, &variant.sla_reason) {
-        (Some(at), _) => {
-            let interval = at.interval.as_ref().map(|interval| format!(" (95 % interval {interval})"));
-            let value = stored(Some(&at.tokens_per_second_per_gpu));
-            let at_sla = format!("{value} tokens/s/GPU{}", interval.unwrap_or_default());
-            std::iter::once(at_sla).chain(words::beside_the_sla(report, variant)).collect::<Vec<_>>().join("; ")
-        }
-        (None, Some(why)) => why.clone(),
-        (None, None) => ABSENT.into(),
-    };
-    Shown {
+fn variant(report: &Report, index: usize, variant: &ReportVariant) -> VariantSection {
+    let at_sla = sentences::at_sla(report, variant).join("; ");
+    let row = |row: &LevelRow| LevelRow::PAGE.iter().map(|column| table_cell((column.cell)(row))).collect();
+    VariantSection {
         index,
         name: variant.name.clone(),
-        role: words::role(variant.role),
+        role: labels::role_beside(&variant.name, variant.role),
         gpus: report.gpus(variant),
-        at_sla,
+        at_sla: if at_sla.is_empty() { ABSENT.into() } else { at_sla },
         facts: provenance::deployed(report, variant),
-        levels: variant.levels.iter().map(|l| level(report, variant, l)).collect(),
+        levels: levels::rows(report, variant).iter().map(row).collect(),
     }
 }
 
-fn level(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> Level {
-    let none = Figures::default();
-    let predicted = level.predicted.as_ref().map_or(&none, |predicted| &predicted.figures);
-    let measured = level.measured.as_ref().map_or(&none, |measured| &measured.figures);
-    let error = level.error_percent.as_ref();
-    let trio = |p: &Option<String>, m: &Option<String>, e: Option<&String>| Trio {
-        predicted: stored(p.as_ref()),
-        measured: stored(m.as_ref()),
-        error: percent(e),
-    };
-    let figures = report.figures.variants.iter().find(|figures| figures.name == variant.name);
-    let figures = figures.and_then(|f| f.levels.iter().find(|l| l.concurrency == level.concurrency));
-    let number = |number: Option<f64>| number.map_or_else(|| ABSENT.into(), words::figure);
-    let (sla, tone) = level.sla.map_or((ABSENT, words::Tone::Plain), words::sla);
-    let codes: Vec<&str> = level.evidence.reasons.iter().map(|finding| finding.code.as_str()).collect();
-    Level {
-        concurrency: level.concurrency,
-        sla,
-        tone: tone.class(),
-        beyond: level.predicted.as_ref().is_some_and(|predicted| predicted.beyond_operating_point),
-        figures: [
-            trio(&predicted.ttft_milliseconds, &measured.ttft_milliseconds, error.and_then(|e| e.ttft.as_ref())),
-            trio(&predicted.tpot_milliseconds, &measured.tpot_milliseconds, error.and_then(|e| e.tpot.as_ref())),
-            trio(
-                &predicted.tokens_per_second_per_gpu,
-                &measured.tokens_per_second_per_gpu,
-                error.and_then(|e| e.tokens_per_second_per_gpu.as_ref()),
-            ),
-        ],
-        user: (
-            stored(predicted.tokens_per_second_per_user.as_ref()),
-            stored(measured.tokens_per_second_per_user.as_ref()),
-        ),
-        p99: (
-            number(figures.and_then(|f| f.ttft).map(|ttft| ttft.p99.get())),
-            number(figures.and_then(|f| f.tpot).map(|tpot| tpot.p99.get())),
-        ),
-        requests_per_second: number(figures.and_then(|f| f.requests_per_second).map(|rate| rate.get())),
-        cost: number(figures.and_then(|f| f.cost_per_million_output_tokens)),
-        runs: format!("{} of {}", level.evidence.accepted, level.evidence.accepted + level.evidence.rejected),
-        codes: codes.join(", "),
-    }
+fn table_cell(cell: Cell) -> TableCell {
+    TableCell { text: cell.shown(Digits::Readable), tone: cell.tone().map(Tone::class) }
 }
 
-fn pictures(report: &Report) -> Vec<Picture> {
-    let picture = |plot: plot::Plot| Picture {
+fn figure(plot: Plot) -> Figure {
+    Figure {
         id: plot.id,
         title: plot.title,
         caption: plot.caption,
         description: plot.description(),
         elements: plot.elements(),
-        marks: (0..plot.series.len()).collect(),
-    };
-    data::plots(report).into_iter().map(picture).collect()
+    }
 }
 
 /// Every finding and what it is about, rejecting ones first.
 fn findings(report: &Report) -> Vec<(String, &Finding)> {
-    let of_variants = report
-        .variants
-        .iter()
-        .flat_map(|variant| variant.findings.iter().map(|finding| (variant.name.clone(), finding)));
+    let of_variants = report.variants.iter().flat_map(|v| v.findings.iter().map(|finding| (v.name.clone(), finding)));
     let of_levels = report.variants.iter().flat_map(|variant| {
         variant.levels.iter().flat_map(move |level| {
-            let place = format!("{}, {} in flight", variant.name, level.concurrency);
-            level.evidence.reasons.iter().map(move |finding| (place.clone(), finding))
+            let about = format!("{}, {}", variant.name, sentences::requests(level.concurrency));
+            level.findings.iter().map(move |finding| (about.clone(), finding))
         })
     });
     let mut all: Vec<_> = of_variants.chain(of_levels).collect();
-    all.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    all.sort_by_key(|(_, finding)| Reverse(finding.severity));
     all
 }
 
-fn row(place: &str, finding: &Finding) -> Row {
-    let (severity, tone) = match finding.severity {
-        Severity::Reject => ("rejected", "bad"),
-        Severity::Warn => ("warning", "fair"),
-    };
-    Row { place: place.into(), tone, severity, code: finding.code.as_str(), message: finding.message.clone() }
+fn finding_row(about: &str, finding: &Finding) -> FindingRow {
+    let (severity, tone) = labels::severity(finding.severity);
+    FindingRow {
+        about: about.into(),
+        severity,
+        tone: tone.class(),
+        code: finding.code.as_str(),
+        message: finding.message.clone(),
+    }
 }
 
 fn meanings(findings: &[(String, &Finding)]) -> Vec<Meaning> {
@@ -380,8 +313,4 @@ fn meanings(findings: &[(String, &Finding)]) -> Vec<Meaning> {
         Meaning { code: code.as_str(), meaning, why, remedy: plain(remedy) }
     };
     codes.into_iter().map(meaning).collect()
-}
-
-fn conditions(report: &Report) -> Vec<(String, String, String)> {
-    report.conditions.iter().map(|said| (said.kind.clone(), said.status.clone(), said.message.clone())).collect()
 }

@@ -1,37 +1,43 @@
-//! A run in words, tables and pictures: what was predicted, what was measured, and what follows.
+//! The report of a run: what was predicted, what was measured, and what follows.
 //!
-//! [`render`] is a pure function of a [`Report`]: no clock, no environment, no network. It is asked by the operator for the
-//! report's ConfigMap, and by the command line for a directory.
+//! [`render`] is a pure function of a [`Report`]: no clock, no environment, no network. The operator renders the ConfigMap of
+//! a run with it, the command line a directory.
 
-mod csv;
+pub mod axis;
 mod fit;
+pub mod format;
 mod html;
+pub mod labels;
+pub mod levels;
 pub mod model;
 pub mod plot;
+pub mod plots;
 mod provenance;
+pub mod sentences;
 mod summary;
-pub mod words;
+pub mod svg;
+pub mod table;
+pub mod trials;
 
 use std::collections::BTreeMap;
 
-pub use csv::COLUMNS;
 use fit::Omission;
-pub use model::{Provenance, Report, SCHEMA_VERSION, Said, Subject};
+pub use model::{Provenance, Report, ReportCondition, ReportVariant, SCHEMA_VERSION, Subject};
 
 /// The summary in plain text.
 pub const SUMMARY: &str = "SUMMARY.txt";
 /// Everything, for programs: a [`Report`].
 pub const JSON: &str = "report.json";
-/// One row for each variant and concurrency.
+/// One row for each level of each variant.
 pub const LEVELS: &str = "levels.csv";
 /// The page.
 pub const HTML: &str = "report.html";
 
-/// Bytes of all files together at most: a ConfigMap may have 1 MiB, and reports of several runs are kept.
+/// Bytes of all files together at most: a ConfigMap holds 1 MiB, and the reports of several runs are kept.
 pub const LIMIT: usize = 400 * 1024;
 
-/// Writes a report: file name → content. Where everything does not fit into [`LIMIT`], the least telling is left out, and
-/// what and where it is stands in every file.
+/// Writes a report: file name → content. If it exceeds [`LIMIT`], the least important parts are dropped; each file then says
+/// what is missing and where to find it.
 pub fn render(report: &Report) -> BTreeMap<&'static str, String> {
     let mut files = BTreeMap::new();
     for omission in Omission::ALL {
@@ -45,18 +51,13 @@ pub fn render(report: &Report) -> BTreeMap<&'static str, String> {
 }
 
 fn written(report: &Report, omission: Omission) -> BTreeMap<&'static str, String> {
-    let reduced = fit::reduced(report, omission);
-    // What is left out of the document is still there to be drawn and counted.
-    let mut shown = Report { left_out: reduced.left_out.clone(), ..report.clone() };
-    let json = serde_json::to_string(&reduced).unwrap_or_default();
-    let levels = csv::levels(&shown);
-    if omission >= Omission::Words {
-        shown.variants = reduced.variants;
-    }
+    let document = fit::document(report, omission);
+    // What the document lacks is still there to be drawn and counted.
+    let shown = fit::shown(report, omission, document.left_out.clone());
     BTreeMap::from([
         (SUMMARY, summary::summary(&shown)),
-        (JSON, json),
-        (LEVELS, levels),
+        (JSON, serde_json::to_string(&document).unwrap_or_default()),
+        (LEVELS, levels::csv(&shown)),
         (HTML, html::page(&shown, omission)),
     ])
 }

@@ -1,60 +1,62 @@
-//! What a report is made from: all that is known of a comparison's run, as one value that JSON carries there and back.
+//! What a report is made from: all that is known of a run, as one value that JSON carries there and back. Figures are
+//! numbers; how they are written is up to each file of the report.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::conditions::Statement;
-use crate::api::{BenchmarkComparisonSpec, GpuSeconds, Run, VariantStatus, Verdict};
-use crate::judgement::figures::{Figures, figures};
+use crate::api::{
+    self, BenchmarkComparisonSpec, Deployed, DeploymentStatus, ErrorPercent, Failure, Figures, Finding, GpuSeconds,
+    LevelStatus, Predicted, Role, Run, SlaState, VariantStatus, Verdict,
+};
+use crate::judgement::accuracy::{Errors, predicted_at};
+use crate::judgement::figures::{LevelFigures, Ordering, VariantFigures, figures};
 use crate::judgement::{Case, Judgement, VariantEvidence};
 use crate::measurement::record::TrialRecord;
 use crate::plan::Images;
-use crate::prediction::Prediction;
+use crate::prediction::{Claim, OperatingPoint, Prediction};
+use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Version of the report's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Everything a report says. There is no clock in it: the same evidence under the same rules is the same report.
+/// Everything a report shows. There is no clock in it: the same evidence under the same rules is the same report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Layout of this document.
     pub schema_version: u32,
-    /// The comparison it is about.
     pub comparison: Subject,
-    /// A sentence that stands above everything else, for example that the figures are simulated.
+    /// A sentence above everything else, for example that the figures are simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The run, without the time at which it was over: the report is written before. Absent offline.
+    /// The run, without the time of its completion: the report is written before. Absent offline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// What was compared, and by which rules it was judged.
+    /// What was compared, and the rules it was judged by.
     pub spec: BenchmarkComparisonSpec,
-    /// One entry for each variant, in the order of the spec.
-    pub variants: Vec<VariantStatus>,
-    /// The answer, where there is one.
+    /// In the order of the spec.
+    pub variants: Vec<ReportVariant>,
+    /// Absent while the run is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// What the judgement says of evidence, predictions and SLA.
+    /// Evidence, accuracy and SLA, as the judgement sees them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Said>,
-    /// GPU-seconds of the run.
+    pub conditions: Vec<ReportCondition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_seconds: Option<GpuSeconds>,
-    /// Percentiles, rates, costs, and how far repetitions lie apart.
-    #[serde(default)]
-    pub figures: Figures,
-    /// What was predicted: variant → prediction, the curve included.
+    /// How well the predictor ordered the candidates; from three on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<Ordering>,
+    /// Variant → its claim and its estimates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub predictions: BTreeMap<String, Prediction>,
-    /// Everything that was published: variant → records, all levels and repetitions.
+    /// Variant → the records of all its trials.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub records: BTreeMap<String, Vec<TrialRecord>>,
-    /// Where it all comes from.
     #[serde(default)]
     pub provenance: Provenance,
-    /// What was left out because there is no room, and where it is.
+    /// What was dropped to save space, and where to find it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
@@ -63,29 +65,112 @@ pub struct Report {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
-    /// Namespace; absent offline.
+    /// Absent offline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Name.
     pub name: String,
+}
+
+/// One variant in the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportVariant {
+    pub name: String,
+    pub role: Role,
+    /// GPUs it holds. Absent where they are not known: then it is taken to hold `hardware.gpusPerVariant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
+    /// Ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<ReportLevel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_sla: Option<SlaThroughput>,
+    /// Why there is no throughput at the SLA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sla_reason: Option<String>,
+    /// About the prediction or the variant as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// One level of one variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportLevel {
+    /// Concurrent requests over the whole deployment.
+    pub concurrency: u32,
+    /// The estimate for what is deployed; where there is none, the claim at its own concurrency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<LevelEstimate>,
+    /// Means over the accepted trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<LevelMeans>,
+    /// Signed percent by which measurements are off the estimate. Absent beyond what the engines hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_percent: Option<Errors>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sla: Option<SlaState>,
+    /// Trials that count.
+    pub accepted: u32,
+    /// Trials that do not.
+    pub rejected: u32,
+    /// Rejecting ones first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Percentiles, rates, cost, and how far trials lie apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<LevelFigures>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelEstimate {
+    #[serde(flatten)]
+    pub point: OperatingPoint,
+    /// More requests than the engines hold at once: shown, never judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beyond_operating_point: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelMeans {
+    #[serde(flatten)]
+    pub point: OperatingPoint,
+    /// Completed requests of all accepted trials.
+    pub requests: u32,
+}
+
+/// Throughput where the SLA is just met.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlaThroughput {
+    /// Output tokens per second and GPU held.
+    pub tokens_per_second_per_gpu: f64,
+    /// Its 95 % interval; absent where the scatter is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<(f64, f64)>,
 }
 
 /// A condition without its times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Said {
-    /// Type of the condition.
+pub struct ReportCondition {
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown.
     pub status: String,
-    /// CamelCase reason.
     pub reason: String,
-    /// Words.
     pub message: String,
 }
 
-impl From<&Statement> for Said {
+impl From<&Statement> for ReportCondition {
     fn from(statement: &Statement) -> Self {
         Self {
             kind: statement.kind.as_str().into(),
@@ -96,7 +181,7 @@ impl From<&Statement> for Said {
     }
 }
 
-/// Where predictions and measurements come from, beyond what spec and variants say.
+/// Where predictions and measurements come from, beyond spec and variants.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Provenance {
@@ -106,14 +191,14 @@ pub struct Provenance {
     /// Load tool and version, as its image reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_tool: Option<String>,
-    /// ConfigMaps that hold what this report was made from: what → name.
+    /// What a ConfigMap holds → its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config_maps: BTreeMap<String, String>,
 }
 
 impl Report {
-    /// A report of what a case holds, with the rows that were made of it. What only a cluster knows (run, GPU-seconds,
-    /// provenance) is to be added.
+    /// A report of a case and of what its status shows. What only a cluster knows is to be added: run, GPU-seconds,
+    /// provenance.
     pub fn new(
         comparison: Subject,
         spec: BenchmarkComparisonSpec,
@@ -126,37 +211,145 @@ impl Report {
         for variable in spec.load.env.iter_mut().filter(|variable| variable.value.is_some()) {
             variable.value = Some("(not shown)".into());
         }
-        let predicted = |of: &VariantEvidence| Some((of.name.clone(), of.prediction.clone()?));
-        let published = case.variants().iter().filter(|of| !of.records.is_empty());
-        let said = |judged: &Judgement| {
-            [&judged.evidence_sufficient, &judged.prediction_accurate, &judged.sla_met].map(Said::from)
+        let figures = figures(case);
+        let prediction = |of: &VariantEvidence| Some((of.name.clone(), of.prediction.clone()?));
+        let predictions: BTreeMap<_, _> = case.variants().iter().filter_map(prediction).collect();
+        let measured = case.variants().iter().filter(|of| !of.records.is_empty());
+        let conditions = |judged: &Judgement| {
+            [&judged.evidence_sufficient, &judged.prediction_accurate, &judged.sla_met].map(ReportCondition::from)
         };
+        let variants = variants.into_iter().map(|status| {
+            let figures = figures.variants.iter().find(|figures| figures.name == status.name);
+            let prediction = predictions.get(&status.name);
+            ReportVariant::new(status, figures, prediction)
+        });
         Self {
             schema_version: SCHEMA_VERSION,
             comparison,
             note: None,
             run: None,
             spec,
-            variants,
+            variants: variants.collect(),
             verdict: judgement.map(|judged| judged.verdict.clone()),
-            conditions: judgement.into_iter().flat_map(said).collect(),
+            conditions: judgement.into_iter().flat_map(conditions).collect(),
             gpu_seconds: None,
-            figures: figures(case),
-            predictions: case.variants().iter().filter_map(predicted).collect(),
-            records: published.map(|of| (of.name.clone(), of.records.clone())).collect(),
+            ordering: figures.ordering,
+            records: measured.map(|of| (of.name.clone(), of.records.clone())).collect(),
+            predictions,
             provenance: Provenance::default(),
             left_out: vec![],
         }
     }
 
+    /// What is advertised for a variant, at its own concurrency.
+    pub fn claim(&self, variant: &ReportVariant) -> Option<&Claim> {
+        self.predictions.get(&variant.name)?.claim.as_ref()
+    }
+
+    /// `hardware.gpusPerVariant`.
+    pub fn gpus_per_variant(&self) -> u32 {
+        u32::try_from(self.spec.hardware.gpus_per_variant).unwrap_or(0)
+    }
+
     /// GPUs a variant holds.
-    pub(super) fn gpus(&self, variant: &VariantStatus) -> u32 {
-        variant.gpus.unwrap_or(self.spec.hardware.gpus_per_variant)
+    pub fn gpus(&self, variant: &ReportVariant) -> u32 {
+        variant.gpus.unwrap_or_else(|| self.gpus_per_variant())
     }
 
     /// The share of `hardware.gpusPerVariant` that a variant holds; `None` where it leaves none unused.
-    pub(super) fn share_of_gpus_per_variant(&self, variant: &VariantStatus) -> Option<f64> {
-        let (held, all) = (self.gpus(variant), self.spec.hardware.gpus_per_variant);
+    pub fn share_of_gpus_per_variant(&self, variant: &ReportVariant) -> Option<f64> {
+        let (held, all) = (self.gpus(variant), self.gpus_per_variant());
         (0 < held && held < all).then(|| f64::from(held) / f64::from(all))
     }
+}
+
+impl ReportVariant {
+    /// A variant of a status, with the numbers of the judgement in the place of the status's text.
+    fn new(status: VariantStatus, figures: Option<&VariantFigures>, prediction: Option<&Prediction>) -> Self {
+        let level = |level: LevelStatus| ReportLevel::new(level, figures, prediction);
+        let at_sla = figures.and_then(|figures| figures.at_sla).filter(|_| status.at_sla.is_some());
+        Self {
+            gpus: status.gpus.and_then(|gpus| u32::try_from(gpus).ok()),
+            levels: status.levels.into_iter().map(level).collect(),
+            at_sla: at_sla.map(|at| SlaThroughput { tokens_per_second_per_gpu: at.value, interval: at.interval }),
+            name: status.name,
+            role: status.role,
+            deployed: status.deployed,
+            sla_reason: status.sla_reason,
+            findings: status.findings,
+            deployments: status.deployments,
+            failure: status.failure,
+        }
+    }
+
+    /// A variant as its status shows it, for those who have nothing else.
+    pub fn of_status(status: &VariantStatus) -> Self {
+        Self {
+            levels: status.levels.iter().map(ReportLevel::of_status).collect(),
+            ..Self::new(status.clone(), None, None)
+        }
+    }
+}
+
+impl ReportLevel {
+    /// A level as its status shows it: what the API carries as decimal text, read once.
+    fn of_status(status: &LevelStatus) -> Self {
+        let estimate = |of: &Predicted| {
+            Some(LevelEstimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_operating_point })
+        };
+        let measured = |of: &api::Measured| Some(LevelMeans { point: read_point(&of.figures)?, requests: of.requests });
+        let errors = |of: &ErrorPercent| Errors {
+            ttft: read(of.ttft.as_ref()),
+            tpot: read(of.tpot.as_ref()),
+            tokens: read(of.tokens_per_second_per_gpu.as_ref()),
+        };
+        Self {
+            estimate: status.predicted.as_ref().and_then(estimate),
+            measured: status.measured.as_ref().and_then(measured),
+            error_percent: status.error_percent.as_ref().map(errors),
+            ..Self::new(status.clone(), None, None)
+        }
+    }
+
+    fn new(status: LevelStatus, figures: Option<&VariantFigures>, prediction: Option<&Prediction>) -> Self {
+        let concurrency = status.concurrency;
+        let of_level = figures.and_then(|of| of.levels.iter().find(|level| level.concurrency == concurrency));
+        let means = figures.and_then(|of| of.means.get(&concurrency));
+        let requests = status.measured.map_or(0, |measured| measured.requests);
+        let estimate = prediction.and_then(|prediction| predicted_at(prediction, concurrency));
+        Self {
+            concurrency,
+            estimate: estimate
+                .map(|at| LevelEstimate { point: at.point, beyond_operating_point: at.beyond_operating_point }),
+            measured: means.map(|means| LevelMeans { point: means.point, requests }),
+            error_percent: means.and_then(|means| means.errors),
+            sla: status.sla,
+            accepted: status.evidence.accepted,
+            rejected: status.evidence.rejected,
+            findings: status.evidence.reasons,
+            figures: of_level.cloned(),
+        }
+    }
+
+    /// Whether there is anything to show: a level of the ladder may have neither a trial nor an estimate.
+    pub fn is_shown(&self) -> bool {
+        self.estimate.is_some() || self.accepted + self.rejected > 0
+    }
+
+    pub fn is_beyond_operating_point(&self) -> bool {
+        self.estimate.is_some_and(|estimate| estimate.beyond_operating_point)
+    }
+}
+
+fn read_point(figures: &Figures) -> Option<OperatingPoint> {
+    let ms = |text: &Option<String>| Milliseconds::new(read(text.as_ref())?).ok();
+    Some(OperatingPoint {
+        ttft: ms(&figures.ttft_milliseconds)?,
+        tpot: ms(&figures.tpot_milliseconds)?,
+        tokens_per_second_per_gpu: TokensPerSecond::new(read(figures.tokens_per_second_per_gpu.as_ref())?).ok()?,
+    })
+}
+
+fn read(decimal: Option<&String>) -> Option<f64> {
+    decimal?.parse().ok().filter(|number: &f64| number.is_finite())
 }

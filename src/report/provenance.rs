@@ -4,91 +4,93 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::model::Report;
-use super::words::{self, duration};
-use crate::api::{GROUP, KIND, VERSION, VariantStatus};
+use super::format::duration;
+use super::labels;
+use super::model::{Report, ReportVariant};
+use super::sentences;
+use crate::api::{Deployed, GROUP, KIND, VERSION};
+use crate::prediction::PredictionOrigin;
 
-/// What everything was made with: (what, value).
+/// What is known of a thing: (name, value), only what is there.
+struct Facts<N>(Vec<(N, String)>);
+
+impl<N> Facts<N> {
+    fn add(&mut self, name: N, value: Option<String>) {
+        self.0.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
+    }
+}
+
+/// What everything was made with.
 pub fn facts(report: &Report) -> Vec<(String, String)> {
-    let mut facts: Vec<(String, String)> = vec![];
-    let mut add = |what: &str, value: Option<String>| {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            facts.push((what.into(), value));
-        }
-    };
+    let mut facts = Facts(vec![]);
     let spec = &report.spec;
     let images = report.provenance.images.as_ref();
-    add(
-        "Hardware",
-        Some(format!("{}, {} GPUs for each variant", spec.hardware.system, spec.hardware.gpus_per_variant)),
-    );
+    let mut add = |name: &str, value| facts.add(name.to_owned(), value);
+    add("Hardware", Some(sentences::hardware(report)));
     add("Runtime", spec.runtime.image.as_ref().map(|image| format!("{} {image}", spec.runtime.backend.as_str())));
     add("Predictor", Some(listed(report.predictions.values().filter_map(|p| p.origin.as_ref()).map(origin))));
-    add("Predictor's image", images.map(|images| images.predictor.clone()));
+    add("Predictor image", images.map(|images| images.predictor.clone()));
     add("Load tool", Some(load_tools(report)));
-    add("Load tool's image", images.map(|images| images.load.clone()));
-    add("Agent's image", images.map(|images| images.agent.clone()));
+    add("Load tool image", images.map(|images| images.load.clone()));
+    add("Agent image", images.map(|images| images.agent.clone()));
     if let Some(run) = &report.run {
         let times = [("queued", Some(&run.queued_time)), ("started", run.start_time.as_ref())];
-        let times = times.iter().filter_map(|(what, time)| Some(format!("{what} {}", time.as_ref()?.0)));
+        let times = times.iter().filter_map(|(what, time)| Some(format!("{what} {:.0}", time.as_ref()?.0)));
         add("Run", Some(format!("{}, {}", run.number, times.collect::<Vec<_>>().join(", "))));
-        let mode = run.mode.map(|mode| mode.to_string());
         let reason = run.mode_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        add("Mode", mode.map(|mode| format!("{mode}{reason}")));
-        add("Hash of what was measured", Some(run.inputs_hash.clone()));
+        add("Mode", run.mode.map(|mode| format!("{}{reason}", labels::mode(mode))));
+        add("Hash of the inputs", Some(run.inputs_hash.clone()));
     }
     add("Measured", measured_between(report));
-    add("GPU time held", report.gpu_seconds.as_ref().map(|seconds| gpu_time(seconds.held)));
-    add("GPU time measuring", report.gpu_seconds.as_ref().map(|seconds| gpu_time(seconds.measuring)));
-    add("Seeds of the prompts", Some(seeds(report)));
-    facts
+    add("GPU time held", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.held)));
+    add("GPU time measuring", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.measuring)));
+    add("Prompt seeds", Some(seeds(report)));
+    facts.0
 }
 
-/// What is known of one variant beyond its figures: (what, value).
-pub fn deployed(report: &Report, variant: &VariantStatus) -> Vec<(&'static str, String)> {
-    let mut facts: Vec<(&'static str, String)> = vec![];
-    let mut add = |what, value: Option<String>| {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            facts.push((what, value));
-        }
-    };
+/// What is known of one variant beyond its figures.
+pub fn deployed(report: &Report, variant: &ReportVariant) -> Vec<(&'static str, String)> {
+    let mut facts = Facts(vec![]);
     let spec = report.spec.variants.iter().find(|spec| spec.name == variant.name);
-    add("Configuration", spec.map(|spec| words::source(&spec.source)));
-    let assumed = || format!("not known; {} assumed, hardware.gpusPerVariant", report.gpus(variant));
-    add("GPUs held", Some(variant.gpus.map_or_else(assumed, |gpus| gpus.to_string())));
+    facts.add("Configuration", spec.map(|spec| labels::source(&spec.source)));
+    let assumed = || format!("unknown; {} assumed (hardware.gpusPerVariant)", report.gpus(variant));
+    facts.add("GPUs held", Some(variant.gpus.map_or_else(assumed, |gpus| gpus.to_string())));
     if let Some(deployed) = &variant.deployed {
-        let number = |number: Option<u32>| number.map(|number| number.to_string());
-        let parallel = deployed.tensor_parallel.map(|tp| {
-            let replicas = deployed.replicas.unwrap_or(1);
-            let pp = deployed.pipeline_parallel.filter(|pp| *pp > 1).map(|pp| format!(" PP{pp}")).unwrap_or_default();
-            format!("{} × TP{tp}{pp}", replicas)
-        });
-        add("Serving", deployed.serving_mode.clone());
-        add("Engines", parallel);
-        add("Batch size at most", number(deployed.max_batch_size));
-        add("Tokens in a step at most", number(deployed.max_num_tokens));
-        add("Weights", deployed.weights.clone());
-        add("KV cache", deployed.kv_cache.clone());
-        add("Image", deployed.image.clone());
-        add("Image as resolved", deployed.image_id.clone());
-        add("Image as resolved earlier", Some(deployed.earlier_image_ids.join(", ")));
-        add("Nodes", Some(deployed.nodes.join(", ")));
-        add("GPUs of the nodes", Some(deployed.gpu_products.join(", ")));
+        shape(deployed, &mut facts);
     }
-    add("Deployed", (!variant.deployments.is_empty()).then(|| deployments(variant)));
-    facts
+    facts.add("Deployed", (!variant.deployments.is_empty()).then(|| deployments(variant)));
+    facts.0
 }
 
-fn deployments(variant: &VariantStatus) -> String {
+fn shape(deployed: &Deployed, facts: &mut Facts<&'static str>) {
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let engines = deployed.tensor_parallel.map(|tp| {
+        let pp = deployed.pipeline_parallel.filter(|pp| *pp > 1).map(|pp| format!(" PP{pp}")).unwrap_or_default();
+        format!("{} × TP{tp}{pp}", deployed.replicas.unwrap_or(1))
+    });
+    facts.add("Serving", deployed.serving_mode.clone());
+    facts.add("Engines", engines);
+    facts.add("Maximum batch size", number(deployed.max_batch_size));
+    facts.add("Maximum tokens per step", number(deployed.max_num_tokens));
+    facts.add("Weights", deployed.weights.clone());
+    facts.add("KV cache", deployed.kv_cache.clone());
+    facts.add("Image", deployed.image.clone());
+    facts.add("Image digest", deployed.image_id.clone());
+    facts.add("Earlier image digests", Some(deployed.earlier_image_ids.join(", ")));
+    facts.add("Nodes", Some(deployed.nodes.join(", ")));
+    facts.add("GPU products", Some(deployed.gpu_products.join(", ")));
+}
+
+fn deployments(variant: &ReportVariant) -> String {
     let each = variant.deployments.iter().map(|d| {
         let ready = d.serving.as_ref().map(|serving| (serving.0.as_second() - d.created.0.as_second()).max(0));
-        let ready = ready.map(|seconds| format!(", served after {}", duration(seconds))).unwrap_or_default();
-        format!("{}{ready}", d.created.0)
+        let ready = ready.map(|seconds| format!(", first answer after {}", duration(seconds))).unwrap_or_default();
+        format!("{:.0}{ready}", d.created.0)
     });
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn origin(origin: &crate::prediction::PredictionOrigin) -> String {
+fn origin(origin: &PredictionOrigin) -> String {
     let database = origin.database().map(|database| format!(", database {database}"));
     format!("{}{}", origin.tool, database.unwrap_or_default())
 }
@@ -107,20 +109,19 @@ fn measured_between(report: &Report) -> Option<String> {
     let records = || report.records.values().flatten();
     let first = records().map(|record| record.start_time).min()?;
     let last = records().map(|record| record.completion_time).max()?;
-    Some(format!("{first} to {last}, {} runs of the load tool", records().count()))
+    Some(format!("{first:.0} to {last:.0}, {} trials", records().count()))
 }
 
-fn gpu_time(seconds: i64) -> String {
+fn gpu_hours(seconds: i64) -> String {
     format!("{:.2} GPU-hours", seconds as f64 / 3600.0)
 }
 
 fn seeds(report: &Report) -> String {
     let used: BTreeSet<u64> = report.records.values().flatten().map(|record| record.step.seed).collect();
+    let seed = report.spec.load.seed;
     match (used.first(), used.last()) {
-        (Some(first), Some(last)) => {
-            format!("{first} to {last}, the same for all variants (load.seed {})", report.spec.load.seed)
-        }
-        _ => format!("from load.seed {}", report.spec.load.seed),
+        (Some(first), Some(last)) => format!("{first} to {last}, the same for all variants (load.seed {seed})"),
+        _ => format!("from load.seed {seed}"),
     }
 }
 

@@ -47,7 +47,7 @@ const parse = text => text.match(/[\\d.]+/g).map(Number);
 const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
 const paper = light(parse(getComputedStyle(document.documentElement).backgroundColor));
-const marks = [...document.querySelectorAll('svg.plot use, svg.plot .p, svg.plot .m, svg.plot .c, svg.plot path.s')];
+const marks = [...document.querySelectorAll('svg.plot use, svg.plot .e, svg.plot .m, svg.plot .c, svg.plot path.s')];
 const faint = marks.filter(mark => {
     const style = getComputedStyle(mark);
     const ink = light(parse(mark.matches('use') ? style.fill : style.stroke));
@@ -77,8 +77,8 @@ return [...document.querySelectorAll('svg.plot')].map(svg => {
     return {
         name: svg.querySelector('title').textContent, width: frame.width, height: frame.height,
         measured: all('use').filter(mark => mark.getBoundingClientRect().width > 3).length,
-        outside: all('use, .p, .m, .c, .s, text').filter(e => !inside(e)).map(e => e.outerHTML),
-        predicted: all('path.p').filter(path => path.getTotalLength() > 40).length,
+        outside: all('use, .e, .m, .c, .s, text').filter(e => !inside(e)).map(e => e.outerHTML),
+        estimated: all('path.e').filter(path => path.getTotalLength() > 40).length,
         limits: all('path.s').length, words: all('text').length,
     };
 });
@@ -161,7 +161,7 @@ class Page(unittest.TestCase):
             self.assertGreaterEqual(plot["words"], 6, plot)
             self.assertEqual(plot["measured"], measured, plot)
             lines = 0 if plot["name"].startswith("Median") else len(page.REPORT["variants"])
-            self.assertEqual(plot["predicted"], lines, "medians are not predicted")
+            self.assertEqual(plot["estimated"], lines, "there are no estimates of medians")
         limited = [plot["name"] for plot in plots if plot["limits"]]
         self.assertGreaterEqual(len(limited), 2, "TTFT and TPOT have limits")
 

@@ -1,7 +1,8 @@
 //! The report of a run: there before the run is called finished, and in step with how it is judged.
 
 use bcmp::api::{Phase, Reason, VerdictResult, annotations, labels};
-use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY};
+use bcmp::report::levels::terminal;
+use bcmp::report::{HTML, JSON, LEVELS, Report, ReportVariant, SUMMARY};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -42,8 +43,9 @@ async fn a_finished_run_has_its_report() {
     let report = report(&lab, "qwen-r1-report");
     assert_eq!(report.verdict, status.verdict);
     assert_eq!(report.gpu_seconds, status.gpu_seconds);
-    let levels = |variants: &[bcmp::api::VariantStatus]| variants.iter().map(|v| v.levels.clone()).collect::<Vec<_>>();
-    assert_eq!(levels(&report.variants), levels(&status.variants));
+    let levels: Vec<String> = report.variants.iter().map(terminal).collect();
+    let of_status: Vec<String> = status.variants.iter().map(|of| terminal(&ReportVariant::of_status(of))).collect();
+    assert_eq!(levels, of_status);
     let records: usize = report.records.values().map(Vec::len).sum();
     assert_eq!(records, usize::try_from(status.progress.unwrap().trials_done).unwrap());
     let maps: Vec<&str> = report.provenance.config_maps.keys().map(String::as_str).collect();

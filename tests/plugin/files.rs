@@ -26,7 +26,7 @@ async fn the_guides_folder_is_written_with_plots() {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-report");
     let _ = fs::remove_dir_all(&directory);
     let said = bcmp(&lab.cluster, &["report", "qwen", "-d", directory.to_str().unwrap()]).await.ok();
-    assert_eq!(said, format!("11 files are written to {}\n", directory.display()));
+    assert_eq!(said, format!("wrote 11 files to {}\n", directory.display()));
     let names = |directory: &std::path::Path| -> BTreeSet<String> {
         let entries = fs::read_dir(directory).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -85,7 +85,7 @@ async fn raw_summaries_are_unpacked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let said = bcmp(&lab.cluster, &["results", "qwen", "-d", path]).await.ok();
-    assert_eq!(said, format!("1 summaries are written to {path}\n"));
+    assert_eq!(said, format!("wrote 1 summary file to {path}\n"));
     let summary = fs::read_to_string(directory.path().join("baseline/r1-c000001-l1-a1.json")).unwrap();
     assert_eq!(summary, "{\"summary\": true}");
     // What unpacks to more than any tool writes is refused, and not kept in memory.

@@ -78,7 +78,7 @@ fn predictions_alone_are_a_report() {
     let report = edited(&report, |report| report["verdict"] = Value::Null);
     let files = render(&report);
     assert!(files[SUMMARY].contains("Predictions only: nothing has been measured."), "{}", files[SUMMARY]);
-    assert!(files[HTML].contains(r#"<path class="p v1""#), "the predicted lines are drawn");
+    assert!(files[HTML].contains(r#"<path class="e v1""#), "the estimates are drawn");
     assert!(!files[HTML].contains(r##"<use href="#k1" x="##), "no point is measured");
 }
 
@@ -110,8 +110,7 @@ fn what_is_shown_is_what_was_judged() {
                         && line.split(',').nth(3) == Some(&level.concurrency.to_string())
                 })
                 .unwrap();
-            let measured =
-                level.measured.as_ref().and_then(|m| m.figures.tpot_milliseconds.clone()).unwrap_or_default();
+            let measured = level.measured.map(|of| format!("{:.3}", of.point.tpot.get())).unwrap_or_default();
             assert_eq!(row.split(',').nth(tpot), Some(measured.as_str()), "{row}");
         }
     }
@@ -133,7 +132,7 @@ fn gpus_that_are_left_unused_are_counted_too() {
     let text = |report: &Report| {
         (render(report)[SUMMARY].clone(), render(report)[HTML].clone(), render(report)[LEVELS].clone())
     };
-    let said = "for each of the 8 GPUs of gpusPerVariant";
+    let said = "over all 8 GPUs of hardware.gpusPerVariant";
     let (summary, html, levels) = text(&simulated());
     assert!(!summary.contains(said) && !html.contains(said));
     let of_all = column(&levels, "tokens_per_second_per_gpu_of_gpus_per_variant");
@@ -148,10 +147,10 @@ fn gpus_that_are_left_unused_are_counted_too() {
 }
 
 #[test]
-fn how_well_the_predictor_ordered_candidates_is_said() {
-    let ordered = edited(&simulated(), |report| report["figures"]["ordering"] = json!({"agreeing": 2, "pairs": 3}));
+fn how_well_the_predictor_ordered_the_candidates_is_shown() {
+    let ordered = edited(&simulated(), |report| report["ordering"] = json!({"agreeing": 2, "pairs": 3}));
     for file in [SUMMARY, HTML] {
-        assert!(render(&ordered)[file].contains("2 of 3 pairs of candidates are measured in it"));
+        assert!(render(&ordered)[file].contains("holds for 2 of 3 pairs of candidates"));
         assert!(!render(&simulated())[file].contains("pairs of candidates"));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use bcmp::api::Verdict;
-use bcmp::report::{HTML, JSON, LEVELS, Report, SUMMARY};
+use bcmp::api::{VariantStatus, Verdict};
+use bcmp::report::levels::terminal;
+use bcmp::report::{HTML, JSON, LEVELS, Report, ReportVariant, SUMMARY};
 use serde_json::Value;
 
 fn evaluate(directory: &std::path::Path) -> std::process::Output {
@@ -28,7 +29,9 @@ fn files_are_judged_and_reported() {
     let report: Report = serde_json::from_str(&read(JSON)).unwrap();
     let verdict: Verdict = serde_json::from_value(answer["verdict"].clone()).unwrap();
     assert_eq!(report.verdict, Some(verdict));
-    assert_eq!(serde_json::to_value(&report.variants).unwrap(), answer["variants"]);
+    let answered: Vec<VariantStatus> = serde_json::from_value(answer["variants"].clone()).unwrap();
+    let answered: Vec<String> = answered.iter().map(|status| terminal(&ReportVariant::of_status(status))).collect();
+    assert_eq!(report.variants.iter().map(terminal).collect::<Vec<_>>(), answered);
     assert_eq!(report.records.len(), 2);
     assert!(read(SUMMARY).contains("Qwen") && read(HTML).contains("</html>") && read(LEVELS).lines().count() > 2);
 }

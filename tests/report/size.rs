@@ -61,15 +61,16 @@ fn a_usual_report_holds_everything() {
 fn a_full_report_fits_and_says_what_it_leaves_out() {
     let report = full();
     assert_eq!(report.records.values().map(Vec::len).sum::<usize>(), 6 * 24 * 6);
-    let measured = |variant: &bcmp::api::VariantStatus| variant.levels.iter().filter(|l| l.measured.is_some()).count();
+    let measured =
+        |variant: &bcmp::report::ReportVariant| variant.levels.iter().filter(|l| l.measured.is_some()).count();
     assert!(report.variants.iter().all(|variant| measured(variant) == 24 && variant.levels.len() == 24));
     assert!(size(&report) <= LIMIT, "{}", size(&report));
     let files = render(&report);
     let read: Report = serde_json::from_str(&files[JSON]).unwrap();
     assert!(read.records.is_empty() && !read.variants.is_empty());
-    assert!(read.left_out[0].contains("864 records"), "{:?}", read.left_out);
+    assert!(read.left_out[0].contains("864 trial records"), "{:?}", read.left_out);
     for file in [SUMMARY, HTML] {
-        assert!(files[file].contains("864 records"), "{file}");
+        assert!(files[file].contains("864 trial records"), "{file}");
     }
     assert!(files[LEVELS].lines().count() > 6 * 24, "levels are all there");
     assert_eq!(
@@ -107,7 +108,7 @@ fn the_worst_report_fits() {
             variant["deployed"]["earlierImageIds"] = json!(vec![""; 2]);
             variant["deployments"] = json!(vec![variant["deployments"][0].clone(); 24]);
             for level in variant["levels"].as_array_mut().unwrap() {
-                level["evidence"]["reasons"] = json!([finding]);
+                level["findings"] = json!([finding]);
             }
         }
         for variant in report["spec"]["variants"].as_array_mut().unwrap() {

@@ -2,8 +2,7 @@
 
 mod arguments;
 mod inputs;
-pub mod table;
-pub mod text;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::Path;

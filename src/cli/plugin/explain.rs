@@ -5,7 +5,7 @@ use super::arguments::Explain;
 use super::error::PluginError;
 use super::screen::{Page, WIDTH, plain, toned};
 use crate::explain::{Explanation, Subject};
-use crate::report::words::Tone;
+use crate::report::labels::Tone;
 
 /// Likeness from which on a name may have been meant, from 0 to 1.
 const LIKE: f64 = 0.8;

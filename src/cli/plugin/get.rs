@@ -15,9 +15,9 @@ use crate::api::{
     BenchmarkComparison, BenchmarkComparisonStatus, GROUP, Phase, VERSION, VariantPhase, VariantStatus, Verdict,
     VerdictResult,
 };
-use crate::cli::evaluate::table::{Column, table};
-use crate::cli::evaluate::text::{is_shown, levels};
-use crate::report::words::{self, ABSENT, Tone};
+use crate::report::format::ABSENT;
+use crate::report::labels::{self, Tone};
+use crate::report::{ReportVariant, levels, table};
 
 /// Prints comparisons.
 pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError> {
@@ -93,14 +93,12 @@ fn shown(object: &DynamicObject) -> Value {
 
 /// The columns of the CRD.
 fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now: Timestamp) -> String {
-    let text = |name| Column { group: "", name, is_text: true };
-    let mut columns: Vec<Column> =
-        ["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "PRED-ERR", "SLA", "AGE"].map(text).into();
+    let mut titles = vec!["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "PRED-ERR", "SLA", "AGE"];
     if namespaces {
-        columns.insert(0, text("NAMESPACE"));
+        titles.insert(0, "NAMESPACE");
     }
     if wide {
-        columns.extend(["MODEL", "SYSTEM", "RUN", "GPUS", "MESSAGE"].map(text));
+        titles.extend(["MODEL", "SYSTEM", "RUN", "GPUS", "MESSAGE"]);
     }
     let rows = comparisons.iter().map(|comparison| {
         let mut row = row(comparison, now);
@@ -112,7 +110,7 @@ fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now
         }
         row.iter().map(|cell| clean(cell)).collect()
     });
-    table(&columns, &rows.collect::<Vec<_>>())
+    table::listing(&titles, &rows.collect::<Vec<_>>())
 }
 
 fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
@@ -218,7 +216,7 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
     page.field("model", &format!("{} on {}, {gpus} GPUs per variant", spec.model.name, spec.hardware.system));
     let (workload, sla) = (&spec.workload, &spec.sla);
     page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
-    let statistic = words::statistic(sla.statistic);
+    let statistic = labels::statistic(sla.statistic);
     let (ttft, tpot) = (&sla.ttft_milliseconds, &sla.tpot_milliseconds);
     let verdict = status.verdict.as_ref();
     let meet = verdict.and_then(|verdict| verdict.sla.as_ref()).map(|meet| format!(": {meet}")).unwrap_or_default();
@@ -237,7 +235,7 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
 }
 
 fn variant(page: &mut Page, variant: &VariantStatus) {
-    let role = Some(words::role(variant.role)).filter(|role| *role != variant.name);
+    let role = labels::role_beside(&variant.name, variant.role);
     let role = role.map(|role| format!(" ({role})")).unwrap_or_default();
     let gpus = variant.gpus.map(|gpus| format!(", {gpus} GPUs")).unwrap_or_default();
     let phase = variant.phase.map_or(ABSENT, VariantPhase::as_str);
@@ -250,10 +248,7 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
         (None, Some(why)) => page.field("at the SLA", why),
         (None, None) => {}
     }
-    let shown: Vec<_> = variant.levels.iter().filter(|level| is_shown(level)).collect();
-    if !shown.is_empty() {
-        levels(&shown).lines().for_each(|line| page.line(format!("  {line}")));
-    }
+    levels::terminal(&ReportVariant::of_status(variant)).lines().for_each(|line| page.line(format!("  {line}")));
 }
 
 #[cfg(test)]

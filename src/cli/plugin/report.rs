@@ -1,4 +1,4 @@
-//! `kubectl bcmp report`: the answer of a run, as text, as files, with plots.
+//! `kubectl bcmp report`: shows, opens or saves the report of a run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
 use super::{browser, pictures};
 use crate::api::BenchmarkComparison;
-use crate::report::plot::data::plots;
+use crate::report::format::counted;
+use crate::report::plots::plots;
 use crate::report::{HTML, JSON, LEVELS, Provenance, Report, SUMMARY, Subject, render};
 
 /// Directory of the plots, as in NVIDIA's guide.
@@ -27,7 +28,7 @@ pub async fn report(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
     if let Some(directory) = &arguments.directory {
         let report = files.drawable(&cluster, &comparison, number).await?;
         let written = write(directory, &files.texts, &report)?;
-        plugin.screen.document(&format!("{written} files are written to {}\n", directory.display()))?;
+        plugin.screen.document(&format!("wrote {} to {}\n", counted(written, "file"), directory.display()))?;
         return Ok(0);
     }
     if arguments.open {
@@ -54,7 +55,7 @@ struct Files {
 }
 
 impl Files {
-    /// As the operator stored them; made of the records where it has not.
+    /// As the operator stored them; made from the records where it has not.
     async fn of(cluster: &Cluster, comparison: &BenchmarkComparison, number: i64) -> Result<Self, PluginError> {
         let name = config_map_name(comparison, number);
         let stored = cluster.config_map(comparison, &name).await?.and_then(|map| map.data);
@@ -71,7 +72,7 @@ impl Files {
         self.texts.get(name).map_or("", String::as_str)
     }
 
-    /// The report with all that is drawn: a stored one may have lost its curves for want of room.
+    /// The report with everything that is drawn: a stored one may lack its curves to save space.
     async fn drawable(
         &self,
         cluster: &Cluster,
@@ -86,7 +87,7 @@ impl Files {
         if stored.left_out.is_empty() {
             return Ok(stored);
         }
-        // Records may be gone where the report is kept: then what it has is drawn.
+        // The report is kept longer than the records: what it has is drawn then.
         let whole = stored_run(cluster, comparison, number).await.and_then(|run| made(comparison, &run));
         Ok(whole.unwrap_or(stored))
     }
@@ -125,7 +126,7 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
     })
 }
 
-/// Writes all files, over those of an earlier report, and says how many.
+/// Writes all files over those of an earlier report; returns how many.
 fn write(directory: &Path, texts: &BTreeMap<String, String>, report: &Report) -> Result<usize, PluginError> {
     let below = directory.join(PLOTS);
     std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, &error))?;

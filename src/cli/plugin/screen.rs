@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::report::words::{Tone, wrapped};
+use crate::report::format::wrapped;
+use crate::report::labels::Tone;
 
 /// Columns where there is no terminal to ask.
 pub const WIDTH: usize = 110;

@@ -21,7 +21,7 @@ use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase};
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
-use crate::report::words::duration;
+use crate::report::format::duration;
 
 /// Cells of a bar.
 const BAR: usize = 30;

@@ -1,0 +1,223 @@
+//! The plots of a report: the five of NVIDIA's guide and the Pareto view, estimates and claims over measurements.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use super::axis::{Axis, Scale};
+use super::model::{Report, ReportVariant};
+use super::plot::{LimitLine, Plot, PlotPoint, Series};
+use crate::api::{self, Statistic};
+use crate::judgement::figures::{LevelFigures, Spread};
+use crate::prediction::{self, Curve};
+
+/// Points of an estimated line at most.
+const LINE_POINTS: u32 = 40;
+
+const CONCURRENCY: Axis = Axis { label: "concurrent requests", scale: Scale::Logarithmic };
+
+/// What is shown of a measured level, and how far its trials lie apart.
+type Measured = fn(&LevelFigures) -> Option<(f64, Option<Spread>)>;
+/// What is shown of an estimate or a claim.
+type Estimated = fn(&prediction::OperatingPoint, Scaling) -> f64;
+
+/// What turns throughput per GPU into requests per second.
+#[derive(Clone, Copy)]
+struct Scaling {
+    gpus: f64,
+    output_tokens: f64,
+}
+
+/// One quantity over the load.
+struct Over {
+    id: &'static str,
+    title: &'static str,
+    caption: &'static str,
+    y: Axis,
+    measured: Measured,
+    estimated: Option<Estimated>,
+    limit: Option<LimitLine>,
+}
+
+/// Every plot of the report, the most telling one first.
+pub fn plots(report: &Report) -> Vec<Plot> {
+    let over = [throughput(), ttft(report), tpot(report), median_tpot(report), requests()];
+    std::iter::once(pareto(report)).chain(over.into_iter().map(|over| over_concurrency(report, over))).collect()
+}
+
+fn throughput() -> Over {
+    Over {
+        id: "throughput",
+        title: "Throughput per GPU",
+        caption: "Output tokens per second and GPU held.",
+        y: Axis { label: "tokens/s/GPU", scale: Scale::Logarithmic },
+        measured: |level| Some((level.tokens_per_second_per_gpu, Some(level.spread.tokens_per_second_per_gpu))),
+        estimated: Some(|point, _| point.tokens_per_second_per_gpu.get()),
+        limit: None,
+    }
+}
+
+fn ttft(report: &Report) -> Over {
+    Over {
+        id: "ttft",
+        title: "Mean time to first token",
+        caption: "The predictor's TTFT includes a heuristic for bursts, so it is shown but not judged.",
+        y: Axis { label: "TTFT, ms", scale: Scale::Logarithmic },
+        measured: |level| Some((level.ttft?.mean.get(), Some(level.spread.ttft))),
+        estimated: Some(|point, _| point.ttft.get()),
+        limit: limit(report, Statistic::Mean, &report.spec.sla.ttft_milliseconds),
+    }
+}
+
+fn tpot(report: &Report) -> Over {
+    Over {
+        id: "tpot",
+        title: "Mean inter-token latency",
+        caption: "Time per output token after the first (TPOT).",
+        y: Axis { label: "TPOT, ms", scale: Scale::Linear },
+        measured: |level| Some((level.tpot?.mean.get(), Some(level.spread.tpot))),
+        estimated: Some(|point, _| point.tpot.get()),
+        limit: limit(report, Statistic::Mean, &report.spec.sla.tpot_milliseconds),
+    }
+}
+
+fn median_tpot(report: &Report) -> Over {
+    Over {
+        id: "tpot-p50",
+        title: "Median inter-token latency",
+        caption: "Median over requests, averaged over trials. There are no estimates of medians.",
+        y: Axis { label: "median TPOT, ms", scale: Scale::Linear },
+        measured: |level| Some((level.tpot?.p50.get(), level.spread.tpot_p50)),
+        estimated: None,
+        limit: limit(report, Statistic::P50, &report.spec.sla.tpot_milliseconds),
+    }
+}
+
+fn requests() -> Over {
+    Over {
+        id: "requests",
+        title: "Request throughput",
+        caption: "Completed requests per second of the whole deployment.",
+        y: Axis { label: "requests/s", scale: Scale::Logarithmic },
+        measured: |level| Some((level.requests_per_second?.get(), level.spread.requests_per_second)),
+        estimated: Some(|point, by| point.tokens_per_second_per_gpu.get() * by.gpus / by.output_tokens),
+        limit: None,
+    }
+}
+
+/// A limit of the SLA, where it applies to the statistic that is shown.
+fn limit(report: &Report, shown: Statistic, limit: &api::Limit) -> Option<LimitLine> {
+    let value = limit.value().filter(|_| report.spec.sla.statistic == shown)?;
+    Some(LimitLine { value, text: format!("SLA {limit} ms") })
+}
+
+fn over_concurrency(report: &Report, over: Over) -> Plot {
+    let series = |variant: &ReportVariant, series: &mut Series| {
+        let by = scaling(report, variant);
+        if let Some(estimated) = over.estimated {
+            let at = |(c, point): &(u32, prediction::OperatingPoint)| (f64::from(*c), estimated(point, by));
+            series.estimate = lines(report, variant).iter().map(|line| line.iter().map(at).collect()).collect();
+            series.claim =
+                report.claim(variant).map(|claim| (f64::from(claim.concurrency), estimated(&claim.point, by)));
+        }
+        let point = |level: &LevelFigures| {
+            let (value, spread) = (over.measured)(level)?;
+            let y = spread.map(|spread| (spread.low, spread.high));
+            Some(PlotPoint { at: (f64::from(level.concurrency), value), x: None, y })
+        };
+        series.measured = measured(variant).filter_map(point).collect();
+    };
+    Plot {
+        id: over.id,
+        title: over.title,
+        caption: over.caption,
+        x: CONCURRENCY,
+        y: over.y,
+        x_limit: None,
+        y_limit: over.limit.clone(),
+        series: of_variants(report, series),
+    }
+}
+
+/// What a GPU delivers over what a user gets: further up and to the right is better at both.
+fn pareto(report: &Report) -> Plot {
+    let at = |point: &prediction::OperatingPoint| {
+        (point.tokens_per_second_per_user(), point.tokens_per_second_per_gpu.get())
+    };
+    let series = |variant: &ReportVariant, series: &mut Series| {
+        let lines = lines(report, variant);
+        series.estimate = lines.iter().map(|line| line.iter().map(|(_, point)| at(point)).collect()).collect();
+        series.claim = report.claim(variant).map(|claim| at(&claim.point));
+        series.measured = measured(variant).filter_map(pareto_point).collect();
+    };
+    let tpot = &report.spec.sla.tpot_milliseconds;
+    let limit = tpot.value().filter(|_| report.spec.sla.statistic == Statistic::Mean);
+    Plot {
+        id: "pareto",
+        title: "Efficiency: what a GPU delivers over what a user gets",
+        caption: "Each point is a level. Further up and to the right is better; points to the right of the line meet the SLA on TPOT.",
+        x: Axis { label: "tokens/s/user", scale: Scale::Linear },
+        y: Axis { label: "tokens/s/GPU", scale: Scale::Linear },
+        x_limit: limit.map(|limit| LimitLine { value: 1000.0 / limit, text: format!("SLA: TPOT {tpot} ms") }),
+        y_limit: None,
+        series: of_variants(report, series),
+    }
+}
+
+fn pareto_point(level: &LevelFigures) -> Option<PlotPoint> {
+    let per_user = |tpot: f64| if tpot > 0.0 { 1000.0 / tpot } else { 0.0 };
+    let (tpot, tokens) = (level.spread.tpot, level.spread.tokens_per_second_per_gpu);
+    Some(PlotPoint {
+        at: (per_user(level.tpot?.mean.get()), level.tokens_per_second_per_gpu),
+        x: Some((per_user(tpot.high), per_user(tpot.low))),
+        y: Some((tokens.low, tokens.high)),
+    })
+}
+
+/// One series for each variant, filled in.
+fn of_variants(report: &Report, fill: impl Fn(&ReportVariant, &mut Series)) -> Vec<Series> {
+    let series = report.variants.iter().enumerate().map(|(index, variant)| {
+        let mut series = Series { index, name: variant.name.clone(), ..Series::default() };
+        fill(variant, &mut series);
+        series
+    });
+    series.collect()
+}
+
+fn measured(variant: &ReportVariant) -> impl Iterator<Item = &LevelFigures> {
+    variant.levels.iter().filter_map(|level| level.figures.as_ref())
+}
+
+fn scaling(report: &Report, variant: &ReportVariant) -> Scaling {
+    Scaling {
+        gpus: f64::from(report.gpus(variant)),
+        output_tokens: f64::from(report.spec.workload.output_tokens.max(1)),
+    }
+}
+
+/// The highest level of any variant, measured or planned.
+fn top(report: &Report) -> u32 {
+    let levels = report.variants.iter().flat_map(|variant| &variant.levels);
+    levels.map(|level| level.concurrency).max().unwrap_or(u32::MAX)
+}
+
+/// The estimates from one request to the highest level, as lines: not beyond what the engines hold, nor where nothing
+/// supports them, since there they would be guesses.
+fn lines(report: &Report, variant: &ReportVariant) -> Vec<Vec<(u32, prediction::OperatingPoint)>> {
+    let curve = report.predictions.get(&variant.name).and_then(|prediction| prediction.curve.as_ref());
+    let Some(curve) = curve else { return vec![] };
+    let end = curve.end().min(top(report)).max(1);
+    let levels = shown_levels(curve, end);
+    let line = |range: &RangeInclusive<u32>| {
+        let within = levels.iter().filter(|concurrency| range.contains(concurrency));
+        within.filter_map(|concurrency| Some((*concurrency, curve.at(*concurrency)?.point))).collect()
+    };
+    curve.covered().iter().map(line).collect()
+}
+
+/// Evenly spaced on a logarithmic axis, and the ends of each covered range.
+fn shown_levels(curve: &Curve, end: u32) -> BTreeSet<u32> {
+    let step = |n: u32| f64::from(end).powf(f64::from(n) / f64::from(LINE_POINTS)).round() as u32;
+    let ends = curve.covered();
+    let ends = ends.iter().flat_map(|range| [*range.start(), (*range.end()).min(end)]);
+    (0..=LINE_POINTS).map(step).chain(ends).filter(|concurrency| *concurrency <= end).collect()
+}
