@@ -172,7 +172,7 @@ async fn a_taken_name_is_final_when_a_teardown_would_be_overdue() {
     let lab = Lab::new(&[8]);
     lab.cluster.put(json!({
         "apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment",
-        "metadata": {"name": "qwen-r1-baseline-a1", "namespace": "default"}, "spec": {"services": {}},
+        "metadata": {"name": "qwen-r1-baseline-d1", "namespace": "default"}, "spec": {"services": {}},
     }));
     let mut spec = small();
     spec["execution"] = json!({"deadlines": {"teardownSeconds": 1200}});
@@ -439,7 +439,7 @@ async fn a_server_deleted_by_someone_is_a_failure_and_no_second_deployment() {
     let lab = Lab::new(&[8]);
     lab.apply("qwen", small());
     lab.records("qwen", 1).await;
-    assert!(lab.cluster.delete("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-a1", "Background"));
+    assert!(lab.cluster.delete("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-d1", "Background"));
     let status = lab.finished("qwen", 1).await;
     assert_eq!(failure(&status, 0).0, "ObjectsDeleted", "{}", failure(&status, 0).1);
     assert_eq!(status.variants[0].deployments.len(), 1);
@@ -469,7 +469,7 @@ async fn a_passing_complaint_about_running_servers_is_no_failure() {
     tokio::time::sleep(seconds(600)).await;
     let say = |state: &str, status: &str| {
         let (state, status) = (state.to_owned(), status.to_owned());
-        lab.cluster.edit("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-a1", |graph| {
+        lab.cluster.edit("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-d1", |graph| {
             graph["status"]["state"] = json!(state);
             graph["status"]["conditions"] =
                 json!([{"type": "Ready", "status": status, "reason": "x", "message": "the server was busy"}]);

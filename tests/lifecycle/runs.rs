@@ -267,7 +267,7 @@ async fn what_is_left_of_a_deleted_comparison_is_not_waited_for_for_ever() {
     let status = lab.finished("qwen", 1).await;
     let ended = status.run.as_ref().unwrap().ended.as_ref().unwrap();
     assert_eq!((status.phase, ended.reason.as_str()), (Some(Phase::Failed), "NameTaken"), "{}", ended.message);
-    assert!(ended.message.contains("qwen-r1-baseline-a1"), "{}", ended.message);
+    assert!(ended.message.contains("qwen-r1-baseline-d1"), "{}", ended.message);
 }
 
 #[tokio::test(start_paused = true)]
