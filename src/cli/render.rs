@@ -131,9 +131,9 @@ fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderFo
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     let (mut servers, mut notes) = (BTreeMap::new(), vec![]);
     for variant in &plan.spec.variants {
-        match server(plan, variant, basis)? {
-            Server::Known(objects) => drop(servers.insert(variant.name.as_str(), objects)),
-            Server::LeftOut(why) => notes.push(format!("variant {} is left out: {why}", variant.name)),
+        match deployable(plan, variant, basis)? {
+            Deployable::Objects(objects) => drop(servers.insert(variant.name.as_str(), objects)),
+            Deployable::LeftOut(why) => notes.push(format!("variant {} is left out: {why}", variant.name)),
         }
     }
     let servers = servers.iter().map(|(variant, objects)| (*variant, objects.as_slice())).collect();
@@ -150,34 +150,34 @@ fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderFo
 }
 
 /// The prepared objects of a variant, or why they are not known.
-enum Server {
-    Known(Vec<Value>),
+enum Deployable {
+    Objects(Vec<Value>),
     LeftOut(String),
 }
 
-fn server(plan: &Plan, variant: &Variant, basis: Basis<'_>) -> Result<Server, EvaluateError> {
+fn deployable(plan: &Plan, variant: &Variant, basis: Basis<'_>) -> Result<Deployable, EvaluateError> {
     let (Basis::ThisRun(configurations) | Basis::AnotherRun(configurations)) = basis;
     let mut all = configurations.iter().flat_map(|all| &all.variants);
     let outcome = all.find(|one| one.variant == variant.name).map(|one| &one.outcome);
     let prepared = |manifests: &str| match prepare_variant(plan, variant, manifests) {
-        Ok(prepared) => Ok(Server::Known(prepared.objects)),
+        Ok(prepared) => Ok(Deployable::Objects(prepared.objects)),
         Err(error) => Err(EvaluateError::Failed(format!("variant {}: {error}", variant.name))),
     };
     match (variant.source.kind, basis, outcome) {
-        (SourceKind::Endpoint, ..) => Ok(Server::Known(vec![])),
-        (_, Basis::ThisRun(_), Some(GenerationOutcome::Ready(ready))) => Ok(Server::Known(ready.objects.clone())),
+        (SourceKind::Endpoint, ..) => Ok(Deployable::Objects(vec![])),
+        (_, Basis::ThisRun(_), Some(GenerationOutcome::Ready(ready))) => Ok(Deployable::Objects(ready.objects.clone())),
         (_, Basis::ThisRun(_), Some(GenerationOutcome::Refused { message, .. })) => {
-            Ok(Server::LeftOut(message.clone()))
+            Ok(Deployable::LeftOut(message.clone()))
         }
         (SourceKind::Manifests, ..) => match plan.given_manifests(variant) {
             Some(manifests) => prepared(manifests),
-            None => Ok(Server::LeftOut(format!(
+            None => Ok(Deployable::LeftOut(format!(
                 "its manifests are in a ConfigMap; give them in a file: --manifests {}=FILE",
                 variant.name
             ))),
         },
         (SourceKind::Naive | SourceKind::Recommended, _, Some(GenerationOutcome::Refused { message, .. })) => {
-            Ok(Server::LeftOut(message.clone()))
+            Ok(Deployable::LeftOut(message.clone()))
         }
         (SourceKind::Naive | SourceKind::Recommended, _, Some(GenerationOutcome::Ready(ready))) => {
             match &ready.generated {
@@ -190,7 +190,7 @@ fn server(plan: &Plan, variant: &Variant, basis: Basis<'_>) -> Result<Server, Ev
             }
         }
         (SourceKind::Naive | SourceKind::Recommended, _, None) => {
-            Ok(Server::LeftOut("its configuration is not generated yet".into()))
+            Ok(Deployable::LeftOut("its configuration is not generated yet".into()))
         }
     }
 }

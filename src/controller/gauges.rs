@@ -30,7 +30,7 @@ pub struct Seen<'a> {
 
 /// The state of one comparison.
 #[derive(Clone, Debug, Default)]
-struct RunState {
+struct ComparisonState {
     phase: Option<Phase>,
     phase_since: Timestamp,
     leaked: usize,
@@ -39,7 +39,7 @@ struct RunState {
     next_look: Option<Timestamp>,
 }
 
-impl RunState {
+impl ComparisonState {
     fn of(seen: Seen, before: Option<&Self>) -> Self {
         let Seen { status, next_look, leaked, now } = seen;
         let mut gpus = BTreeMap::new();
@@ -86,14 +86,14 @@ fn last_fact(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
 
 /// The states of all comparisons, by UID.
 #[derive(Debug, Default)]
-pub struct RunStates {
-    by_uid: HashMap<String, RunState>,
+pub struct ComparisonStates {
+    by_uid: HashMap<String, ComparisonState>,
 }
 
-impl RunStates {
+impl ComparisonStates {
     /// A reconciliation succeeded.
     pub fn saw(&mut self, uid: &str, seen: Seen) {
-        let state = RunState::of(seen, self.by_uid.get(uid));
+        let state = ComparisonState::of(seen, self.by_uid.get(uid));
         self.by_uid.insert(uid.to_owned(), state);
     }
 
@@ -184,7 +184,7 @@ mod tests {
         let (queued, measuring) =
             (status("Queued", "Waiting", None, "False"), status("Measuring", "Measuring", None, "False"));
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         states.saw("a", Seen { now: at(10), ..seen(&queued) });
         states.saw("b", Seen { now: at(20), ..seen(&queued) });
         states.saw("a", Seen { now: at(30), ..seen(&queued) });
@@ -200,7 +200,7 @@ mod tests {
             "number": 1, "inputsHash": "v1:0", "queuedTime": "2026-01-01T00:00:00Z", "startTime": "2026-01-01T00:00:05Z"
         }))
         .unwrap();
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         states.saw("a", seen(&measuring));
         let scheduled = measuring.variants[0].deployments[0].scheduled.as_ref().unwrap().0.as_second();
         assert_eq!(states.phases_since(), [("Measuring", scheduled)].into());
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn leftovers_of_runs_are_summed_up() {
         let done = status("Succeeded", "Done", None, "False");
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         states.saw("a", Seen { leaked: 2, ..seen(&done) });
         states.saw("b", Seen { leaked: 1, ..seen(&done) });
         assert_eq!(states.leaked_children(), 3);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn gpus_are_counted_by_what_their_variant_does() {
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         let graph = Some("DynamoGraphDeployment");
         states.saw("a", seen(&status("Measuring", "Measuring", graph, "False")));
         states.saw("b", seen(&status("Measuring", "Deploying", graph, "False")));
@@ -232,14 +232,14 @@ mod tests {
     fn a_deployment_that_is_gone_holds_no_gpus() {
         let mut gone = status("Measuring", "Deploying", Some("Deployment"), "False");
         gone.variants[0].deployments[0].gone = gone.variants[0].deployments[0].scheduled.clone();
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         states.saw("a", seen(&gone));
         assert_eq!(states.gpus_held().values().sum::<i64>(), 0);
     }
 
     #[test]
     fn overdue_teardowns_and_the_earliest_look() {
-        let mut states = RunStates::default();
+        let mut states = ComparisonStates::default();
         assert_eq!((states.teardowns_overdue(), states.next_look()), (0, 0));
         let stuck = status("TearingDown", "TearingDown", Some("Deployment"), "True");
         states.saw("a", next_look(&stuck, 700));

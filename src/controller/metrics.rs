@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::gauges::{RunStates, Seen};
+use super::gauges::{ComparisonStates, Seen};
 use crate::api::Phase;
 
 /// The one queue, as controller-runtime names it.
@@ -102,7 +102,7 @@ impl Gauges {
         );
     }
 
-    fn set(&self, states: &RunStates) {
+    fn set(&self, states: &ComparisonStates) {
         let families = [&self.comparisons, &self.phase_since, &self.gpus_held];
         let known = families.into_iter().zip([states.phases(), states.phases_since(), states.gpus_held()]);
         for (family, values) in known {
@@ -132,7 +132,7 @@ pub struct Metrics {
     gpu_seconds_measuring: Counter,
     writes: Family<WriteLabel, Counter>,
     gauges: Gauges,
-    states: Arc<Mutex<RunStates>>,
+    states: Arc<Mutex<ComparisonStates>>,
 }
 
 impl Default for Metrics {
@@ -225,7 +225,7 @@ impl Metrics {
         self.teardown_seconds.observe(seconds as f64);
     }
 
-    fn states(&self) -> std::sync::MutexGuard<'_, RunStates> {
+    fn states(&self) -> std::sync::MutexGuard<'_, ComparisonStates> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

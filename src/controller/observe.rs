@@ -34,13 +34,13 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let graph_version = context.graph_version().await?;
     let mut children = list_children(context, &object, graph_version).await?;
     explain_jobs(context, &object, &mut children).await?;
-    let reader = Reader { client: &context.client, namespace: &object.namespace, children: &children };
+    let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run_number();
-    let plan = reader.plan(run).await?;
-    let configurations = reader.configurations(run).await?;
-    let results = reader.results(run, &comparison.spec).await?;
+    let plan = documents.plan(run).await?;
+    let configurations = documents.configurations(run).await?;
+    let results = documents.results(run, &comparison.spec).await?;
     let sources =
-        if plan == Output::Absent && run > 0 { reader.sources(&comparison.spec).await? } else { BTreeMap::new() };
+        if plan == Output::Absent && run > 0 { documents.sources(&comparison.spec).await? } else { BTreeMap::new() };
     let highest_plan = children.iter().filter(|c| c.ours && c.component == Component::Plan).map(|c| c.run).max();
     let mut world = World {
         pods: list_pods(context, comparison, &object, &plan).await?,
@@ -165,13 +165,13 @@ fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<Str
 }
 
 /// Reads the documents of a run.
-struct Reader<'a> {
+struct Documents<'a> {
     client: &'a Client,
     namespace: &'a str,
     children: &'a [Child],
 }
 
-impl Reader<'_> {
+impl Documents<'_> {
     fn api(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), self.namespace)
     }

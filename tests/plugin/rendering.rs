@@ -113,7 +113,7 @@ async fn a_file_is_rendered_without_a_cluster() {
 /// A comparison of one generated variant beside an endpoint, and what the predictor wrote for it in another run.
 fn generated(directory: &Path, fields: Value, patches: Value, generated: Option<&str>) -> [String; 2] {
     let objects: Vec<Value> = serde_saphyr::from_multiple(GRAPH).unwrap();
-    let mut ready = json!({"result": "Ready", "objects": objects, "prediction": {"findings": []}});
+    let mut ready = json!({"result": "ready", "objects": objects, "prediction": {"findings": []}});
     if let Some(manifests) = generated {
         ready["generated"] = json!(manifests);
     }

@@ -22,10 +22,10 @@ pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Result<(), Mani
     })
 }
 
-type Failure = (String, String);
+type ProblemAndCure = (String, String);
 
 /// The one object a patch is for.
-fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut Value, Failure> {
+fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut Value, ProblemAndCure> {
     let matches = |object: &Value| {
         text(object, "/kind") == Some(&target.kind)
             && target.name.as_deref().is_none_or(|wanted| wanted == name(object))
@@ -45,7 +45,7 @@ fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut 
     }
 }
 
-fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), Failure> {
+fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), ProblemAndCure> {
     let described = describe(object);
     let field = path(&lines.pointer);
     let cure = "use the JSON pointer of a string in the object as `bcmp render` shows it";
@@ -63,7 +63,7 @@ fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), Failure> 
     Ok(())
 }
 
-fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), Failure> {
+fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), ProblemAndCure> {
     let described = describe(object);
     let cure = || "compare with the object as `bcmp render` shows it".to_owned();
     let operations: Vec<Value> = operations.iter().map(operation).collect();
