@@ -108,7 +108,7 @@ fn row(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> [String
         text(&measured.tokens_per_second_per_user),
         number(figures.and_then(|figures| figures.requests_per_second).map(|rate| rate.get())),
         number(latency.map(|latency| latency.mean.get())),
-        number(latency.map(|latency| latency.p99.get())),
+        number(latency.and_then(|latency| latency.p99).map(|p99| p99.get())),
         number(figures.and_then(|figures| figures.good_requests_percent)),
         level.predicted.as_ref().map(|predicted| predicted.beyond_operating_point.to_string()).unwrap_or_default(),
         number(figures.and_then(|figures| figures.cost_per_million_output_tokens)),
@@ -118,6 +118,6 @@ fn row(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> [String
 
 /// P50, P90, P95 and P99, each the mean over the accepted runs.
 fn percentiles(distribution: Option<Distribution>) -> [String; 4] {
-    let of: [fn(&Distribution) -> Milliseconds; 4] = [|d| d.p50, |d| d.p90, |d| d.p95, |d| d.p99];
-    of.map(|of| distribution.as_ref().map(|distribution| format!("{:.3}", of(distribution).get())).unwrap_or_default())
+    let of: [fn(&Distribution) -> Option<Milliseconds>; 4] = [|d| d.p50, |d| d.p90, |d| d.p95, |d| d.p99];
+    of.map(|of| distribution.as_ref().and_then(of).map(|value| format!("{:.3}", value.get())).unwrap_or_default())
 }

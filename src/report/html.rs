@@ -324,8 +324,8 @@ fn level(report: &Report, variant: &VariantStatus, level: &LevelStatus) -> Level
             stored(measured.tokens_per_second_per_user.as_ref()),
         ),
         p99: (
-            number(figures.and_then(|f| f.ttft).map(|ttft| ttft.p99.get())),
-            number(figures.and_then(|f| f.tpot).map(|tpot| tpot.p99.get())),
+            number(figures.and_then(|f| f.ttft?.p99).map(|p99| p99.get())),
+            number(figures.and_then(|f| f.tpot?.p99).map(|p99| p99.get())),
         ),
         requests_per_second: number(figures.and_then(|f| f.requests_per_second).map(|rate| rate.get())),
         cost: number(figures.and_then(|f| f.cost_per_million_output_tokens)),

@@ -121,7 +121,8 @@ fn rows_as_table(records: &[(&str, &TrialRecord)]) -> String {
         let (step, measured) = (&record.step, record.measurement.as_ref());
         let shown = |value: Option<f64>| value.map_or_else(|| ABSENT.into(), figure);
         let three = |of: Option<Distribution>| {
-            [of.map(|of| of.mean), of.map(|of| of.p50), of.map(|of| of.p99)].map(|value| shown(value.map(|v| v.get())))
+            [of.map(|of| of.mean), of.and_then(|of| of.p50), of.and_then(|of| of.p99)]
+                .map(|value| shown(value.map(|v| v.get())))
         };
         let count = |of: Option<u32>| of.map_or_else(|| ABSENT.into(), |count| count.to_string());
         let seconds = record.completion_time.as_second() - record.start_time.as_second();
@@ -197,8 +198,8 @@ fn csv_row(variant: &str, record: &TrialRecord) -> Vec<String> {
     let (step, measured) = (&record.step, record.measurement.as_ref());
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let five = |of: Option<Distribution>| {
-        let all = of.map(|of| [of.mean, of.p50, of.p90, of.p95, of.p99]);
-        (0..5).map(move |index| number(all.map(|all| all[index].get())))
+        let all = of.map(|of| [Some(of.mean), of.p50, of.p90, of.p95, of.p99]);
+        (0..5).map(move |index| number(all.and_then(|all| all[index]).map(|value| value.get())))
     };
     let mut row = vec![
         variant.to_owned(),

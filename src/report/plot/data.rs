@@ -78,7 +78,7 @@ pub fn plots(report: &Report) -> Vec<Plot> {
                 title: "Median inter-token latency",
                 caption: "Median over requests, averaged over repetitions. Medians are not predicted.",
                 y: Axis { label: "median TPOT, ms", scale: Scale::Linear },
-                measured: |l| Some((l.tpot?.p50.get(), l.spread.tpot_p50)),
+                measured: |l| Some((l.tpot?.p50?.get(), l.spread.tpot_p50)),
                 predicted: None,
                 limit: limit(median, tpot),
             },
