@@ -309,9 +309,9 @@ fn percentile() {
     for row in example("percentile") {
         let distribution = Distribution::of(row.numbers("values, ms").into_iter()).unwrap();
         row.shows("mean", distribution.mean.get());
-        row.shows("P50", distribution.p50.get());
-        row.shows("P90", distribution.p90.get());
-        row.shows("P99", distribution.p99.get());
+        row.shows("P50", distribution.p50.unwrap().get());
+        row.shows("P90", distribution.p90.unwrap().get());
+        row.shows("P99", distribution.p99.unwrap().get());
     }
 }
 

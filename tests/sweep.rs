@@ -22,7 +22,13 @@ fn ms(value: f64) -> Milliseconds {
 }
 
 fn same(value: f64) -> Distribution {
-    Distribution { mean: ms(value), p50: ms(value), p90: ms(value), p95: ms(value), p99: ms(value) }
+    Distribution {
+        mean: ms(value),
+        p50: Some(ms(value)),
+        p90: Some(ms(value)),
+        p95: Some(ms(value)),
+        p99: Some(ms(value)),
+    }
 }
 
 /// The limits are 100 ms each, so that r × 100 is a latency.

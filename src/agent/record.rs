@@ -130,7 +130,7 @@ mod tests {
     fn measurement(error: &str) -> Measurement {
         let number = 12345.678901234567;
         let ms = Milliseconds::new(number).unwrap();
-        let distribution = Some(Distribution { mean: ms, p50: ms, p90: ms, p95: ms, p99: ms });
+        let distribution = Some(Distribution { mean: ms, p50: Some(ms), p90: Some(ms), p95: Some(ms), p99: Some(ms) });
         Measurement {
             tool: "aiperf 0.13.0".into(),
             concurrency: 100_000,

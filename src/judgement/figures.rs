@@ -193,7 +193,7 @@ fn spreads(level: &Level, runs: &[&Measurement]) -> Option<Spreads> {
     Some(Spreads {
         ttft: judged(|values| values.ttft)?,
         tpot: judged(|values| values.tpot)?,
-        tpot_p50: shown(|run| run.tpot.map(|tpot| tpot.p50.get())),
+        tpot_p50: shown(|run| run.tpot.and_then(|tpot| tpot.p50).map(Milliseconds::get)),
         tokens_per_second_per_gpu: judged(|values| values.tokens)?,
         requests_per_second: shown(|run| run.requests_per_second.map(RequestsPerSecond::get)),
     })
@@ -201,16 +201,16 @@ fn spreads(level: &Level, runs: &[&Measurement]) -> Option<Spreads> {
 
 fn distribution(runs: &[&Measurement], of: fn(&Measurement) -> Option<Distribution>) -> Option<Distribution> {
     let all: Vec<Distribution> = runs.iter().filter_map(|run| of(run)).collect();
-    let mean_of = |statistic: fn(&Distribution) -> Milliseconds| {
-        let values: Vec<f64> = all.iter().map(|distribution| statistic(distribution).get()).collect();
-        Milliseconds::new(rounded(mean(&values)?)).ok()
+    let mean_of = |statistic: fn(&Distribution) -> Option<Milliseconds>| {
+        let values: Option<Vec<f64>> = all.iter().map(|of| statistic(of).map(Milliseconds::get)).collect();
+        Milliseconds::new(rounded(mean(&values?)?)).ok()
     };
     Some(Distribution {
-        mean: mean_of(|d| d.mean)?,
-        p50: mean_of(|d| d.p50)?,
-        p90: mean_of(|d| d.p90)?,
-        p95: mean_of(|d| d.p95)?,
-        p99: mean_of(|d| d.p99)?,
+        mean: mean_of(|d| Some(d.mean))?,
+        p50: mean_of(|d| d.p50),
+        p90: mean_of(|d| d.p90),
+        p95: mean_of(|d| d.p95),
+        p99: mean_of(|d| d.p99),
     })
 }
 

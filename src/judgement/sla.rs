@@ -75,16 +75,16 @@ impl SlaLimits {
     }
 
     fn ratio_of(&self, measurement: &Measurement, statistic: Statistic) -> Option<f64> {
-        let ttft = pick(measurement.ttft.as_ref()?, statistic);
-        let tpot = pick(measurement.tpot.as_ref()?, statistic);
+        let ttft = pick(measurement.ttft.as_ref()?, statistic)?;
+        let tpot = pick(measurement.tpot.as_ref()?, statistic)?;
         Some(self.ratio(ttft, tpot)).filter(|ratio| ratio.is_finite())
     }
 }
 
 /// One statistic of a distribution.
-pub fn pick(distribution: &Distribution, statistic: Statistic) -> Milliseconds {
+pub fn pick(distribution: &Distribution, statistic: Statistic) -> Option<Milliseconds> {
     match statistic {
-        Statistic::Mean => distribution.mean,
+        Statistic::Mean => Some(distribution.mean),
         Statistic::P50 => distribution.p50,
         Statistic::P90 => distribution.p90,
         Statistic::P95 => distribution.p95,

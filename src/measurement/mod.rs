@@ -20,15 +20,27 @@ use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 pub use error::ParseError;
 pub use metric::Metric;
 
-/// Statistics over the requests of a level, in milliseconds.
+/// Statistics over the requests of a trial. Tools differ in the percentiles they report.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Distribution {
     pub mean: Milliseconds,
-    pub p50: Milliseconds,
-    pub p90: Milliseconds,
-    pub p95: Milliseconds,
-    pub p99: Milliseconds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<Milliseconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90: Option<Milliseconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<Milliseconds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<Milliseconds>,
+}
+
+impl Distribution {
+    /// The same after a change of every statistic; `None` where the mean cannot be changed so.
+    pub fn map(self, change: impl Fn(Milliseconds) -> Option<Milliseconds>) -> Option<Self> {
+        let [p50, p90, p95, p99] = [self.p50, self.p90, self.p95, self.p99].map(|of| of.and_then(&change));
+        Some(Self { mean: change(self.mean)?, p50, p90, p95, p99 })
+    }
 }
 
 /// What one trial showed, before it is audited. What the tool did not report is `None`, which never stands for zero.

@@ -136,7 +136,7 @@ impl Reader {
         value.map(|v| Q::try_from(v).map_err(|error| self.problem(field, "avg", error.to_string()))).transpose()
     }
 
-    /// Mean and percentiles; absent unless all are there.
+    /// Mean and percentiles; absent without a mean.
     pub fn distribution(
         &mut self,
         field: Field,
@@ -148,17 +148,10 @@ impl Reader {
             let Some(value) = self.number(field, statistic, number)? else { return Ok(None) };
             Milliseconds::new(value).map(Some).map_err(|error| self.problem(field, statistic, error.to_string()))
         };
-        let statistics = (
-            take("avg", statistics.avg)?,
-            take("p50", statistics.p50)?,
-            take("p90", statistics.p90)?,
-            take("p95", statistics.p95)?,
-            take("p99", statistics.p99)?,
-        );
-        Ok(match statistics {
-            (Some(mean), Some(p50), Some(p90), Some(p95), Some(p99)) => Some(Distribution { mean, p50, p90, p95, p99 }),
-            _ => None,
-        })
+        let (mean, p50, p90) =
+            (take("avg", statistics.avg)?, take("p50", statistics.p50)?, take("p90", statistics.p90)?);
+        let (p95, p99) = (take("p95", statistics.p95)?, take("p99", statistics.p99)?);
+        Ok(mean.map(|mean| Distribution { mean, p50, p90, p95, p99 }))
     }
 
     fn problem(&self, field: Field, statistic: &str, text: String) -> ParseError {

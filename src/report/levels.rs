@@ -10,6 +10,7 @@ use crate::judgement::accuracy::Errors;
 use crate::judgement::figures::{LevelFigures, Spreads};
 use crate::measurement::Distribution;
 use crate::prediction::OperatingPoint;
+use crate::units::Milliseconds;
 
 /// A level, and what its figures are relative to.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +74,7 @@ impl<'a> LevelRow<'a> {
     pub const TTFT_ERROR: Column<Self> =
         Column::number("ttft_error_percent", TTFT, "error", |row| row.error(|error| error.ttft));
     pub const TTFT_P99: Column<Self> =
-        Column::number("ttft_ms_p99", TTFT, "P99", |row| row.of(|of| of.ttft, |ttft| ttft.p99.get()));
+        Column::number("ttft_ms_p99", TTFT, "P99", |row| row.of(|of| of.ttft, |ttft| ttft.p99));
 
     pub const TPOT_ESTIMATED: Column<Self> =
         Column::number("tpot_ms_estimated", TPOT, "est.", |row| row.estimate(|point| point.tpot.get()));
@@ -82,7 +83,7 @@ impl<'a> LevelRow<'a> {
     pub const TPOT_ERROR: Column<Self> =
         Column::number("tpot_error_percent", TPOT, "error", |row| row.error(|error| error.tpot));
     pub const TPOT_P99: Column<Self> =
-        Column::number("tpot_ms_p99", TPOT, "P99", |row| row.of(|of| of.tpot, |tpot| tpot.p99.get()));
+        Column::number("tpot_ms_p99", TPOT, "P99", |row| row.of(|of| of.tpot, |tpot| tpot.p99));
 
     pub const PER_GPU_ESTIMATED: Column<Self> =
         Column::number("tokens_per_second_per_gpu_estimated", PER_GPU, "est.", |row| {
@@ -179,16 +180,16 @@ impl<'a> LevelRow<'a> {
         Self::TTFT_ESTIMATED,
         Self::TTFT_MEASURED,
         Self::TTFT_ERROR,
-        Column::number("ttft_ms_p50", TTFT, "P50", |row| row.of(|of| of.ttft, |ttft| ttft.p50.get())),
-        Column::number("ttft_ms_p90", TTFT, "P90", |row| row.of(|of| of.ttft, |ttft| ttft.p90.get())),
-        Column::number("ttft_ms_p95", TTFT, "P95", |row| row.of(|of| of.ttft, |ttft| ttft.p95.get())),
+        Column::number("ttft_ms_p50", TTFT, "P50", |row| row.of(|of| of.ttft, |ttft| ttft.p50)),
+        Column::number("ttft_ms_p90", TTFT, "P90", |row| row.of(|of| of.ttft, |ttft| ttft.p90)),
+        Column::number("ttft_ms_p95", TTFT, "P95", |row| row.of(|of| of.ttft, |ttft| ttft.p95)),
         Self::TTFT_P99,
         Self::TPOT_ESTIMATED,
         Self::TPOT_MEASURED,
         Self::TPOT_ERROR,
-        Column::number("tpot_ms_p50", TPOT, "P50", |row| row.of(|of| of.tpot, |tpot| tpot.p50.get())),
-        Column::number("tpot_ms_p90", TPOT, "P90", |row| row.of(|of| of.tpot, |tpot| tpot.p90.get())),
-        Column::number("tpot_ms_p95", TPOT, "P95", |row| row.of(|of| of.tpot, |tpot| tpot.p95.get())),
+        Column::number("tpot_ms_p50", TPOT, "P50", |row| row.of(|of| of.tpot, |tpot| tpot.p50)),
+        Column::number("tpot_ms_p90", TPOT, "P90", |row| row.of(|of| of.tpot, |tpot| tpot.p90)),
+        Column::number("tpot_ms_p95", TPOT, "P95", |row| row.of(|of| of.tpot, |tpot| tpot.p95)),
         Self::TPOT_P99,
         Self::PER_GPU_ESTIMATED,
         Self::PER_GPU_MEASURED,
@@ -210,10 +211,10 @@ impl<'a> LevelRow<'a> {
         Self::PER_USER_MEASURED,
         Self::REQUESTS_PER_SECOND,
         Column::number("request_latency_ms_measured", "latency, ms", "meas.", |row| {
-            row.of(|of| of.request_latency, |latency| latency.mean.get())
+            row.of(|of| of.request_latency, |latency| Some(latency.mean))
         }),
         Column::number("request_latency_ms_p99", "latency, ms", "P99", |row| {
-            row.of(|of| of.request_latency, |latency| latency.p99.get())
+            row.of(|of| of.request_latency, |latency| latency.p99)
         }),
         Column::number("good_requests_percent", "", "good, %", |row| row.figure(|of| of.good_requests_percent)),
         Column::text("beyond_operating_point", "beyond", |row| match row.level.estimate {
@@ -244,8 +245,13 @@ impl<'a> LevelRow<'a> {
         Cell::number(self.level.figures.as_ref().and_then(of))
     }
 
-    fn of(&self, what: fn(&LevelFigures) -> Option<Distribution>, statistic: fn(&Distribution) -> f64) -> Cell {
-        Cell::number(self.level.figures.as_ref().and_then(what).as_ref().map(statistic))
+    fn of(
+        &self,
+        what: fn(&LevelFigures) -> Option<Distribution>,
+        statistic: fn(&Distribution) -> Option<Milliseconds>,
+    ) -> Cell {
+        let of = self.level.figures.as_ref().and_then(what);
+        Cell::number(of.as_ref().and_then(statistic).map(Milliseconds::get))
     }
 
     fn spread(&self, of: fn(&Spreads) -> f64) -> Cell {

@@ -86,7 +86,7 @@ fn median_tpot(report: &Report) -> Over {
         title: "Median inter-token latency",
         caption: "Median over requests, averaged over trials. There are no estimates of medians.",
         y: Axis { label: "median TPOT, ms", scale: Scale::Linear },
-        measured: |level| Some((level.tpot?.p50.get(), level.spread.tpot_p50)),
+        measured: |level| Some((level.tpot?.p50?.get(), level.spread.tpot_p50)),
         estimated: None,
         limit: limit(report, Statistic::P50, &report.spec.sla.tpot_milliseconds),
     }

@@ -27,7 +27,7 @@ const TPOT: &str = "TPOT, ms";
 const LATENCY: &str = "LATENCY, ms";
 
 type Read = fn(&Measurement) -> Option<Distribution>;
-type Pick = fn(&Distribution) -> Milliseconds;
+type Pick = fn(&Distribution) -> Option<Milliseconds>;
 
 const READ_TTFT: Read = |measurement| measurement.ttft;
 const READ_TPOT: Read = |measurement| measurement.tpot;
@@ -55,10 +55,12 @@ impl<'a> TrialRow<'a> {
     });
     const FINDINGS: Column<Self> = Column::text("findings", "FINDINGS", |row| Cell::Text(row.codes()));
 
-    const TTFT_MEAN: Column<Self> = Column::number("ttft_ms_mean", TTFT, "MEAN", |row| row.of(READ_TTFT, |of| of.mean));
+    const TTFT_MEAN: Column<Self> =
+        Column::number("ttft_ms_mean", TTFT, "MEAN", |row| row.of(READ_TTFT, |of| Some(of.mean)));
     const TTFT_P50: Column<Self> = Column::number("ttft_ms_p50", TTFT, "P50", |row| row.of(READ_TTFT, |of| of.p50));
     const TTFT_P99: Column<Self> = Column::number("ttft_ms_p99", TTFT, "P99", |row| row.of(READ_TTFT, |of| of.p99));
-    const TPOT_MEAN: Column<Self> = Column::number("tpot_ms_mean", TPOT, "MEAN", |row| row.of(READ_TPOT, |of| of.mean));
+    const TPOT_MEAN: Column<Self> =
+        Column::number("tpot_ms_mean", TPOT, "MEAN", |row| row.of(READ_TPOT, |of| Some(of.mean)));
     const TPOT_P50: Column<Self> = Column::number("tpot_ms_p50", TPOT, "P50", |row| row.of(READ_TPOT, |of| of.p50));
     const TPOT_P99: Column<Self> = Column::number("tpot_ms_p99", TPOT, "P99", |row| row.of(READ_TPOT, |of| of.p99));
 
@@ -107,7 +109,7 @@ impl<'a> TrialRow<'a> {
         Column::number("tpot_ms_p90", TPOT, "P90", |row| row.of(READ_TPOT, |of| of.p90)),
         Column::number("tpot_ms_p95", TPOT, "P95", |row| row.of(READ_TPOT, |of| of.p95)),
         Self::TPOT_P99,
-        Column::number("request_latency_ms_mean", LATENCY, "MEAN", |row| row.of(READ_LATENCY, |of| of.mean)),
+        Column::number("request_latency_ms_mean", LATENCY, "MEAN", |row| row.of(READ_LATENCY, |of| Some(of.mean))),
         Column::number("request_latency_ms_p50", LATENCY, "P50", |row| row.of(READ_LATENCY, |of| of.p50)),
         Column::number("request_latency_ms_p90", LATENCY, "P90", |row| row.of(READ_LATENCY, |of| of.p90)),
         Column::number("request_latency_ms_p95", LATENCY, "P95", |row| row.of(READ_LATENCY, |of| of.p95)),
@@ -126,7 +128,7 @@ impl<'a> TrialRow<'a> {
     }
 
     fn of(&self, read: Read, pick: Pick) -> Cell {
-        Cell::number(self.measured().and_then(read).map(|of| pick(&of).get()))
+        Cell::number(self.measured().and_then(read).and_then(|of| pick(&of)).map(Milliseconds::get))
     }
 
     fn seconds(&self) -> i64 {

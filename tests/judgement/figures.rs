@@ -14,13 +14,13 @@ fn percentiles_are_averaged_over_accepted_runs() {
     let p99 = [200.0, 300.0, 900.0];
     for (record, p99) in records.iter_mut().filter(|record| record.step.concurrency == 10).zip(p99) {
         let measurement = record.measurement.as_mut().unwrap();
-        measurement.tpot.as_mut().unwrap().p99 = ms(p99);
+        measurement.tpot.as_mut().unwrap().p99 = Some(ms(p99));
         measurement.good_requests_percent = Some(p99 / 10.0);
     }
     let records = reject(records, |step| step.concurrency == 10 && step.repetition == 2);
     let figures = figures(&case(vec![variant("baseline", records, None), variant("optimized", vec![], None)]));
     let level = figures.variants[0].levels.iter().find(|level| level.concurrency == 10).unwrap();
-    assert_eq!((level.runs, level.tpot.unwrap().p99, level.tpot.unwrap().p50), (2, ms(250.0), ms(50.0)));
+    assert_eq!((level.runs, level.tpot.unwrap().p99, level.tpot.unwrap().p50), (2, Some(ms(250.0)), Some(ms(50.0))));
     assert_eq!(level.good_requests_percent, Some(25.0));
     assert_eq!(level.requests_per_second.unwrap().get(), 50.0 * 8.0 / 100.0);
     assert!(figures.variants[1].levels.is_empty());

@@ -49,7 +49,7 @@ fn the_statistic_of_the_sla_is_what_counts() {
     for record in &mut records {
         let measurement = record.measurement.as_mut().unwrap();
         measurement.requests = 1000;
-        measurement.tpot.as_mut().unwrap().p99 = ms(150.0);
+        measurement.tpot.as_mut().unwrap().p99 = Some(ms(150.0));
     }
     let with = |statistic| {
         let limits = SlaLimits { statistic, ..rules().limits };

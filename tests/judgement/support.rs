@@ -43,7 +43,13 @@ pub fn rules() -> Rules {
 /// A run with a given r and tokens/s/GPU that nothing speaks against.
 pub fn run(concurrency: u32, purpose: Purpose, repetition: u32, ratio: f64, tokens: f64) -> TrialRecord {
     let same = |value: f64| {
-        Some(Distribution { mean: ms(value), p50: ms(value), p90: ms(value), p95: ms(value), p99: ms(value) })
+        Some(Distribution {
+            mean: ms(value),
+            p50: Some(ms(value)),
+            p90: Some(ms(value)),
+            p95: Some(ms(value)),
+            p99: Some(ms(value)),
+        })
     };
     let total = tokens * f64::from(GPUS);
     TrialRecord {

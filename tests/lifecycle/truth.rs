@@ -132,7 +132,7 @@ pub fn record(
 fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
     let flat = |value: f64| {
         let value = milliseconds(value);
-        Distribution { mean: value, p50: value, p90: value, p95: value, p99: value }
+        Distribution { mean: value, p50: Some(value), p90: Some(value), p95: Some(value), p99: Some(value) }
     };
     let (ttft, tpot) = (point.ttft.get() * noise, point.tpot.get() * noise);
     let tokens = point.tokens_per_second_per_gpu.get() * 8.0 / noise;

@@ -14,7 +14,13 @@ use crate::support::{ms, run};
 /// A level of ten users that nothing speaks against, with the defaults' limits.
 fn clean() -> (Measurement, Expectation, EvidenceLimits) {
     let same = |value: f64| {
-        Some(Distribution { mean: ms(value), p50: ms(value), p90: ms(value), p95: ms(value), p99: ms(value) })
+        Some(Distribution {
+            mean: ms(value),
+            p50: Some(ms(value)),
+            p90: Some(ms(value)),
+            p95: Some(ms(value)),
+            p99: Some(ms(value)),
+        })
     };
     let mut measurement = run(10, Purpose::Ladder, 1, 1.0, 125.0).measurement.unwrap();
     measurement.requests = 100;

@@ -51,10 +51,10 @@ fn disturbed(mut record: TrialRecord, tpot: f64, ttft: f64) -> TrialRecord {
         let by = |value: Milliseconds, more: f64| Milliseconds::new(value.get() * factor * more).unwrap();
         Distribution {
             mean: by(of.mean, 1.0),
-            p50: by(of.p50, 0.98),
-            p90: by(of.p90, 1.07),
-            p95: by(of.p95, 1.12),
-            p99: by(of.p99, 1.24),
+            p50: of.p50.map(|value| by(value, 0.98)),
+            p90: of.p90.map(|value| by(value, 1.07)),
+            p95: of.p95.map(|value| by(value, 1.12)),
+            p99: of.p99.map(|value| by(value, 1.24)),
         }
     };
     measurement.ttft = measurement.ttft.map(|of| scaled(of, ttft * scatter));

@@ -218,14 +218,7 @@ impl Tokens {
             (Some(server), Some(client)) if server > 1.0 && client > 1.0 => (client - 1.0) / (server - 1.0),
             _ => 1.0,
         };
-        let scale = |time: Milliseconds| Milliseconds::new(time.get() * factor).ok();
-        Some(Distribution {
-            mean: scale(tpot.mean)?,
-            p50: scale(tpot.p50)?,
-            p90: scale(tpot.p90)?,
-            p95: scale(tpot.p95)?,
-            p99: scale(tpot.p99)?,
-        })
+        tpot.map(|time| Milliseconds::new(time.get() * factor).ok())
     }
 }
 

@@ -76,7 +76,7 @@ pub fn slower_than_fuller((level, tpot): (u32, f64), others: &[(u32, f64)]) -> O
     let percent = 100.0 * (tpot / fastest - 1.0);
     exceeds(percent, SLOWER_PERCENT).then(|| {
         let message = format!(
-            "TPOT is {tpot:.3} ms, {percent:.1} % above the {fastest:.3} ms at {other} concurrent requests; up to \
+            "TPOT is {tpot:.3} ms, {percent:.1} % above a fuller level: {fastest:.3} ms at {other} concurrent requests; up to \
              {SLOWER_PERCENT} % is normal"
         );
         Finding::new(EvidenceCode::SlowerThanFuller, message)
