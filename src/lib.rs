@@ -9,7 +9,8 @@
 //! engine (observe → decide → act → record) ─ manifests ─ controller, agent, cli
 //! ```
 //!
-//! `evaluation` judges what people have in files, in the engine's place.
+//! `evaluation` judges what people have in files, in the engine's place. `explain` says what the names in a status mean, for
+//! reports, command line and documents.
 
 pub mod agent;
 pub mod api;
