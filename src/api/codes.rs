@@ -77,9 +77,9 @@ macro_rules! evidence_codes {
 evidence_codes! {
     /// There is no time per token, or TTFT equals request latency.
     NotStreaming: Trial => Reject,
-    /// The tool says so, whatever its exit code.
+    /// The tool marks its result as incomplete, whatever its exit code.
     Incomplete: Trial => Repeat,
-    /// The tool says so.
+    /// The tool marks its result as cancelled.
     Cancelled: Trial => Repeat,
     /// Failed ÷ all requests is above `maximumErrorPercent`.
     ErrorRate: Trial => Repeat,
@@ -87,8 +87,8 @@ evidence_codes! {
     TooFewRequests: Trial => Reject,
     /// Mean output tokens differ from `outputTokens` by more than `lengthTolerancePercent`.
     OutputLengthMismatch: Trial => Reject,
-    /// The mean prompt is shorter than that tolerance allows, longer than the larger of it and 128 tokens (a chat
-    /// template), or more than 1 % apart between a variant and the baseline.
+    /// The mean prompt is shorter than `inputTokens` by more than `lengthTolerancePercent`, longer by more than the larger
+    /// of that and 128 tokens (a chat template), or more than 1 % apart between a variant and the baseline.
     InputLengthMismatch: Trial => Reject,
     /// Fewer requests were concurrent than users explain (below), or the file is about another level.
     ConcurrencyNotReached: Trial => Repeat,

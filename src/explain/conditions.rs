@@ -55,7 +55,7 @@ pub const fn condition(kind: ConditionType) -> Explanation {
         ),
         ConditionType::TornDown => of(
             "Nothing of this comparison that holds GPUs is left (`Gone`).",
-            "A variant holds its GPUs: it is deployed (`Deployed`), kept (`KeptForDebugging`), being deleted (`TearingDown`), or cannot be deleted (`TeardownStuck`).",
+            "Something is deployed (`Deployed`), kept (`KeptForDebugging`), being deleted (`TearingDown`), or cannot be deleted (`TeardownStuck`).",
             None,
             "Wait; for `TeardownStuck`, fix what the message names.",
         ),

@@ -122,9 +122,9 @@ pub fn effect(code: EvidenceCode) -> String {
     match code.effect() {
         Effect::Reject => format!("rejects the {about}"),
         Effect::Repeat => format!("rejects the {about}, which is run once more"),
-        Effect::NotJudged => format!("warns of the {about}, whose accuracy is not judged"),
-        Effect::Warn if about == About::Comparison => "warns of the comparison with the baseline".into(),
-        Effect::Warn => format!("warns of the {about}"),
+        Effect::NotJudged => format!("warns about the {about}, whose accuracy is not judged"),
+        Effect::Warn if about == About::Comparison => "warns about the comparison with the baseline".into(),
+        Effect::Warn => format!("warns about the {about}"),
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     fn every_remedy_says_what_to_do() {
         for subject in Subject::all() {
             let remedy = subject.explain().remedy;
-            let first = remedy.split([' ', ';', ',']).next().unwrap_or_default();
+            let first = remedy.split([' ', ';', ',', ':']).next().unwrap_or_default();
             assert!(IMPERATIVES.contains(&first), "{}: {remedy}", subject.name());
         }
     }

@@ -251,7 +251,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         ),
         Reason::SlaMet => of("A candidate meets the SLA at an accepted level.", NO_ACTION),
         Reason::SlaMissed => of(
-            "No level meets the SLA: of any candidate, or of the variant that names the reason.",
+            "No level of any candidate meets the SLA; in `slaReason`, none of the variant.",
             "Add lower levels to `workload.concurrency`, or relax `sla`.",
         ),
         Reason::NotKnown => of(
