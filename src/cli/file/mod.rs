@@ -71,7 +71,11 @@ fn problems(schema: Value, object: &Value) -> Vec<String> {
         problems.push("metadata.name: Required value".into());
     }
     problems.extend(hints::wrong_forms(&schema, object));
-    if problems.is_empty() { Schema::new(schema).validate(object, None).iter().map(local).collect() } else { problems }
+    if problems.is_empty() {
+        Schema::new(schema).validate(object, None).iter().map(|problem| local(problem)).collect()
+    } else {
+        problems
+    }
 }
 
 fn unknown_field(schema: &Value, field: &str) -> String {
@@ -82,7 +86,7 @@ fn unknown_field(schema: &Value, field: &str) -> String {
 }
 
 /// An API server begins problems of the object as a whole with `<nil>`, for the field they have not.
-fn local(problem: &String) -> String {
+fn local(problem: &str) -> String {
     problem.strip_prefix("<nil>: Invalid value: ").unwrap_or(problem).to_owned()
 }
 

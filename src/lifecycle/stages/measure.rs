@@ -344,7 +344,7 @@ fn too_many_deployments(variant: &str, now: Timestamp) -> Failure {
 fn order(status: &BenchmarkComparisonStatus, round: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..status.variants.len()).collect();
     order.sort_by_key(|&index| status.variants[index].role != Role::Baseline);
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         order.reverse();
     }
     order
