@@ -18,12 +18,12 @@ const HEAD: &str = "\
 <!-- Made from the types by: cargo run -q --example api-reference > docs/api.md -->
 # API reference
 
-The smallest object that is useful is [config/samples/guide.yaml](../config/samples/guide.yaml); every other field has a default.
-On a cluster: `kubectl explain bcmp.spec --recursive`. What the numbers mean: [method.md](method.md). What reasons mean:
-[troubleshooting.md](troubleshooting.md).
+[config/samples/guide.yaml](../config/samples/guide.yaml) is the smallest useful object; every other field has a default.
+On a cluster, use `kubectl explain bcmp.spec --recursive`. [method.md](method.md) explains the numbers,
+[troubleshooting.md](troubleshooting.md) the reasons.
 
-Durations are whole seconds. Numbers with a fraction are strings (`\"6.5\"`), never floats. The operator never writes `spec`. Fields that do not
-exist are dropped by the API server, and refused by `kubectl apply` unless `--validate=false`.
+Durations are whole seconds. Numbers with a fraction are strings (`\"6.5\"`), never floats. The operator never writes `spec`. Unknown fields
+are dropped by the API server, and rejected by `kubectl apply` unless `--validate=false`.
 ";
 
 /// Kubernetes' own types: where they stand, and their name.
@@ -148,14 +148,14 @@ impl Page {
             vec![text("name").to_uppercase(), format!("`{}`", text("jsonPath").trim_start_matches('.')), wide.into()]
         });
         self.table(&["Column", "Field", "Shown"], rows);
-        self.line("\nWhat they say: [reading-results.md](reading-results.md).");
+        self.line("\n[reading-results.md](reading-results.md) explains them.");
     }
 
     fn conditions(&mut self) {
         self.title(2, "Conditions");
         let rows = ConditionType::iter().map(|kind| vec![format!("`{kind}`"), condition(kind).meaning.to_owned()]);
         self.table(&["Type", "`True` when"], rows);
-        self.line("\n`False` and `Unknown`: [reading-results.md](reading-results.md#conditions). All carry `observedGeneration`, and are reset in the write that starts a run.");
+        self.line("\n`False` and `Unknown`: [reading-results.md](reading-results.md#conditions). All conditions have `observedGeneration`, and the write that starts a run resets them.");
     }
 
     fn marks(&mut self) {
@@ -165,15 +165,16 @@ impl Page {
             [
                 vec![
                     format!("`{}`", annotations::RUN_REQUESTED),
-                    "any new, non-empty text starts a run; the text that was acted upon is in `status.lastHandledRunRequest`".into(),
+                    "a new, non-empty value starts a run; the last one that did is in `status.lastHandledRunRequest`"
+                        .into(),
                 ],
                 vec![
                     format!("`{}`", annotations::CANCEL_REQUESTED),
-                    "the number of the run to cancel; another run is left alone".into(),
+                    "the number of the run to cancel; other runs are unaffected".into(),
                 ],
             ],
         );
-        self.title(2, "Labels on what a run creates");
+        self.title(2, "Labels on the objects of a run");
         let components = COMPONENTS.map(|component| format!("`{}`", component.as_str()));
         let application = format!("`{APPLICATION}`");
         let label = |name: &str, what: &str| vec![format!("`{name}`"), what.to_owned()];
@@ -182,8 +183,8 @@ impl Page {
             [
                 label(labels::COMPARISON, "name of the comparison"),
                 label(labels::RUN, "number of the run"),
-                label(labels::VARIANT, "name of the variant, where the object belongs to one"),
-                label(labels::DEPLOYMENT, "number of the deployment, where the object is created anew for each"),
+                label(labels::VARIANT, "name of the variant, if the object belongs to one"),
+                label(labels::DEPLOYMENT, "number of the deployment, if the object is created for each"),
                 label(labels::COMPONENT, &components.join(", ")),
                 label(labels::NAME, &application),
                 label(labels::MANAGED_BY, &application),

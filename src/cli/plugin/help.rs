@@ -50,8 +50,8 @@ Examples:
 pub const RESULTS: &str = "\
 Shows a row for every trial, including repeated and rejected ones. Latencies are
 in milliseconds; tokens/s are for the whole deployment. If spec.results names a
-volume claim, the load tool's files are kept there, and the command prints how to
-copy them.
+volume claim, the load tool's files are kept there, and the command prints how
+to copy them.
 
 Examples:
   kubectl bcmp results qwen3-32b-h200
@@ -79,8 +79,8 @@ Examples:
 
 /// Of `cancel`.
 pub const CANCEL: &str = "\
-Sets the annotation bcmp.dev/cancel-requested to the number of the active run, so
-that only this run is cancelled. What it measured is kept.
+Sets the annotation bcmp.dev/cancel-requested to the number of the active run,
+so that only this run is cancelled. What it measured is kept.
 
 Exit codes with --wait: 0 if the run is cancelled and everything is gone,
 otherwise those of `watch`.
@@ -102,8 +102,8 @@ Examples:
 
 /// Of `evaluate`.
 pub const EVALUATE: &str = "\
-Measures nothing and changes nothing: judges the trials of the run in the same way
-as the operator. Of a file, only evidence, judgement, sla.statistic and
+Measures nothing and changes nothing: judges the trials of the run in the same
+way as the operator. Of a file, only evidence, judgement, sla.statistic and
 hardware.gpuHourlyCost are used; it may not change what is measured.
 
 Exit codes:
