@@ -154,7 +154,13 @@ fn measure(server: &Server, step: &Step, noise: Noise, deployment: f64, dice: &m
     let latency = ttft + f64::from(OUTPUT_TOKENS - 1) * tpot;
     let rate = users / latency * 1000.0;
     let all = |value: f64| {
-        Some(Distribution { mean: ms(value), p50: ms(value), p90: ms(value), p95: ms(value), p99: ms(value) })
+        Some(Distribution {
+            mean: ms(value),
+            p50: Some(ms(value)),
+            p90: Some(ms(value)),
+            p95: Some(ms(value)),
+            p99: Some(ms(value)),
+        })
     };
     Measurement {
         tool: "aiperf 0.13.0".into(),
