@@ -33,6 +33,8 @@ pub mod offline;
 pub mod plan;
 pub mod prediction;
 pub mod report;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod sweep;
 #[cfg(test)]
 mod testing;

@@ -6,7 +6,7 @@ use bcmp::api::FailOn;
 use serde_json::{Value, json};
 
 use crate::harness::{bcmp, measured, uid};
-use crate::lab::{Lab, comparison, small};
+use bcmp::simulation::lab::{Lab, comparison, small};
 
 #[tokio::test(start_paused = true)]
 async fn the_records_are_judged_as_the_operator_judged_them() {
@@ -136,7 +136,7 @@ async fn what_is_not_known_yet_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_rendered_without_a_cluster() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("comparison.yaml");
     let graph = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: mine}\nspec:\n  services:\n    Frontend: {componentType: frontend, replicas: 1}\n    Worker:\n      componentType: worker\n      replicas: 1\n      resources: {limits: {gpu: \"8\"}}\n      extraPodSpec: {mainContainer: {image: \"registry.example/runtime:1\"}}\n";
