@@ -5,8 +5,6 @@
 #[allow(dead_code)]
 #[path = "../tests/report/fixture.rs"]
 mod fixture;
-#[path = "../tests/lifecycle/truth.rs"]
-mod truth;
 
 use std::path::PathBuf;
 

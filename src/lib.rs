@@ -7,7 +7,7 @@
 //! ```text
 //! text units pointer      shortening; quantities and counts; JSON pointers
 //! api                     the custom resource: spec, status, codes
-//! explain dynamo          what conditions, reasons and codes mean; what a DynamoGraphDeployment looks like, in each of its versions
+//! explain dynamo schema   what conditions, reasons and codes mean; what a DynamoGraphDeployment looks like, in each of its versions
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
 //! judgement               prediction × measurement → SLA, gain, accuracy, verdict
@@ -18,6 +18,7 @@
 //! files                   directories that others wrote
 //! offline                 judges what people have in files, in the lifecycle's place
 //! agent controller        inside the pods; observe → decide → act → record
+//! simulation              a cluster in memory on virtual time; the operator is built without it
 //! cli                     all commands
 //! ```
 
@@ -37,6 +38,9 @@ pub mod plan;
 pub mod pointer;
 pub mod prediction;
 pub mod report;
+pub mod schema;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod sweep;
 #[cfg(test)]
 mod testing;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::bed::Bed;
-use crate::{COMPARISONS, comparison, config_map, on_both_servers, status};
+use crate::bed::{Bed, on_both_servers};
+use crate::{COMPARISONS, comparison, config_map, status};
 
 on_both_servers! {
     apply_with_a_stale_version_is_a_conflict,

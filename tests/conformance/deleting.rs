@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::bed::Bed;
-use crate::support::{finalizers, meta};
-use crate::{COMPARISONS, comparison, config_map, job, names, on_both_servers, owned_by, pod};
+use crate::bed::{Bed, on_both_servers};
+use crate::{COMPARISONS, comparison, config_map, job, names, owned_by, pod};
+use bcmp::simulation::api_server::{finalizers, meta};
 
 on_both_servers! {
     deletion_checks_the_uid,

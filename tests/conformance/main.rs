@@ -1,20 +1,23 @@
-//! What the product relies on in an API server: each case runs against the in-memory server of these tests and, when
-//! `BCMP_TEST_KUBECONFIG` names a kubeconfig, against a real one.
+//! What the product relies on in a cluster. Where a case can run on both, it runs on the simulated API server and, when
+//! `BCMP_TEST_KUBECONFIG` names a kubeconfig, on a real one. `server` and `actors` hold the simulation to what was seen
+//! on real clusters.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
+mod actors;
 mod applying;
+mod bed;
+mod crd;
 mod deleting;
+mod dynamo_standin;
 mod reading;
 mod refusing;
+mod server;
 mod watching;
 mod writing;
 
+use bcmp::simulation::api_server::meta;
 use serde_json::{Value, json};
-use support::meta;
 
 /// The product's resource.
 pub const COMPARISONS: &str = "benchmarkcomparisons.bcmp.dev";

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::bed::Bed;
-use crate::support::meta;
-use crate::{COMPARISONS, comparison, config_map, job, on_both_servers, version};
+use crate::bed::{Bed, on_both_servers};
+use crate::{COMPARISONS, comparison, config_map, job, version};
+use bcmp::simulation::api_server::meta;
 
 on_both_servers! {
     a_name_is_taken_once,

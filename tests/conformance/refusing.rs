@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::bed::Bed;
-use crate::support::meta;
-use crate::{config_map, on_both_servers, pod};
+use crate::bed::{Bed, on_both_servers};
+use crate::{config_map, pod};
+use bcmp::simulation::api_server::meta;
 
 on_both_servers! {
     a_namespace_that_ends_takes_nothing_in,
@@ -36,10 +36,13 @@ async fn a_namespace_that_ends_takes_nothing_in(bed: &Bed) {
 async fn quota_and_pod_security_refuse_with_their_words(bed: &Bed) {
     if let Some(cluster) = &bed.cluster {
         cluster.admission(|plural, object| match (plural, meta(object, "name")) {
-            ("pods", "much") => {
-                Some(crate::support::Failure::quota_exceeded("pods", "much", "gpus", "requests.nvidia.com/gpu"))
-            }
-            ("pods", "bare") => Some(crate::support::Failure::pod_security("bare")),
+            ("pods", "much") => Some(bcmp::simulation::api_server::Failure::quota_exceeded(
+                "pods",
+                "much",
+                "gpus",
+                "requests.nvidia.com/gpu",
+            )),
+            ("pods", "bare") => Some(bcmp::simulation::api_server::Failure::pod_security("bare")),
             _ => None,
         });
     } else {

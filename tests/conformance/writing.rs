@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::bed::Bed;
-use crate::support::meta;
-use crate::{COMPARISONS, comparison, config_map, on_both_servers, status, version};
+use crate::bed::{Bed, on_both_servers};
+use crate::{COMPARISONS, comparison, config_map, status, version};
+use bcmp::simulation::api_server::meta;
 
 on_both_servers! {
     a_stale_write_is_a_conflict,

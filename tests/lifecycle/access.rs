@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use serde_json::{Value, json};
 
-use crate::lab::{COMPARISONS, Lab, seconds, small};
-use crate::support::actors::has_label;
-use crate::support::{Failure, Fault, Verb, meta};
-use crate::truth;
+use bcmp::simulation::actors::has_label;
+use bcmp::simulation::api_server::{Failure, Fault, Verb, meta};
+use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
+use bcmp::simulation::truth;
 
 /// verb, group, resource with subresource.
 type Access = (String, String, String);

@@ -4,7 +4,7 @@ use bcmp::api::{BenchmarkComparisonStatus, Mode, Phase, VariantPhase, VerdictRes
 use rstest::rstest;
 use serde_json::json;
 
-use crate::lab::{Lab, condition, gpus_held, seconds, small};
+use bcmp::simulation::lab::{Lab, condition, gpus_held, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn sequential_on_eight_gpus() {

@@ -9,10 +9,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::access::with_own_objects;
-use crate::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
-use crate::support::actors::{Actor, PodScript, has_label};
-use crate::support::{Cluster, Failure, Fault, Verb, meta};
-use crate::truth;
+use bcmp::simulation::actors::{Actor, PodScript, has_label};
+use bcmp::simulation::api_server::{Cluster, Failure, Fault, Verb, meta};
+use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
+use bcmp::simulation::truth;
 
 const UNKNOWN_OWNER: &str = "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion \
     bcmp.dev/v1alpha1 Kind BenchmarkComparison: no matches for kind \"BenchmarkComparison\" in version \"bcmp.dev/v1alpha1\"";

@@ -11,8 +11,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::lab::{Lab, seconds, small};
-use crate::support::{Cluster, Fault, Request};
+use bcmp::simulation::api_server::{Cluster, Fault, Request};
+use bcmp::simulation::lab::{Lab, seconds, small};
 use course::{
     Course, OF_WRITES, crash_at, crash_points, disturbed, faulty, nobody, reads_go_wrong, undisturbed, writes_go_wrong,
 };

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use bcmp::api::{BenchmarkComparisonStatus, Phase, annotations, labels};
 use serde_json::{Value, json};
 
-use crate::lab::{COMPARISONS, Lab, condition, seconds, small};
-use crate::support::actors::{Actor, PodScript, has_label};
+use bcmp::simulation::actors::{Actor, PodScript, has_label};
+use bcmp::simulation::lab::{COMPARISONS, Lab, condition, seconds, small};
 
 /// Compares the object with the kept one of that name, or keeps it.
 fn keep(lab: &Lab, case: &str) {

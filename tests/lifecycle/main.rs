@@ -2,16 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod access;
 mod course;
 mod failures;
 mod faults;
 mod gitops;
-mod lab;
 mod namespaces;
 mod reporting;
 mod runs;
-mod truth;

@@ -2,8 +2,8 @@
 
 use bcmp::api::Phase;
 
-use crate::lab::{Lab, seconds, small};
-use crate::support::{Failure, Fault};
+use bcmp::simulation::api_server::{Failure, Fault};
+use bcmp::simulation::lab::{Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_for_elsewhere() {

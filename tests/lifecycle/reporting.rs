@@ -6,9 +6,9 @@ use bcmp::report::{HTML, JSON, LEVELS, Report, ReportVariant, SUMMARY};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, condition, is_finished, seconds, small};
-use crate::support::actors::has_label;
-use crate::support::{Failure, meta};
+use bcmp::simulation::actors::has_label;
+use bcmp::simulation::api_server::{Failure, meta};
+use bcmp::simulation::lab::{Lab, condition, is_finished, seconds, small};
 
 fn maps(lab: &Lab) -> Vec<Value> {
     lab.cluster.objects("configmaps").into_iter().filter(|map| has_label(map, labels::COMPONENT, "report")).collect()

@@ -3,8 +3,8 @@
 use bcmp::api::{BenchmarkComparisonStatus, Phase, Reason, annotations, labels};
 use serde_json::json;
 
-use crate::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
-use crate::support::actors::{Actor, PodScript, has_label};
+use bcmp::simulation::actors::{Actor, PodScript, has_label};
+use bcmp::simulation::lab::{COMPARISONS, Lab, condition, is_finished, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn applying_the_same_again_changes_nothing() {

@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 
 use crate::cluster::Cluster;
-use crate::{specs, truth};
+use crate::specs;
+use bcmp::simulation::truth;
 
 const VARIANTS: usize = 6;
 const LEVELS: u32 = 24;

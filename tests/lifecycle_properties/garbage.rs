@@ -20,7 +20,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::cluster::UID;
-use crate::{rules, specs, truth};
+use crate::{rules, specs};
+use bcmp::simulation::truth;
 
 pub fn now() -> Timestamp {
     "2026-03-02T09:00:00Z".parse().unwrap()

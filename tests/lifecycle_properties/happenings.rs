@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::cluster::Cluster;
 use crate::specs::{self, Edit, edit};
-use crate::truth;
+use bcmp::simulation::truth;
 
 /// A number picks among the objects to which it can happen.
 #[derive(Clone, Debug)]

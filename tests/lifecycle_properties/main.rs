@@ -12,8 +12,6 @@ mod garbage;
 mod happenings;
 mod rules;
 mod specs;
-#[path = "../lifecycle/truth.rs"]
-mod truth;
 
 use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Start, Until, VariantStatus};
 use bcmp::lifecycle::decide;

@@ -7,7 +7,7 @@ use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::truth;
+use bcmp::simulation::truth;
 
 /// GPUs of each variant.
 const GPUS: u32 = 8;

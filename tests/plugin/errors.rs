@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{bcmp, measured};
-use crate::lab::{Lab, seconds};
-use crate::support::{Cluster, Verb};
+use bcmp::simulation::api_server::{Cluster, Verb};
+use bcmp::simulation::lab::{Lab, seconds};
 
 const READING: [&[&str]; 7] = [
     &["get", "qwen"],

@@ -8,8 +8,8 @@ use bcmp::cli::plugin::screen::Screen;
 use bcmp::cli::plugin::{Access, Plugin};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, small};
-use crate::support::Cluster;
+use bcmp::simulation::api_server::Cluster;
+use bcmp::simulation::lab::{Lab, small};
 
 /// What a command did.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use crate::harness::bcmp;
-use crate::lab::Lab;
-use crate::support::Cluster;
+use bcmp::simulation::api_server::Cluster;
+use bcmp::simulation::lab::Lab;
 
 const COMMANDS: [&str; 10] =
     ["get", "watch", "report", "results", "explain", "rerun", "cancel", "render", "evaluate", "completion"];

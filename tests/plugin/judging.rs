@@ -5,8 +5,9 @@ use std::fs;
 use bcmp::api::FailOn;
 use serde_json::{Value, json};
 
+use bcmp::simulation::lab::{Lab, comparison, small};
+
 use crate::harness::{bcmp, measured};
-use crate::lab::{Lab, comparison, small};
 
 #[tokio::test(start_paused = true)]
 async fn the_records_are_judged_as_the_operator_judged_them() {

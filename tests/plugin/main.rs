@@ -2,15 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code)]
-#[path = "../lifecycle/lab.rs"]
-mod lab;
-#[path = "../support/mod.rs"]
-mod support;
-#[allow(dead_code)]
-#[path = "../lifecycle/truth.rs"]
-mod truth;
-
 mod errors;
 mod files;
 mod harness;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{bcmp, measured, on_terminal, replace_map, timeless, uid};
-use crate::lab::{COMPARISONS, Lab, seconds, small};
+use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn comparisons_are_listed_with_the_columns_of_the_crd() {
@@ -147,7 +147,7 @@ async fn results_of_each_run_of_the_load_tool() {
 
 #[tokio::test(start_paused = true)]
 async fn words_are_explained() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     insta::assert_snapshot!("explain_all", bcmp(&cluster, &["explain"]).await.ok());
     let mut page = String::new();
     for word in ["TornDown", "crashloop", "PrefixCacheHits", "NotPredicted", "TeardwonStuck", "nonsense"] {

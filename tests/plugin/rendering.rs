@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{bcmp, measured, uid};
-use crate::lab::{Lab, comparison, small};
-use crate::support::Verb;
+use bcmp::simulation::api_server::Verb;
+use bcmp::simulation::lab::{Lab, comparison, small};
 
 /// Kind and name of each object.
 fn names(list: &Value) -> Vec<String> {
@@ -91,7 +91,7 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_rendered_without_a_cluster() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("comparison.yaml");
     let variants = json!([
@@ -138,7 +138,7 @@ fn at<'a>(list: &'a Value, pointer: &str) -> &'a Value {
 
 #[tokio::test(start_paused = true)]
 async fn the_spec_and_the_patches_of_the_file_are_applied_to_what_the_predictor_wrote() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     let directory = tempfile::tempdir().unwrap();
     let fields = json!({
         "hardware": {"nodeSelector": {"gpu": "h200"}},
@@ -165,7 +165,7 @@ async fn the_spec_and_the_patches_of_the_file_are_applied_to_what_the_predictor_
 
 #[tokio::test(start_paused = true)]
 async fn a_patch_that_does_not_fit_is_an_error() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     let directory = tempfile::tempdir().unwrap();
     let patches = json!([{"target": {"kind": "DynamoGraphDeployment"}, "operations": [
         {"op": "replace", "path": "/spec/services/NoSuchWorker/replicas", "value": 2},
@@ -178,7 +178,7 @@ async fn a_patch_that_does_not_fit_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn configurations_without_what_the_predictor_wrote_are_refused() {
-    let cluster = crate::support::Cluster::bare();
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
     let directory = tempfile::tempdir().unwrap();
     let [file, configurations] = generated(directory.path(), json!({}), json!([]), None);
     let ran = bcmp(&cluster, &["render", "-f", &file, "--configurations", &configurations]).await;

@@ -4,7 +4,7 @@ use bcmp::api::{EarlyEnd, Phase};
 use serde_json::json;
 
 use crate::harness::{bcmp, measured};
-use crate::lab::{Lab, seconds, small};
+use bcmp::simulation::lab::{Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn another_run_is_asked_for_and_waited_for() {
@@ -105,9 +105,9 @@ async fn what_cannot_be_cancelled_is_said() {
 /// What is decided and what is written are about the same version of the object.
 #[tokio::test(start_paused = true)]
 async fn a_write_in_between_is_looked_at_again() {
-    use crate::support::{Failure, Fault, Verb};
+    use bcmp::simulation::api_server::{Failure, Fault, Verb};
     let lab = measured().await;
-    let kind = lab.cluster.kind(crate::lab::COMPARISONS).unwrap();
+    let kind = lab.cluster.kind(bcmp::simulation::lab::COMPARISONS).unwrap();
     lab.cluster.clear_log();
     let mut tries = 0;
     lab.cluster.faults(move |request| {

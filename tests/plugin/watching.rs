@@ -4,7 +4,7 @@ use bcmp::api::{Phase, annotations};
 use serde_json::json;
 
 use crate::harness::{bcmp, measured, on_terminal, timeless};
-use crate::lab::{COMPARISONS, Lab, seconds, small};
+use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
 async fn a_line_whenever_something_changes() {
@@ -53,7 +53,7 @@ async fn closed_and_expired_watches_are_taken_up_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_is_said_once_and_taken_up_again() {
-    use crate::support::Fault;
+    use bcmp::simulation::api_server::Fault;
     let lab = Lab::new(&[8]);
     lab.apply("qwen", small());
     lab.records("qwen", 1).await;

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use crate::truth;
+use bcmp::simulation::truth;
 
 pub const NOTE: &str = "The figures are simulated. No GPU was measured: this page shows what a report looks like.";
 

@@ -6,5 +6,3 @@ mod fixture;
 mod hostile;
 mod offline;
 mod size;
-#[path = "../lifecycle/truth.rs"]
-mod truth;

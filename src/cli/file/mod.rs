@@ -4,11 +4,10 @@
 //! clients, it rejects unknown fields instead of dropping them.
 
 mod hints;
-pub mod schema;
 
 use serde_json::{Map, Value};
 
-use schema::{Schema, default, unknown_fields};
+use crate::schema::{Schema, default, unknown_fields};
 
 use crate::api::crd::crd;
 use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};

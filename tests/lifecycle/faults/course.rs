@@ -11,9 +11,9 @@ use regex::Regex;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::lab::{COMPARISONS, GRAPHS, Lab, gpus_held, seconds};
-use crate::support::actors::has_label;
-use crate::support::{Cluster, Failure, Fault, Logged, Request};
+use bcmp::simulation::actors::has_label;
+use bcmp::simulation::api_server::{Cluster, Failure, Fault, Logged, Request};
+use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, gpus_held, seconds};
 
 pub struct Course {
     pub name: &'static str,

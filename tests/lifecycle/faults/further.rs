@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::course::{Course, crash_at, crash_points, faulty, nobody, reads_go_wrong, undisturbed, writes_go_wrong};
 use super::smallest;
 use crate::access::with_own_objects;
-use crate::lab::{COMPARISONS, Lab, seconds};
-use crate::support::Cluster;
-use crate::support::actors::{PodScript, has_label};
-use crate::truth;
+use bcmp::simulation::actors::{PodScript, has_label};
+use bcmp::simulation::api_server::Cluster;
+use bcmp::simulation::lab::{COMPARISONS, Lab, seconds};
+use bcmp::simulation::truth;
 
 /// Crashes of each course. The standard one has them all.
 const CRASHES: usize = 8;

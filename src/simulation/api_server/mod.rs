@@ -1,0 +1,24 @@
+//! An API server in memory: a `tower` service behind a real `kube::Client`. Under `#[tokio::test(start_paused = true)]`
+//! hours pass in milliseconds. `tests/conformance` holds it to a real server.
+
+mod apply;
+mod cluster;
+mod discovery;
+mod failure;
+mod faults;
+mod http_api;
+mod kinds;
+mod request;
+mod rules;
+mod selectors;
+mod store;
+mod verbs;
+mod watches;
+
+pub use cluster::{Cluster, resource_of, typed};
+pub use failure::Failure;
+pub use faults::{Fault, Logged};
+pub use kinds::Kind;
+pub use request::{Request, Verb};
+pub use store::{Key, Record, time};
+pub use verbs::{DeleteOptions, Preconditions, finalizers, meta, remove_field};

@@ -1,0 +1,10 @@
+//! A Kubernetes cluster in memory, on virtual time, for whatever drives the real controller without a cluster: tests,
+//! the stand-in for Dynamo's operator, demonstrations. The operator never depends on it; the feature `simulation` brings it.
+
+pub mod actors;
+pub mod api_server;
+pub mod broken;
+pub mod dynamo;
+pub mod lab;
+pub mod standin;
+pub mod truth;

@@ -1,0 +1,171 @@
+//! What is predicted and what is true in a lab: two shapes of one model, with latencies that grow with load.
+
+use crate::api::{BenchmarkComparisonSpec, SourceKind};
+use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
+use crate::measurement::{Distribution, Facts, Measurement};
+use crate::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
+use crate::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
+use crate::simulation::broken::OrBroken;
+use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const OUTPUT_TOKENS: u32 = 500;
+
+/// Replicas and GPUs of each.
+fn shape_of(kind: SourceKind) -> (u32, u32) {
+    match kind {
+        SourceKind::Naive | SourceKind::Manifests => (8, 1),
+        SourceKind::Recommended | SourceKind::Endpoint => (1, 8),
+    }
+}
+
+fn milliseconds(value: f64) -> Milliseconds {
+    Milliseconds::new(value).or_broken("a latency")
+}
+
+/// One replica with `in_flight` requests: more GPUs are faster, more requests are slower.
+fn replica(tensor_parallel: u32, in_flight: u32) -> CurvePoint {
+    let tpot = 4.0 + 12.0 / f64::from(tensor_parallel) + 0.5 * f64::from(in_flight - 1);
+    let ttft = 60.0 + 240.0 / f64::from(tensor_parallel) + 5.0 * f64::from(in_flight);
+    let latency = ttft + tpot * f64::from(OUTPUT_TOKENS - 1);
+    CurvePoint {
+        in_flight,
+        ttft: milliseconds(ttft),
+        tpot: milliseconds(tpot),
+        request_rate: RequestsPerSecond::new(f64::from(in_flight) * 1000.0 / latency).or_broken("a request rate"),
+    }
+}
+
+fn curve(kind: SourceKind) -> Curve {
+    let (replicas, tensor_parallel) = shape_of(kind);
+    let points = (1..=64).map(|in_flight| replica(tensor_parallel, in_flight)).collect();
+    Curve::new(points, replicas, 8, OUTPUT_TOKENS).or_broken("a curve")
+}
+
+fn graph(kind: SourceKind) -> Value {
+    let (replicas, gpus) = shape_of(kind);
+    let component = |name: &str, kind: &str, replicas: u32, limits: Value| {
+        json!({"name": name, "type": kind, "replicas": replicas, "podTemplate": {"spec": {"containers": [
+            {"name": "main", "image": "registry.example/runtime:1.3.0", "resources": {"limits": limits}}]}}})
+    };
+    json!({
+        "apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
+        "spec": {"components": [
+            component("Frontend", "frontend", 1, json!({})),
+            component("TRTLLMWorker", "worker", replicas, json!({"nvidia.com/gpu": gpus.to_string()})),
+        ]},
+    })
+}
+
+/// What generation says of the variants of a spec.
+pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
+    let variants = spec.variants.iter().map(|variant| {
+        let kind = variant.source.kind;
+        let (replicas, tensor_parallel) = shape_of(kind);
+        let curve = curve(kind);
+        let claim = (kind == SourceKind::Recommended).then(|| Claim {
+            concurrency: 12,
+            point: curve.at(12).or_broken("twelve requests are beyond the curve").point,
+            advertised_tokens_per_second_per_gpu: None,
+        });
+        let workers = Workers {
+            tensor_parallel,
+            pipeline_parallel: 1,
+            data_parallel: 1,
+            moe_tensor_parallel: None,
+            moe_expert_parallel: None,
+            replicas,
+            max_batch_size: Some(64),
+            max_num_tokens: Some(8192),
+            chunked_prefill: false,
+            kv_cache_fraction: None,
+        };
+        let shape = Shape {
+            serving: Serving::Aggregated { workers },
+            gpus: 8,
+            weights: None,
+            kv_cache: None,
+            image: Some("registry.example/runtime:1.3.0".into()),
+        };
+        let objects = if kind == SourceKind::Endpoint { vec![] } else { vec![graph(kind)] };
+        let is_generated = matches!(kind, SourceKind::Naive | SourceKind::Recommended);
+        let generated = is_generated.then(|| graph(kind).to_string());
+        let prediction = Prediction { claim, curve: Some(curve), findings: vec![], origin: None };
+        Configuration {
+            variant: variant.name.clone(),
+            outcome: GenerationOutcome::Ready(Box::new(Ready { objects, generated, shape: Some(shape), prediction })),
+        }
+    });
+    Configurations {
+        schema_version: configurations::SCHEMA_VERSION,
+        load_tool: Some("aiperf 0.13.0".into()),
+        variants: variants.collect(),
+    }
+}
+
+/// A clean run of a level: what is true is what is predicted, and a little noise that depends on the step alone.
+pub fn record(
+    spec: &BenchmarkComparisonSpec,
+    variant: &str,
+    step: Step,
+    deployment: u32,
+    pod_uid: &str,
+    start_time: Timestamp,
+    completion_time: Timestamp,
+) -> TrialRecord {
+    let kind = spec.variants.iter().find(|v| v.name == variant).or_broken("no such variant").source.kind;
+    let noise = 1.0 + 0.004 * (step.seed % 5) as f64 - 0.008;
+    let point = curve(kind).at(step.concurrency).or_broken("the level is beyond the curve").point;
+    let measurement = measurement(&step, &point, noise);
+    TrialRecord {
+        schema_version: SCHEMA_VERSION,
+        step,
+        deployment,
+        pod_uid: pod_uid.into(),
+        start_time,
+        completion_time,
+        measurement: Some(measurement),
+        findings: vec![],
+    }
+}
+
+fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
+    let flat = |value: f64| {
+        let value = milliseconds(value);
+        Distribution { mean: value, p50: Some(value), p90: Some(value), p95: Some(value), p99: Some(value) }
+    };
+    let (ttft, tpot) = (point.ttft.get() * noise, point.tpot.get() * noise);
+    let tokens = point.tokens_per_second_per_gpu.get() * 8.0 / noise;
+    Measurement {
+        tool: "aiperf 0.13.0".into(),
+        concurrency: step.concurrency,
+        requests: step.requests,
+        errors: Some(0),
+        first_error: None,
+        ttft: Some(flat(ttft)),
+        tpot: Some(flat(tpot)),
+        request_latency: Some(flat(ttft + tpot * f64::from(OUTPUT_TOKENS - 1))),
+        output_tokens_per_second: Some(TokensPerSecond::new(tokens).or_broken("a throughput")),
+        requests_per_second: Some(
+            RequestsPerSecond::new(tokens / f64::from(OUTPUT_TOKENS)).or_broken("a request rate"),
+        ),
+        good_requests_percent: Some(100.0),
+        facts: Facts {
+            model: Some("Qwen/Qwen3-32B".into()),
+            complete: Some(true),
+            cancelled: Some(false),
+            streaming: Some(true),
+            input_tokens: Some(4010.0),
+            output_tokens: Some(f64::from(OUTPUT_TOKENS)),
+            effective_concurrency: Some(f64::from(step.concurrency)),
+            client_wait_percent: Some(0.2),
+            cached_prompt_percent: Some(0.0),
+            cached_prompt_tokens: Some(0.0),
+            warmup_requests: Some(step.warmup),
+            windowed: true,
+            window_drift_percent: Some(0.1),
+            not_finite: vec![],
+        },
+    }
+}
