@@ -10,9 +10,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-use super::conditions::LONGEST_REASON;
-use super::{Phase, Severity};
+use super::Phase;
 use crate::text;
+
+/// The longest reason of a condition, a failure or a run, in bytes. Kubernetes allows 1024: an object in the store should not
+/// weigh that much.
+pub const LONGEST_REASON: usize = 64;
+
+/// What a finding does to the level or prediction it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Severity {
+    /// The evidence is used; the finding is shown.
+    Warn,
+    /// The evidence is not used.
+    Reject,
+}
 
 /// What a code is found about.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq)]

@@ -6,10 +6,8 @@ use strum::{Display, EnumIter, IntoStaticStr};
 use super::AnyReason;
 use crate::text;
 
-/// The longest reason and the longest message of a condition, a failure or a run, in bytes. Kubernetes allows conditions
-/// 1024 and 32768: an object in the store should not weigh that much.
-pub const LONGEST_REASON: usize = 64;
-/// See [`LONGEST_REASON`].
+/// The longest message of a condition, a failure or a run, in bytes. Kubernetes allows 32768: an object in the store should
+/// not weigh that much.
 pub const LONGEST_MESSAGE: usize = 1024;
 
 /// The types of conditions a comparison carries, in the order they are written.

@@ -6,7 +6,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 
 use super::BenchmarkComparison;
-use super::conditions::{LONGEST_MESSAGE, LONGEST_REASON};
+use super::codes::LONGEST_REASON;
+use super::conditions::LONGEST_MESSAGE;
 
 /// How Kubernetes writes the reason of a condition.
 const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";

@@ -3,17 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EvidenceCode;
+use super::codes::{EvidenceCode, Severity};
 use crate::text;
-
-/// What a finding does to the level or prediction it is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Severity {
-    /// The evidence is used; the finding is shown.
-    Warn,
-    /// The evidence is not used.
-    Reject,
-}
 
 /// The longest message of a finding, in bytes.
 pub const LONGEST_FINDING: usize = 300;

@@ -10,9 +10,9 @@ pub mod spec;
 pub mod status;
 pub mod variants;
 
-pub use codes::{AnyReason, EvidenceCode, Reason};
+pub use codes::{AnyReason, EvidenceCode, Reason, Severity};
 pub use decimal::{Decimal, Limit};
-pub use evidence::{Finding, Severity};
+pub use evidence::Finding;
 pub use execution::*;
 pub use spec::*;
 pub use status::*;

@@ -1,6 +1,6 @@
 //! Evidence codes.
 
-use super::{Explanation, explanation};
+use super::explanation::{Explanation, explanation};
 use crate::api::EvidenceCode;
 
 const fn of(meaning: &'static str, why: &'static str, remedy: &'static str) -> Explanation {

@@ -1,6 +1,6 @@
 //! Conditions.
 
-use super::{Explanation, NO_ACTION, explanation};
+use super::explanation::{Explanation, NO_ACTION, explanation};
 use crate::api::conditions::ConditionType;
 
 const fn of(

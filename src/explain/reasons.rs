@@ -1,6 +1,6 @@
 //! Reasons of runs, variants, conditions and events.
 
-use super::{Explanation, NO_ACTION, explanation as of};
+use super::explanation::{Explanation, NO_ACTION, explanation as of};
 use crate::api::Reason;
 
 const fn failure(meaning: &'static str, final_when: &'static str, remedy: &'static str) -> Explanation {

@@ -1,6 +1,6 @@
 //! Results of a verdict.
 
-use super::{Explanation, NO_ACTION, explanation};
+use super::explanation::{Explanation, NO_ACTION, explanation};
 use crate::api::VerdictResult;
 
 /// What a verdict's result means.

@@ -13,7 +13,7 @@ use super::generate_job::generate_job;
 use super::load_job::{LoadTarget, load_job};
 use super::plan_map::plan_config_map;
 use super::publish_identity::{publish_role, publish_role_binding, publish_service_account};
-use super::report_map::report_config_map;
+use super::report_map::{ReportFiles, report_config_map};
 use super::results_map::results_config_map;
 use super::variant::{VariantDeployment, instantiate};
 use crate::api::{Deadlines, SourceKind, Variant};
@@ -63,15 +63,6 @@ impl Display for Create {
             Self::Report => f.write_str("the report"),
         }
     }
-}
-
-/// What the report's ConfigMap holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportFiles {
-    /// File name → content.
-    pub files: BTreeMap<&'static str, String>,
-    /// See [`REPORT_EDITION`](super::report_map::REPORT_EDITION).
-    pub edition: String,
 }
 
 /// Why a child cannot be created.

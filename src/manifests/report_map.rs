@@ -1,11 +1,21 @@
 //! The ConfigMap with the report.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::children::ReportFiles;
 use super::{Names, Ownership};
 use crate::plan::{Component, Plan};
+
+/// What the report's ConfigMap holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFiles {
+    /// File name → content.
+    pub files: BTreeMap<&'static str, String>,
+    /// See [`REPORT_EDITION`].
+    pub edition: String,
+}
 
 /// Annotation with the state of the run and the rules that a report was written by: another edition replaces it.
 pub const REPORT_EDITION: &str = "bcmp.dev/report-edition";

@@ -103,6 +103,10 @@ pub fn module_of(path: &str) -> Vec<String> {
 pub fn crate_paths(code: &str, module: &[String]) -> BTreeSet<Vec<String>> {
     let mut paths = BTreeSet::new();
     for (start, word) in words(code) {
+        // `pub(super)` and `pub(crate)` name nothing.
+        if !code[start + word.len()..].trim_start().starts_with("::") {
+            continue;
+        }
         let anchored = match word {
             "crate" => vec![],
             "super" if !code[..start].ends_with("::") => module[..module.len().saturating_sub(1)].to_vec(),
@@ -199,7 +203,8 @@ use crate::plan;
 
 #[test]
 fn groups_are_opened_and_super_is_followed() {
-    let code = "use crate::{api::{self, Phase}, plan}; use super::super::units; fn f() { crate::text::cut() }";
+    let code =
+        "use crate::{api::{self, Phase}, plan}; use super::super::units; pub(super) fn f() { crate::text::cut() }";
     let module = ["a".to_owned(), "b".to_owned()];
     let paths: Vec<String> = crate_paths(code, &module).into_iter().map(|path| path.join("::")).collect();
     assert_eq!(paths, ["api", "api::Phase", "plan", "text::cut", "units"]);

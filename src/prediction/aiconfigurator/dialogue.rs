@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::TOOL;
 use super::estimates::{EstimateSubject, estimate};
+use super::layout::TOOL;
 use super::pick::pick;
 use super::protocol::{About, CommandOutput, Naive, Question, Search, Subject, ToolVersions, ask};
 use super::runtime::{Templates, tag, templates};

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::prediction::predictor::{Files, PickError};
 
+/// The tool's name, as it calls itself.
+pub(super) const TOOL: &str = "aiconfigurator";
+
 const RANKING: &str = "best_config_topn.csv";
 const PARETO: &str = "pareto.csv";
 const MANIFESTS: &str = "k8s_deploy.yaml";

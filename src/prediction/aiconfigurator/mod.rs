@@ -20,9 +20,7 @@ pub use table::{RankedRow, read_table};
 
 use self::dialogue::AiconfiguratorDialogue;
 use super::predictor::{Ask, Dialogue, DriverError, Files, PickError, Picked, Predictor, Task, Wanted};
-
-/// The tool's name, as its command is called.
-const TOOL: &str = "aiconfigurator";
+use layout::TOOL;
 
 /// The predictor of NVIDIA Dynamo.
 pub struct Aiconfigurator;

@@ -1,7 +1,6 @@
 //! A row picked from AIConfigurator's files.
 
-use super::TOOL;
-use super::layout::{self, Experiment, SaveDirectory};
+use super::layout::{self, Experiment, SaveDirectory, TOOL};
 use super::table::{RankedRow, read_table};
 use crate::api::ServingMode;
 use crate::prediction::predictor::{Files, NoFeasibleConfiguration, PickError, Picked, Wanted, mode_word};

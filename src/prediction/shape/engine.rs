@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::launch::{Launch, Work};
 use super::script::Script;
 use crate::api::Backend;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::ShapeError;
+use super::error::ShapeError;
 use crate::dynamo::{NotWhole, PodSet};
 use crate::pointer::{elements, path, text};
 

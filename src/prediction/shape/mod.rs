@@ -1,39 +1,18 @@
 //! What manifests deploy: how the engines are cut up, how many there are, and their limits.
 
 mod engine;
+mod error;
 mod launch;
 mod script;
 
 use serde_json::Value;
 
+pub use self::error::ShapeError;
+
 use self::engine::{Engine, Readings, Setting};
 use self::launch::{Launch, Work, launches};
 use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
-
-/// Why the shape cannot be determined.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ShapeError {
-    /// A field cannot be read as what it should be.
-    #[error("{object}: {field}: {problem}")]
-    Field {
-        /// Kind and name of the object.
-        object: String,
-        /// Where in it.
-        field: String,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-    /// No container starts a known engine.
-    #[error(
-        "no container starts TensorRT-LLM, vLLM or SGLang in a way that can be read: \
-         set the variant's shape.tensorParallel and shape.replicas"
-    )]
-    NoEngine,
-    /// The workers make up no known way of serving.
-    #[error("{0}")]
-    NotOneServer(String),
-}
 
 /// What the objects deploy. `gpus` is the sum of their pods' GPU limits. The hint fills what cannot be read, and
 /// never replaces what was read.
