@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! text units              shortening; quantities and counts
+//! schema                  structural schemas: defaults, pruning, validation (feature `cel`)
 //! api                     the custom resource: spec, status, codes
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
@@ -17,6 +18,7 @@
 //! files                   directories that others wrote
 //! offline                 judges what people have in files, in the lifecycle's place
 //! agent controller        inside the pods; observe → decide → act → record
+//! simulation              a cluster in memory around the controller, on virtual time (feature `simulation`)
 //! cli                     all commands
 //! ```
 
@@ -33,6 +35,8 @@ pub mod offline;
 pub mod plan;
 pub mod prediction;
 pub mod report;
+#[cfg(feature = "cel")]
+pub mod schema;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod sweep;

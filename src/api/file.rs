@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::crd::crd;
-use super::schema::{Schema, default, unknown_fields};
 use super::{BenchmarkComparison, GROUP, KIND, VERSION};
+use crate::schema::{Schema, default, unknown_fields};
 
 /// Problems that are named; the rest is counted.
 const MOST_PROBLEMS: usize = 10;

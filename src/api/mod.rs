@@ -5,9 +5,9 @@ pub mod crd;
 pub mod decimal;
 pub mod evidence;
 pub mod execution;
+#[cfg_attr(not(feature = "cel"), path = "file_without_cel.rs")]
 pub mod file;
 pub mod reasons;
-pub mod schema;
 pub mod spec;
 pub mod status;
 pub mod variants;

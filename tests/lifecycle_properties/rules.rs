@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use bcmp::api::schema::Schema;
 use bcmp::api::{BenchmarkComparisonStatus, DeploymentStatus, Mode, Pause, VariantStatus};
 use bcmp::lifecycle::decide;
 use bcmp::lifecycle::decision::{Action, Create, Decision, Wake};
@@ -12,6 +11,7 @@ use bcmp::lifecycle::report;
 use bcmp::lifecycle::stages::teardown;
 use bcmp::lifecycle::world::{Output, World};
 use bcmp::plan::Component;
+use bcmp::schema::Schema;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

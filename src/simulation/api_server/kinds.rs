@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::schema::Schema;
+use crate::schema::Schema;
 
 /// One kind of object and how it is served.
 #[derive(Clone, Debug)]
