@@ -16,8 +16,9 @@ COPY src src
 # Named in Cargo.toml, so it must be there.
 COPY benches benches
 # Static, so that the agent runs in any image: pods copy it into the tools' containers.
+# No features: pictures, the check of files and the simulation are for people at their terminals.
 RUN target="$(uname -m)-unknown-linux-gnu" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin bcmp \
+    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --no-default-features --bin bcmp \
     && install -D "target/$target/release/bcmp" /out/bcmp
 
 FROM scratch AS operator

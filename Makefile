@@ -35,6 +35,13 @@ test: check
 check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	tools/deny bans licenses sources
+
+# Known faults of the crates, and crates that are kept up no more. Their list is at GitHub: not a part of `check`, which
+# passes on machines that do not reach it.
+.PHONY: advisories
+advisories:
+	tools/deny advisories
 
 # kubectl bcmp, and its completion, where cargo installs programs. BIN: another directory.
 BIN ?= $(or $(CARGO_INSTALL_ROOT),$(CARGO_HOME),$(HOME)/.cargo)/bin

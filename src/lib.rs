@@ -18,7 +18,7 @@
 //! files                   directories that others wrote
 //! offline                 judges what people have in files, in the lifecycle's place
 //! agent controller        inside the pods; observe → decide → act → record
-//! simulation              a cluster in memory on virtual time; the operator is built without it
+//! simulation              a cluster in memory around the controller, on virtual time (feature `simulation`)
 //! cli                     all commands
 //! ```
 
@@ -38,6 +38,7 @@ pub mod plan;
 pub mod pointer;
 pub mod prediction;
 pub mod report;
+#[cfg(feature = "cel")]
 pub mod schema;
 #[cfg(feature = "simulation")]
 pub mod simulation;

@@ -3,6 +3,7 @@
 mod agent;
 mod controller;
 mod evaluate;
+#[cfg_attr(not(feature = "cel"), path = "file_without_cel.rs")]
 pub mod file;
 pub mod plugin;
 mod render;

@@ -8,7 +8,7 @@ use std::fmt::{Debug, Display};
 #[track_caller]
 #[expect(clippy::panic, reason = "the one place in which a simulation gives up")]
 pub fn broken(what: impl Display) -> ! {
-    panic!("the simulation is set up wrongly: {what}")
+    panic!("{what}")
 }
 
 /// A value without which the simulation is [`broken`].

@@ -12,6 +12,7 @@ mod evaluate;
 mod explain;
 mod get;
 mod help;
+#[cfg(feature = "png")]
 mod pictures;
 mod progress;
 mod render;

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 
 use kube::ResourceExt;
 
-use super::Plugin;
 use super::arguments::{Report as Arguments, ReportForm};
 use super::cluster::Cluster;
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
-use super::{browser, pictures};
+use super::{Plugin, browser};
 use crate::api::BenchmarkComparison;
 use crate::report::format::counted;
-use crate::report::plots::plots;
 use crate::report::{HTML, JSON, LEVELS, Provenance, Report, SUMMARY, Subject, render};
 
 /// Directory of the plots, as in NVIDIA's guide.
@@ -129,21 +127,39 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
 /// Writes all files over those of an earlier report; returns how many.
 fn write(directory: &Path, texts: &BTreeMap<String, String>, report: &Report) -> Result<usize, PluginError> {
     let below = directory.join(PLOTS);
-    std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, &error))?;
     let mut files: Vec<(PathBuf, Vec<u8>)> = [SUMMARY, JSON, LEVELS, HTML]
         .into_iter()
         .filter_map(|name| Some((directory.join(name), texts.get(name)?.clone().into_bytes())))
         .collect();
     // The guide's folder has the summary beside the plots.
     files.extend(texts.get(SUMMARY).map(|text| (below.join(SUMMARY), text.clone().into_bytes())));
-    for plot in plots(report).iter().filter(|plot| !plot.is_empty()) {
-        let picture = pictures::png(plot).map_err(|error| PluginError::failed(format!("{}: {error}", plot.title)))?;
-        files.push((below.join(pictures::file_name(plot)), picture));
-    }
+    files.extend(pictures(report)?.into_iter().map(|(name, picture)| (below.join(name), picture)));
+    std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, &error))?;
     for (path, content) in &files {
         std::fs::write(path, content).map_err(|error| unwritten(path, &error))?;
     }
     Ok(files.len())
+}
+
+/// Names and contents of the plots.
+#[cfg(feature = "png")]
+fn pictures(report: &Report) -> Result<Vec<(String, Vec<u8>)>, PluginError> {
+    use super::pictures;
+    use crate::report::plot::Plot;
+    use crate::report::plots::plots;
+
+    let draw = |plot: &Plot| match pictures::png(plot) {
+        Ok(picture) => Ok((pictures::file_name(plot), picture)),
+        Err(error) => Err(PluginError::failed(format!("{}: {error}", plot.title))),
+    };
+    plots(report).iter().filter(|plot| !plot.is_empty()).map(draw).collect()
+}
+
+#[cfg(not(feature = "png"))]
+fn pictures(_report: &Report) -> Result<Vec<(String, Vec<u8>)>, PluginError> {
+    Err(PluginError::failed(
+        "the plots cannot be drawn: this bcmp was built without the feature `png`. Use one that was built with default features, as `cargo install` builds it",
+    ))
 }
 
 /// Where a browser finds the page: a directory nobody else can write to.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kinds::Kind;
+use super::object::remove_field;
 
 /// An error answer: HTTP code and `Status` body.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ impl Failure {
         self.details = json!({"name": name, "group": kind.group, "kind": kind.plural});
         for field in ["name", "group"] {
             if self.details[field] == "" {
-                super::verbs::remove_field(&mut self.details, field);
+                remove_field(&mut self.details, field);
             }
         }
         self

@@ -11,14 +11,15 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower::BoxError;
 
-use super::cluster::{Shared, State};
 use super::failure::Failure;
 use super::faults::{Fault, Hold, Logged};
 use super::kinds::Kind;
+use super::object::{meta, remove_field};
 use super::request::{Request, Verb};
 use super::selectors::Selector;
+use super::state::{Shared, State};
 use super::store::Key;
-use super::verbs::{Change, DeleteOptions, Part, Writer, meta};
+use super::verbs::{Change, DeleteOptions, Part, Writer};
 use super::{discovery, watches};
 use crate::schema;
 use crate::simulation::dynamo;
@@ -291,8 +292,8 @@ fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure>
         .map(|object| {
             let mut item = show(kind, object, &request.version, request.metadata_only);
             if !kind.custom && !request.metadata_only {
-                super::verbs::remove_field(&mut item, "apiVersion");
-                super::verbs::remove_field(&mut item, "kind");
+                remove_field(&mut item, "apiVersion");
+                remove_field(&mut item, "kind");
             }
             item
         })

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::apply::{self, Manager, Owners};
 use super::failure::Failure;
 use super::kinds::Kind;
+use super::object::{finalizers, meta, remove_field};
 use super::rules;
 use super::store::{Key, Store, time};
 use crate::schema;
@@ -74,11 +75,6 @@ pub struct Change<'a> {
     pub content_type: &'a str,
     /// The patch.
     pub body: &'a Value,
-}
-
-/// Text at a path of metadata.
-pub fn meta<'a>(object: &'a Value, field: &str) -> &'a str {
-    object["metadata"][field].as_str().unwrap_or_default()
 }
 
 impl Store {
@@ -367,19 +363,6 @@ impl Store {
             new["status"]["phase"] = json!("Terminating");
         }
         Ok(if *old == new { old } else { self.put(key.clone(), new) })
-    }
-}
-
-/// Finalizers of an object.
-pub fn finalizers(object: &Value) -> Vec<String> {
-    let list = object["metadata"]["finalizers"].as_array();
-    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// Removes a field, if it is there.
-pub fn remove_field(object: &mut Value, field: &str) {
-    if let Some(map) = object.as_object_mut() {
-        map.remove(field);
     }
 }
 

@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
 
-use super::cluster::{Shared, State};
 use super::failure::Failure;
 use super::http_api::{Answer, json_response, show};
 use super::kinds::Kind;
 use super::request::Request;
 use super::selectors::Selector;
+use super::state::{Shared, State};
 use super::store::Record;
 
 struct Watch {

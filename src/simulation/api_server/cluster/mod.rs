@@ -1,11 +1,13 @@
 //! The in-memory cluster: a handle for tests, and the clients it hands out.
 
+mod trouble;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
 use kube::core::Resource;
 use serde::Serialize;
@@ -15,73 +17,21 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use super::faults::{Fault, Hold, Logged};
 use super::http_api;
 use super::kinds::{Kind, custom};
-use super::request::Request;
-use super::store::{Key, Record, Store};
-use super::verbs::{DeleteOptions, Part, Writer, meta};
+use super::object::meta;
+use super::state::Shared;
+use super::store::{Key, Record};
+use super::verbs::{DeleteOptions, Part, Writer};
 use crate::simulation::broken::{OrBroken, broken};
 use crate::simulation::dynamo;
 
 /// Field manager of what tests do through the handle.
 pub const TEST: &str = "test";
 
-/// When virtual time begins: 2026-03-02 09:00 UTC.
-const EPOCH: Timestamp = Timestamp::constant(1_772_442_000, 0);
-
 /// The product's kind; its rules are compiled once.
 static PRODUCT: LazyLock<Kind> =
     LazyLock::new(|| custom(&serde_json::to_value(crate::api::crd::crd()).or_broken("the CRD")));
-
-type FaultRule = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
-type AdmissionRule = Box<dyn Fn(&str, &Value) -> Option<Failure> + Send>;
-type ForbidRule = Box<dyn Fn(&Request) -> bool + Send>;
-type DropRule = Box<dyn Fn(&Record) -> bool + Send>;
-
-/// Everything behind the lock.
-pub struct State {
-    /// Objects and their history.
-    pub store: Store,
-    /// Requests of logged clients, in order of arrival.
-    pub log: Vec<Logged>,
-    pub(super) writes: usize,
-    pub(super) faults: Option<FaultRule>,
-    pub(super) admission: Vec<AdmissionRule>,
-    pub(super) forbidden: Option<ForbidRule>,
-    pub(super) dropped: Option<DropRule>,
-    pub(super) hold: Hold,
-    pub(super) no_conversion: bool,
-    pub(super) closed_watches: u64,
-    pub(super) clients: usize,
-    pub(super) dead_clients: usize,
-}
-
-/// What handle, clients and watches share.
-pub struct Shared {
-    state: Mutex<State>,
-    pub(super) changed: watch::Sender<u64>,
-    pub(super) crashed: watch::Sender<bool>,
-    started: Instant,
-}
-
-impl Shared {
-    /// The state; tests run on one thread, the lock is never contended.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Virtual time.
-    pub fn now(&self) -> Timestamp {
-        let passed = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
-        EPOCH.checked_add(passed).unwrap_or(EPOCH)
-    }
-
-    /// Wakes watches and waiting tests.
-    pub fn announce(&self) {
-        self.changed.send_modify(|count| *count += 1);
-    }
-}
 
 /// An in-memory Kubernetes API server. Clones share it.
 #[derive(Clone)]
@@ -104,26 +54,7 @@ impl Cluster {
 
     /// A server with the namespace `default` and built-in kinds only.
     pub fn bare() -> Self {
-        let state = State {
-            store: Store::default(),
-            log: vec![],
-            writes: 0,
-            faults: None,
-            admission: vec![],
-            forbidden: None,
-            dropped: None,
-            hold: Hold::None,
-            no_conversion: false,
-            closed_watches: 0,
-            clients: 0,
-            dead_clients: 0,
-        };
-        let cluster = Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            changed: watch::Sender::new(0),
-            crashed: watch::Sender::new(false),
-            started: Instant::now(),
-        }));
+        let cluster = Self(Arc::new(Shared::default()));
         cluster.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}));
         cluster
     }
@@ -387,14 +318,6 @@ impl Cluster {
     /// The kind served for a resource.
     pub fn kind(&self, resource: &str) -> Option<Kind> {
         self.0.lock().store.kinds.iter().find(|k| k.qualified() == resource).cloned()
-    }
-}
-
-impl State {
-    /// Asks the admission rules.
-    pub fn admit(&self, kind: &Kind, object: &Value) -> Result<(), Failure> {
-        let refusal = self.admission.iter().find_map(|rule| rule(&kind.plural, object));
-        refusal.map_or(Ok(()), Err)
     }
 }
 
