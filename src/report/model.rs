@@ -248,7 +248,7 @@ impl Report {
 
     /// `hardware.gpusPerVariant`.
     pub fn gpus_per_variant(&self) -> u32 {
-        u32::try_from(self.spec.hardware.gpus_per_variant).unwrap_or(0)
+        self.spec.hardware.gpus_per_variant
     }
 
     /// GPUs a variant holds.
@@ -269,7 +269,7 @@ impl ReportVariant {
         let level = |level: LevelStatus| ReportLevel::new(level, figures, prediction);
         let at_sla = figures.and_then(|figures| figures.at_sla).filter(|_| status.at_sla.is_some());
         Self {
-            gpus: status.gpus.and_then(|gpus| u32::try_from(gpus).ok()),
+            gpus: status.gpus,
             levels: status.levels.into_iter().map(level).collect(),
             at_sla: at_sla.map(|at| SlaThroughput { tokens_per_second_per_gpu: at.value, interval: at.interval }),
             name: status.name,
