@@ -198,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_may_be_absent_one_by_one() {
+        let summary = br#"{"request_latency": {"unit": "ms", "avg": 3, "p99": 9}, "input_config": {"perf_analyzer": {"stimulus": {"concurrency": 5}}}}"#;
+        let latency = read(&summary[..]).unwrap().request_latency.unwrap();
+        assert_eq!((latency.mean.get(), latency.p50, latency.p99.map(|p99| p99.get())), (3.0, None, Some(9.0)));
+    }
+
+    #[test]
     fn every_metric_may_be_absent() {
         let level = read(&br#"{"input_config": {"perf_analyzer": {"stimulus": {"concurrency": 5}}}}"#[..]).unwrap();
         assert_eq!((level.concurrency, level.requests, level.ttft, level.tpot), (5, 0, None, None));

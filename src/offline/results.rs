@@ -77,11 +77,7 @@ fn read(root: &Path, files: &ResultFiles, limits: Option<LatencyLimits>) -> Resu
     let records = records.as_ref().map(|path| root.join(path));
     let mut reader = open(&result)?;
     let mut records_reader = records.as_deref().map(open).transpose()?;
-    // A trait object behind a box lives as long as the box: the reader is lent anew.
-    let lent = match &mut records_reader {
-        Some(reader) => Some(&mut **reader as &mut dyn BufRead),
-        None => None,
-    };
+    let lent = records_reader.as_mut().map(|reader| &mut **reader as &mut dyn BufRead);
     format.read(&mut *reader, lent, limits).map_err(|error| match &records {
         Some(records) if format.claims(Path::new(&error.file)) == Some(Part::Records) => error.at(records),
         _ => error.at(&result),
