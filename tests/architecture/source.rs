@@ -132,8 +132,7 @@ fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Follows `::a::{b, c::d}` from a prefix.
 fn open(rest: &str, mut prefix: Vec<String>, paths: &mut BTreeSet<Vec<String>>) {
     let mut rest = rest;
-    loop {
-        let Some(next) = rest.trim_start().strip_prefix("::") else { break };
+    while let Some(next) = rest.trim_start().strip_prefix("::") {
         let next = next.trim_start();
         if let Some(group) = next.strip_prefix('{') {
             for part in members(group) {

@@ -1,12 +1,12 @@
 //! Our own children, as they are created.
 
 use bcmp::api::Deadlines;
-use bcmp::manifests::children::ReportFiles;
 use bcmp::manifests::configurations_map::configurations_config_map;
 use bcmp::manifests::generate_job::generate_job;
 use bcmp::manifests::load_job::{LoadTarget, load_job};
 use bcmp::manifests::plan_map::plan_config_map;
 use bcmp::manifests::publish_identity::{publish_role, publish_role_binding, publish_service_account};
+use bcmp::manifests::report_map::ReportFiles;
 use bcmp::manifests::report_map::report_config_map;
 use bcmp::manifests::results_map::results_config_map;
 use bcmp::manifests::{ManifestError, agent_contract};
