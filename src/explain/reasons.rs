@@ -103,7 +103,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::LoadFailed | Reason::ToolFailed => failure(
             "The load tool failed repeatedly.",
             WITH_ITS_JOB,
-            "Set `execution.keepOnFailureSeconds` to keep the pods, run again, and read the log: `kubectl logs job/…-load-a1 -c load`.",
+            "Set `execution.keepOnFailureSeconds` to keep the pods, run again, and read the log: `kubectl logs job/…-load-d1 -c load`.",
         ),
         Reason::ResultsNotPublished => failure(
             "A pod could not publish what it generated or measured.",
