@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tower::BoxError;
 
+use super::answer::{Answer, json_response, show};
 use super::failure::Failure;
 use super::faults::{Fault, Hold, Logged};
 use super::kinds::Kind;
@@ -22,10 +22,6 @@ use super::store::Key;
 use super::verbs::{Change, DeleteOptions, Part, Writer};
 use super::{discovery, watches};
 use crate::schema;
-use crate::simulation::dynamo;
-
-/// Body of an answer.
-pub type Answer = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// A client of the server. Numbered clients are logged and subject to faults.
 pub fn client(shared: Arc<Shared>, number: Option<usize>) -> Client {
@@ -308,18 +304,6 @@ fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure>
     }))
 }
 
-/// An object as a client of a version sees it.
-pub fn show(kind: &Kind, object: &Value, version: &str, metadata_only: bool) -> Value {
-    if metadata_only {
-        return json!({
-            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"],
-        });
-    }
-    let mut shown = dynamo::convert(object.clone(), &kind.api_version(version));
-    shown["apiVersion"] = json!(kind.api_version(version));
-    shown
-}
-
 fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
     let mut object = request.body.clone();
     if !object.is_object() {
@@ -384,12 +368,4 @@ fn respond(code: u16, body: &Value) -> Answer {
     let full = Full::new(Bytes::from(body.to_string()));
     let body = full.map_err(|never: Infallible| -> BoxError { match never {} }).boxed_unsync();
     json_response(http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR), body)
-}
-
-/// An answer with a body of JSON.
-pub fn json_response(code: http::StatusCode, body: UnsyncBoxBody<Bytes, BoxError>) -> Answer {
-    let mut response = http::Response::new(body);
-    *response.status_mut() = code;
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    response
 }

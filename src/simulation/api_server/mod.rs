@@ -1,6 +1,7 @@
 //! An API server in memory: a `tower` service behind a real `kube::Client`. Under `#[tokio::test(start_paused = true)]`
 //! hours pass in milliseconds. `tests/conformance` holds it to a real server.
 
+mod answer;
 mod apply;
 mod cluster;
 mod discovery;

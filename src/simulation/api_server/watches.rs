@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
 
+use super::answer::{Answer, json_response, show};
 use super::failure::Failure;
-use super::http_api::{Answer, json_response, show};
 use super::kinds::Kind;
 use super::request::Request;
 use super::selectors::Selector;
