@@ -1,0 +1,6 @@
+//! Comparisons of servers whose truth is known, carried out by the product's own sweep and judgement.
+
+pub mod campaign;
+pub mod dice;
+pub mod server;
+pub mod tally;
