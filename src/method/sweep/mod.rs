@@ -215,3 +215,6 @@ impl<'a> Sweep<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
