@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bcmp::method::judgement::comparison::{Outcome, Standing, Stopped};
+use bcmp::method::judgement::comparison::{Look, Outcome, Standing, Stopped};
+use bcmp::method::judgement::side::Side;
 
 use super::campaign::Course;
 
@@ -53,7 +54,9 @@ impl Tally {
             *self.stopped.entry(name(stopped)).or_default() += 1;
             self.unstable += usize::from(stopped == Stopped::Unstable);
         }
-        if let Some(gain) = course.comparison.last().and_then(|look| look.gain.as_ref()) {
+        let exact =
+            |look: &&Look| matches!((&look.baseline.side, &look.candidate.side), (Side::Value(_), Side::Value(_)));
+        if let Some(gain) = course.comparison.last().filter(exact).and_then(|look| look.gain.as_ref()) {
             let (low, high) = gain.interval();
             self.intervals += 1;
             self.covering += usize::from(low <= truth + ROUNDING && high >= truth - ROUNDING);

@@ -1,5 +1,7 @@
 //! A candidate against the baseline, round after round, until it is decided or no longer worth a round (METHOD §6).
 
+use super::certainty::{Certainty, bound_tells};
+use super::crossing::NotKnown;
 use super::gain::{Allowed, Call, Estimated, Margin, Readings, gain, own};
 use super::rounds::{Origin, Round, numbers, rounds};
 use super::rules::Rules;
@@ -117,6 +119,8 @@ pub struct Standpoint {
     pub side: Side,
     /// Its throughput within the SLA, exact or as a bound, with an interval of its own.
     pub own: Option<Estimated>,
+    /// Where it surely meets and misses the SLA, in case it is only a bound.
+    pub certainty: Certainty,
     /// Rounds that say nothing of the levels that decide.
     pub lost_rounds: u32,
     /// Trials that failed.
@@ -132,14 +136,24 @@ impl Standpoint {
         let Some(deciding) = deciding(&rules.sla, &trials) else {
             let side = Side::NotKnown { why: WhyNotKnown::NoLevel, meets: false };
             let lost_rounds = count(numbers(&trials).len()).saturating_add(evidence.failed_rounds);
-            return Self { deciding: None, rounds: vec![], side, own: None, lost_rounds, failures, reading: None };
+            return Self {
+                deciding: None,
+                rounds: vec![],
+                side,
+                own: None,
+                certainty: Certainty::default(),
+                lost_rounds,
+                failures,
+                reading: None,
+            };
         };
         let rounds = rounds(&rules.sla, deciding, &trials, evidence.origin);
         let (side, reading) = side(&rules.sla, deciding, &rounds, doubt);
         let own = reading.and_then(|reading| own(&rules.sla, Readings { rounds: &rounds, reading }, doubt));
         let own = own.filter(|_| side.throughput().is_some());
         let lost_rounds = count(numbers(&trials).len() - rounds.len()).saturating_add(evidence.failed_rounds);
-        Self { deciding: Some(deciding), rounds, side, own, lost_rounds, failures, reading }
+        let certainty = Certainty::of(&rules.sla, &trials, doubt);
+        Self { deciding: Some(deciding), rounds, side, own, certainty, lost_rounds, failures, reading }
     }
 
     /// Whether another deployment would run anything.
@@ -239,7 +253,7 @@ impl Look {
         let both = baseline.side.throughput().is_some() && candidate.side.throughput().is_some();
         let gain = readings.filter(|_| both && shared_rounds > 0);
         let gain = gain.and_then(|(theirs, ours)| gain_of(rules, theirs, ours, &doubt));
-        let outcome = outcome(rules, &baseline.side, &candidate.side, gain.as_ref());
+        let outcome = outcome(rules, &baseline, &candidate, gain.as_ref());
         Self { round, baseline, candidate, shared_rounds, gain, outcome }
     }
 
@@ -286,11 +300,15 @@ impl Look {
         let may_be_none = |side: &&Standpoint| {
             matches!(side.side, Side::AtMost(_)) && doubt.may_miss_beyond_doubt(&side.rounds, maximum)
         };
-        let Some(gain) = &self.gain else { return !sides.iter().any(may_be_none) };
+        // A latency that is flat by three rounds stays flat. What is not known for another reason may be, with a round more.
+        let is_flat = |side: &&Standpoint| {
+            matches!(side.side, Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { .. }), .. })
+        };
+        let Some(gain) = &self.gain else { return sides.iter().any(is_flat) };
         let reach = gain.scatter.reach(maximum);
         let within = (gain.log - reach, gain.log + reach);
         let half_width = gain.scatter.half_width_at(maximum, candidates);
-        let allowed = allowed(&self.baseline.side, &self.candidate.side);
+        let allowed = allowed(&self.baseline, &self.candidate);
         !rules.margin().may_decide(within, half_width, allowed) && !sides.iter().any(may_be_none)
     }
 }
@@ -299,21 +317,27 @@ fn gain_of(rules: &Rules, theirs: Readings, ours: Readings, doubt: &Doubt) -> Op
     gain(&rules.sla, theirs, ours, doubt)
 }
 
-/// "At least" can only turn out to be more, "at most" only less.
-fn allowed(baseline: &Side, candidate: &Side) -> Allowed {
-    let (at_least, at_most) =
-        (|side: &Side| matches!(side, Side::AtLeast(_)), |side: &Side| matches!(side, Side::AtMost(_)));
+/// "At least" can only turn out to be more, "at most" only less, and a bound that does not tell anything neither.
+fn allowed(baseline: &Standpoint, candidate: &Standpoint) -> Allowed {
     let exact = |side: &Side| matches!(side, Side::Value(_));
+    let (theirs, ours) = (&baseline.side, &candidate.side);
+    if exact(theirs) && exact(ours) {
+        return Allowed { better: true, worse: true, alike: true };
+    }
+    let tell = bound_tells(theirs, baseline.certainty, candidate.certainty)
+        && bound_tells(ours, candidate.certainty, baseline.certainty);
+    let at_least = |side: &Side| matches!(side, Side::AtLeast(_));
+    let at_most = |side: &Side| matches!(side, Side::AtMost(_));
     Allowed {
-        better: !at_least(baseline) && !at_most(candidate),
-        worse: !at_most(baseline) && !at_least(candidate),
-        alike: exact(baseline) && exact(candidate),
+        better: tell && !at_least(theirs) && !at_most(ours),
+        worse: tell && !at_most(theirs) && !at_least(ours),
+        alike: false,
     }
 }
 
 /// What two sides and their gain amount to; `None`: it is not decided.
-fn outcome(rules: &Rules, baseline: &Side, candidate: &Side, gain: Option<&Estimated>) -> Option<Outcome> {
-    match (baseline, candidate) {
+fn outcome(rules: &Rules, baseline: &Standpoint, candidate: &Standpoint, gain: Option<&Estimated>) -> Option<Outcome> {
+    match (&baseline.side, &candidate.side) {
         (Side::None { .. }, Side::None { .. }) => Some(Outcome::NeitherMeetsSla),
         (Side::None { .. }, candidate) => candidate.meets_sla().then_some(Outcome::OnlyCandidateMeetsSla),
         (baseline, Side::None { .. }) => baseline.meets_sla().then_some(Outcome::OnlyBaselineMeetsSla),

@@ -2,6 +2,7 @@
 //! whether the predictor's claim was kept; and how good its estimates are for what was really deployed.
 
 pub mod accuracy;
+pub mod certainty;
 pub mod comparison;
 pub mod crossing;
 pub mod gain;

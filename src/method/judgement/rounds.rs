@@ -23,7 +23,8 @@ pub struct Means {
 }
 
 impl Means {
-    fn of(sla: &Sla, trials: &[&&Trial]) -> Option<Self> {
+    /// Of trials of one level; `None` where none is usable.
+    pub fn of(sla: &Sla, trials: &[&&Trial]) -> Option<Self> {
         let usable = trials.iter().filter_map(|trial| {
             let figures = trial.accepted()?;
             Some((sla.log_ratios(figures)?, figures.tokens_per_second_per_gpu.get().ln()))

@@ -95,15 +95,15 @@ impl Doubt {
         self.assumed_scatter.powi(2) * leverages.iter().map(|leverage| leverage.powi(2)).sum::<f64>()
     }
 
-    /// Whether ln r > 0 by these rounds beyond doubt: boundary (a), a single side.
-    fn misses_beyond_doubt(&self, log_ratios: &[f64]) -> bool {
-        let scatter = Scatter::of(log_ratios, self.variance(&[1.0]));
+    /// Whether a logarithm is above 0 beyond doubt by these rounds: boundary (a), a single side.
+    pub fn is_above_zero(&self, logs: &[f64]) -> bool {
+        let scatter = Scatter::of(logs, self.variance(&[1.0]));
         let half_width = if self.alone && scatter.rounds == 1 {
             scatter.half_width_alone(self.candidates)
         } else {
             scatter.half_width_assumed(self.candidates)
         };
-        mean(log_ratios) > half_width
+        mean(logs) > half_width
     }
 
     /// Whether ln r may still be above 0 beyond doubt after so many rounds.
@@ -120,14 +120,16 @@ pub fn side(sla: &Sla, deciding: Deciding, rounds: &[Round], doubt: &Doubt) -> (
         return (Side::NotKnown { why: WhyNotKnown::NoRound, meets: false }, None);
     };
     match (deciding, means.as_slice()) {
-        // A bracket whose lower end is a single request that misses is no bracket: nothing lies below.
-        (Deciding::Bracket { lo: 1, .. }, [below, _]) if below.ratios.log_r() > 0.0 => {
-            (lowest(1, false, below, rounds, doubt), Some(Reading::Level(1)))
-        }
         (Deciding::Bracket { lo, hi }, [below, above]) => {
-            let side = match crossing(sla, (lo, hi), below, above) {
+            let (misses, crossing) = (below.ratios.log_r() > 0.0, crossing(sla, (lo, hi), below, above));
+            // Below a single request there is no level: where it misses, and the line does not say how narrowly, it is the
+            // lowest level that misses.
+            if lo == 1 && misses && (crossing.is_err() || doubt.is_above_zero(&lower_log_ratios(rounds))) {
+                return (lowest(1, false, below, rounds, doubt), Some(Reading::Level(1)));
+            }
+            let side = match crossing {
                 Ok(throughput) => Side::Value(throughput),
-                Err(why) => Side::NotKnown { why: WhyNotKnown::Levels(why), meets: below.ratios.log_r() <= 0.0 },
+                Err(why) => Side::NotKnown { why: WhyNotKnown::Levels(why), meets: !misses },
             };
             (side, Some(Reading::Crossing(lo, hi)))
         }
@@ -148,7 +150,7 @@ pub fn side(sla: &Sla, deciding: Deciding, rounds: &[Round], doubt: &Doubt) -> (
 
 /// A level that misses with none that meets below it. Only of a single request can it be said that nothing meets the SLA.
 fn lowest(at: u32, hopeless: bool, means: &Means, rounds: &[Round], doubt: &Doubt) -> Side {
-    if at == 1 && (hopeless || doubt.misses_beyond_doubt(&lower_log_ratios(rounds))) {
+    if at == 1 && (hopeless || doubt.is_above_zero(&lower_log_ratios(rounds))) {
         return Side::None { r: means.ratios.r() };
     }
     Side::AtMost(Throughput::at_level(at, means))
@@ -242,10 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bracket_from_one_whose_lower_end_misses_is_an_upper_bound() {
-        let bracket = Deciding::Bracket { lo: 1, hi: 2 };
-        assert!(matches!(at(bracket, &[means(1.01, 100.0), means(1.1, 190.0)], 1), Side::AtMost(_)));
-        assert!(matches!(at(bracket, &[means(0.99, 100.0), means(1.1, 190.0)], 1), Side::Value(_)));
+    fn a_bracket_from_one_whose_lower_end_misses_is_read_while_that_is_possible() {
+        let of = |lo, hi| at(Deciding::Bracket { lo: 1, hi: 2 }, &[means(lo, 100.0), means(hi, 190.0)], 1);
+        assert!(matches!(of(0.99, 1.1), Side::Value(_)));
+        assert!(matches!(of(1.01, 1.1), Side::Value(_)));
+        assert!(matches!(of(1.01, 1.02), Side::AtMost(_)), "latency is flat");
+        assert!(matches!(of(1.24, 1.5), Side::None { .. }));
     }
 
     #[test]

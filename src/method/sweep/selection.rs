@@ -16,6 +16,9 @@ const MOST_REFINEMENTS: u32 = 5;
 const NARROW: f64 = 1.2;
 /// TTFT that grows more than so many times within the bracket tells of requests that wait: a capacity lies between (METHOD §4).
 const WAITING: f64 = 2.0;
+/// So many times Ĉ has the upper end to be, before Ĉ is believed: elsewhere TTFT grows because prompts are in each other's way,
+/// and Ĉ, a little below the upper end, would use up a refinement and leave the bracket wide.
+const LEAST_WAITING: f64 = 1.2;
 
 /// What a search depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,7 +193,8 @@ impl Search<'_> {
         let latency = (lo.ttft + following * hi.tpot) / 1000.0;
         // A float beyond u32 saturates.
         let capacity = (hi.requests_per_second * latency).round() as u32;
-        let between = lo.concurrency < capacity && capacity < hi.concurrency;
+        let waits = f64::from(hi.concurrency) >= LEAST_WAITING * f64::from(capacity);
+        let between = lo.concurrency < capacity && waits;
         (between && !self.rejected.contains(&capacity)).then_some(capacity)
     }
 

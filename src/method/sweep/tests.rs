@@ -10,7 +10,8 @@ use crate::method::trial::Rejection;
 /// TTFT and TPOT at a level, ms.
 type Server<'a> = &'a dyn Fn(f64) -> (f64, f64);
 
-const SIZE: SizeRules = SizeRules { trial_minutes: 10.0, unequal_lengths: false, request_timeout_seconds: 600, seed: 1 };
+const SIZE: SizeRules =
+    SizeRules { trial_minutes: 10.0, unequal_lengths: false, request_timeout_seconds: 600, seed: 1 };
 
 fn plan(ladder: &[u32]) -> SweepPlan {
     SweepPlan {
