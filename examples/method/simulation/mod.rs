@@ -2,5 +2,6 @@
 
 pub mod campaign;
 pub mod dice;
+pub mod many;
 pub mod server;
 pub mod tally;

@@ -161,6 +161,16 @@ impl Standpoint {
         self.deciding.is_some_and(|deciding| !deciding.levels().is_empty())
     }
 
+    /// Whether more rounds of the same kind would leave it as it is: what is flat by three rounds stays flat, and a lowest level
+    /// that misses is not left. What is not known for another reason may be, with a round more.
+    fn is_settled(&self) -> bool {
+        match self.side {
+            Side::AtMost(_) => true,
+            Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { .. }), .. } => true,
+            _ => false,
+        }
+    }
+
     /// Its rounds that the other side has as well, read in its own way.
     fn shared<'a>(&self, other: &Self, kept: &'a mut Vec<Round>) -> Option<Readings<'a>> {
         let has = |number: u32| other.rounds.iter().any(|round| round.number == number);
@@ -251,8 +261,8 @@ impl Look {
         let readings = baseline.shared(&candidate, &mut theirs).zip(candidate.shared(&baseline, &mut ours));
         let shared_rounds = readings.map_or(0, |(theirs, _)| theirs.rounds.len());
         let both = baseline.side.throughput().is_some() && candidate.side.throughput().is_some();
-        let gain = readings.filter(|_| both && shared_rounds > 0);
-        let gain = gain.and_then(|(theirs, ours)| gain_of(rules, theirs, ours, &doubt));
+        let readings = readings.filter(|_| both && shared_rounds > 0);
+        let gain = readings.and_then(|(theirs, ours)| gain(&rules.sla, theirs, ours, &doubt));
         let outcome = outcome(rules, &baseline, &candidate, gain.as_ref());
         Self { round, baseline, candidate, shared_rounds, gain, outcome }
     }
@@ -292,29 +302,33 @@ impl Look {
         if sides.iter().all(|side| matches!(side.side, Side::AtLeast(_))) {
             return true;
         }
-        if self.shared_rounds < ROUNDS_BEFORE_FUTILE {
+        if self.rounds_that_told() < ROUNDS_BEFORE_FUTILE {
             return false;
         }
-        let (maximum, doubt) = (rules.rounds.maximum as usize, rules.doubt(candidates));
         // An upper bound may yet turn out to be nothing at all.
+        let (maximum, doubt) = (rules.rounds.maximum as usize, rules.doubt(candidates));
         let may_be_none = |side: &&Standpoint| {
             matches!(side.side, Side::AtMost(_)) && doubt.may_miss_beyond_doubt(&side.rounds, maximum)
         };
-        // A latency that is flat by three rounds stays flat. What is not known for another reason may be, with a round more.
-        let is_flat = |side: &&Standpoint| {
-            matches!(side.side, Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { .. }), .. })
-        };
-        let Some(gain) = &self.gain else { return sides.iter().any(is_flat) };
+        if sides.iter().any(may_be_none) {
+            return false;
+        }
+        let Some(gain) = &self.gain else { return sides.iter().any(|side| side.is_settled()) };
         let reach = gain.scatter.reach(maximum);
         let within = (gain.log - reach, gain.log + reach);
         let half_width = gain.scatter.half_width_at(maximum, candidates);
-        let allowed = allowed(&self.baseline, &self.candidate);
-        !rules.margin().may_decide(within, half_width, allowed) && !sides.iter().any(may_be_none)
+        !rules.margin().may_decide(within, half_width, allowed(&self.baseline, &self.candidate))
     }
-}
 
-fn gain_of(rules: &Rules, theirs: Readings, ours: Readings, doubt: &Doubt) -> Option<Estimated> {
-    gain(&rules.sla, theirs, ours, doubt)
+    /// Rounds that told something: of a side that meets the SLA nowhere one is enough, and the other's count.
+    fn rounds_that_told(&self) -> usize {
+        let is_none = |side: &Standpoint| matches!(side.side, Side::None { .. });
+        match (is_none(&self.baseline), is_none(&self.candidate)) {
+            (true, _) => self.candidate.rounds.len(),
+            (_, true) => self.baseline.rounds.len(),
+            _ => self.shared_rounds,
+        }
+    }
 }
 
 /// "At least" can only turn out to be more, "at most" only less, and a bound that does not tell anything neither.
@@ -363,3 +377,6 @@ pub fn deployment_order(round: u32, mut taking_part: Vec<usize>) -> Vec<usize> {
     }
     taking_part
 }
+
+#[cfg(test)]
+mod tests;

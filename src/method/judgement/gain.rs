@@ -55,6 +55,13 @@ impl Estimated {
     pub fn interval(&self) -> (f64, f64) {
         (self.log - self.half_width, self.log + self.half_width)
     }
+
+    /// Rounds after which a gain of this size, for example 0.1, would be told from none, were they to scatter as these did;
+    /// `None` where so many as `maximum` are not enough.
+    pub fn rounds_to_tell(&self, gain: f64, candidates: usize, maximum: usize) -> Option<usize> {
+        let told = |rounds: &usize| self.scatter.half_width_at(*rounds, candidates) < gain.ln_1p();
+        (self.scatter.rounds.max(1)..=maximum).find(told)
+    }
 }
 
 /// ln(candidate ÷ baseline) over rounds both sides were measured in, with its interval; `None` where it does not exist with
@@ -179,6 +186,15 @@ mod tests {
     fn a_bound_tells_only_of_its_own_direction(#[case] gain: f64, #[case] allowed: Allowed) {
         assert_eq!(call(gain, 0.02, allowed), None);
         assert!(call(gain, 0.02, ALL).is_some());
+    }
+
+    #[test]
+    fn a_smaller_gain_takes_more_rounds_to_tell() {
+        // Two sides of leverage 2 after one round: +81, 24, 13, 9, 7, 5, 4, 4 % are told.
+        let scatter = Scatter::of(&[0.05], 0.025 * 0.025 * 8.0);
+        let estimated = Estimated { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
+        let rounds = [1.0, 0.3, 0.2, 0.1, 0.01].map(|gain| estimated.rounds_to_tell(gain, 1, 8));
+        assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(4), None]);
     }
 
     /// Trying many values in the range gives the same answer.
