@@ -1,7 +1,7 @@
 //! Trials for tests, in few words.
 
 use super::sla::{Limit, Metric, Sla, Statistic};
-use super::trial::{Figures, Outcome, OverLimit, Purpose, Rejection, Trial, TrialKey};
+use super::trial::{Figures, OverLimit, Purpose, Rejection, Trial, TrialKey, TrialOutcome};
 use crate::measurement::Distribution;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
@@ -42,10 +42,10 @@ pub fn key(round: u32, concurrency: u32, purpose: Purpose, repetition: u32) -> T
 
 /// An accepted trial.
 pub fn accepted(key: TrialKey, figures: Figures) -> Trial {
-    Trial { key, outcome: Outcome::Accepted(figures) }
+    Trial { key, outcome: TrialOutcome::Accepted(figures) }
 }
 
 /// A rejected trial.
 pub fn rejected(key: TrialKey, rejection: Rejection) -> Trial {
-    Trial { key, outcome: Outcome::Rejected(rejection) }
+    Trial { key, outcome: TrialOutcome::Rejected(rejection) }
 }

@@ -9,7 +9,7 @@ pub struct Trial {
     /// Which one.
     pub key: TrialKey,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: TrialOutcome,
 }
 
 /// Names a trial among those of a variant and run.
@@ -49,7 +49,7 @@ impl Purpose {
 
 /// What came of a trial.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum TrialOutcome {
     /// The audit accepts it.
     Accepted(Figures),
     /// The audit rejects it.
@@ -137,16 +137,16 @@ impl Trial {
     /// What it showed, if the audit accepts it.
     pub fn accepted(&self) -> Option<&Figures> {
         match &self.outcome {
-            Outcome::Accepted(figures) => Some(figures),
-            Outcome::Rejected(_) => None,
+            TrialOutcome::Accepted(figures) => Some(figures),
+            TrialOutcome::Rejected(_) => None,
         }
     }
 
     /// Why it is rejected, if it is.
     pub fn rejected(&self) -> Option<Rejection> {
         match self.outcome {
-            Outcome::Accepted(_) => None,
-            Outcome::Rejected(rejection) => Some(rejection),
+            TrialOutcome::Accepted(_) => None,
+            TrialOutcome::Rejected(rejection) => Some(rejection),
         }
     }
 }

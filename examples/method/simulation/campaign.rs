@@ -1,12 +1,14 @@
 //! One comparison: deployments, trials and judgements, one after the other, as the operator has them.
 
 use bcmp::measurement::Distribution;
-use bcmp::method::judgement::comparison::{Comparison, Evidence, Progress, Standing, compare, deployment_order};
-use bcmp::method::judgement::rounds::Origin;
+use bcmp::method::judgement::comparison::{
+    Comparison, RoundsSoFar, Standing, VariantEvidence, compare, deployment_order,
+};
+use bcmp::method::judgement::rounds::TrialOrigin;
 use bcmp::method::judgement::rules::{RoundLimits, Rules};
 use bcmp::method::sla::Statistic;
 use bcmp::method::sweep::{SizeRules, Step, SweepPlan, TrialPlan, ladder, next};
-use bcmp::method::trial::{Figures, Outcome, OverLimit, Rejection, Trial};
+use bcmp::method::trial::{Figures, OverLimit, Rejection, Trial, TrialOutcome};
 use bcmp::units::{Milliseconds, Percent, RequestsPerSecond, TokensPerSecond};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
@@ -83,8 +85,8 @@ pub fn rules(limits: Limits, setting: &Setting) -> Rules {
 }
 
 /// Evidence of a sweep.
-pub fn evidence(trials: &[Trial]) -> Evidence<'_> {
-    Evidence { trials, origin: Origin::Sweep, failed_rounds: 0 }
+pub fn evidence(trials: &[Trial]) -> VariantEvidence<'_> {
+    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 }
 }
 
 /// Compares two servers until it is over. Trials are sized by `estimates`; `claims` are measured too.
@@ -123,7 +125,7 @@ pub fn course(
                 trials[variant].push(measured);
             }
         }
-        let progress = Progress { candidates: 1, rounds: round, budget_spent: false };
+        let progress = RoundsSoFar { candidates: 1, rounds: round, budget_spent: false };
         let comparison = compare(rules, &evidence(&trials[0]), &evidence(&trials[1]), progress);
         let look = comparison.last().unwrap();
         taking_part = vec![];
@@ -165,7 +167,7 @@ impl World<'_> {
         let rate = level / latency * 1000.0;
         self.hours += (f64::from(plan.requests + plan.warmup) / rate + TOOL_SECONDS) / 3600.0;
         if variant == 1 && self.dice.uniform() < self.setting.failing {
-            return Trial { key: plan.key, outcome: Outcome::Rejected(Rejection::ErrorRate) };
+            return Trial { key: plan.key, outcome: TrialOutcome::Rejected(Rejection::ErrorRate) };
         }
         let counted = plan.requests - 2 * plan.key.concurrency;
         let limit = |at: usize| sla.limits()[at].limit.get();
@@ -181,7 +183,7 @@ impl World<'_> {
             requests_per_second: RequestsPerSecond::new(rate).unwrap(),
             tokens_per_second_per_gpu: TokensPerSecond::new(rate * server.output_tokens / GPUS).unwrap(),
         };
-        Trial { key: plan.key, outcome: Outcome::Accepted(figures) }
+        Trial { key: plan.key, outcome: TrialOutcome::Accepted(figures) }
     }
 
     /// What so many requests show of a figure, and how many of them exceed the limit. Where the SLA is one of percentiles, the

@@ -1,8 +1,8 @@
 //! Many comparisons of random servers.
 
 use bcmp::method::judgement::accuracy::Claim;
-use bcmp::method::judgement::verdict::Verdict;
-use bcmp::method::judgement::{Case, Variant, judge};
+use bcmp::method::judgement::verdict::VerdictResult;
+use bcmp::method::judgement::{Case, VariantCase, judge};
 
 use super::campaign::{Setting, course, evidence, rules};
 use super::dice::Dice;
@@ -50,7 +50,7 @@ pub fn verdicts(factors: [f64; 2], gain: f64, setting: &Setting, comparisons: us
             tpot: predicted[at].latencies(levels[at]).1,
             tokens_per_second_per_gpu: predicted[at].tokens(levels[at]),
         };
-        let variant = |at: usize| Variant {
+        let variant = |at: usize| VariantCase {
             evidence: evidence(&course.trials[at]),
             estimates: Some(&predicted[at]),
             claim: Some(claim(at)),
@@ -64,10 +64,10 @@ pub fn verdicts(factors: [f64; 2], gain: f64, setting: &Setting, comparisons: us
             budget_spent: false,
         });
         match judged.candidates[0].verdict {
-            Verdict::Confirmed => counts[0] += 1,
-            Verdict::DirectionOnly(_) => counts[1] += 1,
-            Verdict::Refuted => counts[2] += 1,
-            Verdict::Inconclusive | Verdict::NotPredicted => {}
+            VerdictResult::Confirmed => counts[0] += 1,
+            VerdictResult::DirectionOnly(_) => counts[1] += 1,
+            VerdictResult::Refuted => counts[2] += 1,
+            VerdictResult::Inconclusive | VerdictResult::NotPredicted => {}
         }
     }
     (all, counts)

@@ -2,7 +2,7 @@
 
 use bcmp::method::sweep::SizeRules;
 use bcmp::method::sweep::price::{
-    LoadRules, PredictedEnd, Price, Priced, READY_MINUTES, VariantMinutes, expected_rounds,
+    PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
 };
 
 use super::{SEED, head, named, row};
@@ -58,7 +58,7 @@ fn ratios(factor: f64, gain: f64, comparisons: usize) -> Vec<(f64, f64)> {
             return None;
         };
         let size = SizeRules { trial_minutes: 10.0, unequal_lengths: false, request_timeout_seconds: 600, seed: 0 };
-        let load = LoadRules { ladder: &LADDER, sla: &rules.sla, refinements: 2, decision_trials: 2, size: &size };
+        let load = PricedLoad { ladder: &LADDER, sla: &rules.sla, refinements: 2, decision_trials: 2, size: &size };
         let minutes = |at: usize, end: f64| {
             let end = PredictedEnd::At(end as u32);
             VariantMinutes::of(&load, &Priced { gpus: 8, ready_minutes: READY_MINUTES, estimates: &predicted[at], end })

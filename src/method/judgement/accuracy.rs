@@ -71,7 +71,7 @@ pub struct Accuracy {
 
 /// A metric that predictions are judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub enum JudgedMetric {
     /// Time per output token.
     Tpot,
     /// Output tokens per second and GPU.
@@ -94,26 +94,26 @@ impl Accuracy {
     }
 
     /// Mean absolute error of a metric; `None` of no level.
-    pub fn mean(&self, metric: Judged) -> Option<f64> {
+    pub fn mean(&self, metric: JudgedMetric) -> Option<f64> {
         let sum: f64 = self.levels.iter().map(|(_, errors)| metric.of(errors).abs()).sum();
         Some(sum / self.levels.len() as f64).filter(|mean| mean.is_finite())
     }
 
     /// The error that is largest by amount, of either metric, with its level.
-    pub fn worst(&self) -> Option<(u32, Judged, f64)> {
+    pub fn worst(&self) -> Option<(u32, JudgedMetric, f64)> {
         let all = self.levels.iter().flat_map(|(level, errors)| {
-            [Judged::Tpot, Judged::Tokens].map(|metric| (*level, metric, metric.of(errors)))
+            [JudgedMetric::Tpot, JudgedMetric::Tokens].map(|metric| (*level, metric, metric.of(errors)))
         });
         all.max_by(|a, b| a.2.abs().total_cmp(&b.2.abs()))
     }
 
     /// Whether every mean is within the tolerance; `None` of no level.
     pub fn is_within(&self, tolerance: f64) -> Option<bool> {
-        Some(self.mean(Judged::Tpot)?.max(self.mean(Judged::Tokens)?) <= tolerance)
+        Some(self.mean(JudgedMetric::Tpot)?.max(self.mean(JudgedMetric::Tokens)?) <= tolerance)
     }
 }
 
-impl Judged {
+impl JudgedMetric {
     fn of(self, errors: &Errors) -> f64 {
         match self {
             Self::Tpot => errors.tpot,
@@ -191,8 +191,8 @@ mod tests {
         let levels = measured(&[(1, 5.5, 20.0), (10, 4.5, 220.0), (20, 50.0, 10.0)]);
         let accuracy = Accuracy::of(&Ten, &levels, 100);
         assert_eq!(accuracy.levels.len(), 2);
-        assert!((accuracy.mean(Judged::Tpot).unwrap() - 0.1).abs() < 1e-9, "errors do not cancel");
-        assert!((accuracy.mean(Judged::Tokens).unwrap() - 0.05).abs() < 1e-9);
+        assert!((accuracy.mean(JudgedMetric::Tpot).unwrap() - 0.1).abs() < 1e-9, "errors do not cancel");
+        assert!((accuracy.mean(JudgedMetric::Tokens).unwrap() - 0.05).abs() < 1e-9);
         let (level, _, worst) = accuracy.worst().unwrap();
         assert!(level <= 10 && (worst.abs() - 0.1).abs() < 1e-9);
         assert_eq!((accuracy.is_within(0.11), accuracy.is_within(0.09)), (Some(true), Some(false)));

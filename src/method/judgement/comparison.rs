@@ -3,7 +3,7 @@
 use super::certainty::{Certainty, bound_tells};
 use super::crossing::NotKnown;
 use super::gain::{Allowed, Call, Estimated, Margin, Readings, gain, own};
-use super::rounds::{Origin, Round, numbers, rounds};
+use super::rounds::{Round, TrialOrigin, numbers, rounds};
 use super::rules::Rules;
 use super::side::{Doubt, Reading, Side, WhyNotKnown, side};
 use crate::method::sweep::{Deciding, deciding};
@@ -74,11 +74,11 @@ pub enum Standing {
 
 /// What was measured of one variant.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub struct VariantEvidence<'a> {
     /// Its trials, in any order.
     pub trials: &'a [Trial],
     /// Where they come from.
-    pub origin: Origin,
+    pub origin: TrialOrigin,
     /// Rounds in which it was deployed and no trial came of it.
     pub failed_rounds: u32,
 }
@@ -130,7 +130,7 @@ pub struct Standpoint {
 
 impl Standpoint {
     /// By the trials of rounds up to `last`.
-    pub fn of(rules: &Rules, evidence: &Evidence, last: u32, doubt: &Doubt) -> Self {
+    pub fn of(rules: &Rules, evidence: &VariantEvidence, last: u32, doubt: &Doubt) -> Self {
         let trials: Vec<&Trial> = evidence.trials.iter().filter(|trial| trial.key.round <= last).collect();
         let failures = Failures::of(&trials);
         let Some(deciding) = deciding(&rules.sla, &trials) else {
@@ -222,7 +222,7 @@ impl Comparison {
 
 /// How many candidates share the error, how many rounds are over, and whether the budget allows another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct RoundsSoFar {
     /// Candidates of the comparison.
     pub candidates: usize,
     /// Rounds that are over; trials of later ones do not count.
@@ -233,8 +233,13 @@ pub struct Progress {
 
 /// Compares by all rounds that are over. The looks are taken again in order, so a comparison that was closed after some
 /// round stays as it was, whatever rounds other candidates had after.
-pub fn compare(rules: &Rules, baseline: &Evidence, candidate: &Evidence, progress: Progress) -> Comparison {
-    let from_files = baseline.origin == Origin::Files || candidate.origin == Origin::Files;
+pub fn compare(
+    rules: &Rules,
+    baseline: &VariantEvidence,
+    candidate: &VariantEvidence,
+    progress: RoundsSoFar,
+) -> Comparison {
+    let from_files = baseline.origin == TrialOrigin::Files || candidate.origin == TrialOrigin::Files;
     let first = if from_files { progress.rounds } else { 1 };
     let mut looks = vec![];
     for round in first..=progress.rounds {
@@ -253,7 +258,13 @@ pub fn compare(rules: &Rules, baseline: &Evidence, candidate: &Evidence, progres
 }
 
 impl Look {
-    fn at(rules: &Rules, baseline: &Evidence, candidate: &Evidence, round: u32, candidates: usize) -> Self {
+    fn at(
+        rules: &Rules,
+        baseline: &VariantEvidence,
+        candidate: &VariantEvidence,
+        round: u32,
+        candidates: usize,
+    ) -> Self {
         let doubt = rules.doubt(candidates);
         let baseline = Standpoint::of(rules, baseline, round, &doubt);
         let candidate = Standpoint::of(rules, candidate, round, &doubt);

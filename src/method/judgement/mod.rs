@@ -18,12 +18,12 @@ pub mod verdict;
 mod worked_example;
 
 use accuracy::{Accuracy, Claim, ClaimCheck};
-use comparison::{Comparison, Evidence, Look, Outcome, Progress, Standing, Standpoint, compare};
+use comparison::{Comparison, Look, Outcome, RoundsSoFar, Standing, Standpoint, VariantEvidence, compare};
 use level::{Level, levels};
 use predicted::{Predicted, PredictedSide, predicted_outcomes, predicted_side};
 use rules::Rules;
 use side::Side;
-use verdict::{Findings, Verdict};
+use verdict::{Findings, VerdictResult};
 
 use super::estimate::Estimates;
 use super::sla::{Criterion, Metric};
@@ -31,9 +31,9 @@ use super::trial::Trial;
 
 /// What is known of a variant.
 #[derive(Clone, Copy)]
-pub struct Variant<'a> {
+pub struct VariantCase<'a> {
     /// What was measured.
-    pub evidence: Evidence<'a>,
+    pub evidence: VariantEvidence<'a>,
     /// What is estimated of it, where something is.
     pub estimates: Option<&'a dyn Estimates>,
     /// What the predictor advertises, where it does.
@@ -45,9 +45,9 @@ pub struct Case<'a> {
     /// How it is judged.
     pub rules: &'a Rules,
     /// The baseline.
-    pub baseline: Variant<'a>,
+    pub baseline: VariantCase<'a>,
     /// The candidates, in the specification's order.
-    pub candidates: &'a [Variant<'a>],
+    pub candidates: &'a [VariantCase<'a>],
     /// Rounds that are over.
     pub rounds: u32,
     /// No further round fits in what is left of the budget.
@@ -88,7 +88,7 @@ pub struct CandidateJudgement {
     /// The outcomes that are predicted; empty where none is.
     pub predicted: Vec<Predicted>,
     /// How that goes together.
-    pub verdict: Verdict,
+    pub verdict: VerdictResult,
 }
 
 /// Judges what has been measured so far.
@@ -128,7 +128,8 @@ fn judge_variant(case: &Case, variant: &Variant) -> VariantJudgement {
 
 fn judge_candidate(case: &Case, baseline: &VariantJudgement, candidate: &Variant) -> CandidateJudgement {
     let variant = judge_variant(case, candidate);
-    let progress = Progress { candidates: case.candidates.len(), rounds: case.rounds, budget_spent: case.budget_spent };
+    let progress =
+        RoundsSoFar { candidates: case.candidates.len(), rounds: case.rounds, budget_spent: case.budget_spent };
     let comparison = compare(case.rules, &case.baseline.evidence, &candidate.evidence, progress);
     let predicted = predicted(case, baseline, (candidate, &variant));
     let verdict = verdict(case, baseline, candidate, (&variant, &comparison, &predicted));
@@ -137,7 +138,7 @@ fn judge_candidate(case: &Case, baseline: &VariantJudgement, candidate: &Variant
 
 /// The outcomes that are predicted. Where the burst in the predictor's TTFT is not known, and TTFT is what ended a side, the
 /// predictor has not said where it would.
-fn predicted(case: &Case, baseline: &VariantJudgement, candidate: (&Variant, &VariantJudgement)) -> Vec<Predicted> {
+fn predicted(case: &Case, baseline: &VariantJudgement, candidate: (&VariantCase, &VariantJudgement)) -> Vec<Predicted> {
     let sides = [(&case.baseline, baseline), candidate];
     if sides.iter().any(|(variant, judged)| is_ended_by_unknown_ttft(variant, &judged.standpoint.side)) {
         return vec![];
@@ -150,7 +151,7 @@ fn predicted(case: &Case, baseline: &VariantJudgement, candidate: (&Variant, &Va
     }
 }
 
-fn is_ended_by_unknown_ttft(variant: &Variant, side: &Side) -> bool {
+fn is_ended_by_unknown_ttft(variant: &VariantCase, side: &Side) -> bool {
     let Some(estimates) = variant.estimates else { return false };
     let Some(throughput) = side.throughput() else { return false };
     let within_capacity = estimates.capacity().is_none_or(|capacity| throughput.concurrency < f64::from(capacity));
@@ -161,12 +162,12 @@ fn is_ended_by_unknown_ttft(variant: &Variant, side: &Side) -> bool {
 fn verdict(
     case: &Case,
     baseline: &VariantJudgement,
-    candidate: &Variant,
+    candidate: &VariantCase,
     (variant, comparison, predicted): (&VariantJudgement, &Comparison, &[Predicted]),
-) -> Verdict {
+) -> VerdictResult {
     let exact = |look: &Look| matches!((&look.baseline.side, &look.candidate.side), (Side::Value(_), Side::Value(_)));
     let gain = comparison.last().and_then(|look| look.gain.as_ref());
-    Verdict::of(&Findings {
+    VerdictResult::of(&Findings {
         outcome: comparison.outcome(),
         gain: gain.map(|gain| (gain.log, gain.interval())),
         gain_is_exact: comparison.last().is_some_and(exact),

@@ -6,7 +6,7 @@ use crate::method::trial::{Purpose, Trial};
 
 /// Where trials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum TrialOrigin {
     /// From a sweep, which runs the levels that decide anew: what chose them does not count again.
     Sweep,
     /// From files: all trials count, whatever they were run for.
@@ -56,7 +56,7 @@ pub struct Round {
 }
 
 /// The rounds of a variant that say something of the levels that decide, ascending.
-pub fn rounds(sla: &Sla, deciding: Deciding, trials: &[&Trial], origin: Origin) -> Vec<Round> {
+pub fn rounds(sla: &Sla, deciding: Deciding, trials: &[&Trial], origin: TrialOrigin) -> Vec<Round> {
     let levels = match deciding {
         Deciding::Lowest { at, .. } => vec![at],
         _ => deciding.levels(),
@@ -76,9 +76,9 @@ pub fn rounds(sla: &Sla, deciding: Deciding, trials: &[&Trial], origin: Origin) 
 }
 
 /// A lowest level that is never run again is judged by the trial that found it.
-fn speaks(trial: &Trial, deciding: Deciding, origin: Origin) -> bool {
+fn speaks(trial: &Trial, deciding: Deciding, origin: TrialOrigin) -> bool {
     let hopeless = matches!(deciding, Deciding::Lowest { hopeless: true, .. });
-    origin == Origin::Files || hopeless || trial.key.purpose == Purpose::Decision
+    origin == TrialOrigin::Files || hopeless || trial.key.purpose == Purpose::Decision
 }
 
 /// The rounds there are trials of, ascending.
@@ -113,7 +113,7 @@ mod tests {
         ]
     }
 
-    fn of(origin: Origin) -> Vec<(u32, Vec<f64>)> {
+    fn of(origin: TrialOrigin) -> Vec<(u32, Vec<f64>)> {
         let trials = trials();
         let trials: Vec<&Trial> = trials.iter().collect();
         let tokens = |round: &Round| round.levels.iter().map(|means| means.log_tokens.exp().round()).collect();
@@ -123,20 +123,20 @@ mod tests {
 
     #[test]
     fn only_new_trials_count_and_a_round_without_one_of_each_level_says_nothing() {
-        assert_eq!(of(Origin::Sweep), [(1, vec![110.0, 150.0])]);
+        assert_eq!(of(TrialOrigin::Sweep), [(1, vec![110.0, 150.0])]);
     }
 
     #[test]
     fn of_files_every_trial_counts() {
-        assert_eq!(of(Origin::Files), [(1, vec![230.0, 387.0])]);
+        assert_eq!(of(TrialOrigin::Files), [(1, vec![230.0, 387.0])]);
     }
 
     #[test]
     fn a_hopeless_level_is_judged_by_the_trial_that_found_it() {
         let trial = accepted(key(1, 1, Purpose::Ladder, 1), figures(1, 200.0, 18.0, 20.0));
         let hopeless = Deciding::Lowest { at: 1, hopeless: true };
-        assert_eq!(rounds(&means(500.0, 7.0), hopeless, &[&trial], Origin::Sweep).len(), 1);
+        assert_eq!(rounds(&means(500.0, 7.0), hopeless, &[&trial], TrialOrigin::Sweep).len(), 1);
         let unsure = Deciding::Lowest { at: 1, hopeless: false };
-        assert_eq!(rounds(&means(500.0, 7.0), unsure, &[&trial], Origin::Sweep).len(), 0);
+        assert_eq!(rounds(&means(500.0, 7.0), unsure, &[&trial], TrialOrigin::Sweep).len(), 0);
     }
 }

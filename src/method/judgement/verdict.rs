@@ -1,13 +1,13 @@
 //! The word at the top: how the measurement and the prediction go together (METHOD §7).
 
-use super::accuracy::{Accuracy, ClaimCheck, Judged};
+use super::accuracy::{Accuracy, ClaimCheck, JudgedMetric};
 use super::comparison::Outcome;
 use super::level::LevelState;
 use super::predicted::Predicted;
 
 /// How the measurement and the prediction go together.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub enum VerdictResult {
     /// It is not known which variant is better.
     Inconclusive,
     /// There is nothing to compare the measurement with.
@@ -17,7 +17,7 @@ pub enum Verdict {
     /// Direction, claim and estimates are all as predicted.
     Confirmed,
     /// The better one is better; some figure is not as predicted.
-    DirectionOnly(Vec<Doubt>),
+    DirectionOnly(Vec<Reservation>),
 }
 
 /// One of two sides.
@@ -31,7 +31,7 @@ pub enum Who {
 
 /// Why a prediction is not confirmed although its direction is right.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Doubt {
+pub enum Reservation {
     /// The claim's level was not measured.
     ClaimNotMeasured,
     /// The claim's level misses the SLA it was made for.
@@ -39,7 +39,7 @@ pub enum Doubt {
     /// The claim is off by more than the tolerance.
     ClaimOff {
         /// By what.
-        metric: Judged,
+        metric: JudgedMetric,
         /// Measured ÷ predicted − 1.
         error: f64,
     },
@@ -50,7 +50,7 @@ pub enum Doubt {
         /// Whose.
         who: Who,
         /// By what.
-        metric: Judged,
+        metric: JudgedMetric,
         /// Mean absolute error.
         mean: f64,
     },
@@ -84,7 +84,7 @@ pub struct Findings<'a> {
     pub tolerance: f64,
 }
 
-impl Verdict {
+impl VerdictResult {
     /// By these findings: the first that applies.
     pub fn of(findings: &Findings) -> Self {
         if findings.outcome == Outcome::Undetermined {
@@ -96,8 +96,8 @@ impl Verdict {
         };
         // What agrees counts: a side predicted a hair beside its limits is no reason for a doubt.
         let predicted = if findings.allow(first) { first } else { predicted };
-        let doubts = findings.doubts(predicted);
-        if doubts.is_empty() { Self::Confirmed } else { Self::DirectionOnly(doubts) }
+        let reservations = findings.reservations(predicted);
+        if reservations.is_empty() { Self::Confirmed } else { Self::DirectionOnly(reservations) }
     }
 }
 
@@ -112,39 +112,40 @@ impl Findings<'_> {
         (low.exp_m1() - self.margin..=high.exp_m1() + self.margin).contains(&gain)
     }
 
-    fn doubts(&self, predicted: &Predicted) -> Vec<Doubt> {
-        let mut doubts = vec![];
+    fn reservations(&self, predicted: &Predicted) -> Vec<Reservation> {
+        let mut reservations = vec![];
         match &self.claim {
             None => {}
-            Some(None) => doubts.push(Doubt::ClaimNotMeasured),
-            Some(Some(check)) => doubts.extend(self.doubts_of_claim(check)),
+            Some(None) => reservations.push(Reservation::ClaimNotMeasured),
+            Some(Some(check)) => reservations.extend(self.reservations_on_claim(check)),
         }
-        doubts.extend(self.doubts_of_estimates(Who::Baseline, self.baseline));
-        doubts.extend(self.doubts_of_estimates(Who::Candidate, self.candidate));
+        reservations.extend(self.reservations_on_estimates(Who::Baseline, self.baseline));
+        reservations.extend(self.reservations_on_estimates(Who::Candidate, self.candidate));
         let gains = self.gain.filter(|_| self.gain_is_exact).zip(predicted.gain);
-        doubts.extend(gains.and_then(|((measured, _), predicted)| {
+        reservations.extend(gains.and_then(|((measured, _), predicted)| {
             let error = measured.exp() / (1.0 + predicted) - 1.0;
-            (error.abs() > self.tolerance).then_some(Doubt::GainOff { error })
+            (error.abs() > self.tolerance).then_some(Reservation::GainOff { error })
         }));
-        doubts
+        reservations
     }
 
-    fn doubts_of_claim(&self, check: &ClaimCheck) -> Vec<Doubt> {
-        let errors = [(Judged::Tokens, check.errors.tokens), (Judged::Tpot, check.errors.tpot)];
+    fn reservations_on_claim(&self, check: &ClaimCheck) -> Vec<Reservation> {
+        let errors = [(JudgedMetric::Tokens, check.errors.tokens), (JudgedMetric::Tpot, check.errors.tpot)];
         let off = errors.into_iter().filter(|(_, error)| error.abs() > self.tolerance);
-        let off = off.map(|(metric, error)| Doubt::ClaimOff { metric, error });
-        let missed = (check.state == LevelState::Missed).then_some(Doubt::ClaimMissesSla);
+        let off = off.map(|(metric, error)| Reservation::ClaimOff { metric, error });
+        let missed = (check.state == LevelState::Missed).then_some(Reservation::ClaimMissesSla);
         missed.into_iter().chain(off).collect()
     }
 
-    fn doubts_of_estimates(&self, who: Who, accuracy: Option<&Accuracy>) -> Vec<Doubt> {
+    fn reservations_on_estimates(&self, who: Who, accuracy: Option<&Accuracy>) -> Vec<Reservation> {
         let mean = |metric| Some((metric, accuracy?.mean(metric)?));
-        let means: Vec<(Judged, f64)> = [Judged::Tokens, Judged::Tpot].into_iter().filter_map(mean).collect();
+        let means: Vec<(JudgedMetric, f64)> =
+            [JudgedMetric::Tokens, JudgedMetric::Tpot].into_iter().filter_map(mean).collect();
         if means.is_empty() {
-            return vec![Doubt::NoEstimate(who)];
+            return vec![Reservation::NoEstimate(who)];
         }
         let off = means.into_iter().filter(|(_, mean)| *mean > self.tolerance);
-        off.map(|(metric, mean)| Doubt::EstimatesOff { who, metric, mean }).collect()
+        off.map(|(metric, mean)| Reservation::EstimatesOff { who, metric, mean }).collect()
     }
 }
 
@@ -196,9 +197,9 @@ mod tests {
     }
 
     impl Case {
-        fn verdict(&self) -> Verdict {
+        fn verdict(&self) -> VerdictResult {
             let (baseline, candidate) = (accuracy(self.errors.0), accuracy(self.errors.1));
-            Verdict::of(&Findings {
+            VerdictResult::of(&Findings {
                 outcome: self.outcome,
                 gain: self.gain.map(|(gain, low, high)| (gain.ln_1p(), (low.ln_1p(), high.ln_1p()))),
                 gain_is_exact: true,
@@ -235,24 +236,24 @@ mod tests {
         #[case] stands: bool,
     ) {
         let verdict = measured(outcome, gain, predicted(prediction, predicted_gain)).verdict();
-        assert_eq!(verdict, if stands { Verdict::Confirmed } else { Verdict::Refuted });
+        assert_eq!(verdict, if stands { VerdictResult::Confirmed } else { VerdictResult::Refuted });
     }
 
     #[test]
     fn an_open_outcome_comes_before_all() {
         let case = measured(Outcome::Undetermined, None, predicted(CandidateBetter, Some(0.1)));
-        assert_eq!(case.verdict(), Verdict::Inconclusive);
+        assert_eq!(case.verdict(), VerdictResult::Inconclusive);
         let mut case = measured(CandidateBetter, Some((0.1, 0.05, 0.15)), predicted(CandidateBetter, Some(0.1)));
         case.predicted.clear();
-        assert_eq!(case.verdict(), Verdict::NotPredicted);
+        assert_eq!(case.verdict(), VerdictResult::NotPredicted);
     }
 
     #[test]
     fn a_reading_that_agrees_is_enough() {
         let mut case = measured(OnlyCandidateMeetsSla, None, predicted(BaselineBetter, Some(-0.1)));
-        assert_eq!(case.verdict(), Verdict::Refuted);
+        assert_eq!(case.verdict(), VerdictResult::Refuted);
         case.predicted.push(predicted(OnlyCandidateMeetsSla, None));
-        assert_eq!(case.verdict(), Verdict::Confirmed);
+        assert_eq!(case.verdict(), VerdictResult::Confirmed);
     }
 
     fn right() -> Case {
@@ -260,40 +261,45 @@ mod tests {
     }
 
     #[rstest]
-    #[case::not_measured(Some(None), vec![Doubt::ClaimNotMeasured])]
+    #[case::not_measured(Some(None), vec![Reservation::ClaimNotMeasured])]
     #[case::kept(kept(0.1, LevelState::Marginal), vec![])]
-    #[case::missed(kept(0.1, LevelState::Missed), vec![Doubt::ClaimMissesSla])]
+    #[case::missed(kept(0.1, LevelState::Missed), vec![Reservation::ClaimMissesSla])]
     #[case::off(
         kept(0.21, LevelState::Met),
-        vec![Doubt::ClaimOff { metric: Judged::Tokens, error: -0.21 }, Doubt::ClaimOff { metric: Judged::Tpot, error: 0.21 }]
+        vec![Reservation::ClaimOff { metric: JudgedMetric::Tokens, error: -0.21 }, Reservation::ClaimOff { metric: JudgedMetric::Tpot, error: 0.21 }]
     )]
     fn a_claim_that_is_not_as_promised_is_a_doubt(
         #[case] claim: Option<Option<ClaimCheck>>,
-        #[case] doubts: Vec<Doubt>,
+        #[case] reservations: Vec<Reservation>,
     ) {
         let verdict = Case { claim, ..right() }.verdict();
-        assert_eq!(verdict, if doubts.is_empty() { Verdict::Confirmed } else { Verdict::DirectionOnly(doubts) });
+        assert_eq!(
+            verdict,
+            if reservations.is_empty() { VerdictResult::Confirmed } else { VerdictResult::DirectionOnly(reservations) }
+        );
     }
 
     #[test]
     fn estimates_that_are_off_are_a_doubt_on_either_side() {
         let verdict = Case { errors: (0.3, 0.1), ..right() }.verdict();
-        let off = |metric| Doubt::EstimatesOff { who: Who::Baseline, metric, mean: 0.3 };
-        assert_eq!(verdict, Verdict::DirectionOnly(vec![off(Judged::Tokens), off(Judged::Tpot)]));
+        let off = |metric| Reservation::EstimatesOff { who: Who::Baseline, metric, mean: 0.3 };
+        assert_eq!(verdict, VerdictResult::DirectionOnly(vec![off(JudgedMetric::Tokens), off(JudgedMetric::Tpot)]));
     }
 
     #[test]
     fn a_gain_that_is_off_is_a_doubt() {
         let case = measured(CandidateBetter, Some((0.5, 0.4, 0.6)), predicted(CandidateBetter, Some(0.1)));
-        let Verdict::DirectionOnly(doubts) = case.verdict() else { panic!() };
-        assert!(matches!(doubts[..], [Doubt::GainOff { error }] if (error - (1.5 / 1.1 - 1.0)).abs() < 1e-9));
+        let VerdictResult::DirectionOnly(reservations) = case.verdict() else { panic!() };
+        assert!(
+            matches!(reservations[..], [Reservation::GainOff { error }] if (error - (1.5 / 1.1 - 1.0)).abs() < 1e-9)
+        );
     }
 
     #[test]
     fn without_a_figure_nothing_is_confirmed() {
         let none = Accuracy { levels: vec![] };
         let case = right();
-        let verdict = Verdict::of(&Findings {
+        let verdict = VerdictResult::of(&Findings {
             outcome: case.outcome,
             gain: None,
             gain_is_exact: false,
@@ -304,7 +310,7 @@ mod tests {
             margin: 0.05,
             tolerance: 0.2,
         });
-        let doubts = vec![Doubt::NoEstimate(Who::Baseline), Doubt::NoEstimate(Who::Candidate)];
-        assert_eq!(verdict, Verdict::DirectionOnly(doubts));
+        let reservations = vec![Reservation::NoEstimate(Who::Baseline), Reservation::NoEstimate(Who::Candidate)];
+        assert_eq!(verdict, VerdictResult::DirectionOnly(reservations));
     }
 }

@@ -1,7 +1,7 @@
 //! A comparison worked out by hand, in three rounds: TTFT 500 ms, TPOT 7.0 ms.
 
-use super::comparison::{Comparison, Evidence, Outcome, Progress, Standing, Stopped, compare};
-use super::rounds::Origin;
+use super::comparison::{Comparison, Outcome, RoundsSoFar, Standing, Stopped, VariantEvidence, compare};
+use super::rounds::TrialOrigin;
 use super::rules::{RoundLimits, Rules};
 use super::side::Side;
 use crate::method::testing::{accepted, figures, key, means};
@@ -43,8 +43,8 @@ fn after(rounds: u32, minimum: u32) -> Comparison {
         repeatable: true,
     };
     let (baseline, candidate) = (trials(&BASELINE), trials(&CANDIDATE));
-    let evidence = |trials| Evidence { trials, origin: Origin::Sweep, failed_rounds: 0 };
-    let progress = Progress { candidates: 1, rounds, budget_spent: false };
+    let evidence = |trials| VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 };
+    let progress = RoundsSoFar { candidates: 1, rounds, budget_spent: false };
     compare(&rules, &evidence(&baseline), &evidence(&candidate), progress)
 }
 

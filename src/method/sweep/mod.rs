@@ -75,7 +75,7 @@ pub struct TrialPlan {
 
 /// How far the sweep of a round is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct SweepProgress {
     /// Trials of the round so far, rejected ones included.
     pub done: u32,
     /// Trials it will have, as far as can be told.
@@ -91,7 +91,7 @@ pub fn next(plan: &SweepPlan, estimates: Option<&dyn Estimates>, trials: &[Trial
 }
 
 /// How far the sweep is, given the same.
-pub fn progress(plan: &SweepPlan, trials: &[Trial]) -> Progress {
+pub fn progress(plan: &SweepPlan, trials: &[Trial]) -> SweepProgress {
     let sweep = Sweep { plan, estimates: None, trials };
     let selection = Selection::of(plan.search(), trials);
     let done = count(trials.iter().filter(|trial| trial.key.round == plan.round).count());
@@ -104,7 +104,7 @@ pub fn progress(plan: &SweepPlan, trials: &[Trial]) -> Progress {
     } else {
         count(sweep.decisions(&selection.levels).len())
     };
-    Progress { done, expected: done.saturating_add(left) }
+    SweepProgress { done, expected: done.saturating_add(left) }
 }
 
 fn count(number: usize) -> u32 {

@@ -36,7 +36,7 @@ pub struct Priced<'a> {
 
 /// What the price of a run depends on besides its variants.
 #[derive(Clone, Copy, Debug)]
-pub struct LoadRules<'a> {
+pub struct PricedLoad<'a> {
     /// Levels to climb.
     pub ladder: &'a [u32],
     /// The SLA, which decides how many requests a trial needs.
@@ -62,7 +62,7 @@ pub struct VariantMinutes {
 
 impl VariantMinutes {
     /// Of a variant; `None` where a level of the ladder has no estimate.
-    pub fn of(rules: &LoadRules, variant: &Priced) -> Option<Self> {
+    pub fn of(rules: &PricedLoad, variant: &Priced) -> Option<Self> {
         let seconds = |level: u32, weight: Weight| {
             let latency = variant.estimates.at(level)?.latency_seconds(level)?;
             let waves = f64::from(waves(rules.size, rules.sla, level, Some(latency), weight));
@@ -206,7 +206,7 @@ mod tests {
 
     fn minutes(end: PredictedEnd, capacity: u32) -> VariantMinutes {
         let sla = means(500.0, 7.0);
-        let rules = LoadRules { ladder: &[1, 10, 100], sla: &sla, refinements: 2, decision_trials: 2, size: &SIZE };
+        let rules = PricedLoad { ladder: &[1, 10, 100], sla: &sla, refinements: 2, decision_trials: 2, size: &SIZE };
         let priced = Priced { gpus: 8, ready_minutes: 12.0, estimates: &Steady { capacity }, end };
         VariantMinutes::of(&rules, &priced).unwrap()
     }

@@ -255,11 +255,11 @@ fn progress_counts_what_is_left() {
     let plan = plan(&[1, 10, 50]);
     let whole = sweep(&plan, &ends_at(20.0), vec![]);
     let at = |done: usize| progress(&plan, &whole[..done]);
-    assert_eq!(at(0), Progress { done: 0, expected: 9 });
-    assert_eq!(at(4), Progress { done: 4, expected: 9 });
-    assert_eq!(at(6), Progress { done: 6, expected: 9 });
-    assert_eq!(at(9), Progress { done: 9, expected: 9 });
-    assert_eq!(progress(&SweepPlan { round: 2, ..plan }, &whole), Progress { done: 0, expected: 4 });
+    assert_eq!(at(0), SweepProgress { done: 0, expected: 9 });
+    assert_eq!(at(4), SweepProgress { done: 4, expected: 9 });
+    assert_eq!(at(6), SweepProgress { done: 6, expected: 9 });
+    assert_eq!(at(9), SweepProgress { done: 9, expected: 9 });
+    assert_eq!(progress(&SweepPlan { round: 2, ..plan }, &whole), SweepProgress { done: 0, expected: 4 });
 }
 
 proptest! {

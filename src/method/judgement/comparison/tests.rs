@@ -48,12 +48,12 @@ fn levels(levels: &[(u32, f64)], deciding: &[u32], rounds: u32) -> Vec<Trial> {
     found.chain(anew).collect()
 }
 
-fn evidence(trials: &[Trial]) -> Evidence<'_> {
-    Evidence { trials, origin: Origin::Sweep, failed_rounds: 0 }
+fn evidence(trials: &[Trial]) -> VariantEvidence<'_> {
+    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 }
 }
 
 fn after(rules: &Rules, rounds: u32, baseline: &[Trial], candidate: &[Trial]) -> Comparison {
-    let progress = Progress { candidates: 1, rounds, budget_spent: false };
+    let progress = RoundsSoFar { candidates: 1, rounds, budget_spent: false };
     compare(rules, &evidence(baseline), &evidence(candidate), progress)
 }
 
@@ -78,7 +78,7 @@ fn rounds_that_repeat_decide(#[case] baseline: f64, #[case] candidate: f64, #[ca
 fn candidates_share_the_error() {
     let (baseline, candidate) = (measured(20.0, &STEADY[..2]), measured(30.0, &STEADY[..2]));
     let of = |candidates| {
-        let progress = Progress { candidates, rounds: 2, budget_spent: false };
+        let progress = RoundsSoFar { candidates, rounds: 2, budget_spent: false };
         let compared = compare(&rules(), &evidence(&baseline), &evidence(&candidate), progress);
         compared.last().unwrap().gain.as_ref().unwrap().half_width
     };
@@ -104,7 +104,7 @@ fn the_last_round_ends_an_open_comparison() {
 fn a_budget_that_is_spent_ends_it_and_a_raised_one_lets_it_go_on() {
     let (baseline, candidate) = (measured(20.0, &STEADY[..1]), measured(21.0, &STEADY[..1]));
     let of = |budget_spent| {
-        let progress = Progress { candidates: 1, rounds: 1, budget_spent };
+        let progress = RoundsSoFar { candidates: 1, rounds: 1, budget_spent };
         compare(&rules(), &evidence(&baseline), &evidence(&candidate), progress).standing
     };
     assert_eq!(of(true), closed(Outcome::Undetermined, Stopped::BudgetSpent));
@@ -128,9 +128,9 @@ fn where_nothing_can_follow_the_assumed_scatter_is_taken_as_known(#[case] rules:
 #[test]
 fn files_are_judged_once_by_all_their_rounds() {
     let (baseline, candidate) = (measured(20.0, &STEADY[..5]), measured(30.0, &STEADY[..5]));
-    let files = |trials| Evidence { trials, origin: Origin::Files, failed_rounds: 0 };
+    let files = |trials| VariantEvidence { trials, origin: TrialOrigin::Files, failed_rounds: 0 };
     let rules = Rules { repeatable: false, ..rules() };
-    let progress = Progress { candidates: 1, rounds: 5, budget_spent: false };
+    let progress = RoundsSoFar { candidates: 1, rounds: 5, budget_spent: false };
     let comparison = compare(&rules, &files(&baseline), &files(&candidate), progress);
     assert_eq!(comparison.looks.len(), 1);
     assert_eq!(comparison.last().unwrap().shared_rounds, 5);
