@@ -1,6 +1,6 @@
 //! A candidate whose trials fail now and then.
 
-use super::{Beside, SEED, head, named, row};
+use super::{Beside, Fault, SEED, head, named, row};
 use crate::simulation::campaign::{Setting, USUAL};
 use crate::simulation::many::tally;
 use crate::simulation::server::End;
@@ -31,7 +31,7 @@ pub fn print(comparisons: Option<usize>) -> usize {
             let of = (tally.all, PROMISED_OF);
             let beside = |count, at: usize| Beside::new(tally.percent(count), promised[at], of);
             // A variant that is called unstable more often than promised is no fault.
-            let unstable = Beside { at_least: true, ..beside(tally.unstable, 2) };
+            let unstable = Beside { fault: Fault::Less, ..beside(tally.unstable, 2) };
             let shares = [beside(tally.better, 0), beside(tally.worse, 1), unstable];
             off += shares.iter().filter(|share| !share.is_chance()).count();
             row(&[

@@ -34,13 +34,20 @@ struct Beside {
     ours: f64,
     promised: f64,
     of: (usize, usize),
-    /// More is no fault.
-    at_least: bool,
+    fault: Fault,
+}
+
+/// Which way a share may not be apart.
+#[derive(PartialEq)]
+enum Fault {
+    Either,
+    Less,
+    More,
 }
 
 impl Beside {
     fn new(ours: f64, promised: f64, of: (usize, usize)) -> Self {
-        Self { ours, promised, of, at_least: false }
+        Self { ours, promised, of, fault: Fault::Either }
     }
 
     /// How many standard deviations they are apart.
@@ -54,7 +61,9 @@ impl Beside {
 
     fn is_chance(&self) -> bool {
         let apart = self.apart();
-        apart.abs() <= CHANCE || (self.at_least && apart > 0.0)
+        let no_less = self.fault == Fault::More || apart >= -CHANCE;
+        let no_more = self.fault == Fault::Less || apart <= CHANCE;
+        no_less && no_more
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a comparison makes of predictions that are right and of those that are not.
 
-use super::{Beside, SEED, head, named, row};
+use super::{Beside, Fault, SEED, head, named, row};
 use crate::simulation::campaign::{Setting, USUAL};
 use crate::simulation::many::verdicts;
 
@@ -160,7 +160,10 @@ pub fn print(comparisons: Option<usize>) -> usize {
                 let (all, counts) = verdicts([baseline, candidate], gain, &setting, comparisons, SEED);
                 let percent = |count: usize| 100.0 * count as f64 / all as f64;
                 let beside = |at: usize| Beside::new(percent(counts[at]), promised[at], (all, PROMISED_OF));
-                let shares = [beside(0), beside(1), beside(2)];
+                // A prediction that is wrong may be confirmed less often than promised, and be right in direction only more often.
+                let wrong = (baseline, candidate) != (1.0, 1.0);
+                let judged = |at, fault| if wrong { Beside { fault, ..beside(at) } } else { beside(at) };
+                let shares = [judged(0, Fault::More), judged(1, Fault::Less), beside(2)];
                 off += shares.iter().filter(|share| !share.is_chance()).count();
                 let [confirmed, direction, refuted] = shares.map(|share| share.to_string());
                 row(&[name.into(), named(gain), format!("{:.0} %", 100.0 * deployment), confirmed, direction, refuted]);

@@ -1,6 +1,6 @@
 //! Servers of particular shapes: capacities, falling throughput, odd levels, bounds, long outputs.
 
-use super::{Beside, SEED, head, row};
+use super::{Beside, Fault, SEED, head, row};
 use crate::simulation::campaign::{Setting, USUAL, course, rules};
 use crate::simulation::dice::Dice;
 use crate::simulation::server::{LADDER, Limits, Server, UNLIMITED};
@@ -201,8 +201,10 @@ fn print_line(shape: &Shape, comparisons: usize) -> usize {
     }
     let shares = [tally.better, tally.worse, tally.alike].into_iter().zip(shape.promised);
     let of = (tally.all, PROMISED_OF);
-    let beside =
-        |(ours, promised)| Beside { at_least: shape.at_least, ..Beside::new(tally.percent(ours), promised, of) };
+    let beside = |(ours, promised)| {
+        let fault = if shape.at_least { Fault::Less } else { Fault::Either };
+        Beside { fault, ..Beside::new(tally.percent(ours), promised, of) }
+    };
     let shares: Vec<Beside> = shares.map(beside).collect();
     let known = |text: String| if shape.has_truth { text } else { "–".into() };
     row(&[

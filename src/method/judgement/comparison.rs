@@ -164,11 +164,10 @@ impl Standpoint {
     /// Whether more rounds of the same kind would leave it as it is: what is flat by three rounds stays flat, and a lowest level
     /// that misses is not left. What is not known for another reason may be, with a round more.
     fn is_settled(&self) -> bool {
-        match self.side {
-            Side::AtMost(_) => true,
-            Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { .. }), .. } => true,
-            _ => false,
-        }
+        matches!(
+            self.side,
+            Side::AtMost(_) | Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { .. }), .. }
+        )
     }
 
     /// Its rounds that the other side has as well, read in its own way.

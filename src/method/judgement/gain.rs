@@ -190,11 +190,11 @@ mod tests {
 
     #[test]
     fn a_smaller_gain_takes_more_rounds_to_tell() {
-        // Two sides of leverage 2 after one round: +81, 24, 13, 9, 7, 5, 4, 4 % are told.
+        // Two sides of leverage 2 after one round: s² = σ² ΣA² = 0.005, and q √(0.005 ÷ n) falls to 0.59, 0.26, 0.17 … 0.09.
         let scatter = Scatter::of(&[0.05], 0.025 * 0.025 * 8.0);
         let estimated = Estimated { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
         let rounds = [1.0, 0.3, 0.2, 0.1, 0.01].map(|gain| estimated.rounds_to_tell(gain, 1, 8));
-        assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(4), None]);
+        assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(6), None]);
     }
 
     /// Trying many values in the range gives the same answer.

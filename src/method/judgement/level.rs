@@ -67,8 +67,7 @@ fn level(sla: &Sla, trials: &[&Trial], concurrency: u32, below: &mut Vec<(Criter
     let here = || trials.iter().filter(|trial| trial.key.concurrency == concurrency);
     let usable = |trial: &&&Trial| trial.accepted().is_some_and(|figures| sla.log_ratios(figures).is_some());
     let figures: Vec<&Figures> = here().filter(usable).filter_map(|trial| trial.accepted()).collect();
-    let own: Vec<(Criterion, Count)> =
-        figures.iter().flat_map(|figures| sla.counts(figures)).fold(vec![], |sum, count| added(sum, count));
+    let own: Vec<(Criterion, Count)> = figures.iter().flat_map(|figures| sla.counts(figures)).fold(vec![], added);
     *below = own.iter().fold(std::mem::take(below), |sum, count| added(sum, *count));
     let accepted = u32::try_from(figures.len()).unwrap_or(u32::MAX);
     let all = u32::try_from(here().count()).unwrap_or(u32::MAX);

@@ -111,7 +111,7 @@ impl Judgement {
     }
 }
 
-fn judge_variant(case: &Case, variant: &Variant) -> VariantJudgement {
+fn judge_variant(case: &Case, variant: &VariantCase) -> VariantJudgement {
     let trials: Vec<&Trial> = variant.evidence.trials.iter().filter(|trial| trial.key.round <= case.rounds).collect();
     let levels = levels(&case.rules.sla, &trials);
     let doubt = case.rules.doubt(case.candidates.len());
@@ -126,7 +126,7 @@ fn judge_variant(case: &Case, variant: &Variant) -> VariantJudgement {
     }
 }
 
-fn judge_candidate(case: &Case, baseline: &VariantJudgement, candidate: &Variant) -> CandidateJudgement {
+fn judge_candidate(case: &Case, baseline: &VariantJudgement, candidate: &VariantCase) -> CandidateJudgement {
     let variant = judge_variant(case, candidate);
     let progress =
         RoundsSoFar { candidates: case.candidates.len(), rounds: case.rounds, budget_spent: case.budget_spent };
