@@ -36,6 +36,7 @@ pub mod measurement;
 pub mod offline;
 pub mod plan;
 pub mod pointer;
+pub mod method;
 pub mod prediction;
 pub mod report;
 #[cfg(feature = "cel")]
