@@ -21,6 +21,8 @@ pub mod files;
 pub mod judgement;
 pub mod manifests;
 pub mod measurement;
+pub mod method;
 pub mod prediction;
 pub mod report;
+pub mod simulation;
 pub mod units;

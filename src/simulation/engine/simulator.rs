@@ -1,0 +1,151 @@
+//! A deployment that serves, on its caller's clock.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use super::topology::Topology;
+use super::pool::Workers;
+use super::settings::Unservable;
+use super::worker::{Job, Part, StepEnd};
+
+/// A request, numbered from 0 in the order of submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(u32);
+
+impl RequestId {
+    /// The number.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The end of a worker's step.
+///
+/// Every request of this worker that had its first token before, and is not finished, gains a token with each step that
+/// decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When, in milliseconds.
+    pub at: f64,
+    /// Which worker; prefill workers come first.
+    pub worker: usize,
+    /// Whether requests decoded in it.
+    pub decoded: bool,
+    /// Requests that got their first token.
+    pub first: Vec<RequestId>,
+    /// Requests that got their last token, maybe with their first.
+    pub finished: Vec<RequestId>,
+}
+
+/// A deployment that serves. Time is the caller's: milliseconds from 0 on, and it never goes back.
+#[derive(Debug)]
+pub struct Simulator {
+    now: f64,
+    submitted: u32,
+    prefill: Option<Prefilling>,
+    workers: Workers,
+}
+
+/// What lies before decoding workers in a disaggregated deployment.
+#[derive(Debug)]
+struct Prefilling {
+    workers: Workers,
+    handover: f64,
+    /// Prompts on their way to a decoding worker, and when they arrive.
+    on_the_way: VecDeque<(f64, Job)>,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Arrives,
+    Prefills(usize),
+    Steps(usize),
+}
+
+impl Simulator {
+    /// A deployment without requests. The same seed gives the same times.
+    pub fn new(topology: &Topology, seed: u64) -> Self {
+        let (prefill, pool) = match topology {
+            Topology::Aggregated(pool) => (None, pool),
+            Topology::Disaggregated { prefill, handover, decode } => {
+                let workers = Workers::new(prefill, seed, 1);
+                (Some(Prefilling { workers, handover: handover.get(), on_the_way: VecDeque::new() }), decode)
+            }
+        };
+        Self { now: 0.0, submitted: 0, prefill, workers: Workers::new(pool, seed, 0) }
+    }
+
+    /// The last moment at which something happened.
+    pub const fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// Takes a request at a moment not before [`Self::now`]. It can join any step that starts then or later.
+    ///
+    /// # Errors
+    /// A request that could never be served. It is not taken.
+    pub fn submit(&mut self, at: f64, prompt: NonZeroU32, output: NonZeroU32) -> Result<RequestId, Unservable> {
+        let id = RequestId(self.submitted);
+        let job = |part| Job { id, prompt: prompt.get(), output: output.get(), part };
+        match &mut self.prefill {
+            None => self.workers.submit(job(Part::All))?,
+            Some(prefill) => {
+                self.workers.accepts(&job(Part::Decode))?;
+                prefill.workers.submit(job(Part::Prefill))?;
+            }
+        }
+        self.submitted += 1;
+        self.now = self.now.max(at);
+        Ok(id)
+    }
+
+    /// When the next event is, if nothing is submitted before. Starts what can be started now: submit first what has
+    /// arrived by then.
+    pub fn next_event(&mut self) -> Option<f64> {
+        self.next().map(|(at, _)| at)
+    }
+
+    /// Goes on to the next event; `None` where nothing is left to do.
+    pub fn advance(&mut self) -> Option<Event> {
+        loop {
+            let (at, next) = self.next()?;
+            self.now = at;
+            match (next, &mut self.prefill) {
+                (Next::Steps(worker), prefill) => {
+                    let before = prefill.as_ref().map_or(0, |prefill| prefill.workers.len());
+                    return Some(event(at, before + worker, self.workers.finish(worker)));
+                }
+                (Next::Prefills(worker), Some(prefill)) => {
+                    let done = prefill.workers.finish(worker).finished;
+                    prefill.on_the_way.extend(done.into_iter().map(|job| (at + prefill.handover, job)));
+                }
+                (Next::Arrives, Some(prefill)) => {
+                    let arrived = prefill.on_the_way.pop_front();
+                    arrived.into_iter().for_each(|(_, job)| self.workers.take(Job { part: Part::Decode, ..job }));
+                }
+                (Next::Prefills(_) | Next::Arrives, None) => {}
+            }
+        }
+    }
+
+    /// Of events at the same moment, arrivals come first: they may join the step that starts then.
+    fn next(&mut self) -> Option<(f64, Next)> {
+        let prefilling = self.prefill.as_mut().map(|prefill| prefill.next(self.now));
+        let (arrival, prefilled) = prefilling.unwrap_or_default();
+        let step = self.workers.start(self.now).map(|(at, worker)| (at, Next::Steps(worker)));
+        [arrival, prefilled, step].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))
+    }
+}
+
+impl Prefilling {
+    fn next(&mut self, now: f64) -> (Option<(f64, Next)>, Option<(f64, Next)>) {
+        let arrival = self.on_the_way.front().map(|(at, _)| (*at, Next::Arrives));
+        (arrival, self.workers.start(now).map(|(at, worker)| (at, Next::Prefills(worker))))
+    }
+}
+
+fn event(at: f64, worker: usize, end: StepEnd) -> Event {
+    let finished = end.finished.iter().map(|job| job.id).collect();
+    Event { at, worker, decoded: end.decoded, first: end.first, finished }
+}
