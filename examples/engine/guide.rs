@@ -111,7 +111,8 @@ impl LongRun {
     /// `ramped`: the users come in over one latency, otherwise all at once. Replicas keep the step in which they began.
     pub fn of(pool: &Pool, concurrency: u32, ramped: bool, variation: f64, seed: u64) -> Self {
         let latency = |served: &[Served]| mean(served.iter().map(|served| served.end - served.start));
-        let ramp = if ramped { latency(&closed_loop(pool, concurrency, 10 * concurrency, 0.0, variation, seed)) } else { 0.0 };
+        let ramp =
+            if ramped { latency(&closed_loop(pool, concurrency, 10 * concurrency, 0.0, variation, seed)) } else { 0.0 };
         let requests = (160 * concurrency).max(4000.min(400 * concurrency));
         let mut served = closed_loop(pool, concurrency, requests, ramp, variation, seed);
         served.sort_by(|a, b| a.end.total_cmp(&b.end));

@@ -1,7 +1,7 @@
 //! When the requests of a load come.
 
-use super::traffic::{Arrivals, Traffic};
 use super::random::Random;
+use super::traffic::{Arrivals, Traffic};
 
 /// Who sends the requests of a load.
 #[derive(Debug)]

@@ -15,21 +15,24 @@
 //! happens outside a step (tokenizing, network, dispatch), so a real TTFT is longer.
 
 mod clients;
-mod topology;
 mod grid;
-mod traffic;
 mod pool;
 mod random;
-mod simulator;
 mod settings;
+mod simulator;
 mod steps;
+mod topology;
+mod traffic;
 mod trial;
 mod worker;
 
-pub use topology::{Topology, Pool, Routing};
+#[cfg(test)]
+mod tests;
+
 pub use grid::{Grid, GridError, GridPoints};
-pub use traffic::{Arrivals, Length, Traffic};
-pub use simulator::{Event, RequestId, Simulator};
 pub use settings::{Engine, Mixing, Prefill, Unservable};
+pub use simulator::{Event, RequestId, Simulator};
 pub use steps::{Linear, Step, StepTime};
+pub use topology::{Pool, Routing, Topology};
+pub use traffic::{Arrivals, Length, Traffic};
 pub use trial::{Served, TrialError, trial};

@@ -1,8 +1,8 @@
 //! Workers behind a router.
 
-use super::topology::{Pool, Routing};
 use super::random::Random;
 use super::settings::{Engine, Unservable};
+use super::topology::{Pool, Routing};
 use super::worker::{Job, StepEnd, Worker};
 
 /// The router and its workers.
@@ -15,21 +15,27 @@ pub(super) struct Workers {
     workers: Vec<Worker>,
     /// Unanswered requests of each worker.
     unanswered: Vec<u32>,
+    /// When each worker's step ends, where one is under way.
+    ends: Vec<Option<f64>>,
+    /// Workers that may have a step to start. Most steps of a simulation change one worker of many.
+    ready: Vec<usize>,
 }
 
 impl Workers {
     /// Each stage of a deployment, and each worker in it, has its own chance.
     pub fn new(pool: &Pool, seed: u64, stage: u64) -> Self {
         let streams = (stage + 1) << 32;
-        let count = u64::from(pool.workers.get());
-        let worker = |index| Worker::new(&pool.engine, Random::new(seed, streams + 1 + index));
+        let count = usize::from(pool.workers.get());
+        let worker = |index| Worker::new(&pool.engine, Random::new(seed, streams + 1 + index as u64));
         Self {
             engine: pool.engine.clone(),
             routing: pool.routing,
             chance: Random::new(seed, streams),
             turn: 0,
             workers: (0..count).map(worker).collect(),
-            unanswered: vec![0; usize::from(pool.workers.get())],
+            unanswered: vec![0; count],
+            ends: vec![None; count],
+            ready: vec![],
         }
     }
 
@@ -44,13 +50,15 @@ impl Workers {
         self.engine.accepts(job)
     }
 
-    /// Takes a request that was accepted.
-    pub fn take(&mut self, job: Job) {
+    /// Takes a request that was accepted, and says which worker has it.
+    pub fn take(&mut self, job: Job) -> usize {
         let index = self.route();
         if let (Some(worker), Some(unanswered)) = (self.workers.get_mut(index), self.unanswered.get_mut(index)) {
             worker.submit(job);
             *unanswered += 1;
+            self.ready.push(index);
         }
+        index
     }
 
     fn route(&mut self) -> usize {
@@ -66,18 +74,31 @@ impl Workers {
 
     /// Starts steps where none are under way, and says which ends first: its end, and the worker's index.
     pub fn start(&mut self, now: f64) -> Option<(f64, usize)> {
-        self.workers.iter_mut().for_each(|worker| worker.start(now));
-        let ends = self.workers.iter().enumerate().filter_map(|(index, worker)| Some((worker.end()?, index)));
-        ends.min_by(|one, other| one.0.total_cmp(&other.0))
+        while let Some(index) = self.ready.pop() {
+            if let (Some(worker), Some(end)) = (self.workers.get_mut(index), self.ends.get_mut(index)) {
+                *end = worker.start(now);
+            }
+        }
+        let mut first: Option<(f64, usize)> = None;
+        for (index, end) in self.ends.iter().enumerate() {
+            if let Some(end) = *end
+                && first.is_none_or(|(earliest, _)| end < earliest)
+            {
+                first = Some((end, index));
+            }
+        }
+        first
     }
 
     /// Ends a worker's step.
     pub fn finish(&mut self, index: usize) -> StepEnd {
         let Some(worker) = self.workers.get_mut(index) else { return StepEnd::default() };
         let end = worker.finish();
-        if let Some(unanswered) = self.unanswered.get_mut(index) {
+        if let (Some(unanswered), Some(ends)) = (self.unanswered.get_mut(index), self.ends.get_mut(index)) {
             *unanswered -= end.finished.len() as u32;
+            *ends = None;
         }
+        self.ready.push(index);
         end
     }
 

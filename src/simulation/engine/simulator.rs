@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use super::topology::Topology;
 use super::pool::Workers;
 use super::settings::Unservable;
+use super::topology::Topology;
 use super::worker::{Job, Part, StepEnd};
 
 /// A request, numbered from 0 in the order of submission.
@@ -19,7 +19,7 @@ impl RequestId {
     }
 }
 
-/// The end of a worker's step.
+/// The end of a worker's step; in a disaggregated deployment also a prompt that is handed over to a decoding worker.
 ///
 /// Every request of this worker that had its first token before, and is not finished, gains a token with each step that
 /// decoded.
@@ -53,14 +53,6 @@ struct Prefilling {
     handover: f64,
     /// Prompts on their way to a decoding worker, and when they arrive.
     on_the_way: VecDeque<(f64, Job)>,
-}
-
-/// What happens next.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Arrives,
-    Prefills(usize),
-    Steps(usize),
 }
 
 impl Simulator {
@@ -103,45 +95,49 @@ impl Simulator {
     /// When the next event is, if nothing is submitted before. Starts what can be started now: submit first what has
     /// arrived by then.
     pub fn next_event(&mut self) -> Option<f64> {
-        self.next().map(|(at, _)| at)
+        let step = self.workers.start(self.now).map(|(end, _)| end);
+        let prefill = self.prefill.as_mut().and_then(|prefill| prefill.next_event(self.now));
+        [prefill, step].into_iter().flatten().min_by(f64::total_cmp)
     }
 
     /// Goes on to the next event; `None` where nothing is left to do.
     pub fn advance(&mut self) -> Option<Event> {
-        loop {
-            let (at, next) = self.next()?;
-            self.now = at;
-            match (next, &mut self.prefill) {
-                (Next::Steps(worker), prefill) => {
-                    let before = prefill.as_ref().map_or(0, |prefill| prefill.workers.len());
-                    return Some(event(at, before + worker, self.workers.finish(worker)));
-                }
-                (Next::Prefills(worker), Some(prefill)) => {
-                    let done = prefill.workers.finish(worker).finished;
-                    prefill.on_the_way.extend(done.into_iter().map(|job| (at + prefill.handover, job)));
-                }
-                (Next::Arrives, Some(prefill)) => {
-                    let arrived = prefill.on_the_way.pop_front();
-                    arrived.into_iter().for_each(|(_, job)| self.workers.take(Job { part: Part::Decode, ..job }));
-                }
-                (Next::Prefills(_) | Next::Arrives, None) => {}
+        let step = self.workers.start(self.now);
+        let prompt = self.prefill.as_mut().and_then(|prefill| prefill.next_event(self.now));
+        // Of two events at a moment, what brings a prompt comes first: it may join the step that starts then.
+        let prompt_first = prompt.is_some_and(|at| step.is_none_or(|(end, _)| at <= end));
+        let event = match &mut self.prefill {
+            Some(prefill) if prompt_first => prefill.advance(self.now, &mut self.workers)?,
+            prefill => {
+                let before = prefill.as_ref().map_or(0, |prefill| prefill.workers.len());
+                let (at, worker) = step?;
+                event(at, before + worker, self.workers.finish(worker))
             }
-        }
-    }
-
-    /// Of events at the same moment, arrivals come first: they may join the step that starts then.
-    fn next(&mut self) -> Option<(f64, Next)> {
-        let prefilling = self.prefill.as_mut().map(|prefill| prefill.next(self.now));
-        let (arrival, prefilled) = prefilling.unwrap_or_default();
-        let step = self.workers.start(self.now).map(|(at, worker)| (at, Next::Steps(worker)));
-        [arrival, prefilled, step].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))
+        };
+        self.now = event.at;
+        Some(event)
     }
 }
 
 impl Prefilling {
-    fn next(&mut self, now: f64) -> (Option<(f64, Next)>, Option<(f64, Next)>) {
-        let arrival = self.on_the_way.front().map(|(at, _)| (*at, Next::Arrives));
-        (arrival, self.workers.start(now).map(|(at, worker)| (at, Next::Prefills(worker))))
+    fn next_event(&mut self, now: f64) -> Option<f64> {
+        let arrival = self.on_the_way.front().map(|(at, _)| *at);
+        let step = self.workers.start(now).map(|(end, _)| end);
+        [arrival, step].into_iter().flatten().min_by(f64::total_cmp)
+    }
+
+    fn advance(&mut self, now: f64, decoding: &mut Workers) -> Option<Event> {
+        let step = self.workers.start(now);
+        let arrives = |at: f64| step.is_none_or(|(end, _)| at <= end);
+        if let Some((at, job)) = self.on_the_way.front().copied().filter(|(at, _)| arrives(*at)) {
+            self.on_the_way.pop_front();
+            let worker = decoding.take(Job { part: Part::Decode, ..job });
+            return Some(event(at, self.workers.len() + worker, StepEnd::default()));
+        }
+        let (at, worker) = step?;
+        let done = self.workers.finish(worker).finished;
+        self.on_the_way.extend(done.into_iter().map(|job| (at + self.handover, job)));
+        Some(event(at, worker, StepEnd::default()))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 
 use super::clients::Clients;
+use super::random::Random;
+use super::settings::Unservable;
+use super::simulator::{Event, Simulator};
 use super::topology::Topology;
 use super::traffic::{Arrivals, Traffic};
-use super::random::Random;
-use super::simulator::{Event, Simulator};
-use super::settings::Unservable;
 use crate::method::window::{Answer, Request};
 
 /// A request that was served; moments in milliseconds after the start of the trial.
@@ -100,7 +100,8 @@ impl Course<'_> {
     }
 
     fn send(&mut self, start: f64) -> Result<(), Unservable> {
-        let (prompt, output) = (self.traffic.prompt.draw(&mut self.lengths), self.traffic.output.draw(&mut self.lengths));
+        let (prompt, output) =
+            (self.traffic.prompt.draw(&mut self.lengths), self.traffic.output.draw(&mut self.lengths));
         self.simulator.submit(start, prompt, output)?;
         self.clients.send();
         self.requests.push(Served { start, first: start, end: start, prompt, output });

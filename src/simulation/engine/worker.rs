@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::random::Random;
-use super::simulator::RequestId;
 use super::settings::{Engine, Mixing, Prefill};
+use super::simulator::RequestId;
 use super::steps::Step;
 
 /// A request as a worker sees it.
@@ -99,16 +99,19 @@ impl Worker {
         self.waiting.push_back(job);
     }
 
-    /// When the step under way ends.
-    pub fn end(&self) -> Option<f64> {
+    /// When the step under way ends. Starts one where none is and something is to be done.
+    pub fn start(&mut self, now: f64) -> Option<f64> {
+        if self.running.is_none() && !self.is_idle() {
+            self.running = Some(self.step(now));
+        }
         self.running.as_ref().map(|running| running.end)
     }
 
-    /// Starts the next step where none is under way and something is to be done.
-    pub fn start(&mut self, now: f64) {
-        if self.running.is_some() || (self.waiting.is_empty() && self.begun.is_none() && self.decoding.is_empty()) {
-            return;
-        }
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.begun.is_none() && self.decoding.is_empty()
+    }
+
+    fn step(&mut self, now: f64) -> Running {
         let mut intake = Intake::new(&self.engine, self.decoding.len());
         self.resume(&mut intake);
         self.admit(&mut intake);
@@ -119,7 +122,7 @@ impl Worker {
             step.context_tokens = self.context;
         }
         let took = self.engine.steps.milliseconds(&step) * self.slowness();
-        self.running = Some(Running { end: now + took, decodes, completed, joined });
+        Running { end: now + took, decodes, completed, joined }
     }
 
     /// A prompt of which a part is computed comes before new ones.
