@@ -4,10 +4,14 @@
 //! slower than in between. So the first request of each user does not count, nor do the last. Throughput is not counted
 //! by completions, which come in waves, but follows from Little's law: requests under way ÷ latency.
 
+use std::cmp::Ordering;
 use std::num::NonZeroU32;
 
 use crate::measurement::Distribution;
 use crate::units::{RequestsPerSecond, TokensPerSecond};
+
+#[cfg(test)]
+mod tests;
 
 /// One request of the measured phase; moments in milliseconds after any fixed one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,6 +101,14 @@ pub enum NoWindow {
 /// By how much counting and Little's law may differ while a trial is called steady (`NotSteady`).
 const STEADY_PERCENT: f64 = 10.0;
 
+/// Users start together: starts alone would leave it to the order of records which of their requests count.
+fn by_start(one: &Request, other: &Request) -> Ordering {
+    let ttft = |request: &Request| request.answer.and_then(|answer| answer.ttft).unwrap_or(f64::INFINITY);
+    let tokens = |request: &Request| request.answer.and_then(|answer| answer.output_tokens).unwrap_or(0.0);
+    let by = |figure: fn(&Request) -> f64| figure(one).total_cmp(&figure(other));
+    by(|request| request.start).then(by(|request| request.end)).then(by(ttft)).then(by(tokens))
+}
+
 impl<'a> Counted<'a> {
     /// The counted requests of a trial with so many users. Sorts the requests.
     ///
@@ -112,8 +124,7 @@ impl<'a> Counted<'a> {
         if !requests.iter().all(has_times) {
             return Err(NoWindow::WrongTimes);
         }
-        // Starts alone do not order users who start together; without a rule the order of records would matter.
-        requests.sort_unstable_by(|a, b| a.start.total_cmp(&b.start).then(a.end.total_cmp(&b.end)));
+        requests.sort_unstable_by(by_start);
         Ok(Self { by_start: requests, concurrency: users })
     }
 
