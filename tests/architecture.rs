@@ -5,7 +5,18 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that are computation alone.
-const PURE: &[&str] = &["api", "prediction", "measurement", "judgement", "report", "evaluation", "engine", "manifests"];
+const PURE: &[&str] = &[
+    "api",
+    "prediction",
+    "measurement",
+    "judgement",
+    "report",
+    "evaluation",
+    "engine",
+    "manifests",
+    "method",
+    "simulation",
+];
 
 /// What a pure module must not name, and where it belongs instead.
 const FOREIGN: &[(&str, &str)] = &[

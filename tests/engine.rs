@@ -57,7 +57,7 @@ fn every_rule_for_throughput_errs_as_another_engine_says() {
     let rows: Vec<_> = rows.iter().filter(|row| row.concurrency == 50).collect();
     assert_eq!(rows.len(), 4);
     for row in rows {
-        let ours = Bias::of(&(row.pool)(), row.concurrency, 4, 0.0, 16).means();
+        let ours = Bias::of(&row.pool, row.concurrency, 4, 0.0, 16).means();
         for (rule, ours) in ours.into_iter().enumerate() {
             let (theirs, within) = (row.theirs[rule], row.within[rule]);
             assert!((ours - theirs).abs() <= within, "{}, rule {rule}: {ours} instead of {theirs}", row.name);

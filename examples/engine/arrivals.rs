@@ -12,7 +12,7 @@ pub const CLOSED_LOOP_RATE: f64 = 3.1726;
 /// another engine's one, lowest and highest, and the mean TPOT.
 pub struct Open {
     pub name: &'static str,
-    pub pool: fn() -> Pool,
+    pub pool: Pool,
     pub poisson: bool,
     pub share: f64,
     pub ttft: [f64; 2],
@@ -22,15 +22,18 @@ pub struct Open {
 }
 
 pub fn cases() -> Vec<Open> {
-    let (capped, wide): (fn() -> Pool, fn() -> Pool) = (|| tp8(12), || tp8(256));
-    let open = |name, pool, poisson, share, ttft, tpot, within| Open { name, pool, poisson, share, ttft, tpot, within };
+    let (capped, wide) = (tp8(12), tp8(256));
+    let open = |name, pool: &Pool, poisson, share, ttft, tpot, within| {
+        let pool = pool.clone();
+        Open { name, pool, poisson, share, ttft, tpot, within }
+    };
     vec![
-        open("TP8, batch 12", capped, true, 0.5, [107.0, 115.0], 6.19, 3.0),
-        open("TP8, batch 12", capped, true, 0.8, [354.0, 391.0], 6.93, 20.0),
-        open("TP8, batch 12", capped, true, 0.95, [1866.0, 2530.0], 7.28, 30.0),
-        open("TP8, batch 256", wide, true, 0.8, [109.0, 110.0], 7.03, 2.0),
-        open("TP8, batch 256", wide, true, 0.95, [112.0, 114.0], 7.53, 2.0),
-        open("TP8, batch 12", capped, false, 0.95, [95.0, 95.0], 7.37, 1.0),
+        open("TP8, batch 12", &capped, true, 0.5, [107.0, 115.0], 6.19, 3.0),
+        open("TP8, batch 12", &capped, true, 0.8, [354.0, 391.0], 6.93, 20.0),
+        open("TP8, batch 12", &capped, true, 0.95, [1866.0, 2530.0], 7.28, 30.0),
+        open("TP8, batch 256", &wide, true, 0.8, [109.0, 110.0], 7.03, 2.0),
+        open("TP8, batch 256", &wide, true, 0.95, [112.0, 114.0], 7.53, 2.0),
+        open("TP8, batch 12", &capped, false, 0.95, [95.0, 95.0], 7.37, 1.0),
     ]
 }
 
@@ -41,7 +44,7 @@ impl Open {
         let arrivals = if self.poisson { Arrivals::Poisson(rate) } else { Arrivals::Constant(rate) };
         let [prompt, output] = lengths(0.0);
         let traffic = Traffic { requests: count(8000), prompt, output, arrivals };
-        let topology = Topology::Aggregated((self.pool)());
+        let topology = Topology::Aggregated(self.pool.clone());
         let trials: Vec<Vec<Served>> = (1..=seeds).map(|seed| trial(&topology, &traffic, seed).unwrap()).collect();
         let counted = || trials.iter().flat_map(|served| &served[800..]);
         [mean(counted().map(|served| served.first - served.start)), mean(counted().map(tpot))]

@@ -67,7 +67,7 @@ fn throughput(trials: u64) -> usize {
     println!("{:<22} {:>4}{}", "", "c", heads.map(|head| format!(" | {head:>20}")).concat());
     let mut outside = 0;
     for row in window::rows() {
-        let bias = Bias::of(&(row.pool)(), row.concurrency, 4, 0.0, trials);
+        let bias = Bias::of(&row.pool, row.concurrency, 4, 0.0, trials);
         let inside = (0..4).all(|rule| (bias.means()[rule] - row.theirs[rule]).abs() <= row.within[rule]);
         let offs = [bias.last_completion, bias.last_start, bias.ramp, bias.no_ramp];
         let cells = offs.iter().zip(row.theirs).map(|(off, theirs)| format!(" | {off} [{theirs:+5.1}]"));
@@ -76,7 +76,7 @@ fn throughput(trials: u64) -> usize {
     }
     println!("\nThe same with lengths that vary by 50 %, four and ten waves, Little's law with a ramp");
     for row in window::rows().iter().filter(|row| row.concurrency <= 100 && row.name != "TP8, batch 12") {
-        let [four, ten] = [4, 10].map(|waves| Bias::of(&(row.pool)(), row.concurrency, waves, 50.0, trials).ramp);
+        let [four, ten] = [4, 10].map(|waves| Bias::of(&row.pool, row.concurrency, waves, 50.0, trials).ramp);
         println!("{:<22} {:>4} | {four} | {ten}", row.name, row.concurrency);
     }
     outside
@@ -88,7 +88,7 @@ fn summaries(trials: u64) {
     );
     for row in window::rows().iter().filter(|row| row.concurrency <= 100) {
         for waves in [5, 10] {
-            let bias = SummaryBias::of(&(row.pool)(), row.concurrency, waves, trials);
+            let bias = SummaryBias::of(&row.pool, row.concurrency, waves, trials);
             let (name, c) = (row.name, row.concurrency);
             println!(
                 "{name:<22} {c:>4} waves {waves:>2} | {:+.1} | {:+.1} | {:+.0} | {:+.1}",

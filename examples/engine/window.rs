@@ -11,7 +11,7 @@ use crate::guide::{
 /// A deployment and its users, and what another author's engine said of the four rules.
 pub struct Row {
     pub name: &'static str,
-    pub pool: fn() -> Pool,
+    pub pool: Pool,
     pub concurrency: u32,
     pub theirs: Theirs,
     /// By how much ours may differ from each of theirs, in points.
@@ -25,53 +25,30 @@ pub type Theirs = [f64; 4];
 /// 0.3 to 0.7. Their router freed a place one step too early, so their replicas kept another step. With a ramp beyond the
 /// batch, which the method avoids, they took the users for the requests under way.
 pub fn rows() -> Vec<Row> {
-    let wide: fn() -> Pool = || tp8(256);
-    let capped: fn() -> Pool = || tp8(12);
-    let even: fn() -> Pool = || tp1x8(Routing::LeastLoaded);
-    let random: fn() -> Pool = || tp1x8(Routing::Random);
-    let groups: [(&str, fn() -> Pool, Theirs, &[(u32, Theirs)]); 4] = [
-        (
-            "TP8, batch 256",
-            wide,
-            [0.3; 4],
-            &[(12, [9.2, 0.0, 0.0, 0.0]), (50, [23.0, 0.0, 0.0, 0.0]), (250, [36.7, 0.0, -0.2, 0.0])],
-        ),
-        (
-            "TP8, batch 12",
-            capped,
-            [0.3, 0.3, f64::INFINITY, 0.3],
-            &[(50, [5.1, 2.8, 7.8, 0.0]), (100, [1.1, 2.9, 10.7, 0.1])],
-        ),
-        (
-            "TP1 x 8, least loaded",
-            even,
-            [1.5, 0.6, 0.3, 0.6],
-            &[
-                (12, [-0.2, -1.3, -0.1, 0.1]),
-                (50, [2.5, -2.7, 0.0, -0.1]),
-                (100, [8.9, -1.2, 0.0, 0.3]),
-                (250, [18.1, -1.2, 0.1, 0.3]),
-            ],
-        ),
-        (
-            "TP1 x 8, random",
-            random,
-            [2.5, 2.5, 1.0, 1.0],
-            &[
-                (12, [-1.0, -3.3, -0.2, -0.5]),
-                (50, [1.2, -7.7, 0.1, -1.0]),
-                (100, [5.9, -7.9, 0.1, -1.0]),
-                (250, [16.4, -2.5, 0.6, -0.7]),
-            ],
-        ),
-    ];
-    let row = |(name, pool, within, levels): (_, _, _, &[(u32, Theirs)])| {
-        levels
-            .iter()
-            .map(|(concurrency, theirs)| Row { name, pool, concurrency: *concurrency, theirs: *theirs, within })
-            .collect()
-    };
-    groups.into_iter().flat_map::<Vec<Row>, _>(row).collect()
+    let even = tp1x8(Routing::LeastLoaded);
+    let random = tp1x8(Routing::Random);
+    let row =
+        |name, pool: &Pool, within, concurrency, theirs| Row { name, pool: pool.clone(), concurrency, theirs, within };
+    let wide = |concurrency, theirs| row("TP8, batch 256", &tp8(256), [0.3; 4], concurrency, theirs);
+    let capped =
+        |concurrency, theirs| row("TP8, batch 12", &tp8(12), [0.3, 0.3, f64::INFINITY, 0.3], concurrency, theirs);
+    let even = |concurrency, theirs| row("TP1 x 8, least loaded", &even, [1.5, 0.6, 0.3, 0.6], concurrency, theirs);
+    let random = |concurrency, theirs| row("TP1 x 8, random", &random, [2.5, 2.5, 1.0, 1.0], concurrency, theirs);
+    vec![
+        wide(12, [9.2, 0.0, 0.0, 0.0]),
+        wide(50, [23.0, 0.0, 0.0, 0.0]),
+        wide(250, [36.7, 0.0, -0.2, 0.0]),
+        capped(50, [5.1, 2.8, 7.8, 0.0]),
+        capped(100, [1.1, 2.9, 10.7, 0.1]),
+        even(12, [-0.2, -1.3, -0.1, 0.1]),
+        even(50, [2.5, -2.7, 0.0, -0.1]),
+        even(100, [8.9, -1.2, 0.0, 0.3]),
+        even(250, [18.1, -1.2, 0.1, 0.3]),
+        random(12, [-1.0, -3.3, -0.2, -0.5]),
+        random(50, [1.2, -7.7, 0.1, -1.0]),
+        random(100, [5.9, -7.9, 0.1, -1.0]),
+        random(250, [16.4, -2.5, 0.6, -0.7]),
+    ]
 }
 
 /// Tokens per second, off the long run.
