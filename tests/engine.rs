@@ -113,7 +113,7 @@ fn a_recorded_trial_tells_the_throughput_of_the_long_run(
     let window = Window::of(&mut requests, count(concurrency)).unwrap();
     let found = tokens_per_second(&window);
     let close = |figure: f64, expected: f64, decimals: i32| (figure - expected).abs() <= 0.51 * 10_f64.powi(-decimals);
-    assert!(close(window.in_flight, f64::from(concurrency), 2), "{window:?}");
+    assert!(close(window.mean_concurrency, f64::from(concurrency), 2), "{window:?}");
     assert!(close(window.ttft.unwrap().mean.get(), ttft, 1), "{window:?}");
     assert!(close(window.tpot.unwrap().mean.get(), tpot, 3), "{window:?}");
     assert!(close(found, tokens, 1), "{window:?}");

@@ -1,8 +1,9 @@
 //! The window of a trial (METHOD §3): which requests count, and what they say.
 //!
-//! A load tool starts its users together and lets the last of them finish alone, and in both phases a server is faster or
-//! slower than in between. So the first request of each user does not count, nor do the last. Throughput is not counted
-//! by completions, which come in waves, but follows from Little's law: requests under way ÷ latency.
+//! At the start of a trial all requests queue behind each other, and at its end the last ones have the server to
+//! themselves: neither is how it works in between. So as many requests as there are users are left out on both sides.
+//! Throughput is not counted by completions, since these come in waves; it follows from Little's law: concurrent requests ÷
+//! latency.
 
 use std::cmp::Ordering;
 use std::num::NonZeroU32;
@@ -59,8 +60,8 @@ pub struct Window {
     pub requests: u32,
     /// Failed ones among them.
     pub failed: u32,
-    /// Requests under way, on average over the time from the c-th start to the last.
-    pub in_flight: f64,
+    /// Concurrent requests, on average over the time from the c-th start to the last.
+    pub mean_concurrency: f64,
     /// Of the completed ones.
     pub ttft: Option<Distribution>,
     /// Of the completed ones.
@@ -80,11 +81,11 @@ pub struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoWindow {
     /// Nothing lies between the first and the last requests.
-    #[error("{requests} requests of {concurrency} users leave none to count: send four for each user")]
+    #[error("{requests} requests at a concurrency of {concurrency} leave none to count: send four waves or more")]
     TooFewRequests {
         /// Requests of the trial.
         requests: usize,
-        /// Its users.
+        /// Its concurrent requests.
         concurrency: u32,
     },
     /// Records are damaged.
@@ -165,7 +166,7 @@ impl<'a> Counted<'a> {
         if failed == requests.len() {
             return Err(NoWindow::NothingCompleted);
         }
-        let in_flight = self.in_flight().ok_or(NoWindow::NoTime)?;
+        let mean_concurrency = self.mean_concurrency().ok_or(NoWindow::NoTime)?;
         // By Little's law every request counts that takes a place, well answered or not.
         let stay = requests.iter().map(|request| request.end - request.start).sum::<f64>() / requests.len() as f64;
         let answered = (requests.len() - failed) as f64 / requests.len() as f64;
@@ -174,18 +175,19 @@ impl<'a> Counted<'a> {
         Ok(Window {
             requests: requests.len() as u32,
             failed: failed as u32,
-            in_flight,
+            mean_concurrency,
             ttft: Distribution::of(self.answers().filter_map(|answer| answer.ttft)),
             tpot: Distribution::of(self.answers().filter_map(Answer::tpot)),
             request_latency: Distribution::of(self.answers().map(|answer| answer.latency)),
-            throughput: Throughput::by_littles_law(in_flight * answered, stay, tokens).ok_or(NoWindow::NoTime)?,
-            unsteadiness_percent: self.unsteadiness(in_flight / stay),
+            throughput: Throughput::by_littles_law(mean_concurrency * answered, stay, tokens)
+                .ok_or(NoWindow::NoTime)?,
+            unsteadiness_percent: self.unsteadiness(mean_concurrency / stay),
             client_wait_percent: self.client_wait(),
         })
     }
 
     /// From the c-th start to the last, when all users have come and none has gone.
-    fn in_flight(&self) -> Option<f64> {
+    fn mean_concurrency(&self) -> Option<f64> {
         let (from, to) = (self.by_start[self.concurrency - 1].start, self.last_start());
         let within = |request: &Request| (request.end.min(to) - request.start.max(from)).max(0.0);
         Some(self.by_start.iter().map(within).sum::<f64>() / (to - from)).filter(|mean| mean.is_finite())
@@ -223,8 +225,7 @@ impl Window {
         Counted::of(requests, concurrency)?.window()
     }
 
-    /// Whether requests end at the pace at which they should, with so many under way (else `NotSteady`). Too few waves
-    /// do not tell.
+    /// Whether requests end as fast as Little's law says (else `NotSteady`). Too few waves do not tell.
     pub fn is_steady(&self) -> bool {
         self.unsteadiness_percent.is_none_or(|percent| percent.abs() <= STEADY_PERCENT)
     }
@@ -240,12 +241,12 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// Requests under way ÷ their mean time in milliseconds, and × their mean output tokens.
+    /// From concurrent requests, their mean time in milliseconds, and their mean output tokens. `None` where that gives
+    /// no rate.
     ///
-    /// Of a trial without records it is all that can be said: the users in place of the requests under way, and means
-    /// that include how the trial began ([`Basis::RampIncluded`]). `None` where that is no number.
-    pub fn by_littles_law(in_flight: f64, milliseconds: f64, tokens: Option<f64>) -> Option<Self> {
-        let rate = in_flight / milliseconds * 1000.0;
+    /// Of a trial without records the concurrency and the summary's means are all there is ([`Basis::RampIncluded`]).
+    pub fn by_littles_law(mean_concurrency: f64, milliseconds: f64, tokens: Option<f64>) -> Option<Self> {
+        let rate = mean_concurrency / milliseconds * 1000.0;
         Some(Self {
             requests_per_second: RequestsPerSecond::new(rate).ok()?,
             output_tokens_per_second: tokens.and_then(|tokens| TokensPerSecond::new(rate * tokens).ok()),

@@ -43,7 +43,7 @@ fn users_in_step_are_measured_exactly() {
     // 5 requests a second from each of eight users.
     let window = window(closed_loop(8, 4, |_| 100.0), 8);
     assert_eq!((window.requests, window.failed), (16, 0));
-    assert!(close(window.in_flight, 8.0), "{window:?}");
+    assert!(close(window.mean_concurrency, 8.0), "{window:?}");
     assert!(close(window.throughput.requests_per_second.get(), 40.0) && close(tokens(&window), 440.0), "{window:?}");
     assert_eq!(window.ttft.unwrap().mean.get(), 100.0);
     assert_eq!(window.tpot.unwrap().p99.get(), 10.0);
@@ -64,6 +64,15 @@ fn the_first_and_the_last_requests_do_not_count() {
     assert_eq!(window.requests, 32);
     assert_eq!(window.ttft.unwrap().p99.get(), 100.0);
     assert!((tokens(&window) / 440.0 - 1.0).abs() < 1e-9, "{window:?}");
+}
+
+#[test]
+fn users_who_pause_ask_for_less() {
+    // Each answer takes 200 ms, and each user waits as long before the next request.
+    let ask = |number: usize| request(400.0 * (number / 8) as f64, 200.0, 100.0, 11.0);
+    let window = window((0..80).map(ask).collect(), 8);
+    // Of the 3600 ms from the first starts to the last, nine halves were busy.
+    assert!(close(window.mean_concurrency, 4.0) && close(tokens(&window), 220.0), "{window:?}");
 }
 
 #[rstest]
@@ -203,7 +212,7 @@ proptest! {
             Err(NoWindow::NothingCompleted | NoWindow::NoTime) => {}
             Ok(window) => {
                 prop_assert_eq!(window.requests as usize, all - 2 * c as usize);
-                prop_assert!((0.0..=all as f64).contains(&window.in_flight));
+                prop_assert!((0.0..=all as f64).contains(&window.mean_concurrency));
                 for d in [window.ttft, window.tpot, window.request_latency].into_iter().flatten() {
                     prop_assert!(d.p50 <= d.p90 && d.p90 <= d.p95 && d.p95 <= d.p99);
                     prop_assert!(d.p99 <= Milliseconds::new(12_500.0).unwrap());

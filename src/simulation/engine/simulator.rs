@@ -10,7 +10,7 @@ use super::worker::{Job, Part, StepEnd};
 
 /// A request, numbered from 0 in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RequestId(u32);
+pub struct RequestId(u64);
 
 impl RequestId {
     /// The number.
@@ -37,11 +37,11 @@ pub struct Event {
     pub finished: Vec<RequestId>,
 }
 
-/// A deployment that serves. Time is the caller's: milliseconds from 0 on, and it never goes back.
+/// A deployment that serves. Time is the caller's: milliseconds from 0 on.
 #[derive(Debug)]
 pub struct Simulator {
     now: f64,
-    submitted: u32,
+    submitted: u64,
     prefill: Option<Prefilling>,
     workers: Workers,
 }
@@ -68,12 +68,12 @@ impl Simulator {
         Self { now: 0.0, submitted: 0, prefill, workers: Workers::new(pool, seed, 0) }
     }
 
-    /// The last moment at which something happened.
+    /// The last moment at which something happened; it never goes back.
     pub const fn now(&self) -> f64 {
         self.now
     }
 
-    /// Takes a request at a moment not before [`Self::now`]. It can join any step that starts then or later.
+    /// Takes a request. It can join any step that starts then or later; so go on first to the events before it.
     ///
     /// # Errors
     /// A request that could never be served. It is not taken.
@@ -114,7 +114,7 @@ impl Simulator {
                 event(at, before + worker, self.workers.finish(worker))
             }
         };
-        self.now = event.at;
+        self.now = self.now.max(event.at);
         Some(event)
     }
 }
