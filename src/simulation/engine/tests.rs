@@ -90,6 +90,13 @@ fn two_requests_at_once(#[case] engine: Engine, #[case] expected: [[f64; 3]; 2])
 }
 
 #[test]
+fn a_request_that_decodes_takes_a_token_of_the_step() {
+    // A prompt of 100 tokens fits into a step of 100, but not beside a decoding request.
+    let found = times(aggregated(engine()), &closed_loop(2, 2, 0.0, [100, 3]));
+    assert_eq!(found, [[0.0, 100.0, 120.0], [0.0, 220.0, 240.0]]);
+}
+
+#[test]
 fn users_come_in_over_the_ramp() {
     let starts: Vec<f64> =
         times(aggregated(engine()), &closed_loop(4, 4, 40.0, [1, 500])).iter().map(|times| times[0]).collect();
