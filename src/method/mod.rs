@@ -10,11 +10,13 @@
 //! tool at a level, and a *round* one deployment of every variant that is not decided yet. Latencies are compared as
 //! `r = statistic ÷ limit`, and everything that is averaged is averaged as a logarithm: speeds scatter by per cent.
 
+pub mod distribution;
 pub mod estimate;
 pub mod judgement;
 pub mod sla;
 pub mod sweep;
 pub mod trial;
+pub mod window;
 
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,7 @@
 //! The SLA as numbers: limits, the statistic each is held against, and r, how much of the limits a trial uses (METHOD §5).
 
 use super::trial::Figures;
-use crate::measurement::Distribution;
+use crate::method::distribution::Distribution;
 use crate::units::Milliseconds;
 
 /// What is limited.

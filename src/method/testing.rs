@@ -2,7 +2,7 @@
 
 use super::sla::{Limit, Metric, Sla, Statistic};
 use super::trial::{Figures, OverLimit, Purpose, Rejection, Trial, TrialKey, TrialOutcome};
-use crate::measurement::Distribution;
+use crate::method::distribution::Distribution;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// Output tokens of a request.

@@ -1,6 +1,6 @@
 //! Trials: what was run, and what it showed once the audit has looked at it.
 
-use crate::measurement::Distribution;
+use crate::method::distribution::Distribution;
 use crate::units::{RequestsPerSecond, TokensPerSecond};
 
 /// One trial of a variant.

@@ -1,6 +1,6 @@
 //! One comparison: deployments, trials and judgements, one after the other, as the operator has them.
 
-use bcmp::measurement::Distribution;
+use bcmp::method::distribution::Distribution;
 use bcmp::method::judgement::comparison::{
     Comparison, RoundsSoFar, Standing, VariantEvidence, compare, deployment_order,
 };
