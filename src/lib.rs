@@ -10,6 +10,7 @@
 //! explain dynamo schema   what conditions, reasons and codes mean; what a DynamoGraphDeployment looks like, in each of its versions
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
+//! method                  the method's second version: sweep, judgement and price, not used by the lifecycle yet
 //! judgement               prediction × measurement → SLA, gain, accuracy, verdict
 //! sweep                   which level comes next
 //! manifests report        what a run creates; what people read of it
@@ -33,6 +34,7 @@ pub mod judgement;
 pub mod lifecycle;
 pub mod manifests;
 pub mod measurement;
+pub mod method;
 pub mod offline;
 pub mod plan;
 pub mod pointer;

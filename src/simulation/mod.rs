@@ -5,6 +5,7 @@ pub mod actors;
 pub mod api_server;
 pub mod broken;
 pub mod dynamo;
+pub mod engine;
 pub mod lab;
 pub mod standin;
 pub mod truth;

@@ -1,0 +1,288 @@
+//! The SLA as numbers: limits, the statistic each is held against, and r, how much of the limits a trial uses (METHOD §5).
+
+use super::trial::Figures;
+use crate::method::distribution::Distribution;
+use crate::units::Milliseconds;
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Time to first token.
+    Ttft,
+    /// Time per output token after the first.
+    Tpot,
+    /// From sending to the last token.
+    RequestLatency,
+}
+
+/// What of a distribution is held against a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Statistic {
+    /// Arithmetic mean.
+    Mean,
+    /// Median.
+    P50,
+    /// 90th percentile.
+    P90,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+}
+
+impl Statistic {
+    fn of(self, distribution: &Distribution) -> Milliseconds {
+        match self {
+            Self::Mean => distribution.mean,
+            Self::P50 => distribution.p50,
+            Self::P90 => distribution.p90,
+            Self::P95 => distribution.p95,
+            Self::P99 => distribution.p99,
+        }
+    }
+
+    /// The share of requests that may exceed the limit; a mean allows no share.
+    pub fn share_over(self) -> Option<f64> {
+        match self {
+            Self::Mean => None,
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.1),
+            Self::P95 => Some(0.05),
+            Self::P99 => Some(0.01),
+        }
+    }
+}
+
+/// The most that a statistic of a metric may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// What is limited.
+    pub metric: Metric,
+    /// The limit itself, above zero.
+    pub limit: Milliseconds,
+    /// What is held against it.
+    pub statistic: Statistic,
+}
+
+/// One thing that can make a level miss the SLA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Criterion {
+    /// A limit of its own.
+    Limit(Metric),
+    /// The share of requests that keep all limits.
+    GoodRequests,
+}
+
+/// An SLA: one limit or more, each with its statistic or all by the share of requests that keep them together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sla {
+    limits: Vec<Limit>,
+    /// Share of requests that have to keep all limits, 0…1, in place of the limits' own statistics.
+    good_share: Option<f64>,
+}
+
+/// Why a set of limits is no SLA.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum SlaError {
+    /// Nothing is limited.
+    #[error("the SLA has no limit: give one")]
+    NoLimit,
+    /// A limit is zero.
+    #[error("a limit of the SLA is 0 ms: give one above 0")]
+    Zero,
+    /// A metric has two limits.
+    #[error("the SLA has two limits for one metric: give one")]
+    Twice,
+    /// The share of good requests is none.
+    #[error("{0} is no share of good requests: give a percentage between 0 and 100")]
+    Share(f64),
+}
+
+impl Sla {
+    /// Each limit is held against its own statistic.
+    pub fn new(limits: Vec<Limit>) -> Result<Self, SlaError> {
+        if limits.is_empty() {
+            return Err(SlaError::NoLimit);
+        }
+        if limits.iter().any(|limit| limit.limit.get() <= 0.0) {
+            return Err(SlaError::Zero);
+        }
+        let twice = |at: usize| limits[..at].iter().any(|earlier| earlier.metric == limits[at].metric);
+        if (0..limits.len()).any(twice) {
+            return Err(SlaError::Twice);
+        }
+        Ok(Self { limits, good_share: None })
+    }
+
+    /// So many per cent of the requests have to keep all limits at once.
+    pub fn good_requests(limits: Vec<Limit>, percent: f64) -> Result<Self, SlaError> {
+        if !(percent > 0.0 && percent < 100.0) {
+            return Err(SlaError::Share(percent));
+        }
+        Ok(Self { good_share: Some(percent / 100.0), ..Self::new(limits)? })
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// What can make a level miss the SLA, in a fixed order: that of [`LogRatios`].
+    pub fn criteria(&self) -> Vec<Criterion> {
+        match self.good_share {
+            Some(_) => vec![Criterion::GoodRequests],
+            None => self.limits.iter().map(|limit| Criterion::Limit(limit.metric)).collect(),
+        }
+    }
+
+    /// How much of each limit a trial uses. `None` where a figure is missing, zero or not finite: it has no logarithm.
+    pub fn log_ratios(&self, figures: &Figures) -> Option<LogRatios> {
+        let ratios: Vec<f64> = match self.good_share {
+            Some(_) => vec![figures.good_ratio?],
+            None => self.limits.iter().map(|limit| statistic(limit, figures) / limit.limit.get()).collect(),
+        };
+        LogRatios::of(ratios)
+    }
+
+    /// By share of requests: for each criterion that has one, the share that may exceed it and how many of a trial do.
+    /// Criteria that are judged by a mean are left out.
+    pub fn counts(&self, figures: &Figures) -> Vec<(Criterion, Count)> {
+        let count = |over, share_over| Count { over, of: figures.counted, share_over };
+        if let Some(share) = self.good_share {
+            return vec![(Criterion::GoodRequests, count(figures.over.any, 1.0 - share))];
+        }
+        let own = |limit: &Limit| {
+            let over = match limit.metric {
+                Metric::Ttft => figures.over.ttft,
+                Metric::Tpot => figures.over.tpot,
+                Metric::RequestLatency => figures.over.request_latency,
+            };
+            Some((Criterion::Limit(limit.metric), count(over, limit.statistic.share_over()?)))
+        };
+        self.limits.iter().filter_map(own).collect()
+    }
+
+    /// The smallest share of requests that decides whether a limit is kept; `None` where means alone decide.
+    pub fn rarest_share(&self) -> Option<f64> {
+        let own = self.limits.iter().filter_map(|limit| limit.statistic.share_over());
+        match self.good_share {
+            Some(share) => Some(1.0 - share),
+            None => own.min_by(f64::total_cmp),
+        }
+    }
+}
+
+fn statistic(limit: &Limit, figures: &Figures) -> f64 {
+    let distribution = match limit.metric {
+        Metric::Ttft => &figures.ttft,
+        Metric::Tpot => &figures.tpot,
+        Metric::RequestLatency => &figures.request_latency,
+    };
+    limit.statistic.of(distribution).get()
+}
+
+/// Requests that exceed a limit, and the share that may.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count {
+    /// Requests that exceed it.
+    pub over: u32,
+    /// Of so many.
+    pub of: u32,
+    /// The share that may exceed it, 0…1.
+    pub share_over: f64,
+}
+
+/// ln(statistic ÷ limit) for each criterion of the SLA, in its order; above zero a criterion is missed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRatios(Vec<f64>);
+
+impl LogRatios {
+    /// Of ratios that all have a logarithm; `None` else.
+    pub fn of(ratios: Vec<f64>) -> Option<Self> {
+        let logs: Vec<f64> = ratios.into_iter().map(f64::ln).collect();
+        (!logs.is_empty() && logs.iter().all(|log| log.is_finite())).then_some(Self(logs))
+    }
+
+    /// The mean of several of the same SLA; `None` of none.
+    pub fn mean<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let count = all.clone().count() as f64;
+        let criteria = all.clone().next()?.0.len();
+        Some(Self((0..criteria).map(|at| all.clone().map(|ratios| ratios.0[at]).sum::<f64>() / count).collect()))
+    }
+
+    /// One for each criterion.
+    pub fn each(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// Logarithm of r: the criterion that uses most of its limit.
+    pub fn log_r(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// r: above 1 the SLA is missed.
+    pub fn r(&self) -> f64 {
+        self.log_r().exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn limit(metric: Metric, milliseconds: f64, statistic: Statistic) -> Limit {
+        Limit { metric, limit: Milliseconds::new(milliseconds).unwrap(), statistic }
+    }
+
+    fn figures(ttft: f64, tpot: f64) -> Figures {
+        crate::method::testing::figures(10, ttft, tpot, 200.0)
+    }
+
+    #[rstest]
+    #[case::ttft_uses_more(450.0, 6.3, 0.9)]
+    #[case::tpot_uses_more(250.0, 7.7, 1.1)]
+    fn r_is_the_largest_share_of_a_limit(#[case] ttft: f64, #[case] tpot: f64, #[case] r: f64) {
+        let limits = vec![limit(Metric::Ttft, 500.0, Statistic::Mean), limit(Metric::Tpot, 7.0, Statistic::Mean)];
+        let ratios = Sla::new(limits).unwrap().log_ratios(&figures(ttft, tpot)).unwrap();
+        assert!((ratios.r() - r).abs() < 1e-12);
+    }
+
+    #[test]
+    fn each_limit_has_its_own_statistic() {
+        let mut figures = figures(450.0, 6.3);
+        figures.ttft.p99 = Milliseconds::new(900.0).unwrap();
+        let of = |statistic| {
+            let limits = vec![limit(Metric::Ttft, 500.0, statistic), limit(Metric::Tpot, 7.0, Statistic::Mean)];
+            Sla::new(limits).unwrap().log_ratios(&figures).unwrap().r()
+        };
+        assert!((of(Statistic::Mean) - 0.9).abs() < 1e-12);
+        assert!((of(Statistic::P99) - 1.8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn good_requests_are_judged_by_their_own_quantile() {
+        let limits = vec![limit(Metric::Ttft, 500.0, Statistic::Mean), limit(Metric::Tpot, 7.0, Statistic::Mean)];
+        let sla = Sla::good_requests(limits, 95.0).unwrap();
+        let mut figures = figures(450.0, 6.3);
+        assert_eq!(sla.log_ratios(&figures), None, "without the quantile nothing is known");
+        figures.good_ratio = Some(1.2);
+        assert!((sla.log_ratios(&figures).unwrap().r() - 1.2).abs() < 1e-12);
+        assert!((sla.rarest_share().unwrap() - 0.05).abs() < 1e-12);
+    }
+
+    #[rstest]
+    #[case::nothing(vec![], SlaError::NoLimit)]
+    #[case::zero(vec![limit(Metric::Tpot, 0.0, Statistic::Mean)], SlaError::Zero)]
+    #[case::twice(vec![limit(Metric::Tpot, 7.0, Statistic::Mean), limit(Metric::Tpot, 9.0, Statistic::P99)], SlaError::Twice)]
+    fn what_is_no_sla_is_refused(#[case] limits: Vec<Limit>, #[case] error: SlaError) {
+        assert_eq!(Sla::new(limits), Err(error));
+    }
+
+    #[test]
+    fn a_figure_of_zero_has_no_ratio() {
+        let sla = Sla::new(vec![limit(Metric::Ttft, 500.0, Statistic::Mean)]).unwrap();
+        assert_eq!(sla.log_ratios(&figures(0.0, 6.0)), None);
+    }
+}
