@@ -2,8 +2,8 @@
 #              docker build --target tools -t bcmp-tools .     AIConfigurator and AIPerf, for the predictor's and the load's pods
 # tools/release builds both for a release, with --build-arg VERSION=….
 
-# Any image of Debian with Rust 1.89 or newer, and any with Python 3.11. Full versions, so that a build does not change by
-# itself; for one that cannot change name them with their digests: --build-arg RUST_IMAGE=…@sha256:….
+# Any image of Debian with Rust 1.89 or newer, and any with Python 3.11. A tag can be pushed again: tools/release takes nothing
+# but images with their digests, looks those of these tags up, and records them.
 ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
 ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm
 # For the labels.
@@ -15,11 +15,13 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 # Named in Cargo.toml, so it must be there.
 COPY benches benches
+COPY tools/notices tools/
 # Static, so that the agent runs in any image: pods copy it into the tools' containers.
 # No features: pictures, the check of files and the simulation are for people at their terminals.
 RUN target="$(uname -m)-unknown-linux-gnu" \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --no-default-features --bin bcmp \
-    && install -D "target/$target/release/bcmp" /out/bcmp
+    && install -D "target/$target/release/bcmp" /out/bcmp \
+    && tools/notices --no-default-features --target "$target" >/out/THIRD-PARTY
 
 FROM scratch AS operator
 ARG VERSION
@@ -28,6 +30,8 @@ LABEL org.opencontainers.image.title="bcmp" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/bcmp /usr/local/bin/bcmp
+COPY LICENSE /usr/share/doc/bcmp/
+COPY --from=build /out/THIRD-PARTY /usr/share/doc/bcmp/
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/bcmp"]
 
@@ -41,7 +45,7 @@ LABEL org.opencontainers.image.title="bcmp-tools" \
 COPY tools/requirements-aiconfigurator.txt tools/requirements-aiperf.txt tools/licences /usr/local/share/bcmp/
 # Two trees: what the tools need clashes. Bytecode that is never compared with its source: the file system is read-only.
 RUN for tool in aic:aiconfigurator aiperf:aiperf; do \
-        pip install --no-cache-dir --no-deps --no-compile --only-binary :all: --root-user-action ignore \
+        pip install --no-cache-dir --no-deps --no-compile --only-binary :all: --require-hashes --root-user-action ignore \
             --target "/opt/${tool%%:*}" -r "/usr/local/share/bcmp/requirements-${tool#*:}.txt" || exit 1; \
         python3 -m compileall -q --invalidation-mode unchecked-hash "/opt/${tool%%:*}" || true; \
     done \

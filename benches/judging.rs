@@ -103,7 +103,7 @@ fn prediction() -> Prediction {
 
 fn comparison(root: &Path, with_records: bool) {
     let spec = spec();
-    let limits = LatencyLimits { ttft: Milliseconds::new(500.0).unwrap(), tpot: Milliseconds::new(25.0).unwrap() };
+    let limits = LatencyLimits::of(Milliseconds::new(500.0).unwrap(), Milliseconds::new(25.0).unwrap());
     let (files, bytes, plain) = timed_plain(root);
     let start = Instant::now();
     let read =

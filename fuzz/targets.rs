@@ -8,12 +8,14 @@ use bcmp::api::{BenchmarkComparisonSpec, Decimal, Evidence, Limit, Patch};
 use bcmp::cli::file::read_comparison;
 use bcmp::manifests::variant::{self, Author, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
+use bcmp::measurement::formats::{self, FORMATS};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::{Measurement, ParseError, aiperf, genai_perf};
 use bcmp::offline::{Known, evaluate_known, predicted::read_configurations};
+use bcmp::plan::PodFeatures;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
 use bcmp::prediction::{self, Prediction};
-use bcmp::sweep::{SweepPlan, next};
+use bcmp::sweep::VariantSweep;
 
 /// Reads bytes; it may refuse them, and must not panic.
 pub type Target = fn(&[u8]);
@@ -23,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("aiperf_summary", aiperf_summary),
     ("aiperf_records", aiperf_records),
     ("genai_perf", genai_perf),
+    ("load_tools", load_tools),
     ("predictor_table", predictor_table),
     ("manifests", manifests),
     ("patches", patches),
@@ -54,6 +57,17 @@ pub fn genai_perf(bytes: &[u8]) {
     check(genai_perf::read(bytes));
 }
 
+/// A result of any tool, offered to all of them.
+pub fn load_tools(bytes: &[u8]) {
+    let _ = formats::foreign(bytes);
+    for format in FORMATS {
+        match format.read(&mut &bytes[..], None, None) {
+            Ok(runs) => runs.into_iter().for_each(|run| check(run.map(|run| run.measurement))),
+            Err(error) => check(Err(error)),
+        }
+    }
+}
+
 /// A table of AIConfigurator.
 pub fn predictor_table(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -74,9 +88,10 @@ pub fn manifests(bytes: &[u8]) {
     let _ = prediction::read_shape(&objects, 8, None);
     let spec = spec();
     let again = |objects: &[serde_json::Value]| {
+        let allowed = PodFeatures::default();
         variant::prepare(
             objects,
-            &Preparation { author: Author::Predictor, namespace: "ns", spec: &spec, patches: &[] },
+            &Preparation { author: Author::Predictor, namespace: "ns", spec: &spec, patches: &[], allowed: &allowed },
         )
     };
     if let Ok(prepared) = again(&objects) {
@@ -88,7 +103,9 @@ pub fn manifests(bytes: &[u8]) {
 pub fn patches(bytes: &[u8]) {
     let Ok(patches) = serde_json::from_slice::<Vec<Patch>>(bytes) else { return };
     let objects = variant::parse(GENERATED).expect("the corpus is valid");
-    let preparation = Preparation { author: Author::Predictor, namespace: "ns", spec: &spec(), patches: &patches };
+    let (spec, allowed) = (spec(), PodFeatures::default());
+    let preparation =
+        Preparation { author: Author::Predictor, namespace: "ns", spec: &spec, patches: &patches, allowed: &allowed };
     if let Err(error) = variant::prepare(&objects, &preparation) {
         assert!(!error.to_string().is_empty());
     }
@@ -112,8 +129,8 @@ pub fn configurations(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(read) = read_configurations(text) else { return };
     for configuration in &read.variants {
-        if let Ok(plan) = SweepPlan::new(&spec(), &read, &configuration.variant, 1) {
-            let _ = next(&plan, &[]);
+        if let Ok(sweep) = VariantSweep::new(&spec(), &read, &configuration.variant, 1) {
+            let _ = sweep.next(&[], 1);
         }
     }
     let ready = |outcome| match outcome {
@@ -134,12 +151,12 @@ pub fn ledger(bytes: &[u8]) {
         Err(error) => return assert!(entries.keys().any(|key| error.to_string().contains(key.as_str())), "{error}"),
     };
     let none = Configurations { schema_version: SCHEMA_VERSION, load_tool: None, variants: vec![] };
-    let plan = SweepPlan::new(&spec(), &none, "baseline", 1).expect("the spec is valid");
-    let _ = next(&plan, &ledger.records);
+    let sweep = VariantSweep::new(&spec(), &none, "baseline", 1).expect("the spec is valid");
+    let _ = sweep.next(&ledger.records, 1);
     let known = |prediction| Known { prediction, shape: None, gpus: None, records: ledger.records.clone() };
     let known = [("baseline", known(None)), ("optimized", known(Some(Prediction::default())))];
     let judged = evaluate_known(&spec(), &known.map(|(name, known)| (name.to_owned(), known)).into());
-    assert!(judged.expect("the spec is valid").judgement.verdict.summary.chars().count() <= 512);
+    assert!(judged.expect("the spec is valid").verdict.summary.chars().count() <= 512);
 }
 
 /// A number as people write it in a spec: a decimal string, or a limit, which may be a whole number too.

@@ -6,9 +6,14 @@
 //! v1beta1    spec.components[] {name}   replicas  podTemplate.spec.containers[] {name: main, resources}
 //! ```
 //!
-//! A Deployment is read as a graph of one component: counting GPUs and reading shapes need no case for it.
+//! A Deployment or StatefulSet is read as a graph of one component, a LeaderWorkerSet as one of leaders and one of workers:
+//! counting GPUs and reading shapes need no case for them.
+
+mod beta;
 
 use serde_json::Value;
+
+pub use beta::to_beta;
 
 use crate::pointer::{element_pointers, path, text, token};
 
@@ -25,6 +30,8 @@ pub const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 pub const GRAPH_LABEL: &str = "nvidia.com/dynamo-graph-deployment-name";
 /// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
 pub const NAMESPACE_LABEL: &str = "nvidia.com/dynamo-namespace";
+/// Label of Dynamo's operator on pods: name of their component's Service.
+pub const COMPONENT_LABEL: &str = "nvidia.com/selector";
 /// Variables by which Dynamo's processes find each other where the operator does not derive it.
 pub const NAMESPACE_VARIABLES: [&str; 2] = ["DYN_NAMESPACE", "DYNAMO_NAMESPACE"];
 
@@ -61,7 +68,14 @@ pub enum Layout {
     Beta,
     /// Deployment: one pod template.
     Deployment,
+    /// StatefulSet: the same.
+    StatefulSet,
+    /// LeaderWorkerSet: groups of pods of one template, or of one for their leaders and one for the others.
+    LeaderWorkerSet,
 }
+
+/// Pod templates of a LeaderWorkerSet.
+const GROUP_TEMPLATES: &str = "/spec/leaderWorkerTemplate";
 
 impl Layout {
     /// The layout of an object that creates servers; `None` for any other kind or version.
@@ -70,6 +84,8 @@ impl Layout {
             ("nvidia.com/v1alpha1", KIND) => Some(Self::Alpha),
             ("nvidia.com/v1beta1", KIND) => Some(Self::Beta),
             ("apps/v1", "Deployment") => Some(Self::Deployment),
+            ("apps/v1", "StatefulSet") => Some(Self::StatefulSet),
+            ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet") => Some(Self::LeaderWorkerSet),
             _ => None,
         }
     }
@@ -104,7 +120,15 @@ impl PodSet {
         let Some(layout) = Layout::of(object) else { return vec![] };
         let set = |name: &str, base: String| Self { name: name.to_owned(), layout, base };
         match layout {
-            Layout::Deployment => vec![set(text(object, "/metadata/name").unwrap_or_default(), "/spec".into())],
+            Layout::Deployment | Layout::StatefulSet => {
+                vec![set(text(object, "/metadata/name").unwrap_or_default(), "/spec".into())]
+            }
+            Layout::LeaderWorkerSet => ["leaderTemplate", "workerTemplate"]
+                .into_iter()
+                .map(|template| (template, format!("{GROUP_TEMPLATES}/{template}")))
+                .filter(|(_, base)| object.pointer(base).is_some())
+                .map(|(template, base)| set(template, base))
+                .collect(),
             Layout::Alpha => {
                 let services = object.pointer("/spec/services").and_then(Value::as_object).into_iter().flatten();
                 services.map(|(name, _)| set(name, format!("/spec/services/{}", token(name)))).collect()
@@ -131,7 +155,8 @@ impl PodSet {
         let below = match self.layout {
             Layout::Alpha => "extraPodSpec",
             Layout::Beta => "podTemplate/spec",
-            Layout::Deployment => "template/spec",
+            Layout::Deployment | Layout::StatefulSet => "template/spec",
+            Layout::LeaderWorkerSet => "spec",
         };
         format!("{}/{below}", self.base)
     }
@@ -141,9 +166,19 @@ impl PodSet {
         let below = match self.layout {
             Layout::Alpha => "extraPodMetadata",
             Layout::Beta => "podTemplate/metadata",
-            Layout::Deployment => "template/metadata",
+            Layout::Deployment | Layout::StatefulSet => "template/metadata",
+            Layout::LeaderWorkerSet => "metadata",
         };
         format!("{}/{below}", self.base)
+    }
+
+    /// Whether its pods start engines, instead of joining those that the leaders of their groups start.
+    pub fn leads(&self, object: &Value) -> bool {
+        !(self.layout == Layout::LeaderWorkerSet && self.has_leader(object) && self.name != "leaderTemplate")
+    }
+
+    fn has_leader(&self, object: &Value) -> bool {
+        object.pointer(&format!("{GROUP_TEMPLATES}/leaderTemplate")).is_some()
     }
 
     /// Pointers of the containers that serve: `main` of a component, all of a Deployment.
@@ -153,7 +188,7 @@ impl PodSet {
         match self.layout {
             Layout::Alpha => vec![self.main_of_alpha()],
             Layout::Beta => listed.into_iter().filter(is_main).collect(),
-            Layout::Deployment => listed,
+            Layout::Deployment | Layout::StatefulSet | Layout::LeaderWorkerSet => listed,
         }
     }
 
@@ -202,7 +237,11 @@ impl PodSet {
     /// # Errors
     /// What is there is not a whole number.
     pub fn replicas(&self, object: &Value) -> Result<u64, NotWhole> {
-        Ok(self.whole(object, "replicas")?.unwrap_or(1))
+        let pointer = match self.layout {
+            Layout::LeaderWorkerSet => "/spec/replicas".to_owned(),
+            _ => format!("{}/replicas", self.base),
+        };
+        Ok(whole(object, &pointer)?.unwrap_or(1))
     }
 
     /// Pods of one replica.
@@ -210,20 +249,19 @@ impl PodSet {
     /// # Errors
     /// What is there is not a whole number.
     pub fn nodes(&self, object: &Value) -> Result<u64, NotWhole> {
-        match object.pointer(&format!("{}/multinode", self.base)) {
-            Some(Value::Object(_)) => Ok(self.whole(object, "multinode/nodeCount")?.unwrap_or(DEFAULT_NODES)),
-            _ => Ok(1),
+        if self.layout == Layout::LeaderWorkerSet {
+            let size = whole(object, &format!("{GROUP_TEMPLATES}/size"))?.unwrap_or(1);
+            return Ok(match (self.has_leader(object), self.leads(object)) {
+                (true, true) => 1,
+                (true, false) => size.saturating_sub(1),
+                (false, _) => size,
+            });
         }
-    }
-
-    fn whole(&self, object: &Value, below: &str) -> Result<Option<u64>, NotWhole> {
-        let pointer = format!("{}/{below}", self.base);
-        match object.pointer(&pointer) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => match value.as_u64() {
-                Some(number) => Ok(Some(number)),
-                None => Err(NotWhole { field: path(&pointer), found: value.to_string() }),
-            },
+        match object.pointer(&format!("{}/multinode", self.base)) {
+            Some(Value::Object(_)) => {
+                Ok(whole(object, &format!("{}/multinode/nodeCount", self.base))?.unwrap_or(DEFAULT_NODES))
+            }
+            _ => Ok(1),
         }
     }
 
@@ -232,7 +270,7 @@ impl PodSet {
         match self.layout {
             Layout::Alpha => text(object, &format!("{}/componentType", self.base)),
             Layout::Beta => text(object, &format!("{}/type", self.base)),
-            Layout::Deployment => None,
+            Layout::Deployment | Layout::StatefulSet | Layout::LeaderWorkerSet => None,
         }
     }
 
@@ -240,6 +278,16 @@ impl PodSet {
     pub fn worker_role<'a>(&self, object: &'a Value) -> Option<&'a str> {
         let sub = (self.layout == Layout::Alpha).then(|| text(object, &format!("{}/subComponentType", self.base)));
         sub.flatten().or_else(|| self.role(object))
+    }
+}
+
+fn whole(object: &Value, pointer: &str) -> Result<Option<u64>, NotWhole> {
+    match object.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_u64() {
+            Some(number) => Ok(Some(number)),
+            None => Err(NotWhole { field: path(pointer), found: value.to_string() }),
+        },
     }
 }
 
@@ -289,6 +337,20 @@ mod tests {
         assert_eq!(set.worker_role(&object).unwrap_or_default(), role);
         assert_eq!(set.main_containers(&object), main);
         assert!(object.pointer(&set.spec()).is_some());
+    }
+
+    #[rstest]
+    #[case::with_leaders(json!({"leaderTemplate": {"spec": {}}, "workerTemplate": {"spec": {}}, "size": 4}), &[("leaderTemplate", 1, true), ("workerTemplate", 3, false)])]
+    #[case::all_alike(json!({"workerTemplate": {"spec": {}}, "size": 4}), &[("workerTemplate", 4, true)])]
+    #[case::no_size(json!({"workerTemplate": {"spec": {}}}), &[("workerTemplate", 1, true)])]
+    fn groups_have_leaders_and_workers(#[case] template: Value, #[case] expected: &[(&str, u64, bool)]) {
+        let object = json!({"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet",
+                            "metadata": {"name": "l"}, "spec": {"replicas": 2, "leaderWorkerTemplate": template}});
+        let sets = PodSet::of(&object);
+        let read: Vec<_> =
+            sets.iter().map(|set| (set.name.as_str(), set.nodes(&object).unwrap_or(0), set.leads(&object))).collect();
+        assert_eq!(read, expected);
+        assert!(sets.iter().all(|set| set.replicas(&object) == Ok(2) && object.pointer(&set.spec()).is_some()));
     }
 
     #[rstest]

@@ -1,9 +1,13 @@
 //! Reading directories other programs wrote: nothing in them is trusted.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+pub use archive::{Tree, is_archive};
 
 /// How much is read of a directory tree; more is not what somebody meant to give.
 #[derive(Clone, Copy, Debug)]

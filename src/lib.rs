@@ -10,9 +10,10 @@
 //! explain dynamo schema   what conditions, reasons and codes mean; what a DynamoGraphDeployment looks like, in each of its versions
 //! plan                    what a run measures, fixed when it begins
 //! prediction measurement  what tools wrote → what is claimed and estimated, what was measured
-//! method                  the method's second version: sweep, judgement and price, not used by the lifecycle yet
-//! judgement               prediction × measurement → SLA, gain, accuracy, verdict
-//! sweep                   which level comes next
+//! method                  what sweep and judgement speak of: SLAs, trials, estimates
+//! sweep                   which trial comes next, how large it is, what a run costs
+//! judgement               prediction × measurement → throughput at the SLA, gain, claim, accuracy, result
+//! verdict                 what was published of a run → its judgement, and how that reads in a status
 //! manifests report        what a run creates; what people read of it
 //! lifecycle               what was observed → facts, status, actions (decide)
 //! ──────────────────────
@@ -49,3 +50,4 @@ pub mod sweep;
 mod testing;
 pub mod text;
 pub mod units;
+pub mod verdict;

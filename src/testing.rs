@@ -28,5 +28,14 @@ pub fn images() -> Images {
 pub fn plan(spec: BenchmarkComparisonSpec) -> Plan {
     let comparison = Identity { namespace: "default".into(), name: "qwen".into(), uid: "u".into() };
     let inputs_hash = inputs::hash(&spec);
-    Plan { schema_version: 1, comparison, run: 1, inputs_hash, spec, images: images(), manifests: BTreeMap::new() }
+    Plan {
+        schema_version: 1,
+        comparison,
+        run: 1,
+        inputs_hash,
+        spec,
+        images: images(),
+        manifests: BTreeMap::new(),
+        pod_features: Default::default(),
+    }
 }

@@ -70,11 +70,26 @@ quantity! {
     Percent
 }
 
-/// What a request, or a mean over requests, has to stay within.
+/// What a request, or a statistic over requests, has to stay within.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LatencyLimits {
     /// Time to first token.
     pub ttft: Milliseconds,
     /// Time per output token after the first.
     pub tpot: Milliseconds,
+    /// From sending to the last token, where it is limited.
+    pub request_latency: Option<Milliseconds>,
+    /// Share of requests that have to keep all limits at once, 0…1, where that is asked for.
+    pub good_share: Option<f64>,
+}
+
+impl LatencyLimits {
+    /// Whatever a request takes, it keeps them.
+    pub const NONE: Self =
+        Self { ttft: Milliseconds(f64::MAX), tpot: Milliseconds(f64::MAX), request_latency: None, good_share: None };
+
+    /// Of TTFT and TPOT alone.
+    pub const fn of(ttft: Milliseconds, tpot: Milliseconds) -> Self {
+        Self { ttft, tpot, ..Self::NONE }
+    }
 }

@@ -63,11 +63,11 @@ fn a_good_level_passes() {
 }
 
 #[rstest]
-#[case::c10("agg-baseline-c10.json", 10, &[NotStreaming, TooFewRequests, OutputLengthMismatch, ThroughputInconsistent])]
-#[case::c250("aic-agg-c250.json", 250, &[NotStreaming, TooFewRequests, OutputLengthMismatch, ThroughputInconsistent])]
+#[case::c10("agg-baseline-c10.json", 10, &[NotStreaming, TooFewRequests, OutputLengthMismatch])]
+#[case::c250("aic-agg-c250.json", 250, &[NotStreaming, TooFewRequests, OutputLengthMismatch])]
 fn the_guides_own_runs_are_rejected(#[case] file: &str, #[case] concurrency: u32, #[case] rejecting: &[EvidenceCode]) {
     let found = codes(&genai_perf_run(file), &expectation("Qwen/Qwen3-32B", 4000, 500, concurrency));
-    assert_eq!(found, (rejecting.to_vec(), vec![PrefixCacheHits, NoWarmup, RampIncluded]));
+    assert_eq!(found, (rejecting.to_vec(), vec![ErrorRate, PrefixCacheHits, RampIncluded]));
 }
 
 const QWEN: &str = "mock-qwen";
@@ -80,32 +80,32 @@ const QWEN: &str = "mock-qwen";
 #[case::ramp("warmup/ramp", expectation("m", 174, 60, 12), &[], &[PrefixCacheHits])]
 #[case::seamless("warmup/seamless", expectation("m", 174, 60, 12), &[], &[PrefixCacheHits])]
 #[case::words_for_tokens("warmup/drained", expectation("m", 200, 60, 12), &[InputLengthMismatch], &[PrefixCacheHits])]
-#[case::c1("isl4000-osl500/concurrency_1", expectation(QWEN, 4000, 500, 1), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
-#[case::c2("isl4000-osl500/concurrency_2", expectation(QWEN, 4000, 500, 2), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
-#[case::c5("isl4000-osl500/concurrency_5", expectation(QWEN, 4000, 500, 5), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
-#[case::c10("isl4000-osl500/concurrency_10", expectation(QWEN, 4000, 500, 10), &[TooFewRequests, PrefixCacheHits], &[RampIncluded])]
-#[case::c50("concurrency50-500req", expectation(QWEN, 4000, 500, 50), &[ConcurrencyNotReached, ClientSaturated], &[NoWarmup, RampIncluded])]
-#[case::interrupted("failures/cancel-INT", expectation(QWEN, 128, 200, 2), &[Incomplete, Cancelled, TooFewRequests, PrefixCacheHits], &[NoWarmup, RampIncluded])]
-#[case::timeouts("failures/partial", expectation(QWEN, 200, 12, 4), &[ErrorRate, TooFewRequests, OutputLengthMismatch], &[NoWarmup])]
+#[case::c1("isl4000-osl500/concurrency_1", expectation(QWEN, 4000, 500, 1), &[PrefixCacheHits], &[RampIncluded])]
+#[case::c2("isl4000-osl500/concurrency_2", expectation(QWEN, 4000, 500, 2), &[PrefixCacheHits], &[RampIncluded])]
+#[case::c5("isl4000-osl500/concurrency_5", expectation(QWEN, 4000, 500, 5), &[PrefixCacheHits], &[RampIncluded])]
+#[case::c10("isl4000-osl500/concurrency_10", expectation(QWEN, 4000, 500, 10), &[PrefixCacheHits], &[RampIncluded])]
+#[case::c50("concurrency50-500req", expectation(QWEN, 4000, 500, 50), &[ConcurrencyNotReached, ClientSaturated], &[RampIncluded])]
+#[case::interrupted("failures/cancel-INT", expectation(QWEN, 128, 200, 2), &[Incomplete, Cancelled, PrefixCacheHits], &[RampIncluded])]
+#[case::timeouts("failures/partial", expectation(QWEN, 200, 12, 4), &[ErrorRate, OutputLengthMismatch], &[])]
 #[case::threshold("failures/thresh", expectation(QWEN, 200, 12, 4),
-    &[Incomplete, Cancelled, ErrorRate, TooFewRequests, OutputLengthMismatch, PrefixCacheHits], &[NoWarmup, RampIncluded])]
-#[case::sw1_trial1_c1("sweeps/sw1/profile_runs/trial_0001/concurrency_1", expectation(QWEN, 512, 40, 1), &[TooFewRequests, PrefixCacheHits], &[])]
-#[case::sw1_trial1_c2("sweeps/sw1/profile_runs/trial_0001/concurrency_2", expectation(QWEN, 512, 40, 2), &[TooFewRequests, PrefixCacheHits], &[])]
-#[case::sw1_trial2_c1("sweeps/sw1/profile_runs/trial_0002/concurrency_1", expectation(QWEN, 512, 40, 1), &[TooFewRequests, PrefixCacheHits], &[NoWarmup])]
-#[case::sw1_trial2_c2("sweeps/sw1/profile_runs/trial_0002/concurrency_2", expectation(QWEN, 512, 40, 2), &[TooFewRequests, PrefixCacheHits], &[NoWarmup])]
-#[case::sw2_c1("sweeps/sw2/concurrency_1", expectation(QWEN, 512, 40, 1), &[TooFewRequests], &[NoWarmup])]
-#[case::sw2_c2("sweeps/sw2/concurrency_2", expectation(QWEN, 512, 40, 2), &[TooFewRequests], &[NoWarmup])]
-#[case::sw2_c4("sweeps/sw2/concurrency_4", expectation(QWEN, 512, 40, 4), &[TooFewRequests], &[NoWarmup])]
-#[case::sw3_run1("sweeps/sw3/profile_runs/run_0001", expectation(QWEN, 512, 40, 2), &[TooFewRequests], &[NoWarmup])]
-#[case::sw3_run2("sweeps/sw3/profile_runs/run_0002", expectation(QWEN, 512, 40, 2), &[TooFewRequests], &[NoWarmup])]
-#[case::sp20_c1("sweeps/sp20/concurrency_1", expectation(QWEN, 512, 40, 1), &[NotStreaming, ClientSaturated], &[NoWarmup])]
-#[case::sp20_c4("sweeps/sp20/concurrency_4", expectation(QWEN, 512, 40, 4), &[ClientSaturated], &[NoWarmup])]
+    &[Incomplete, Cancelled, ErrorRate, TooFewRequests, OutputLengthMismatch, PrefixCacheHits], &[RampIncluded])]
+#[case::sw1_trial1_c1("sweeps/sw1/profile_runs/trial_0001/concurrency_1", expectation(QWEN, 512, 40, 1), &[PrefixCacheHits], &[])]
+#[case::sw1_trial1_c2("sweeps/sw1/profile_runs/trial_0001/concurrency_2", expectation(QWEN, 512, 40, 2), &[PrefixCacheHits], &[])]
+#[case::sw1_trial2_c1("sweeps/sw1/profile_runs/trial_0002/concurrency_1", expectation(QWEN, 512, 40, 1), &[PrefixCacheHits], &[])]
+#[case::sw1_trial2_c2("sweeps/sw1/profile_runs/trial_0002/concurrency_2", expectation(QWEN, 512, 40, 2), &[PrefixCacheHits], &[])]
+#[case::sw2_c1("sweeps/sw2/concurrency_1", expectation(QWEN, 512, 40, 1), &[], &[])]
+#[case::sw2_c2("sweeps/sw2/concurrency_2", expectation(QWEN, 512, 40, 2), &[], &[])]
+#[case::sw2_c4("sweeps/sw2/concurrency_4", expectation(QWEN, 512, 40, 4), &[TooFewRequests], &[RampIncluded])]
+#[case::sw3_run1("sweeps/sw3/profile_runs/run_0001", expectation(QWEN, 512, 40, 2), &[], &[])]
+#[case::sw3_run2("sweeps/sw3/profile_runs/run_0002", expectation(QWEN, 512, 40, 2), &[], &[])]
+#[case::sp20_c1("sweeps/sp20/concurrency_1", expectation(QWEN, 512, 40, 1), &[NotStreaming, ConcurrencyNotReached, ClientSaturated], &[])]
+#[case::sp20_c4("sweeps/sp20/concurrency_4", expectation(QWEN, 512, 40, 4), &[ConcurrencyNotReached, ClientSaturated], &[])]
 #[case::bust_trial1_c2("sweeps/cachebust-varyseed/profile_runs/trial_0001/concurrency_2", expectation(QWEN, 512, 40, 2),
-    &[NotStreaming, TooFewRequests, ClientSaturated], &[])]
-#[case::bust_trial1_c4("sweeps/cachebust-varyseed/profile_runs/trial_0001/concurrency_4", expectation(QWEN, 512, 40, 4), &[TooFewRequests], &[])]
-#[case::bust_trial2_c2("sweeps/cachebust-varyseed/profile_runs/trial_0002/concurrency_2", expectation(QWEN, 512, 40, 2), &[TooFewRequests], &[NoWarmup])]
+    &[NotStreaming, ConcurrencyNotReached, ClientSaturated], &[])]
+#[case::bust_trial1_c4("sweeps/cachebust-varyseed/profile_runs/trial_0001/concurrency_4", expectation(QWEN, 512, 40, 4), &[TooFewRequests, ClientSaturated], &[RampIncluded])]
+#[case::bust_trial2_c2("sweeps/cachebust-varyseed/profile_runs/trial_0002/concurrency_2", expectation(QWEN, 512, 40, 2), &[ConcurrencyNotReached], &[])]
 #[case::bust_trial2_c4("sweeps/cachebust-varyseed/profile_runs/trial_0002/concurrency_4", expectation(QWEN, 512, 40, 4),
-    &[TooFewRequests, ClientSaturated], &[NoWarmup])]
+    &[TooFewRequests, ClientSaturated], &[RampIncluded])]
 fn each_sample_has_its_codes(
     #[case] run: &str,
     #[case] expected: Expectation,
@@ -157,7 +157,7 @@ fn the_tools_own_marks(#[case] change: fn(&mut Measurement), #[case] codes: &[Ev
 }
 
 #[rstest]
-#[case::not_reported(|l: &mut Measurement| l.errors = None, &[])]
+#[case::not_reported(|l: &mut Measurement| l.errors = None, &[ErrorRate])]
 #[case::none(|l: &mut Measurement| l.errors = Some(0), &[])]
 #[case::one_percent(|l: &mut Measurement| (l.requests, l.errors) = (99, Some(1)), &[])]
 #[case::more(|l: &mut Measurement| (l.requests, l.errors) = (98, Some(1)), &[ErrorRate])]
@@ -166,25 +166,15 @@ fn error_rate(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCod
 }
 
 #[rstest]
-#[case::windowed_three_each(|l: &mut Measurement| l.requests = 12, &[])]
-#[case::windowed_fewer(|l: &mut Measurement| l.requests = 11, &[TooFewRequests])]
-#[case::summary_five_each(|l: &mut Measurement| (l.requests, l.facts.windowed) = (20, false), &[RampIncluded])]
-#[case::summary_fewer(|l: &mut Measurement| (l.requests, l.facts.windowed) = (19, false), &[TooFewRequests, RampIncluded])]
+#[case::three_each(|l: &mut Measurement| l.requests = 12, &[])]
+#[case::fewer(|l: &mut Measurement| l.requests = 11, &[TooFewRequests])]
+#[case::of_a_summary(|l: &mut Measurement| (l.requests, l.counted) = (12, None), &[RampIncluded])]
+#[case::fewer_of_a_summary(|l: &mut Measurement| (l.requests, l.counted) = (11, None), &[TooFewRequests, RampIncluded])]
 #[case::failed_ones_were_sent_too(|l: &mut Measurement| (l.requests, l.errors) = (11, Some(1)), &[ErrorRate])]
 #[case::still_too_few(|l: &mut Measurement| (l.requests, l.errors) = (10, Some(1)), &[ErrorRate, TooFewRequests])]
 #[case::none(|l: &mut Measurement| l.requests = 0, &[TooFewRequests])]
 fn too_few_requests(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
-}
-
-#[test]
-fn a_minimum_of_requests_holds_for_one_user_too() {
-    let mut level = aiperf_run("clean");
-    (level.concurrency, level.requests, level.facts.effective_concurrency) = (1, 9, Some(1.0));
-    let expected = expectation("mock/tiny", 400, 60, 1);
-    assert_eq!(codes(&level, &expected).0, [TooFewRequests]);
-    level.requests = 10;
-    assert_eq!(codes(&level, &expected).0, []);
 }
 
 #[rstest]
@@ -199,10 +189,13 @@ fn lengths(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode])
     assert_eq!(found_after(change), codes);
 }
 
-/// 0.95 × 4 × 64 ÷ (64 + 4) = 3.576.
+/// 0.95 × 4 = 3.8 over the requests that count; over a whole trial 3.8 × 64 ÷ (64 + 4) = 3.576.
 #[rstest]
-#[case::at_the_limit(|l: &mut Measurement| l.facts.effective_concurrency = Some(3.577), &[])]
-#[case::below(|l: &mut Measurement| l.facts.effective_concurrency = Some(3.576), &[ConcurrencyNotReached])]
+#[case::at_the_limit(|l: &mut Measurement| l.facts.effective_concurrency = Some(3.81), &[])]
+#[case::below(|l: &mut Measurement| l.facts.effective_concurrency = Some(3.79), &[ConcurrencyNotReached])]
+#[case::of_a_summary(|l: &mut Measurement| (l.facts.effective_concurrency, l.counted) = (Some(3.577), None), &[RampIncluded])]
+#[case::below_of_a_summary(|l: &mut Measurement| (l.facts.effective_concurrency, l.counted) = (Some(3.576), None),
+    &[ConcurrencyNotReached, RampIncluded])]
 #[case::unknown(|l: &mut Measurement| l.facts.effective_concurrency = None, &[])]
 #[case::another_level(|l: &mut Measurement| l.concurrency = 5, &[ConcurrencyNotReached])]
 fn concurrency_not_reached(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
@@ -253,7 +246,7 @@ fn throughput_inconsistent(#[case] change: fn(&mut Measurement), #[case] codes: 
 }
 
 #[rstest]
-#[case::unnamed(|l: &mut Measurement| l.facts.model = None, &[])]
+#[case::unnamed(|l: &mut Measurement| l.facts.model = None, &[ModelMismatch])]
 #[case::another(|l: &mut Measurement| l.facts.model = Some("mock/other".into()), &[ModelMismatch])]
 #[case::several(|l: &mut Measurement| l.facts.model = Some("mock/tiny, mock/other".into()), &[ModelMismatch])]
 fn model_mismatch(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
@@ -270,18 +263,17 @@ fn model_mismatch(#[case] change: fn(&mut Measurement), #[case] codes: &[Evidenc
 #[case::goodput_is_optional(|l: &mut Measurement| l.good_requests_percent = None, &[])]
 #[case::nan(|l: &mut Measurement| { l.ttft = None; l.facts.not_finite = vec![Metric::Ttft] }, &[NotFinite])]
 #[case::nan_per_token(|l: &mut Measurement| { l.tpot = None; l.facts.not_finite = vec![Metric::Tpot] }, &[NotFinite])]
-fn missing_or_not_finite(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
+#[case::no_time_at_all(|l: &mut Measurement| l.tpot = l.tpot.and_then(|d| d.map(|_| Milliseconds::new(1e-25).ok())), &[NotPlausible])]
+#[case::years(|l: &mut Measurement| l.ttft = l.ttft.and_then(|d| d.map(|_| Milliseconds::new(1e25).ok())), &[NotPlausible])]
+fn missing_not_finite_or_absurd(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
 }
 
 #[rstest]
-#[case::one_is_enough(|l: &mut Measurement| l.facts.warmup_requests = Some(1), &[])]
-#[case::none(|l: &mut Measurement| l.facts.warmup_requests = Some(0), &[NoWarmup])]
-#[case::unknown(|l: &mut Measurement| l.facts.warmup_requests = None, &[NoWarmup])]
-#[case::summary(|l: &mut Measurement| l.facts.windowed = false, &[RampIncluded])]
-#[case::steady(|l: &mut Measurement| l.facts.window_drift_percent = Some(-10.0), &[])]
-#[case::slowing(|l: &mut Measurement| l.facts.window_drift_percent = Some(-10.1), &[ThroughputDrift])]
-#[case::quickening(|l: &mut Measurement| l.facts.window_drift_percent = Some(10.1), &[ThroughputDrift])]
+#[case::summary(|l: &mut Measurement| l.counted = None, &[RampIncluded])]
+#[case::steady(|l: &mut Measurement| l.facts.unsteadiness_percent = Some(-10.0), &[])]
+#[case::slowing(|l: &mut Measurement| l.facts.unsteadiness_percent = Some(-10.1), &[NotSteady])]
+#[case::quickening(|l: &mut Measurement| l.facts.unsteadiness_percent = Some(10.1), &[NotSteady])]
 fn warnings(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
 }
@@ -289,7 +281,6 @@ fn warnings(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]
 #[rstest]
 #[case("maximumErrorPercent", Evidence { maximum_error_percent: Decimal::new("-1"), ..Evidence::default() })]
 #[case("lengthTolerancePercent", Evidence { length_tolerance_percent: Decimal::new("two"), ..Evidence::default() })]
-#[case("minimumRequests", Evidence { minimum_requests: 0, ..Evidence::default() })]
 fn limits_name_the_field_that_is_wrong(#[case] field: &str, #[case] evidence: Evidence) {
     let error = EvidenceLimits::parse(&evidence).unwrap_err();
     assert_eq!(error.field, field);
@@ -298,15 +289,11 @@ fn limits_name_the_field_that_is_wrong(#[case] field: &str, #[case] evidence: Ev
 
 #[test]
 fn limits_come_from_the_spec() {
-    let evidence = Evidence {
-        maximum_error_percent: Decimal::new("2.5"),
-        minimum_requests: 65,
-        length_tolerance_percent: Decimal::new("0"),
-    };
+    let evidence = Evidence { maximum_error_percent: Decimal::new("2.5"), length_tolerance_percent: Decimal::new("0") };
     let limits = EvidenceLimits::parse(&evidence).unwrap();
     let findings = audit(&aiperf_run("clean"), &expectation("mock/tiny", 411, 61, 4), &limits);
     let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, [TooFewRequests, OutputLengthMismatch]);
+    assert_eq!(codes, [OutputLengthMismatch]);
 }
 
 fn with_throughput(factor: f64) -> Measurement {
@@ -317,7 +304,7 @@ fn with_throughput(factor: f64) -> Measurement {
 
 #[rstest]
 #[case::none(&[], &[])]
-#[case::one(&[1.0], &[SingleRun])]
+#[case::one(&[1.0], &[])]
 #[case::alike(&[1.0, 1.0, 1.0], &[])]
 #[case::five_percent(&[0.965, 1.035], &[])]
 #[case::more(&[0.964, 1.036], &[HighVariance])]
@@ -333,33 +320,7 @@ fn repetitions_may_scatter_in_time_per_token_too() {
     let tpot = other.tpot.unwrap();
     other.tpot = Some(Distribution { mean: ms(tpot.mean.get() * 1.2), ..tpot });
     let findings = across::repetitions(&[&one, &other]);
-    assert_eq!(findings.len(), 1);
-    assert!(findings[0].message.contains("TPOT by 12.9 %"), "{findings:?}");
-}
-
-#[rstest]
-#[case::three_percent(0.9701, None)]
-#[case::slower(0.969, Some(Drift))]
-#[case::faster(1.031, Some(Drift))]
-fn the_first_level_repeated_at_the_end(#[case] factor: f64, #[case] code: Option<EvidenceCode>) {
-    let found = across::drift(&with_throughput(1.0), &with_throughput(factor));
-    assert_eq!(found.map(|finding| finding.code), code);
-}
-
-#[rstest]
-#[case::alone((10, 20.0), &[(10, 20.0)], None)]
-#[case::as_it_should_be((10, 20.0), &[(1, 15.0), (10, 20.0), (20, 25.0)], None)]
-#[case::ten_percent((10, 22.0), &[(10, 22.0), (20, 20.0)], None)]
-#[case::more((10, 22.1), &[(10, 22.1), (20, 20.0)], Some(SlowerThanFuller))]
-#[case::the_next_one_but_one((10, 22.1), &[(10, 22.1), (20, 30.0), (40, 20.0)], Some(SlowerThanFuller))]
-#[case::no_time_at_all((10, 22.1), &[(10, 22.1), (20, 0.0)], None)]
-#[case::slower_than_an_emptier_one((10, 22.1), &[(1, 5.0), (10, 22.1)], None)]
-fn a_fuller_level_is_not_faster(
-    #[case] own: (u32, f64),
-    #[case] levels: &[(u32, f64)],
-    #[case] code: Option<EvidenceCode>,
-) {
-    assert_eq!(across::slower_than_fuller(own, levels).map(|finding| finding.code), code);
+    assert!(findings.unwrap().message.contains("TPOT by 12.9 %"));
 }
 
 #[rstest]

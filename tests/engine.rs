@@ -13,7 +13,7 @@ mod steps;
 #[path = "../examples/engine/window.rs"]
 mod window;
 
-use bcmp::method::window::{Answer, Request, Window};
+use bcmp::measurement::window::{Answer, Request, Window};
 use bcmp::simulation::engine::{Length, Routing, Topology, Traffic, trial};
 use guide::{LongRun, closed_loop, count, percent, tokens_per_second, tp1x8, tp8, waves};
 use reference::Case;

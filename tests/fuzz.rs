@@ -143,6 +143,7 @@ fn peak_megabytes() -> Option<u64> {
 #[case("aiperf_summary", 2000)]
 #[case("aiperf_records", 2000)]
 #[case("genai_perf", 2000)]
+#[case("load_tools", 1000)]
 #[case("predictor_table", 2000)]
 #[case("manifests", 200)]
 #[case("patches", 300)]

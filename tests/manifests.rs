@@ -10,6 +10,8 @@ mod command_lines;
 mod given;
 #[path = "manifests/properties.rs"]
 mod properties;
+#[path = "manifests/recipes.rs"]
+mod recipes;
 #[path = "manifests/rendering.rs"]
 mod rendering;
 #[path = "manifests/restricted.rs"]

@@ -4,7 +4,7 @@
 #[path = "../examples/method/simulation/mod.rs"]
 mod simulation;
 
-use bcmp::method::sla::Statistic;
+use bcmp::api::Statistic;
 use rstest::rstest;
 use simulation::campaign::{Setting, USUAL};
 use simulation::many::{tally, verdicts};

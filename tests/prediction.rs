@@ -24,11 +24,19 @@ fn files(sample: &str) -> Files {
 
 fn limits(ttft: f64, tpot: f64) -> Option<LatencyLimits> {
     let ms = |value| Milliseconds::new(value).unwrap();
-    Some(LatencyLimits { ttft: ms(ttft), tpot: ms(tpot) })
+    Some(LatencyLimits::of(ms(ttft), ms(tpot)))
 }
 
-fn wanted(serving_mode: ServingMode, rank: usize) -> Wanted {
-    Wanted { serving_mode, rank, limits: limits(500.0, 7.0), input_tokens: 4000, output_tokens: 500, gpus: 8 }
+fn wanted(serving_mode: ServingMode, rank: usize) -> Wanted<'static> {
+    Wanted {
+        serving_mode,
+        rank,
+        limits: limits(500.0, 7.0),
+        input_tokens: 4000,
+        output_tokens: 500,
+        gpus: 8,
+        like: None,
+    }
 }
 
 /// The claim on eight GPUs as one line: parallelism of a replica × replicas, requests in flight, TTFT, TPOT, tokens
@@ -399,11 +407,16 @@ fn nothing_is_read_off_between_rows_that_are_far_apart() {
 
 /// Up to 0.4 manifests hold one replica of the row, whatever the GPUs: the claim is for what is deployed.
 #[rstest]
-#[case("0.4.0", 1, 10)]
-#[case("0.12.0-default", 2, 2)]
-fn a_claim_is_for_the_replicas_that_are_deployed(#[case] sample: &str, #[case] rank: usize, #[case] concurrency: u32) {
+#[case("0.4.0", 1, 4, 10)]
+#[case("0.12.0-default", 2, 8, 2)]
+fn a_claim_is_for_the_replicas_that_are_deployed(
+    #[case] sample: &str,
+    #[case] rank: usize,
+    #[case] gpus: u32,
+    #[case] concurrency: u32,
+) {
     let picked = pick(&files(sample), &wanted(Aggregated, rank)).unwrap();
-    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, gpus)), 8);
     assert_eq!(prediction.claim.unwrap().concurrency, concurrency);
     let without_manifests = predict_from_output(&picked, None, 8).claim.unwrap();
     assert_eq!(without_manifests.concurrency, picked.row.in_flight * 2);

@@ -225,7 +225,9 @@ impl Page {
 
     fn kind(&self, path: &str, field: &Value) -> String {
         if field["x-kubernetes-int-or-string"] == true {
-            return "integer or decimal string".into();
+            // A limit has a rule for its text; anything else takes any.
+            let any = field["maxLength"].is_number();
+            return if any { "integer or string".into() } else { "integer or decimal string".into() };
         }
         if field["x-kubernetes-preserve-unknown-fields"] == true {
             return "any".into();
@@ -264,7 +266,7 @@ impl Page {
     fn values(&self, values: &[Value]) -> String {
         let names: Vec<String> = values.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         if names.iter().any(|name| name == EvidenceCode::NotStreaming.as_str()) {
-            return "Codes: [method.md](method.md#4-audit).".into();
+            return "Codes: [method.md](method.md#9-audit).".into();
         }
         let meanings = self.choices.get(&names);
         let shown = names.iter().map(|name| match meanings.and_then(|meanings| meanings.get(name)) {
@@ -310,7 +312,10 @@ fn default_items(default: &Value) -> String {
 
 /// Bounds in words.
 fn limits(field: &Value) -> Option<String> {
-    let number = |value: &Value| value.as_f64().map(|number| number.to_string());
+    // What every int32 and int64 has is no news.
+    let of_the_type = [f64::from(i32::MIN), f64::from(i32::MAX), -9_007_199_254_740_991.0, 9_007_199_254_740_991.0];
+    let number =
+        |value: &Value| value.as_f64().filter(|number| !of_the_type.contains(number)).map(|number| number.to_string());
     let between = |least: Option<String>, most: Option<String>, what: &str| match (least, most) {
         (Some(least), Some(most)) => Some(format!("{least} to {most}{what}")),
         (Some(least), None) => Some(format!("at least {least}{what}")),

@@ -6,7 +6,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use bcmp::method::window::{Request, Window};
+use bcmp::measurement::window::{Request, Window};
 use bcmp::simulation::engine::{
     Arrivals, Engine, Length, Linear, Mixing, Pool, Prefill, Routing, Served, StepTime, Topology, Traffic, trial,
 };

@@ -1,6 +1,6 @@
 //! How far a trial's throughput is off what the deployment does in the long run, by the rule that takes it.
 
-use bcmp::method::window::Throughput;
+use bcmp::measurement::window::Throughput;
 use bcmp::simulation::engine::{Pool, Routing};
 
 use crate::guide::{

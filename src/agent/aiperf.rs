@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::api::BenchmarkComparisonSpec;
-use crate::measurement::record::Step;
+use crate::api::{BenchmarkComparisonSpec, Sla};
+use crate::measurement::record::TrialPlan;
+use crate::plan::secrets::expanded;
 
 /// Variables that make AIPerf take a tokenizer's path for a repository's name.
 const OFFLINE_VARIABLES: [&str; 3] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"];
@@ -70,11 +71,35 @@ pub fn refused(extra: &[String]) -> Option<String> {
     None
 }
 
-/// Arguments of `aiperf` for one trial against `url`.
+/// `load.extraArguments` with the variables of `load.env` that they refer to; `value` knows those of the container.
+///
+/// # Errors
+/// A value would be taken for a flag, which nobody has allowed.
+pub fn extra(spec: &BenchmarkComparisonSpec, value: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
+    let given = |name: &str| spec.load.env.iter().any(|variable| variable.name == name);
+    let expand = |argument: &String| {
+        let text = expanded(argument, |name| value(name).filter(|_| given(name)));
+        if text.starts_with('-') && !argument.starts_with('-') {
+            return Err(format!(
+                "{argument} begins with a dash once it is expanded; write it behind its flag: --flag={argument}"
+            ));
+        }
+        Ok(text)
+    };
+    spec.load.extra_arguments.iter().map(expand).collect()
+}
+
+/// Arguments of `aiperf` for one trial against `url`; `extra`: see [`extra`].
 ///
 /// The workload's lengths are exact, answers are streamed and as long as requested, token counts are the server's, and
 /// no prompt occurs twice: there are as many as requests, and the warm-up's differ from the measured ones.
-pub fn arguments(spec: &BenchmarkComparisonSpec, step: &Step, url: &str, artifacts: &Path) -> Vec<String> {
+pub fn arguments(
+    spec: &BenchmarkComparisonSpec,
+    trial: &TrialPlan,
+    url: &str,
+    artifacts: &Path,
+    extra: &[String],
+) -> Vec<String> {
     let mut arguments = vec!["profile".to_owned()];
     let mut push = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     let output_tokens = spec.workload.output_tokens;
@@ -89,29 +114,37 @@ pub fn arguments(spec: &BenchmarkComparisonSpec, step: &Step, url: &str, artifac
     push("--osl-stddev", "0");
     push("--extra-inputs", "ignore_eos:true");
     push("--extra-inputs", &format!("min_tokens:{output_tokens}"));
-    push("--concurrency", &step.concurrency.to_string());
-    push("--request-count", &step.requests.to_string());
-    if step.warmup > 0 {
-        push("--warmup-request-count", &step.warmup.to_string());
+    push("--concurrency", &trial.key.concurrency.to_string());
+    push("--request-count", &trial.requests.to_string());
+    if trial.warmup > 0 {
+        push("--warmup-request-count", &trial.warmup.to_string());
     }
-    push("--num-dataset-entries", &step.requests.saturating_add(step.warmup).to_string());
-    push("--random-seed", &step.seed.to_string());
+    if let Some(seconds) = trial.ramp_seconds {
+        push("--concurrency-ramp-duration", &format!("{seconds:.3}"));
+    }
+    push("--num-dataset-entries", &trial.requests.saturating_add(trial.warmup).to_string());
+    push("--random-seed", &trial.seed.to_string());
     push("--cache-bust", "warmup-isolation-first-turn");
-    push("--request-timeout-seconds", &step.request_timeout_seconds.to_string());
-    push(
-        "--goodput",
-        &format!(
-            "time_to_first_token:{} inter_token_latency:{}",
-            spec.sla.ttft_milliseconds, spec.sla.tpot_milliseconds
-        ),
-    );
+    push("--request-timeout-seconds", &trial.request_timeout_seconds.to_string());
+    push("--goodput", &goodput(&spec.sla));
     push("--export-level", "records");
     push("--ui", "none");
     push("--artifact-dir", &artifacts.to_string_lossy());
     let switches = ["--streaming", "--use-server-token-count", "--no-gpu-telemetry", "--no-server-metrics"];
     arguments.extend(switches.map(str::to_owned));
-    arguments.extend(spec.load.extra_arguments.iter().cloned());
+    arguments.extend(extra.iter().cloned());
     arguments
+}
+
+/// The limits by which the tool counts good requests, for people who read its files.
+fn goodput(sla: &Sla) -> String {
+    let limits = [
+        ("time_to_first_token", sla.ttft_limit()),
+        ("inter_token_latency", sla.tpot_limit()),
+        ("request_latency", sla.request_latency.clone()),
+    ];
+    let limits = limits.iter().filter_map(|(name, limit)| Some(format!("{name}:{}", limit.as_ref()?.milliseconds)));
+    limits.collect::<Vec<_>>().join(" ")
 }
 
 /// Variables the tool must not inherit.
@@ -130,7 +163,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::measurement::record::Purpose;
+    use crate::measurement::record::{Purpose, TrialKey};
 
     fn spec() -> BenchmarkComparisonSpec {
         serde_json::from_value(serde_json::json!({
@@ -143,15 +176,12 @@ mod tests {
         .unwrap()
     }
 
-    fn step(warmup: u32) -> Step {
-        Step {
-            round: 1,
-            concurrency: 12,
-            purpose: Purpose::Ladder,
-            repetition: 1,
-            attempt: 1,
+    fn trial(warmup: u32) -> TrialPlan {
+        TrialPlan {
+            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Ladder, repetition: 1, attempt: 1 },
             requests: 120,
             warmup,
+            ramp_seconds: Some(3.5),
             seed: 1_234_567_890_123,
             request_timeout_seconds: 600,
         }
@@ -162,12 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn one_step_is_one_command_line() {
-        let arguments = arguments(&spec(), &step(24), "http://server:8000", Path::new("/w/level"));
+    fn one_trial_is_one_command_line() {
+        let arguments =
+            arguments(&spec(), &trial(24), "http://server:8000", Path::new("/w/level"), &spec().load.extra_arguments);
         let expected = "profile --model Qwen/Qwen3-32B --url http://server:8000 --endpoint-type chat \
              --tokenizer Qwen/Qwen3-32B --isl 4000 --isl-stddev 0 --osl 500 --osl-stddev 0 \
              --extra-inputs ignore_eos:true --extra-inputs min_tokens:500 --concurrency 12 --request-count 120 \
-             --warmup-request-count 24 --num-dataset-entries 144 --random-seed 1234567890123 \
+             --warmup-request-count 24 --concurrency-ramp-duration 3.500 --num-dataset-entries 144 --random-seed 1234567890123 \
              --cache-bust warmup-isolation-first-turn --request-timeout-seconds 600 \
              --goodput time_to_first_token:500 inter_token_latency:6.5 --export-level records --ui none \
              --artifact-dir /w/level --streaming --use-server-token-count --no-gpu-telemetry --no-server-metrics";
@@ -176,13 +207,13 @@ mod tests {
 
     #[test]
     fn every_prompt_is_used_once() {
-        let arguments = arguments(&spec(), &step(24), "u", Path::new("/w"));
+        let arguments = arguments(&spec(), &trial(24), "u", Path::new("/w"), &spec().load.extra_arguments);
         assert_eq!(value(&arguments, "--num-dataset-entries"), Some("144"));
     }
 
     #[test]
     fn without_warm_up_none_is_asked_for() {
-        let arguments = arguments(&spec(), &step(0), "u", Path::new("/w"));
+        let arguments = arguments(&spec(), &trial(0), "u", Path::new("/w"), &[]);
         assert_eq!(value(&arguments, "--warmup-request-count"), None);
     }
 
@@ -198,7 +229,7 @@ mod tests {
     ) {
         let mut spec = spec();
         spec.load.tokenizer = given.map(str::to_owned);
-        assert_eq!(value(&arguments(&spec, &step(0), "u", Path::new("/w")), "--tokenizer"), Some(expected));
+        assert_eq!(value(&arguments(&spec, &trial(0), "u", Path::new("/w"), &[]), "--tokenizer"), Some(expected));
         assert_eq!(variables_to_remove(&spec).contains(&"HF_HUB_OFFLINE"), removed);
     }
 

@@ -1,7 +1,7 @@
 //! The files AIPerf left of a trial: read, published, copied. They count, not its exit code.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use base64::Engine;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::directory::Directory;
 use crate::measurement::Measurement;
 use crate::measurement::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
+use crate::plan::secrets::masked;
 use crate::units::LatencyLimits;
 
 /// Directories below a trial's own that are copied.
@@ -36,10 +37,18 @@ pub enum TrialOutput {
     Read(Box<Measurement>),
 }
 
-/// Reads the directory of a trial.
-pub fn read(directory: &Path, limits: Option<LatencyLimits>) -> TrialOutput {
+/// Reads the directory of a trial. What a server answers may show what it was asked with: texts come without the secrets.
+pub fn read(directory: &Path, limits: Option<LatencyLimits>, secrets: &[String]) -> TrialOutput {
     match try_read(directory, limits) {
-        Ok(left) => left,
+        Ok(TrialOutput::Read(mut measurement)) => {
+            measurement.first_error = measurement.first_error.take().map(|error| masked(&error, secrets));
+            TrialOutput::Read(measurement)
+        }
+        Ok(TrialOutput::OnlyFailures { requests, first }) => {
+            TrialOutput::OnlyFailures { requests, first: masked(&first, secrets) }
+        }
+        Ok(TrialOutput::Unreadable(why)) => TrialOutput::Unreadable(masked(&why, secrets)),
+        Ok(TrialOutput::Nothing) => TrialOutput::Nothing,
         Err(error) => TrialOutput::Unreadable(error.to_string()),
     }
 }
@@ -91,42 +100,61 @@ fn only_failures(mut records: impl BufRead) -> TrialOutput {
     first.map_or(TrialOutput::Nothing, |first| TrialOutput::OnlyFailures { requests, first })
 }
 
-/// The summary, compressed, as text; `None` if there is none of reasonable size.
-pub fn raw_summary(directory: &Path) -> Option<String> {
+/// The summary without the secrets, which it has among the tool's settings, compressed, as text; `None` if there is none
+/// of reasonable size.
+pub fn raw_summary(directory: &Path, secrets: &[String]) -> Option<String> {
     let summary = Directory::open(directory).ok()?.read(SUMMARY_FILE, LARGEST_RAW).ok()??;
+    let summary = masked(&String::from_utf8_lossy(&summary), secrets);
     let mut encoder = GzEncoder::new(vec![], Compression::best());
-    encoder.write_all(&summary).ok()?;
+    encoder.write_all(summary.as_bytes()).ok()?;
     Some(STANDARD.encode(encoder.finish().ok()?))
 }
 
 /// Copies a trial's files to the results volume, in place of those of an earlier start of the same trial. They appear there
-/// only when all are copied. Links and special files are left out.
+/// only when all are copied, and texts without the secrets. Links and special files are left out.
 ///
 /// # Errors
 /// When the target cannot be written.
-pub fn keep(directory: &Path, target: &Path) -> io::Result<()> {
+pub fn keep(directory: &Path, target: &Path, secrets: &[String]) -> io::Result<()> {
     let mut partial = target.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);
     remove(partial)?;
     fs::create_dir_all(partial)?;
-    copy_tree(directory, partial, DEEPEST)?;
+    copy_tree(directory, partial, DEEPEST, secrets)?;
     remove(target)?;
     fs::rename(partial, target)
 }
 
-fn copy_tree(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+fn copy_tree(from: &Path, to: &Path, depth: usize, secrets: &[String]) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
         if kind.is_file() {
-            fs::copy(entry.path(), &target)?;
+            copy(&entry.path(), &target, secrets)?;
         } else if kind.is_dir() && depth > 0 {
             fs::create_dir_all(&target)?;
-            copy_tree(&entry.path(), &target, depth - 1)?;
+            copy_tree(&entry.path(), &target, depth - 1, secrets)?;
         }
     }
     Ok(())
+}
+
+/// Line by line: records may be larger than memory.
+fn copy(from: &Path, to: &Path, secrets: &[String]) -> io::Result<()> {
+    if secrets.is_empty() {
+        return fs::copy(from, to).map(drop);
+    }
+    let (mut from, mut to) = (BufReader::new(fs::File::open(from)?), BufWriter::new(fs::File::create(to)?));
+    let mut line = vec![];
+    while from.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        match std::str::from_utf8(&line) {
+            Ok(text) => to.write_all(masked(text, secrets).as_bytes())?,
+            Err(_) => to.write_all(&line)?,
+        }
+        line.clear();
+    }
+    to.flush()
 }
 
 /// Replaces whatever is there by an empty directory.
@@ -161,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_down_is_not_taken_for_a_tool_that_fails() {
-        let TrialOutput::OnlyFailures { requests, first } = read(&fixture("failures/down"), None) else {
+        let TrialOutput::OnlyFailures { requests, first } = read(&fixture("failures/down"), None, &[]) else {
             unreachable!()
         };
         assert!(requests > 0 && first.contains("Connect call failed"), "{requests} {first}");
@@ -169,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_killed_tool_leaves_nothing_to_use() {
-        assert_eq!(read(&fixture("failures/cancel-TERM"), None), TrialOutput::Nothing);
-        assert_eq!(read(tempfile::tempdir().unwrap().path(), None), TrialOutput::Nothing);
+        assert_eq!(read(&fixture("failures/cancel-TERM"), None, &[]), TrialOutput::Nothing);
+        assert_eq!(read(tempfile::tempdir().unwrap().path(), None, &[]), TrialOutput::Nothing);
     }
 
     #[test]
@@ -178,8 +206,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap();
         fs::write(directory.path().join(SUMMARY_FILE), &text[..text.len() / 2]).unwrap();
-        assert!(matches!(read(directory.path(), None), TrialOutput::Unreadable(_)));
-        assert!(matches!(read(&fixture("failures/partial"), None), TrialOutput::Read(_)));
+        assert!(matches!(read(directory.path(), None, &[]), TrialOutput::Unreadable(_)));
+        assert!(matches!(read(&fixture("failures/partial"), None, &[]), TrialOutput::Read(_)));
     }
 
     /// A copy of a fixture with one more record of a completed request than its summary counts.
@@ -194,16 +222,16 @@ mod tests {
 
     #[test]
     fn only_a_cancelled_trial_may_count_fewer_requests_than_it_recorded() {
-        let TrialOutput::Read(measurement) = read(with_one_record_more("failures/cancel-INT").path(), None) else {
+        let TrialOutput::Read(measurement) = read(with_one_record_more("failures/cancel-INT").path(), None, &[]) else {
             unreachable!()
         };
-        assert_eq!((measurement.facts.cancelled, measurement.facts.windowed), (Some(true), false));
-        assert!(matches!(read(with_one_record_more("clean").path(), None), TrialOutput::Unreadable(_)));
+        assert_eq!((measurement.facts.cancelled, measurement.counted), (Some(true), None));
+        assert!(matches!(read(with_one_record_more("clean").path(), None, &[]), TrialOutput::Unreadable(_)));
     }
 
     #[test]
     fn the_summary_can_be_unpacked_again() {
-        let packed = STANDARD.decode(raw_summary(&fixture("failures/partial")).unwrap()).unwrap();
+        let packed = STANDARD.decode(raw_summary(&fixture("failures/partial"), &[]).unwrap()).unwrap();
         let mut text = String::new();
         GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
         assert_eq!(text, fs::read_to_string(fixture("failures/partial").join(SUMMARY_FILE)).unwrap());
@@ -219,7 +247,7 @@ mod tests {
         let target = to.path().join("concurrency_5/trial_1");
         fs::create_dir_all(&target).unwrap();
         fs::write(target.join("stale"), "").unwrap();
-        keep(from.path(), &target).unwrap();
+        keep(from.path(), &target, &[]).unwrap();
         assert_eq!(fs::read_to_string(target.join("logs/aiperf.log")).unwrap(), "log");
         assert_eq!(fs::read_to_string(target.join("a")).unwrap(), "new");
         assert!(!target.join("link").exists() && !target.join("stale").exists());

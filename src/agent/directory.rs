@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, unlinkat};
 
 /// A name that is both a key of a ConfigMap and a plain file name: letters, digits, `-`, `_` and `.`, not at the start.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,33 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
         Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// A directory that somebody asks for, made if it is not there. Its path is theirs, links included.
+    ///
+    /// # Errors
+    /// The system's error, with the path.
+    pub fn given(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path).map_err(|error| named(path, error))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(CWD, path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// A directory directly below this one, made if it is not there.
+    ///
+    /// # Errors
+    /// The name leads elsewhere, or is that of a link or a file.
+    pub fn below(&self, name: &str) -> io::Result<Self> {
+        let path = self.path.join(name);
+        let name = plain(name)?;
+        match mkdirat(&self.fd, &name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(named(&path, error.into())),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, &name, flags, Mode::empty()).map_err(|error| named(&path, error.into()))?;
+        Ok(Self { fd, path })
     }
 
     /// Keys among the names in the directory, sorted. Other names (such as those of half-written files) are skipped.
@@ -232,6 +259,19 @@ mod tests {
         directory.write("a", b"1").unwrap();
         assert_eq!(directory.read("a", 10).unwrap(), Some(b"1".to_vec()));
         assert_eq!(std::fs::read(victim.path()).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_directory_below_is_never_elsewhere() {
+        let (temporary, directory) = directory();
+        symlink("/etc", temporary.path().join("link")).unwrap();
+        std::fs::write(temporary.path().join("file"), "").unwrap();
+        directory.below("a").unwrap().write("b", b"1").unwrap();
+        assert_eq!(directory.below("a").unwrap().read("b", 1).unwrap(), Some(b"1".to_vec()));
+        for name in ["..", ".", "", "a/b", "/etc", "link", "file"] {
+            assert!(directory.below(name).is_err(), "{name}");
+        }
+        assert!(Directory::given(&temporary.path().join("c/d")).unwrap().below("e").is_ok());
     }
 
     #[test]

@@ -19,12 +19,13 @@ use super::process::{self, Ended, Invocation, Stopped};
 use super::readiness::{NotServing, Server};
 use super::record;
 use super::scratch::{self, Scratch};
-use crate::judgement::sla::SlaLimits;
 use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
-use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
+use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
+use crate::method::sla::Sla;
+use crate::plan::secrets::secrets;
 use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations};
-use crate::sweep::{self, SweepPlan};
+use crate::sweep::VariantSweep;
 use crate::units::LatencyLimits;
 
 /// How long the tool may take to write its results once it is told to stop.
@@ -95,10 +96,10 @@ pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Res
         match session.next_move()? {
             Move::Finish => return Ok(()),
             Move::GiveUp(message) => return Err(LoadError::Tool(message)),
-            Move::RecordLost { step, last_start } => session.record_lost(step, &last_start).await?,
-            Move::Run { step, start, trial } => session.trial(&step, start, trial).await?,
-            Move::Contradiction(step) => {
-                let problem = format!("BUG: the sweep asks for {}, which is already published", step.key());
+            Move::RecordLost { trial, last_start } => session.record_lost(&trial, &last_start).await?,
+            Move::Run { trial, start, number } => session.trial(&trial, start, number).await?,
+            Move::Contradiction(trial) => {
+                let problem = format!("BUG: the sweep asks for {}, which is already published", trial.key);
                 return Err(LoadError::Input(problem));
             }
         }
@@ -108,7 +109,11 @@ pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Res
 struct Session<'a> {
     load: &'a Load,
     plan: Plan,
-    sweep: SweepPlan,
+    /// Further arguments of the tool, as it gets them.
+    extra: Vec<String>,
+    /// What is not shown of them.
+    secrets: Vec<String>,
+    sweep: VariantSweep,
     limits: LatencyLimits,
     server: Server,
     outbox: Outbox,
@@ -124,18 +129,21 @@ impl<'a> Session<'a> {
             return Err(LoadError::Input(format!("load.extraArguments holds {refused}")));
         }
         let input = |error: &dyn std::fmt::Display| LoadError::Input(error.to_string());
-        let sweep = SweepPlan::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
-        let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| input(&error))?;
+        let extra = aiperf::extra(spec, |name| env::var(name).ok())
+            .map_err(|why| input(&format!("load.extraArguments: {why}")))?;
+        let secrets = secrets(&extra);
+        let sweep =
+            VariantSweep::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
+        let limits = Sla::from_spec(&spec.sla).map_err(|error| input(&error))?.of_requests();
         let server = Server::new(&load.url, &spec.model.name).map_err(|error| input(&error))?;
-        let limits = LatencyLimits { ttft: limits.ttft, tpot: limits.tpot };
-        Ok(Self { load, plan, sweep, limits, server, outbox, interruption })
+        Ok(Self { load, plan, extra, secrets, sweep, limits, server, outbox, interruption })
     }
 
     fn next_move(&self) -> Result<Move, LoadError> {
         let published = self.outbox.published()?;
         let entries = published.iter().map(|(key, text)| (key.as_str(), text.as_str()));
         let ledger = Ledger::parse(entries).map_err(|error| LoadError::Input(error.to_string()))?;
-        let next = sweep::next(&self.sweep, &ledger.records);
+        let next = self.sweep.next(&ledger.records, self.load.deployment);
         Ok(next_move(next, &ledger, self.load.deployment))
     }
 
@@ -160,53 +168,53 @@ impl<'a> Session<'a> {
             .map_err(|error| LoadError::Input(format!("the entry {key} of the results: {error}")))
     }
 
-    async fn record_lost(&self, step: Step, last_start: &Mark) -> Result<(), LoadError> {
-        tracing::warn!("{} was begun too often without a result", step.key());
-        let mut record = self.record(&step, last_start.time);
+    async fn record_lost(&self, trial: &TrialPlan, last_start: &Mark) -> Result<(), LoadError> {
+        tracing::warn!("{} was begun too often without a result", trial.key);
+        let mut record = self.record(trial, last_start.time);
         record.findings = vec![record::lost(last_start)];
         self.publish(record).await
     }
 
     /// Runs one trial, and publishes its record.
-    async fn trial(&self, step: &Step, start: usize, number: usize) -> Result<(), LoadError> {
-        if step.attempt > 1 || start > 1 {
+    async fn trial(&self, trial: &TrialPlan, start: usize, number: usize) -> Result<(), LoadError> {
+        if trial.key.attempt > 1 || start > 1 {
             // Something went wrong here before: the server may not be back yet.
             self.wait_until_serving(seconds(self.plan.spec.execution.deadlines.ready_seconds)).await?;
         }
-        let started = self.mark(&started_key(step, start)).await?;
+        let started = self.mark(&started_key(&trial.key, start)).await?;
         if started.pod_uid != self.load.pod_uid {
-            return Err(LoadError::AnotherPod { other: started.pod_uid, what: step.key() });
+            return Err(LoadError::AnotherPod { other: started.pod_uid, what: trial.key.to_string() });
         }
-        let (c, n, w) = (step.concurrency, step.requests, step.warmup);
-        tracing::info!("{}: {n} requests, {c} concurrent, after {w} of warm-up", step.key());
+        let (c, n, w) = (trial.key.concurrency, trial.requests, trial.warmup);
+        tracing::info!("{}: {n} requests, {c} concurrent, after {w} of warm-up", trial.key);
 
         let directory = self.load.work.join("trial");
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))?;
         let start_time = Timestamp::now();
-        let ended = self.run_tool(step, &directory).await?;
+        let ended = self.run_tool(trial, &directory).await?;
         if ended.stopped == Some(Stopped::Interrupted) {
             return Err(LoadError::Interrupted);
         }
-        let mut record = self.record(step, start_time);
+        let mut record = self.record(trial, start_time);
         let left = self.read(&directory).await;
         record.findings = record::findings(&ended, &left, self.trial_deadline().as_secs());
-        log(step, &ended, &left, &record);
+        log(trial, &ended, &left, &record);
         record.measurement = match left {
             TrialOutput::Read(measurement) => Some(*measurement),
             _ => None,
         };
-        self.keep(step, number, &directory).await;
+        self.keep(trial, number, &directory).await;
         self.publish(record).await?;
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
     }
 
-    async fn run_tool(&self, step: &Step, directory: &Path) -> Result<Ended, LoadError> {
+    async fn run_tool(&self, trial: &TrialPlan, directory: &Path) -> Result<Ended, LoadError> {
         let Some((program, first)) = find_tool() else {
             let problem = "neither aiperf nor python3 is in PATH: set spec.load.image to an image with AIPerf";
             return Ok(Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() });
         };
         let scratch = Scratch::new().map_err(|error| LoadError::Input(error.to_string()))?;
-        let arguments = aiperf::arguments(&self.plan.spec, step, &self.load.url, directory);
+        let arguments = aiperf::arguments(&self.plan.spec, trial, &self.load.url, directory, &self.extra);
         let invocation = Invocation {
             label: "aiperf",
             program,
@@ -216,6 +224,7 @@ impl<'a> Session<'a> {
             set: vec![(scratch::VARIABLE, scratch.path().into())],
             deadline: self.trial_deadline(),
             grace: GRACE,
+            secrets: self.secrets.clone(),
         };
         Ok(process::run(&invocation, self.interruption.requested()).await)
     }
@@ -225,31 +234,31 @@ impl<'a> Session<'a> {
     }
 
     async fn read(&self, directory: &Path) -> TrialOutput {
-        let (directory, limits) = (directory.to_owned(), self.limits);
-        let read = tokio::task::spawn_blocking(move || artifacts::read(&directory, Some(limits)));
+        let (directory, limits, secrets) = (directory.to_owned(), self.limits, self.secrets.clone());
+        let read = tokio::task::spawn_blocking(move || artifacts::read(&directory, Some(limits), &secrets));
         read.await.unwrap_or_else(|error| TrialOutput::Unreadable(error.to_string()))
     }
 
     /// Raw files only help people. A measurement is good without them, so failures are logged and no more.
-    async fn keep(&self, step: &Step, number: usize, directory: &Path) {
-        if let Some(raw) = artifacts::raw_summary(directory)
-            && let Err(error) = self.outbox.offer(&raw_key(step), &raw)
+    async fn keep(&self, trial: &TrialPlan, number: usize, directory: &Path) {
+        if let Some(raw) = artifacts::raw_summary(directory, &self.secrets)
+            && let Err(error) = self.outbox.offer(&raw_key(&trial.key), &raw)
         {
-            tracing::warn!("the raw summary of {} is not published: {error}", step.key());
+            tracing::warn!("the raw summary of {} is not published: {error}", trial.key);
         }
         let Some(kept) = &self.load.artifacts else { return };
-        let target = kept.join(format!("concurrency_{}", step.concurrency)).join(format!("trial_{number}"));
-        let (from, to) = (directory.to_owned(), target.clone());
-        let copied = tokio::task::spawn_blocking(move || artifacts::keep(&from, &to)).await;
+        let target = kept.join(format!("concurrency_{}", trial.key.concurrency)).join(format!("trial_{number}"));
+        let (from, to, secrets) = (directory.to_owned(), target.clone(), self.secrets.clone());
+        let copied = tokio::task::spawn_blocking(move || artifacts::keep(&from, &to, &secrets)).await;
         if let Err(error) = copied.unwrap_or_else(|error| Err(error.into())) {
             tracing::error!("raw artifacts are not kept in {}: {error}", target.display());
         }
     }
 
-    fn record(&self, step: &Step, start_time: Timestamp) -> TrialRecord {
+    fn record(&self, trial: &TrialPlan, start_time: Timestamp) -> TrialRecord {
         TrialRecord {
             schema_version: SCHEMA_VERSION,
-            step: step.clone(),
+            trial: *trial,
             deployment: self.load.deployment,
             pod_uid: self.load.pod_uid.clone(),
             start_time,
@@ -260,21 +269,21 @@ impl<'a> Session<'a> {
     }
 
     async fn publish(&self, record: TrialRecord) -> Result<(), LoadError> {
-        let key = record.step.key();
+        let key = record.trial.key.to_string();
         let text = record::to_json(record).map_err(|error| LoadError::Input(error.to_string()))?;
         self.outbox.publish(&key, &text).await?;
         Ok(())
     }
 }
 
-fn log(step: &Step, ended: &Ended, left: &TrialOutput, record: &TrialRecord) {
+fn log(trial: &TrialPlan, ended: &Ended, left: &TrialOutput, record: &TrialRecord) {
     let how = ended.exit.as_ref().map_or_else(Clone::clone, ToString::to_string);
     for finding in &record.findings {
-        tracing::warn!("{}: {}: {}", step.key(), finding.code, finding.message);
+        tracing::warn!("{}: {}: {}", trial.key, finding.code, finding.message);
     }
     if let TrialOutput::Read(measurement) = left {
         let (requests, errors) = (measurement.requests, measurement.errors.unwrap_or(0));
-        tracing::info!("{}: the load tool {how}; {requests} requests completed, {errors} failed", step.key());
+        tracing::info!("{}: the load tool {how}; {requests} requests completed, {errors} failed", trial.key);
     }
 }
 
@@ -329,6 +338,7 @@ pub async fn probe(work: &Path) -> Result<String, LoadError> {
         set: vec![],
         deadline: Duration::from_secs(120),
         grace: Duration::from_secs(1),
+        secrets: vec![],
     };
     let ended = process::run(&invocation, std::future::pending()).await;
     let version = ended.last_words.split_whitespace().last().unwrap_or_default();

@@ -3,8 +3,8 @@
 
 use crate::api::EvidenceCode;
 use crate::measurement::ledger::{Ledger, Mark};
-use crate::measurement::record::{Step, TrialRecord};
-use crate::sweep::NextStep;
+use crate::measurement::record::{TrialPlan, TrialRecord};
+use crate::sweep::Next;
 
 /// Starts without a result after which a trial is given up: the trial itself may be what ended the pods.
 const MOST_STARTS: usize = 2;
@@ -20,25 +20,25 @@ pub enum Move {
     GiveUp(String),
     /// The trial was begun too often: it gets a record with that finding.
     RecordLost {
-        step: Step,
+        trial: TrialPlan,
         /// Its last start.
         last_start: Mark,
     },
     Run {
-        step: Step,
+        trial: TrialPlan,
         /// Which start of this trial it is, from 1.
         start: usize,
         /// Which trial of its level it is, from 1: names its directory.
-        trial: usize,
+        number: usize,
     },
     /// The sweep asks for a trial that is over: its rules and the records contradict each other.
-    Contradiction(Step),
+    Contradiction(TrialPlan),
 }
 
 /// Decides it for one deployment.
-pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
+pub fn next_move(next: Next, ledger: &Ledger, deployment: u32) -> Move {
     let failing = failing(&ledger.records, deployment);
-    let NextStep::Run(step) = next else {
+    let Next::Run(trial) = next else {
         // A sweep that is over has its records. Only if none of them has a measurement does the failure matter.
         let measured = ledger.records.iter().any(|record| record.measurement.is_some());
         return failing.filter(|_| !measured).map_or(Move::Finish, Move::GiveUp);
@@ -46,16 +46,15 @@ pub fn next_move(next: NextStep, ledger: &Ledger, deployment: u32) -> Move {
     if let Some(message) = failing {
         return Move::GiveUp(message);
     }
-    let key = step.key();
-    if ledger.records.iter().any(|record| record.step.key() == key) {
-        return Move::Contradiction(step);
+    if ledger.records.iter().any(|record| record.trial.key == trial.key) {
+        return Move::Contradiction(trial);
     }
-    let starts = ledger.starts.get(&key).map_or(&[][..], Vec::as_slice);
+    let starts = ledger.starts.get(&trial.key.to_string()).map_or(&[][..], Vec::as_slice);
     if let Some(last_start) = starts.last().filter(|_| starts.len() >= MOST_STARTS) {
-        return Move::RecordLost { step, last_start: last_start.clone() };
+        return Move::RecordLost { trial, last_start: last_start.clone() };
     }
-    let earlier = ledger.records.iter().filter(|record| record.step.concurrency == step.concurrency).count();
-    Move::Run { step, start: starts.len() + 1, trial: earlier + 1 }
+    let earlier = ledger.records.iter().filter(|record| record.trial.key.concurrency == trial.key.concurrency).count();
+    Move::Run { trial, start: starts.len() + 1, number: earlier + 1 }
 }
 
 /// The latest failure of the tool, if it failed in each of the last trials of this deployment.
@@ -78,28 +77,25 @@ mod tests {
 
     use super::*;
     use crate::api::Finding;
-    use crate::measurement::record::{Purpose, SCHEMA_VERSION};
+    use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey};
     use crate::measurement::{Facts, Measurement};
 
-    fn step(concurrency: u32, attempt: u32) -> Step {
-        Step {
-            round: 1,
-            concurrency,
-            purpose: Purpose::Ladder,
-            repetition: 1,
-            attempt,
+    fn trial(concurrency: u32, attempt: u32) -> TrialPlan {
+        TrialPlan {
+            key: TrialKey { round: 1, concurrency, purpose: Purpose::Ladder, repetition: 1, attempt },
             requests: 30,
             warmup: 2,
+            ramp_seconds: None,
             seed: 1,
             request_timeout_seconds: 600,
         }
     }
 
-    fn record(step: Step, deployment: u32, second: i64, code: Option<EvidenceCode>) -> TrialRecord {
+    fn record(trial: TrialPlan, deployment: u32, second: i64, code: Option<EvidenceCode>) -> TrialRecord {
         let time = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
         TrialRecord {
             schema_version: SCHEMA_VERSION,
-            step,
+            trial,
             deployment,
             pod_uid: "u".into(),
             start_time: time,
@@ -122,6 +118,7 @@ mod tests {
             output_tokens_per_second: None,
             requests_per_second: None,
             good_requests_percent: None,
+            counted: None,
             facts: Facts::default(),
         }
     }
@@ -130,62 +127,62 @@ mod tests {
         Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.into(), time: Timestamp::UNIX_EPOCH }
     }
 
-    fn started(step: &Step, pods: &[&str]) -> Ledger {
+    fn started(trial: &TrialPlan, pods: &[&str]) -> Ledger {
         let marks = pods.iter().map(|pod| mark(pod)).collect();
-        Ledger { starts: BTreeMap::from([(step.key(), marks)]), ..Ledger::default() }
+        Ledger { starts: BTreeMap::from([(trial.key.to_string(), marks)]), ..Ledger::default() }
     }
 
     fn failures(deployment: u32, codes: &[Option<EvidenceCode>]) -> Ledger {
         let records = codes.iter().enumerate().map(|(place, code)| {
             let number = u32::try_from(place).unwrap_or(0) + 1;
-            record(step(number, 1), deployment, i64::from(number), *code)
+            record(trial(number, 1), deployment, i64::from(number), *code)
         });
         Ledger { records: records.rev().collect(), ..Ledger::default() }
     }
 
-    fn run(step: Step, start: usize, trial: usize) -> Move {
-        Move::Run { step, start, trial }
+    fn run(trial: TrialPlan, start: usize, number: usize) -> Move {
+        Move::Run { trial, start, number }
     }
 
     #[test]
     fn a_level_nobody_began_is_begun() {
-        assert_eq!(next_move(NextStep::Run(step(5, 1)), &Ledger::default(), 1), run(step(5, 1), 1, 1));
+        assert_eq!(next_move(Next::Run(trial(5, 1)), &Ledger::default(), 1), run(trial(5, 1), 1, 1));
     }
 
     #[test]
     fn the_end_is_the_end_unless_nothing_was_measured() {
         let mut ledger = failures(1, &[Some(EvidenceCode::LoadToolFailed); 3]);
-        assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::GiveUp("at 3".into()));
-        ledger.records.push(TrialRecord { measurement: Some(measurement()), ..record(step(9, 1), 1, 0, None) });
-        assert_eq!(next_move(NextStep::Done, &ledger, 1), Move::Finish);
-        assert_eq!(next_move(NextStep::Done, &Ledger::default(), 1), Move::Finish);
+        assert_eq!(next_move(Next::Done, &ledger, 1), Move::GiveUp("at 3".into()));
+        ledger.records.push(TrialRecord { measurement: Some(measurement()), ..record(trial(9, 1), 1, 0, None) });
+        assert_eq!(next_move(Next::Done, &ledger, 1), Move::Finish);
+        assert_eq!(next_move(Next::Done, &Ledger::default(), 1), Move::Finish);
     }
 
     #[test]
     fn a_level_whose_pod_was_lost_is_begun_once_more_and_then_given_up() {
-        let step = step(5, 1);
-        let next = |pods: &[&str]| next_move(NextStep::Run(step.clone()), &started(&step, pods), 1);
-        assert_eq!(next(&["a"]), run(step.clone(), 2, 1));
-        assert_eq!(next(&["a", "b"]), Move::RecordLost { step: step.clone(), last_start: mark("b") });
+        let once = trial(5, 1);
+        let next = |pods: &[&str]| next_move(Next::Run(once), &started(&once, pods), 1);
+        assert_eq!(next(&["a"]), run(once, 2, 1));
+        assert_eq!(next(&["a", "b"]), Move::RecordLost { trial: once, last_start: mark("b") });
     }
 
     #[test]
     fn starts_of_another_attempt_do_not_count() {
-        let ledger = started(&step(5, 1), &["a", "b"]);
-        assert_eq!(next_move(NextStep::Run(step(5, 2)), &ledger, 1), run(step(5, 2), 1, 1));
+        let ledger = started(&trial(5, 1), &["a", "b"]);
+        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), 1, 1));
     }
 
     #[test]
     fn runs_are_numbered_by_concurrency() {
-        let records = vec![record(step(5, 1), 1, 1, None), record(step(6, 1), 1, 2, None)];
+        let records = vec![record(trial(5, 1), 1, 1, None), record(trial(6, 1), 1, 2, None)];
         let ledger = Ledger { records, ..Ledger::default() };
-        assert_eq!(next_move(NextStep::Run(step(5, 2)), &ledger, 1), run(step(5, 2), 1, 2));
+        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), 1, 2));
     }
 
     #[test]
     fn three_failures_of_the_tool_in_a_row_end_it() {
         let (failed, other) = (Some(EvidenceCode::LoadToolFailed), Some(EvidenceCode::ErrorRate));
-        let next = |ledger: &Ledger, deployment| next_move(NextStep::Run(step(50, 1)), ledger, deployment);
+        let next = |ledger: &Ledger, deployment| next_move(Next::Run(trial(50, 1)), ledger, deployment);
         assert_eq!(next(&failures(1, &[None, failed, failed, failed]), 1), Move::GiveUp("at 4".into()));
         for codes in [&[failed, failed][..], &[failed, failed, None, failed], &[failed, failed, failed, other]] {
             assert!(matches!(next(&failures(1, codes), 1), Move::Run { .. }), "{codes:?}");
@@ -195,7 +192,7 @@ mod tests {
 
     #[test]
     fn nothing_published_is_run_again() {
-        let ledger = Ledger { records: vec![record(step(5, 1), 1, 1, None)], ..Ledger::default() };
-        assert_eq!(next_move(NextStep::Run(step(5, 1)), &ledger, 1), Move::Contradiction(step(5, 1)));
+        let ledger = Ledger { records: vec![record(trial(5, 1), 1, 1, None)], ..Ledger::default() };
+        assert_eq!(next_move(Next::Run(trial(5, 1)), &ledger, 1), Move::Contradiction(trial(5, 1)));
     }
 }

@@ -18,7 +18,7 @@ use crate::prediction::configurations;
 /// Largest document, in bytes: the configurations.
 pub const LARGEST_DOCUMENT: usize = 256 * 1024;
 /// Largest record or mark, in bytes.
-pub const LARGEST_RECORD: usize = 2 * 1024;
+pub const LARGEST_RECORD: usize = 2 * 1024 + 512;
 /// Name of the publisher's mark that everything published before is there.
 pub const READY: &str = ".ready";
 /// How long an acknowledgement may take.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::plan::secrets::masked;
 use crate::text;
 
 /// Longest output that is shown, in bytes.
@@ -23,6 +24,7 @@ const LAST_LINES: usize = 3;
 #[derive(Clone)]
 pub(super) struct ToolOutput {
     label: &'static str,
+    secrets: Arc<Vec<String>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -33,9 +35,9 @@ struct State {
 }
 
 impl ToolOutput {
-    /// Lines go to stdout with this label in front.
-    pub(super) fn new(label: &'static str) -> Self {
-        Self { label, state: Arc::default() }
+    /// Lines go to stdout with this label in front, and without the secrets.
+    pub(super) fn new(label: &'static str, secrets: Vec<String>) -> Self {
+        Self { label, secrets: Arc::new(secrets), state: Arc::default() }
     }
 
     /// Reads a stream to its end.
@@ -49,7 +51,7 @@ impl ToolOutput {
     }
 
     fn show(&self, line: &[u8]) {
-        let line = plain(&String::from_utf8_lossy(line));
+        let line = masked(&plain(&String::from_utf8_lossy(line)), &self.secrets);
         if line.is_empty() {
             return;
         }

@@ -32,6 +32,8 @@ pub struct Invocation {
     pub deadline: Duration,
     /// How long it may take to end after SIGINT at the deadline, before SIGKILL: its results may still be of use.
     pub grace: Duration,
+    /// What its output must not show.
+    pub secrets: Vec<String>,
 }
 
 /// Why a tool was stopped.
@@ -75,7 +77,7 @@ impl std::fmt::Display for Exit {
 ///
 /// To stop it, its process group gets SIGINT, then SIGKILL. Nothing of the group is left when this returns.
 pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> Ended {
-    let output = ToolOutput::new(invocation.label);
+    let output = ToolOutput::new(invocation.label, invocation.secrets.clone());
     let mut child = match start(invocation) {
         Ok(child) => child,
         Err(error) => {
@@ -181,6 +183,7 @@ mod tests {
             set: vec![],
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(30),
+            secrets: vec![],
         }
     }
 

@@ -79,7 +79,8 @@ mod tests {
 
     use super::*;
     use crate::agent::process::Exit;
-    use crate::measurement::record::{Purpose, SCHEMA_VERSION, Step};
+    use crate::measurement::counted::{CountedRequests, OverLimit};
+    use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey, TrialPlan};
     use crate::measurement::{Distribution, Facts, Measurement, Metric};
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
@@ -143,6 +144,12 @@ mod tests {
             output_tokens_per_second: Some(TokensPerSecond::new(number).unwrap()),
             requests_per_second: Some(RequestsPerSecond::new(number).unwrap()),
             good_requests_percent: Some(number),
+            counted: Some(CountedRequests {
+                requests: 1_000_000,
+                failed: 1_000_000,
+                over: OverLimit { ttft: 1_000_000, tpot: 1_000_000, request_latency: 1_000_000, any: 1_000_000 },
+                good_ratio: Some(number),
+            }),
             facts: Facts {
                 model: Some("m".repeat(128)),
                 complete: Some(false),
@@ -155,8 +162,8 @@ mod tests {
                 cached_prompt_percent: Some(number),
                 cached_prompt_tokens: Some(number),
                 warmup_requests: Some(100_000),
-                windowed: true,
-                window_drift_percent: Some(-number),
+                unsteadiness_percent: Some(-number),
+                requests_unknown: None,
                 not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },
         }
@@ -165,15 +172,18 @@ mod tests {
     fn record(message: &str) -> TrialRecord {
         TrialRecord {
             schema_version: SCHEMA_VERSION,
-            step: Step {
-                round: 10,
-                concurrency: 100_000,
-                purpose: Purpose::Refinement,
-                repetition: 20,
-                attempt: 2,
+            trial: TrialPlan {
+                key: TrialKey {
+                    round: 8,
+                    concurrency: 100_000,
+                    purpose: Purpose::Refinement,
+                    repetition: 20,
+                    attempt: 2,
+                },
                 requests: 2_000_000,
                 warmup: 1_000_000,
-                seed: u64::MAX,
+                ramp_seconds: Some(12345.678901234567),
+                seed: u64::MAX >> 11,
                 request_timeout_seconds: 86_400,
             },
             deployment: 30,

@@ -93,16 +93,16 @@ evidence_codes! {
     Incomplete: Trial => Repeat,
     /// The tool marks its result as cancelled.
     Cancelled: Trial => Repeat,
-    /// Failed ÷ all requests is above `maximumErrorPercent`.
+    /// Failed ÷ all requests is above `maximumErrorPercent`. A warning when the tool does not count failed requests.
     ErrorRate: Trial => Repeat,
-    /// Fewer requests completed than `minimumRequests`, or fewer than 5c; with a window 3c, failed ones included.
+    /// Fewer than 3c requests, failed ones included: the first and the last wave do not count, and less than one is left.
     TooFewRequests: Trial => Reject,
     /// Mean output tokens differ from `outputTokens` by more than `lengthTolerancePercent`.
     OutputLengthMismatch: Trial => Reject,
     /// The mean prompt is shorter than `inputTokens` by more than `lengthTolerancePercent`, longer by more than the larger
     /// of that and 128 tokens (a chat template), or more than 1 % apart between a variant and the baseline.
     InputLengthMismatch: Trial => Reject,
-    /// Fewer requests were concurrent than users explain (below), or the file is about another level.
+    /// Fewer than 0.95c requests were concurrent on average, or the file is about another level.
     ConcurrencyNotReached: Trial => Repeat,
     /// Requests waited in the client for more than 5 % of their latency.
     ClientSaturated: Trial => Reject,
@@ -111,12 +111,14 @@ evidence_codes! {
     PrefixCacheHits: Trial => Reject,
     /// tokens/s differs from requests/s × output length by more than 5 %, or more than 1.05c requests were concurrent.
     ThroughputInconsistent: Trial => Reject,
-    /// The file is about another model.
+    /// The file is about another model. A warning when it names none.
     ModelMismatch: Trial => Reject,
     /// A figure that is needed is not in the file.
     MissingMetric: Trial => Reject,
     /// A figure is NaN, infinite or null.
     NotFinite: Trial => Reject,
+    /// A mean is below 0.001 ms or above 30 days, or a rate below 10⁻⁹ or above 10⁹ per second.
+    NotPlausible: Trial => Reject,
     /// A server's container restarted, or another pod took a server's place, during the trial.
     // Not repeated: the operator sees restarts, and the load pod, which decides what comes next, does not. Requests that
     // fail in a restart make the trial `ErrorRate` or `Incomplete`, and that is repeated.
@@ -125,26 +127,29 @@ evidence_codes! {
     LoadPodLost: Trial => Repeat,
     /// The tool left no result that can be read.
     LoadToolFailed: Trial => Repeat,
-    /// There was no warm-up, or the file does not say.
-    NoWarmup: Trial => Warn,
-    /// The figures come from the tool's summary.
+    /// The figures come from the tool's summary over all requests, those of the start included; TTFT is not judged.
     RampIncluded: Trial => Warn,
-    /// Accepted trials of a level scatter by more than 5 % in tokens/s or TPOT.
+    /// Completions counted over whole waves differ from those by Little's law by more than 10 %.
+    NotSteady: Trial => Warn,
+    /// Accepted trials of a level scatter within a round by more than 5 % in tokens/s or TPOT.
     HighVariance: Level => Warn,
-    /// TPOT is more than 10 % above that of a level with more concurrent requests.
-    SlowerThanFuller: Level => Warn,
-    /// The first level, repeated last, differs from itself by more than 3 % in tokens/s or TPOT.
-    Drift: Variant => Warn,
-    /// tokens/s of the window's second half differs from the first by more than 10 %.
-    ThroughputDrift: Trial => Warn,
-    /// One trial decides.
-    SingleRun: Variant => Warn,
+    /// A level misses the SLA twice although a higher one meets it; the lower one is where the SLA ends.
+    NotMonotone: Variant => Warn,
+    /// Latency hardly grows with load where the SLA ends (a slope below 0.05 on logarithmic axes): the limit does not fix a
+    /// throughput.
+    FlatLatency: Variant => Warn,
     /// All trials come from one deployment.
     SingleDeployment: Variant => Warn,
+    /// Deployments scatter more than `assumedScatterPercent`: the variance of rounds is above four times the assumed one.
+    ScatterAboveAssumed: Comparison => Warn,
     /// Pods of another variant ran on the same node at the same time.
     SharedNodes: Variant => Warn,
     /// A variant ran on other nodes than the baseline.
     DifferentNodes: Comparison => Warn,
+    /// Weights or KV cache have another type than the baseline's; whether answers are as good was not measured.
+    PrecisionDiffers: Comparison => Warn,
+    /// The engines have another image than the baseline's.
+    ImageDiffers: Comparison => Warn,
     /// The variant was deployed again within a round.
     Redeployed: Variant => Warn,
     /// The image behind the tag changed between deployments, of the variant or of it and the baseline.
@@ -153,6 +158,8 @@ evidence_codes! {
     RowNotDeployable: Prediction => Warn,
     /// The predicted figures contradict each other (§2).
     PredictionInconsistent: Prediction => Warn,
+    /// The table's time per output token includes the first; it was put right by the request latency (§1).
+    InclusiveTpot: Prediction => Warn,
     /// The claim is for another shape than the deployed one.
     NotTheDeployedShape: Prediction => Warn,
     /// Weights or KV cache have another type than the deployed ones.
@@ -225,21 +232,32 @@ reasons! {
         PodSecurityRefused,
         AdmissionRefused,
         KindNotServed,
+        WebhookUnavailable,
+        CreationFailed,
+        PodsNotCreated,
         NameTaken,
         ManifestsNotFound,
         GenerationFailed,
         GenerationDeadline,
         QueueDeadline,
         LoadFailed,
+        LoadStalled,
+        LoadPodStuck,
         ToolFailed,
         ResultsNotPublished,
         ResultsUnreadable,
         ResultsLost,
         ConfigurationsUnreadable,
         ConfigurationsLost,
+        ConfigurationsRefused,
+        ConfigurationsChanged,
         PlanUnreadable,
+        PlanChanged,
+        PlanLost,
+        StatusRefused,
         ObjectsDeleted,
         TooManyDeployments,
+        BudgetTooSmall,
     }
     Configuration {
         NoFeasibleConfiguration,
@@ -284,15 +302,14 @@ reasons! {
     Judgement {
         NotJudged,
         Sufficient,
-        DecidingLevelLost,
         Undetermined,
+        ClaimKept,
+        ClaimMissed,
         WithinTolerance,
         OutsideTolerance,
         SlaMet,
         SlaMissed,
-        NotKnown,
         Marginal,
-        CeilingReached,
         EvidenceInsufficient,
     }
     Event {
@@ -300,6 +317,8 @@ reasons! {
         ConfigurationsGenerated,
         Admitted,
         ModeChanged,
+        RoundStarted,
+        RoundsSettled,
         Deploying,
         Scheduled,
         Serving,

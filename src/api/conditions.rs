@@ -29,7 +29,9 @@ pub enum ConditionType {
     TornDown,
     /// The evidence suffices for a verdict.
     EvidenceSufficient,
-    /// Predictions are within the tolerance.
+    /// Every candidate's claim is kept.
+    ClaimKept,
+    /// The estimates are within the tolerance.
     PredictionAccurate,
     /// Some candidate has an accepted level that meets the SLA.
     SlaMet,
@@ -60,9 +62,9 @@ impl ConditionStatus {
     }
 }
 
-/// What is said of one condition, before times are attached.
+/// A condition before its times are attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub struct NewCondition {
     /// Type.
     pub kind: ConditionType,
     /// Status.
@@ -73,28 +75,27 @@ pub struct Statement {
     pub message: String,
 }
 
-impl Statement {
-    /// A statement, in as much space as a condition gives it: the message may come from anywhere.
+impl NewCondition {
+    /// A condition, in as much space as a condition gives it: the message may come from anywhere.
     pub fn new(kind: ConditionType, status: ConditionStatus, reason: impl Into<AnyReason>, message: &str) -> Self {
         Self { kind, status, reason: reason.into(), message: text::cut(message, LONGEST_MESSAGE) }
     }
 }
 
-/// Turns statements into conditions. A condition whose status does not flip keeps its transition time,
-/// one that nobody states any more is dropped.
-pub fn conditions(statements: Vec<Statement>, before: &[Condition], generation: i64, now: &Time) -> Vec<Condition> {
-    statements
-        .into_iter()
-        .map(|statement| {
+/// Attaches times. A condition whose status does not flip keeps its transition time,
+/// one that is not among them any more is dropped.
+pub fn conditions(new: Vec<NewCondition>, before: &[Condition], generation: i64, now: &Time) -> Vec<Condition> {
+    new.into_iter()
+        .map(|new| {
             let kept = before
                 .iter()
-                .find(|c| c.type_ == statement.kind.as_str() && c.status == statement.status.as_str())
+                .find(|c| c.type_ == new.kind.as_str() && c.status == new.status.as_str())
                 .map(|c| c.last_transition_time.clone());
             Condition {
-                type_: statement.kind.as_str().into(),
-                status: statement.status.as_str().into(),
-                reason: statement.reason.to_string(),
-                message: statement.message,
+                type_: new.kind.as_str().into(),
+                status: new.status.as_str().into(),
+                reason: new.reason.to_string(),
+                message: new.message,
                 observed_generation: Some(generation),
                 last_transition_time: kept.unwrap_or_else(|| now.clone()),
             }

@@ -12,6 +12,9 @@ use super::conditions::LONGEST_MESSAGE;
 /// How Kubernetes writes the reason of a condition.
 const REASON_PATTERN: &str = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
 
+/// The largest integer that every JSON reader keeps exact.
+const EXACT: f64 = 9_007_199_254_740_991.0;
+
 /// The CRD, with what the derived schema cannot express: a default for `status`, since a new object must not read as
 /// already observed, else kstatus and `kubectl wait` take it for current before the operator has looked at it; and limits
 /// of the texts in conditions, whose type is Kubernetes' own.
@@ -30,10 +33,20 @@ pub fn crd() -> CustomResourceDefinition {
     crd
 }
 
-/// Kubernetes knows the formats `int32` and `int64` only, and checks that a number fits them.
+/// Kubernetes knows the formats `int32` and `int64` only. The bounds are written down too, as not everything that serves
+/// a schema derives them from the format: what is accepted must be readable.
 fn write_counts_as_int32(schema: &mut JSONSchemaProps) {
     if schema.format.as_deref() == Some("uint32") {
         schema.format = Some("int32".into());
+    }
+    let bounds = match schema.format.as_deref() {
+        Some("int32") => Some((f64::from(i32::MIN), f64::from(i32::MAX))),
+        Some("int64") => Some((-EXACT, EXACT)),
+        _ => None,
+    };
+    if let Some((least, most)) = bounds {
+        schema.minimum.get_or_insert(least);
+        schema.maximum.get_or_insert(most);
     }
     schema.properties.iter_mut().flatten().for_each(|(_, property)| write_counts_as_int32(property));
     match &mut schema.items {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::Decimal;
+use super::{Decimal, IMAGE};
 use crate::units::Count;
 
 /// Whether variants are deployed one after the other or side by side.
@@ -189,12 +189,16 @@ pub enum FailOn {
     Refuted,
     /// No candidate meets the SLA.
     SlaMissed,
-    /// A prediction error exceeds the tolerance.
+    /// The mean error of an estimate exceeds the tolerance.
     Inaccurate,
+    /// A candidate's claim is missed.
+    ClaimMissed,
+    /// A candidate is worse than the baseline.
+    Regressed,
 }
 
 /// How the comparison is carried out.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Execution {
     /// Whether variants are deployed one after the other or side by side.
@@ -207,9 +211,11 @@ pub struct Execution {
     pub until: Until,
     /// What happens to the other variants if one fails.
     pub on_variant_failure: OnVariantFailure,
-    /// How often each variant is deployed. With 2 or more the order alternates (ABBA).
-    #[schemars(range(min = 1, max = 10))]
-    pub rounds: Count,
+    /// How often each variant is deployed: as often as the answer needs, within these bounds. The order alternates (ABBA).
+    pub rounds: Rounds,
+    /// What the run may cost. Unset: whatever its rounds need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// Timing of the probes of generated variants.
     pub probes: Probes,
     /// How long each stage may take.
@@ -219,20 +225,30 @@ pub struct Execution {
     pub keep_on_failure_seconds: Count,
 }
 
-impl Default for Execution {
+/// How many rounds a run has. In a round, each variant that is not decided yet is deployed once.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rounds {
+    /// Nothing is decided before so many.
+    #[schemars(range(min = 1, max = 8))]
+    pub minimum: Count,
+    /// The run ends after so many. Raised while the run is active, it goes on.
+    #[schemars(range(min = 1, max = 8))]
+    pub maximum: Count,
+}
+
+impl Default for Rounds {
     fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            start: Start::default(),
-            on_change: OnChange::default(),
-            until: Until::default(),
-            on_variant_failure: OnVariantFailure::default(),
-            rounds: 1,
-            probes: Probes::default(),
-            deadlines: Deadlines::default(),
-            keep_on_failure_seconds: 0,
-        }
+        Self { minimum: 1, maximum: 8 }
     }
+}
+
+/// What a run may cost.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Budget {
+    /// GPU-hours that the run may hold. No round begins that is not expected to fit in what is left.
+    pub gpu_hours: Decimal,
 }
 
 /// How long each stage may take, in seconds.
@@ -310,18 +326,12 @@ pub const EXTRA_LOAD_ARGUMENT: &str = concat!(
 pub struct Load {
     /// Image of the load tool. Unset: the one in the operator's configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = 512), regex(pattern = IMAGE))]
     pub image: Option<String>,
-    /// Measured requests of a trial per concurrent request. The audit rejects fewer than three.
-    #[schemars(range(min = 3, max = 1000))]
-    pub requests_per_concurrency: Count,
-    /// Smallest number of measured requests of a trial.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: Count,
-    /// Warm-up requests before a trial per concurrent request.
-    #[schemars(range(min = 0, max = 100))]
-    pub warmup_per_concurrency: Count,
-    /// Further trials of each deciding level.
+    /// How long a trial may take before it makes do with fewer requests, in minutes.
+    #[schemars(range(min = 1, max = 1440))]
+    pub trial_minutes: Count,
+    /// New trials of each deciding level, in each round.
     #[schemars(range(min = 1, max = 20))]
     pub decision_trials: Count,
     /// Levels added between the last that meets the SLA and the first that misses it.
@@ -347,7 +357,8 @@ pub struct Load {
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub env: Vec<EnvVar>,
     /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, logging. Arguments that could
-    /// change the load are rejected.
+    /// change the load are rejected. `$(NAME)` stands for a variable of `load.env`, which may come from a Secret; `$$` for `$`.
+    /// Reports and logs do not show the values of `--api-key`, `--header` and `-H`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = EXTRA_LOAD_ARGUMENT)))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -361,10 +372,8 @@ impl Default for Load {
     fn default() -> Self {
         Self {
             image: None,
-            requests_per_concurrency: 10,
-            minimum_requests: 30,
-            warmup_per_concurrency: 2,
-            decision_trials: 5,
+            trial_minutes: 10,
+            decision_trials: 2,
             refinements: 2,
             stop_after_misses: 0,
             request_timeout_seconds: 600,
@@ -390,10 +399,11 @@ pub struct LoadPod {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tolerations: Vec<Toleration>,
-    /// CPU and memory of the load tool. Unset: requests of 4 CPUs and 4 GiB.
+    /// CPU and memory of the load tool. Unset: requests of 4 CPUs and 4 GiB, and no limits, so that nothing slows the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// User and groups. Unset: 65532.
+    /// User and groups of the pods that run the load tool and the predictor. Unset: 65532. `{}` leaves them to the cluster,
+    /// as OpenShift wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_context: Option<PodUser>,
 }
@@ -418,19 +428,22 @@ pub struct Resources {
     pub limits: BTreeMap<String, Quantity>,
 }
 
-/// User and groups of a pod.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// User and groups of a pod. What is left out is up to the cluster.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodUser {
     /// User id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
-    pub run_as_user: i64,
+    pub run_as_user: Option<i64>,
     /// Group id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
-    pub run_as_group: i64,
+    pub run_as_group: Option<i64>,
     /// Group that owns the volumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
-    pub fs_group: i64,
+    pub fs_group: Option<i64>,
 }
 
 /// What a level needs to be accepted.
@@ -439,20 +452,13 @@ pub struct PodUser {
 pub struct Evidence {
     /// Largest share of failed requests, in percent.
     pub maximum_error_percent: Decimal,
-    /// Smallest number of completed requests of a trial.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub minimum_requests: Count,
     /// Largest deviation of mean token counts from the workload's, in percent.
     pub length_tolerance_percent: Decimal,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self {
-            maximum_error_percent: Decimal::new("1"),
-            minimum_requests: 10,
-            length_tolerance_percent: Decimal::new("2"),
-        }
+        Self { maximum_error_percent: Decimal::new("1"), length_tolerance_percent: Decimal::new("2") }
     }
 }
 
@@ -460,12 +466,15 @@ impl Default for Evidence {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Judgement {
-    /// Largest prediction error that still counts as accurate, in percent.
+    /// Largest error with which a claim still counts as kept and an estimate as accurate, in percent.
     pub accuracy_tolerance_percent: Decimal,
     /// Gains up to this size count as no difference, in percent.
     pub equivalence_margin_percent: Decimal,
+    /// How much the speed of deployments of the same variant is assumed to scatter, in percent (standard deviation), until
+    /// several rounds have shown it.
+    pub assumed_scatter_percent: Decimal,
     /// Outcomes that count as a failure of the comparison: its condition Succeeded is then False.
-    #[schemars(length(max = 4))]
+    #[schemars(length(max = 6))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub fail_on: Vec<FailOn>,
 }
@@ -475,6 +484,7 @@ impl Default for Judgement {
         Self {
             accuracy_tolerance_percent: Decimal::new("20"),
             equivalence_margin_percent: Decimal::new("5"),
+            assumed_scatter_percent: Decimal::new("2.5"),
             fail_on: vec![FailOn::Inconclusive],
         }
     }

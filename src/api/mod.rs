@@ -31,8 +31,8 @@ macro_rules! as_str {
 }
 
 as_str! {
-    AccuracyResult, Backend, EarlyEnd, FailOn, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, Probes, Role,
-    ServingMode, SlaState, SourceKind, Start, Statistic, Until, VariantPhase, VerdictResult,
+    AtSlaKind, Backend, EarlyEnd, FailOn, Kept, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, Probes, Role,
+    ServingMode, SlaState, SourceKind, Start, Statistic, Stopped, Until, VariantPhase, VerdictResult,
 }
 
 /// API group of the custom resource.

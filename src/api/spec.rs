@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
-    BenchmarkComparisonStatus, Decimal, Evidence, Execution, History, Judgement, Limit, Load, Results, Scheduling,
-    Variant, default_variants,
+    BenchmarkComparisonStatus, Decimal, Evidence, Execution, History, Judgement, Limit, Load, Resources, Results,
+    Scheduling, Variant, default_variants,
 };
 use crate::units::Count;
 
@@ -31,12 +31,15 @@ use crate::units::Count;
     printcolumn = r#"{"name":"Progress","type":"string","jsonPath":".status.progress.summary"}"#,
     printcolumn = r#"{"name":"Verdict","type":"string","jsonPath":".status.verdict.result"}"#,
     printcolumn = r#"{"name":"Gain","type":"string","jsonPath":".status.verdict.gain"}"#,
-    printcolumn = r#"{"name":"Pred-Err","type":"string","jsonPath":".status.verdict.predictionError"}"#,
+    printcolumn = r#"{"name":"Claim","type":"string","jsonPath":".status.verdict.claim"}"#,
+    printcolumn = r#"{"name":"Est-Err","type":"string","jsonPath":".status.verdict.estimateError"}"#,
     printcolumn = r#"{"name":"SLA","type":"string","jsonPath":".status.verdict.sla"}"#,
+    printcolumn = r#"{"name":"GPU-H","type":"string","jsonPath":".status.price.actual.gpuHours"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"Model","type":"string","priority":1,"jsonPath":".spec.model.name"}"#,
     printcolumn = r#"{"name":"System","type":"string","priority":1,"jsonPath":".spec.hardware.system"}"#,
     printcolumn = r#"{"name":"Run","type":"integer","priority":1,"jsonPath":".status.run.number"}"#,
+    printcolumn = r#"{"name":"Rounds","type":"integer","priority":1,"jsonPath":".status.verdict.measured.rounds"}"#,
     printcolumn = r#"{"name":"GPUs","type":"integer","priority":1,"jsonPath":".spec.hardware.gpusPerVariant"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.message"}"#,
     validation = Rule::new("self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("metadata.name must start with a lower-case letter, contain only lower-case letters, digits and dashes, end with a letter or digit, and have at most 40 characters, because names of Services are derived from it"),
@@ -44,6 +47,7 @@ use crate::units::Count;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.predictor) || !has(self.predictor.extraArguments) || self.variants.exists(v, v.source.type in ['Naive', 'Recommended'])").message("predictor.extraArguments has no effect because no variant is generated: remove it, or set the source of a variant to Naive or Recommended"),
+    validation = Rule::new("self.execution.rounds.minimum <= self.execution.rounds.maximum").message("execution.rounds.minimum must not exceed execution.rounds.maximum"),
     validation = Rule::new("self.variants.all(v, v.source.type in ['Manifests', 'Endpoint']) || has(self.runtime.image)").message("runtime.image is required for generated variants: set it to the image of the serving runtime")
 )]
 pub struct BenchmarkComparisonSpec {
@@ -164,7 +168,7 @@ pub struct Hardware {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tolerations: Vec<Toleration>,
-    /// Price of one GPU for one hour, in any currency. Used only to show the cost of output tokens.
+    /// Price of one GPU for one hour, in any currency. Used only to show what a run and output tokens cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_hourly_cost: Option<Decimal>,
 }
@@ -183,8 +187,8 @@ pub struct Workload {
     /// Tokens in each response.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub output_tokens: Count,
-    /// The levels to measure: numbers of concurrent requests over the whole deployment. The concurrency of each claim is
-    /// added.
+    /// The levels to measure: numbers of concurrent requests over the whole deployment. The concurrency of each claim
+    /// and each capacity are added.
     #[serde(default = "default_concurrency")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 1, max = 100_000)))]
     #[x_kube(
@@ -198,18 +202,65 @@ fn default_concurrency() -> Vec<Count> {
     vec![1, 2, 5, 10, 50, 100, 250]
 }
 
-/// The latency limits that a level has to meet.
+/// The latency limits that a level has to meet. `ttftMilliseconds: 500` is short for `ttft: {milliseconds: 500}`, and likewise
+/// for TPOT.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.ttftMilliseconds) != has(self.ttft)").message("sla needs one limit for the time to first token: set ttftMilliseconds, or ttft with milliseconds and a statistic"),
+    validation = Rule::new("has(self.tpotMilliseconds) != has(self.tpot)").message("sla needs one limit for the time per output token: set tpotMilliseconds, or tpot with milliseconds and a statistic")
+)]
+pub struct Sla {
+    /// Largest mean time to first token in milliseconds: an integer, or a decimal string such as `"6.5"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft_milliseconds: Option<Limit>,
+    /// Largest mean time per output token after the first, in milliseconds: an integer, or a decimal string such as `"6.5"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpot_milliseconds: Option<Limit>,
+    /// Limit of the time to first token, in the place of `ttftMilliseconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft: Option<LatencyLimit>,
+    /// Limit of the time per output token after the first, in the place of `tpotMilliseconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpot: Option<LatencyLimit>,
+    /// Limit of the time from sending a request to its last token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_latency: Option<LatencyLimit>,
+    /// Share of the requests, in percent, that have to keep all limits at once. The limits' statistics do not count then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_percent: Option<Decimal>,
+}
+
+/// A limit of a latency.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Sla {
-    /// Largest time to first token in milliseconds: an integer, or a decimal string such as `"6.5"`.
-    pub ttft_milliseconds: Limit,
-    /// Largest time per output token after the first, in milliseconds: an integer, or a decimal string such as `"6.5"`.
-    pub tpot_milliseconds: Limit,
-    /// The statistic over the requests of a level that has to meet the limits. After a change, stored results are judged
-    /// again.
+pub struct LatencyLimit {
+    /// The limit in milliseconds: an integer, or a decimal string such as `"6.5"`.
+    pub milliseconds: Limit,
+    /// The statistic over the requests of a level that has to keep it.
     #[serde(default)]
     pub statistic: Statistic,
+}
+
+impl Sla {
+    /// Limits of the means of TTFT and TPOT.
+    pub fn of_means(ttft: Limit, tpot: Limit) -> Self {
+        Self { ttft_milliseconds: Some(ttft), tpot_milliseconds: Some(tpot), ..Self::default() }
+    }
+
+    /// The limit of TTFT, in whichever form it is given.
+    pub fn ttft_limit(&self) -> Option<LatencyLimit> {
+        self.ttft.clone().or_else(|| short(self.ttft_milliseconds.as_ref()))
+    }
+
+    /// The limit of TPOT, in whichever form it is given.
+    pub fn tpot_limit(&self) -> Option<LatencyLimit> {
+        self.tpot.clone().or_else(|| short(self.tpot_milliseconds.as_ref()))
+    }
+}
+
+fn short(milliseconds: Option<&Limit>) -> Option<LatencyLimit> {
+    Some(LatencyLimit { milliseconds: milliseconds?.clone(), statistic: Statistic::Mean })
 }
 
 /// A statistic over the requests of a level.
@@ -252,7 +303,7 @@ pub struct Runtime {
     pub backend: Backend,
     /// Image of the servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 512), regex(pattern = IMAGE))]
     pub image: Option<String>,
     /// Version of the runtime, which selects the predictor's templates. Unset: the tag of the image, if it is a version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -295,7 +346,7 @@ pub enum Backend {
 pub struct PredictorSettings {
     /// Image of the predictor. Unset: the one in the operator's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = 512), regex(pattern = IMAGE))]
     pub image: Option<String>,
     /// Version of the performance database. Unset: the newest for the backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,6 +357,9 @@ pub struct PredictorSettings {
     #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub extra_arguments: Vec<String>,
+    /// Its pod, beside what `load.pod` says of all pods of ours.
+    #[serde(default, skip_serializing_if = "PredictorPod::is_default")]
+    pub pod: PredictorPod,
 }
 
 impl PredictorSettings {
@@ -313,3 +367,21 @@ impl PredictorSettings {
         *self == Self::default()
     }
 }
+
+/// The pod that generates and predicts.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PredictorPod {
+    /// CPU and memory of the predictor. Unset: requests of 1 CPU and 1 GiB, limits of 4 CPUs and 8 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+impl PredictorPod {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A reference to an image: `registry.example:5000/name:tag@sha256:…`. Empty is as good as unset.
+pub const IMAGE: &str = r"^([A-Za-z0-9\[][A-Za-z0-9._:/@+\[\]-]*)?$";

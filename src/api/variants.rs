@@ -246,8 +246,10 @@ pub struct PatchTarget {
 /// One JSON Patch operation.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-// Rules cannot see `value`: it has no type. That `add`, `replace` and `test` have one is checked when a patch is read.
-#[x_kube(validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy require from"))]
+#[x_kube(
+    validation = Rule::new("!(self.op in ['move', 'copy']) || has(self.from)").message("the operations move and copy require from"),
+    validation = Rule::new("!has(self.value) || !has(self.yaml)").message("set value for a string or an integer, or yaml for anything else, not both")
+)]
 pub struct PatchOperation {
     /// Operation.
     pub op: PatchOp,
@@ -258,14 +260,42 @@ pub struct PatchOperation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^(/.*)?$"))]
     pub from: Option<String>,
-    /// Any JSON value, for add, replace and test.
+    /// A string or an integer, for add, replace and test. With neither `value` nor `yaml`: null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_value")]
-    pub value: Option<serde_json::Value>,
+    pub value: Option<Scalar>,
+    /// Any other value as YAML, for example a list, for add, replace and test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16384))]
+    pub yaml: Option<String>,
 }
 
-fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+/// A string or an integer. A value without a type would have no bound: an API server takes JSON nested ten thousand deep,
+/// and whoever lists such an object could read none of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// `8`.
+    Integer(i64),
+    /// `"8"`.
+    Text(String),
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    /// The integers are those that every JSON reader keeps exact.
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "x-kubernetes-int-or-string": true, "maxLength": 16384,
+            "minimum": -9_007_199_254_740_991_i64, "maximum": 9_007_199_254_740_991_i64
+        })
+    }
 }
 
 /// Name of a JSON Patch operation.

@@ -3,21 +3,26 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::response::Status;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
 use super::call::{call, optional};
+use super::children;
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
 use crate::api::{FIELD_MANAGER, Reason, labels};
 use crate::dynamo;
 use crate::lifecycle::decision::{Action, Create, Delete};
+use crate::lifecycle::facts::is_endpoint;
 use crate::lifecycle::report;
+use crate::lifecycle::stages::queue;
 use crate::lifecycle::world::{Refusal, World};
 use crate::manifests::children::Children;
 use crate::manifests::report_map::ReportFiles;
-use crate::plan::{ChildKind, Identity, Plan};
+use crate::manifests::variant::Author;
+use crate::plan::ChildKind;
 use crate::prediction::configurations::GenerationOutcome;
 use crate::report::render;
 
@@ -42,8 +47,10 @@ async fn carry_out(context: &Context, world: &World, action: &Action) -> Result<
     match action {
         Action::Create(create) => {
             let variant = variant_of(create);
+            let stored = context.graph_version().await? == Some(dynamo::VERSIONS[0]) && is_generated(world, variant);
             for body in objects(create, world)? {
-                if !create_one(context, world, variant, &body).await? {
+                let body = if stored { dynamo::to_beta(&body).unwrap_or(body) } else { body };
+                if !create_one(context, world, variant, &body, false).await? {
                     break;
                 }
             }
@@ -54,11 +61,42 @@ async fn carry_out(context: &Context, world: &World, action: &Action) -> Result<
     }
 }
 
+/// Asks the API server whether it would take the servers of a run that waits for GPUs. What it refuses is known before any is
+/// held; what it accepts is not asked again.
+pub async fn rehearse(context: &Context, world: &World) -> Result<(), Error> {
+    let Some(run) = queue::waiting(&world.status, world).filter(|_| world.plan.present().is_some()) else {
+        return Ok(());
+    };
+    for variant in world.status.variants.iter().filter(|variant| variant.failure.is_none()) {
+        let known = (run.number, variant.name.clone());
+        if is_endpoint(world, &variant.name) || context.is_rehearsed(&world.object.uid, &known) {
+            continue;
+        }
+        let mut accepted = true;
+        let create = Create::Server { variant: variant.name.clone(), deployment: 1 };
+        // What cannot be made is an error when it is to be made.
+        for body in objects(&create, world).unwrap_or_default() {
+            accepted &= create_one(context, world, Some(&variant.name), &body, true).await?;
+        }
+        if accepted {
+            context.rehearsed(&world.object.uid, known);
+        }
+    }
+    Ok(())
+}
+
 fn variant_of(create: &Create) -> Option<&str> {
     match create {
         Create::Server { variant, .. } | Create::LoadJob { variant, .. } | Create::Results { variant } => Some(variant),
         _ => None,
     }
+}
+
+/// Whether a variant's manifests are the predictor's. Those of users are created in the version in which they are given.
+fn is_generated(world: &World, variant: Option<&str>) -> bool {
+    let spec = world.plan.present().map_or(&world.spec, |plan| &plan.spec);
+    let of_name = spec.variants.iter().find(|named| Some(named.name.as_str()) == variant);
+    of_name.is_some_and(|variant| Author::of(variant.source.kind) == Author::Predictor)
 }
 
 /// The objects to create, in order. The plan of a run is made when it is created, from the spec as it is then.
@@ -67,7 +105,7 @@ fn objects(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
     let plan = match (world.plan.present(), create) {
         (Some(plan), _) => plan,
         (None, Create::Plan) => {
-            new = new_plan(world);
+            new = world.new_plan();
             &new
         }
         (None, _) => return Err(Error::Body("the run has no plan".into())),
@@ -86,31 +124,29 @@ fn objects(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
     children.objects(create).map_err(|error| Error::Body(error.to_string()))
 }
 
-fn new_plan(world: &World) -> Plan {
-    let comparison = Identity {
-        namespace: world.object.namespace.clone(),
-        name: world.object.name.clone(),
-        uid: world.object.uid.clone(),
-    };
-    let run = world.status.run.as_ref().map_or(1, |run| run.number);
-    let manifests = world.sources.iter().filter_map(|(variant, text)| Some((variant.clone(), text.clone().ok()?)));
-    Plan::new(comparison, run, world.spec.clone(), &world.settings.images, manifests.collect())
-}
-
 fn report_files(world: &World) -> Option<ReportFiles> {
     let edition = report::edition(&world.status, world)?;
     Some(ReportFiles { files: render(&report::report(&world.status, world)?), edition })
 }
 
-/// Creates one object; false when the server refused it, which is remembered and not an error.
-async fn create_one(context: &Context, world: &World, variant: Option<&str>, body: &Value) -> Result<bool, Error> {
+/// Creates one object, or only asks whether it could be; false when the server refused it, which is remembered and not an
+/// error.
+async fn create_one(
+    context: &Context,
+    world: &World,
+    variant: Option<&str>,
+    body: &Value,
+    dry_run: bool,
+) -> Result<bool, Error> {
     let object: DynamicObject = serde_json::from_value(body.clone())
         .map_err(|error| Error::Body(format!("BUG: an object to create has no kind or metadata: {error}")))?;
     let resource = resource_of(&object)?;
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let place = format!("{} {}", resource.kind, object.name_any());
-    context.metrics.wrote("create");
-    let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+    if !dry_run {
+        context.begin_write("create")?;
+    }
+    let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), dry_run };
     let error = match call(format!("create {place}"), api.create(&parameters, &object)).await {
         Ok(_) => {
             context.accepted(&world.object.uid, &place);
@@ -118,8 +154,6 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
         }
         Err(error) => error,
     };
-    let Error::Api { source, .. } = &error else { return Err(error) };
-    let Some(status) = answer(source) else { return Err(error) };
     let number = |key: &str| object.labels().get(key).and_then(|number| number.parse::<i64>().ok());
     let refusal = |reason: &str, message: &str| Refusal {
         object: place.clone(),
@@ -128,8 +162,18 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
         deployment: number(labels::DEPLOYMENT).and_then(|deployment| deployment.try_into().ok()),
         reason: reason.into(),
         message: message.into(),
+        since: (context.clock)(),
     };
+    let failed = Reason::CreationFailed.as_str();
+    if let Error::Timeout { .. } = &error {
+        context.refused(&world.object.uid, refusal(failed, &error.to_string()));
+        return Ok(false);
+    }
+    let Error::Api { source, .. } = &error else { return Err(error) };
+    let Some(status) = answer(source) else { return Err(error) };
     match status.code {
+        // A name may be free and a quota be used by others until the turn of the run comes; and some webhooks are never asked.
+        _ if dry_run && is_no_answer(status) => Ok(true),
         409 if status.reason == "AlreadyExists" => {
             let there = optional(format!("get {place}"), api.get(&object.name_any())).await?;
             if there.as_ref().is_some_and(|there| is_same(there, &object)) {
@@ -149,17 +193,36 @@ async fn create_one(context: &Context, world: &World, variant: Option<&str>, bod
             context.refused(&world.object.uid, refusal(&status.reason, &status.message));
             Ok(false)
         }
+        // Such as a webhook that does not answer. It is shown, and tried again soon: an error would only be logged, and wait
+        // longer each time.
+        429 | 500..=599 => {
+            context.refused(&world.object.uid, refusal(failed, &status.message));
+            Ok(false)
+        }
         _ => Err(error),
     }
 }
 
-/// Same owner, run and deployment, and not terminating: an earlier attempt, or another replica, created it.
+/// Whether what was said of a creation that is not meant says nothing about the one that will be.
+fn is_no_answer(status: &Status) -> bool {
+    status.code == 409
+        || status.message.contains("exceeded quota")
+        || status.message.contains("does not support dry run")
+}
+
+/// Same owner, run and deployment, and not terminating: an earlier attempt, or another replica, created it. What accepts
+/// no more writes has the same content, too: it may be somebody else's, who knew the name.
 fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
-    let owner = |object: &DynamicObject| object.owner_references().first().map(|owner| owner.uid.clone());
+    let owner = |object: &DynamicObject| children::controller(&object.metadata).map(|owner| owner.uid.clone());
     let label = |object: &DynamicObject, key: &str| object.labels().get(key).cloned();
+    let keys =
+        [labels::MANAGED_BY, labels::COMPARISON, labels::COMPONENT, labels::RUN, labels::VARIANT, labels::DEPLOYMENT];
+    let is_fixed = wanted.data["immutable"] == true;
     there.metadata.deletion_timestamp.is_none()
+        && owner(there).is_some()
         && owner(there) == owner(wanted)
-        && [labels::RUN, labels::VARIANT, labels::DEPLOYMENT].iter().all(|key| label(there, key) == label(wanted, key))
+        && keys.iter().all(|key| label(there, key) == label(wanted, key))
+        && (!is_fixed || (there.data["immutable"] == true && there.data["data"] == wanted.data["data"]))
 }
 
 fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
@@ -173,25 +236,34 @@ fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
 
 async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result<(), Error> {
     let version = context.graph_version().await?.unwrap_or(dynamo::VERSIONS[0]);
-    let resource = kinds::resource(delete.kind, version);
-    let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let parameters = DeleteParams {
         propagation_policy: Some(propagation(delete.kind)),
         preconditions: Some(Preconditions { uid: Some(delete.uid.clone()), resource_version: None }),
         ..DeleteParams::default()
     };
-    context.metrics.wrote("delete");
-    match optional(format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters)).await {
-        // Another object has this name now: ours is gone.
-        Err(Error::Api { source, .. }) if answer(&source).is_some_and(|status| status.code == 409) => Ok(()),
-        other => other.map(drop),
+    for resource in kinds::resources(delete.kind, version) {
+        let api = kinds::api(&context.client, &world.object.namespace, &resource);
+        context.begin_write("delete")?;
+        match optional(format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters)).await
+        {
+            // Not there, or not served in this version.
+            Ok(None) => {}
+            // Another object has this name now: ours is gone.
+            Err(Error::Api { source, .. }) if answer(&source).is_some_and(|status| status.code == 409) => return Ok(()),
+            other => return other.map(drop),
+        }
     }
+    Ok(())
 }
 
-/// What owns pods is deleted in the foreground: it exists until its pods are gone.
+/// What owns pods is deleted in the foreground: it exists until its pods are gone. Not so a DynamoGraphDeployment, whose
+/// operator up to 1.0.1 creates its children again, for hours, while it waits for them to go: what counts is that no pod
+/// is left, and those are found by their labels.
 const fn propagation(kind: ChildKind) -> PropagationPolicy {
     match kind {
-        ChildKind::DynamoGraphDeployment | ChildKind::Deployment | ChildKind::Job => PropagationPolicy::Foreground,
+        ChildKind::Deployment | ChildKind::StatefulSet | ChildKind::LeaderWorkerSet | ChildKind::Job => {
+            PropagationPolicy::Foreground
+        }
         _ => PropagationPolicy::Background,
     }
 }
@@ -200,6 +272,18 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     let api: Api<ConfigMap> = Api::namespaced(context.client.clone(), &world.object.namespace);
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({"immutable": true}));
-    context.metrics.wrote("patch");
+    context.begin_write("patch")?;
     optional(format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dynamo's operator up to 1.0.1 creates the children of a graph again that is deleted in the foreground.
+    #[test]
+    fn graphs_are_deleted_in_the_background() {
+        assert!(matches!(propagation(ChildKind::DynamoGraphDeployment), PropagationPolicy::Background));
+        assert!(matches!(propagation(ChildKind::Deployment), PropagationPolicy::Foreground));
+    }
 }

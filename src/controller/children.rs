@@ -1,29 +1,47 @@
 //! API objects → children and pods as the lifecycle knows them. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as ApiPod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use crate::api::labels;
+use crate::api::{BenchmarkComparisonStatus, GROUP, KIND, labels};
 use crate::dynamo;
-use crate::lifecycle::world::{Child, Container, JobState, Pod, Termination};
+use crate::lifecycle::world::{Child, Container, JobState, Object, Pod, Termination};
+use crate::manifests::Names;
 use crate::manifests::report_map::REPORT_EDITION;
-use crate::plan::{ChildKind, Component};
+use crate::manifests::variant::instantiate;
+use crate::plan::{ChildKind, Component, Plan};
+use crate::prediction::configurations::Configurations;
 
-/// Reads an object with the comparison's label; `None` when it carries no component of ours.
-pub fn child(object: &DynamicObject, kind: ChildKind, owner_uid: &str) -> Option<Child> {
+/// Reads an object with the comparison's label. Labels are anybody's: ours is what the comparison controls, of a kind and
+/// with a name that a run has. `None` for what says it were, and for what only looks like a child of an earlier
+/// comparison of the same name: without pods it is in nobody's way.
+pub fn child(object: &DynamicObject, kind: ChildKind, comparison: &Object) -> Option<Child> {
     let label = |key: &str| object.labels().get(key).cloned();
+    let (name, run) = (object.name_any(), run_number(&label(labels::RUN)?)?);
+    let (component, variant) = (Component::parse(&label(labels::COMPONENT)?)?, label(labels::VARIANT));
+    let deployment = label(labels::DEPLOYMENT).and_then(|deployment| deployment.parse().ok());
+    let owner = controller(&object.metadata).filter(|owner| owner.kind == KIND && owner.name == comparison.name);
+    let ours = owner.is_some_and(|owner| owner.uid == comparison.uid);
+    let only = Names::new(&comparison.identity(), run).only(component, variant.as_deref(), deployment);
+    let is_expected = component.may_be(kind) && only.is_none_or(|only| only == name);
+    if (ours && !is_expected) || (owner.is_none() && !kind.creates_pods()) {
+        return None;
+    }
     Some(Child {
         kind,
-        name: object.name_any(),
+        name,
         uid: object.uid().unwrap_or_default(),
-        component: Component::parse(&label(labels::COMPONENT)?)?,
-        run: label(labels::RUN)?.parse().ok()?,
-        variant: label(labels::VARIANT),
-        deployment: label(labels::DEPLOYMENT).and_then(|deployment| deployment.parse().ok()),
-        ours: object.owner_references().iter().any(|owner| owner.uid == owner_uid),
+        component,
+        run,
+        variant,
+        deployment,
+        ours,
         terminating: object.metadata.deletion_timestamp.is_some(),
         finalizers: object.finalizers().to_vec(),
         created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
@@ -32,6 +50,16 @@ pub fn child(object: &DynamicObject, kind: ChildKind, owner_uid: &str) -> Option
         edition: object.annotations().get(REPORT_EDITION).cloned(),
         complaint: complaint(&object.data, kind),
     })
+}
+
+/// The number of a run, from its label. No comparison has so many runs that a number would be longer.
+fn run_number(label: &str) -> Option<i64> {
+    label.parse().ok().filter(|number| (1..1_000_000_000).contains(number))
+}
+
+/// The object that controls this one.
+pub fn controller(metadata: &ObjectMeta) -> Option<&OwnerReference> {
+    metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
 
 fn conditions(data: &Value) -> impl Iterator<Item = &Value> {
@@ -46,7 +74,8 @@ fn job_state(data: &Value) -> JobState {
     if true_condition(data, "Complete").is_some() {
         return JobState::Complete;
     }
-    match true_condition(data, "Failed") {
+    // `Failed` follows when the last pod has ended, which a pod on a lost node never does.
+    match true_condition(data, "Failed").or_else(|| true_condition(data, "FailureTarget")) {
         Some(condition) => {
             let field = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
             JobState::Failed(format!("{}: {}", field("reason"), field("message")))
@@ -68,15 +97,17 @@ fn complaint(data: &Value, kind: ChildKind) -> Option<String> {
 }
 
 /// Reads a pod. `graphs` knows run, variant and deployment of a DynamoGraphDeployment by its name, for pods that carry
-/// only the labels of Dynamo's operator.
+/// only the labels of Dynamo's operator. `None` for a pod that no workload controls, or another than `owners`: labels are
+/// anybody's, and garbage collection takes a pod whose controller does not exist.
 pub fn pod(
     pod: &ApiPod,
     gpu_resource: &str,
     since: Timestamp,
     graphs: impl Fn(&str) -> Option<(i64, String, u32)>,
+    owners: &Owners,
 ) -> Option<Pod> {
     let label = |key: &str| pod.labels().get(key).cloned();
-    let own = label(labels::RUN).and_then(|run| run.parse().ok()).map(|run| {
+    let own = label(labels::RUN).and_then(|run| run_number(&run)).map(|run| {
         let deployment = label(labels::DEPLOYMENT).and_then(|deployment| deployment.parse().ok());
         let component = label(labels::COMPONENT).and_then(|c| Component::parse(&c)).unwrap_or(Component::Server);
         (run, label(labels::VARIANT), deployment, component)
@@ -87,6 +118,10 @@ pub fn pod(
     };
     let (run, variant, deployment, component) = own.or_else(of_graph)?;
     let created = pod.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
+    let workload = controller(&pod.metadata).filter(|owner| is_workload(&owner.api_version))?;
+    if created >= since && !owners.include(&workload.name) {
+        return None;
+    }
     let status = pod.status.clone().unwrap_or_default();
     let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind);
     let scheduled = condition("PodScheduled");
@@ -98,6 +133,7 @@ pub fn pod(
         deployment,
         ours: created >= since,
         terminating: pod.metadata.deletion_timestamp.is_some(),
+        ends_by: pod.metadata.deletion_timestamp.as_ref().map(|time| time.0),
         over: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         bound: scheduled
@@ -106,9 +142,54 @@ pub fn pod(
         ready: condition("Ready").is_some_and(|c| c.status == "True"),
         created,
         unschedulable: scheduled.filter(|c| c.status == "False").map(|c| c.message.clone().unwrap_or_default()),
-        gpus: gpus(pod, gpu_resource),
+        gpus: gpus(pod, gpu_resource).max(u32::from(claims_devices(pod))),
         containers: containers(&status),
     })
+}
+
+/// Whether a group may have kinds that control the pods of a run: the core group has none, and comparisons control no pod
+/// themselves.
+fn is_workload(api_version: &str) -> bool {
+    api_version.split_once('/').is_some_and(|(group, _)| group != GROUP)
+}
+
+/// Names of the objects of which a run's pods come. What stands between those and a pod is called after them.
+#[derive(Clone, Debug, Default)]
+pub struct Owners(BTreeSet<String>);
+
+impl Owners {
+    /// Of the children that exist, of these graphs, and of the deployments in status, whose objects may be gone before
+    /// their pods are.
+    pub fn new<'a>(
+        children: &[Child],
+        graphs: impl IntoIterator<Item = &'a String>,
+        status: &BenchmarkComparisonStatus,
+        plan: Option<&Plan>,
+        configurations: Option<&Configurations>,
+    ) -> Self {
+        let creating = children.iter().filter(|child| child.kind.creates_pods()).map(|child| child.name.clone());
+        let mut names: BTreeSet<String> = creating.chain(graphs.into_iter().cloned()).collect();
+        if let Some(plan) = plan {
+            names.insert(Names::of(plan).generate());
+            for variant in &status.variants {
+                let objects = configurations.and_then(|all| all.objects(&variant.name)).unwrap_or_default();
+                for deployment in variant.deployments.iter().filter(|deployment| deployment.gone.is_none()) {
+                    names.insert(Names::of(plan).load_job(&variant.name, deployment.number));
+                    let made = instantiate(objects, plan, &variant.name, deployment.number).ok();
+                    let made = made.into_iter().flat_map(|made| made.objects);
+                    names.extend(made.filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)));
+                }
+            }
+        }
+        Self(names)
+    }
+
+    fn include(&self, owner: &str) -> bool {
+        let after = |name: &String| {
+            owner.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        self.0.iter().any(after)
+    }
 }
 
 /// GPUs a pod requests.
@@ -116,6 +197,11 @@ pub fn gpus(pod: &ApiPod, gpu_resource: &str) -> u32 {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
     let limits = containers.filter_map(|c| c.resources.as_ref()?.limits.as_ref()?.get(gpu_resource));
     limits.filter_map(|quantity| quantity.0.parse::<u32>().ok()).sum()
+}
+
+/// Whether a pod gets devices by claims, which say how many only when they are allocated. Frontends have none.
+fn claims_devices(pod: &ApiPod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.resource_claims.as_ref()).is_some_and(|claims| !claims.is_empty())
 }
 
 fn containers(status: &k8s_openapi::api::core::v1::PodStatus) -> Vec<Container> {

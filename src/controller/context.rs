@@ -1,7 +1,6 @@
 //! What reconciliations share: client, clock, settings, and what is remembered between them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::{self, Display, Formatter};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -9,31 +8,18 @@ use kube::Client;
 use kube::runtime::events::Reporter;
 
 use super::call::optional;
+use super::capacity::Capacity;
+use super::comparisons::Comparisons;
 use super::error::Error;
+use super::health::Health;
+use super::lease::{Leadership, LeaseSettings};
 use super::metrics::Metrics;
+pub use super::scope::Scope;
 use crate::dynamo;
 use crate::lifecycle::world::{Refusal, Settings};
 
 /// The current time; tests use virtual time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// Which namespaces are watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them, and the nodes.
-    Cluster,
-    /// These, and no nodes.
-    Namespaces(Vec<String>),
-}
-
-impl Display for Scope {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cluster => f.write_str("all namespaces"),
-            Self::Namespaces(names) => f.write_str(&names.join(", ")),
-        }
-    }
-}
 
 /// Shared by all reconciliations.
 pub struct Context {
@@ -44,6 +30,12 @@ pub struct Context {
     /// The sender of events.
     pub reporter: Reporter,
     pub metrics: Metrics,
+    pub health: Arc<Health>,
+    /// What replicas share; `None` where this process is alone.
+    pub lease: Option<LeaseSettings>,
+    pub leadership: Leadership,
+    pub comparisons: Comparisons,
+    pub capacity: Capacity,
     memory: Mutex<Memory>,
 }
 
@@ -52,11 +44,15 @@ pub struct Context {
 struct Memory {
     refusals: HashMap<String, BTreeMap<String, Refusal>>,
     failures: HashMap<String, u32>,
+    /// Variants of runs whose servers the API server would take, by the UID of their comparison.
+    rehearsed: HashMap<String, BTreeSet<(i64, String)>>,
+    /// Version in which a comparison could not be read.
+    unreadable: HashMap<String, String>,
     graph_version: Option<(Timestamp, Option<&'static str>)>,
 }
 
 impl Context {
-    /// A context that remembers nothing yet.
+    /// A context that remembers nothing yet, of a process that is alone.
     pub fn new(
         client: Client,
         clock: Clock,
@@ -65,7 +61,61 @@ impl Context {
         reporter: Reporter,
         metrics: Metrics,
     ) -> Self {
-        Self { client, clock, settings, scope, reporter, metrics, memory: Mutex::default() }
+        Self {
+            client,
+            clock,
+            settings,
+            scope,
+            reporter,
+            metrics,
+            health: Arc::default(),
+            lease: None,
+            leadership: Leadership::new(true),
+            comparisons: Comparisons::default(),
+            capacity: Capacity::default(),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// The same, of one of several replicas.
+    #[must_use]
+    pub fn sharing(self, lease: LeaseSettings) -> Self {
+        Self { lease: Some(lease), leadership: Leadership::new(false), ..self }
+    }
+
+    /// Before each write: counts it, unless another replica may write now.
+    pub fn begin_write(&self, verb: &'static str) -> Result<(), Error> {
+        if !self.leadership.may_write() {
+            return Err(Error::NotLeading);
+        }
+        self.metrics.wrote(verb);
+        Ok(())
+    }
+
+    /// Forgets everything about comparisons that do not exist any more.
+    pub async fn retain(&self, exists: &HashSet<String>) {
+        {
+            let mut memory = self.memory();
+            memory.refusals.retain(|uid, _| exists.contains(uid));
+            memory.failures.retain(|uid, _| exists.contains(uid));
+            memory.rehearsed.retain(|uid, _| exists.contains(uid));
+            memory.unreadable.retain(|uid, _| exists.contains(uid));
+        }
+        self.metrics.retain(exists);
+        self.comparisons.retain(exists).await;
+    }
+
+    /// Another replica acts from now on: what this one has seen is of no use when its turn comes again.
+    pub async fn resign(&self) {
+        self.comparisons.clear();
+        self.capacity.clear();
+        self.retain(&HashSet::new()).await;
+        self.health.stands_by();
+    }
+
+    /// Whether this is the first time that a comparison cannot be read in this version of it.
+    pub fn first_unreadable(&self, uid: &str, version: &str) -> bool {
+        self.memory().unreadable.insert(uid.to_owned(), version.to_owned()).as_deref() != Some(version)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -77,8 +127,14 @@ impl Context {
         self.memory().refusals.get(uid).into_iter().flat_map(|refusals| refusals.values().cloned()).collect()
     }
 
-    pub fn refused(&self, uid: &str, refusal: Refusal) {
-        self.memory().refusals.entry(uid.to_owned()).or_default().insert(refusal.object.clone(), refusal);
+    /// Remembers a refusal; of an object that is refused again, since when.
+    pub fn refused(&self, uid: &str, mut refusal: Refusal) {
+        let mut memory = self.memory();
+        let known = memory.refusals.entry(uid.to_owned()).or_default();
+        if let Some(before) = known.get(&refusal.object) {
+            refusal.since = before.since;
+        }
+        known.insert(refusal.object.clone(), refusal);
     }
 
     /// Forgets the refusal of an object that was created after all.
@@ -88,11 +144,22 @@ impl Context {
         }
     }
 
+    /// Whether the API server would take the servers of this variant in this run.
+    pub fn is_rehearsed(&self, uid: &str, variant: &(i64, String)) -> bool {
+        self.memory().rehearsed.get(uid).is_some_and(|known| known.contains(variant))
+    }
+
+    pub fn rehearsed(&self, uid: &str, variant: (i64, String)) {
+        self.memory().rehearsed.entry(uid.to_owned()).or_default().insert(variant);
+    }
+
     /// Forgets everything about a comparison.
     pub fn forget(&self, uid: &str) {
         let mut memory = self.memory();
         memory.refusals.remove(uid);
         memory.failures.remove(uid);
+        memory.rehearsed.remove(uid);
+        memory.unreadable.remove(uid);
         self.metrics.forget(uid);
     }
 

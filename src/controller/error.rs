@@ -16,6 +16,12 @@ pub enum Error {
     /// The CustomResourceDefinition was just installed: the API server learns the kind within half a minute.
     #[error("{0}: the API server does not know BenchmarkComparisons yet")]
     TooEarly(String),
+    /// The comparison is there and this version of the operator cannot read it. What is written there stays out of the log.
+    #[error("comparison {place} cannot be read: {problem}")]
+    Unreadable { place: String, problem: String },
+    /// Another replica holds the Lease: nothing is written.
+    #[error("another replica holds the lease")]
+    NotLeading,
     /// An object cannot be made from plan and configurations.
     #[error("{0}")]
     Body(String),
@@ -34,6 +40,8 @@ impl Error {
             Self::Timeout { .. } => "timeout",
             Self::Conflict(_) => "conflict",
             Self::TooEarly(_) => "too_early",
+            Self::Unreadable { .. } => "unreadable",
+            Self::NotLeading => "not_leading",
             Self::Body(_) => "body",
         }
     }

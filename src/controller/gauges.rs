@@ -1,6 +1,6 @@
 //! The state of each comparison for gauges, as this process saw it last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -25,6 +25,8 @@ pub struct Seen<'a> {
     pub next_look: Option<Timestamp>,
     /// Objects and pods of runs that are over, except their records.
     pub leaked: usize,
+    /// Since when nothing was published of what is being measured.
+    pub silent_since: Option<Timestamp>,
     pub now: Timestamp,
 }
 
@@ -37,16 +39,17 @@ struct ComparisonState {
     gpus: BTreeMap<&'static str, i64>,
     teardown_overdue: bool,
     next_look: Option<Timestamp>,
+    silent_since: Option<Timestamp>,
 }
 
 impl ComparisonState {
     fn of(seen: Seen, before: Option<&Self>) -> Self {
-        let Seen { status, next_look, leaked, now } = seen;
+        let Seen { status, next_look, leaked, silent_since, now } = seen;
         let mut gpus = BTreeMap::new();
         for variant in &status.variants {
             // An endpoint has no object of the run: its GPUs are not held by it.
             let ours = variant.deployed.as_ref().is_some_and(|deployed| deployed.kind.is_some());
-            let holds = live(variant).is_some_and(|deployment| deployment.scheduled.is_some());
+            let holds = live(variant).is_some_and(|of| of.scheduled.is_some() && of.freed.is_none());
             let phase = HOLDING.into_iter().find(|(phase, _)| variant.phase == Some(*phase));
             if let (true, true, Some((_, phase))) = (ours, holds, phase) {
                 *gpus.entry(phase).or_default() += i64::from(variant.gpus.unwrap_or(0));
@@ -61,7 +64,7 @@ impl ComparisonState {
             // This process saw no change yet: the phase is at least as old as the last recorded fact.
             None => last_fact(status).unwrap_or(now),
         };
-        Self { phase: status.phase, phase_since, leaked, gpus, teardown_overdue, next_look }
+        Self { phase: status.phase, phase_since, leaked, gpus, teardown_overdue, next_look, silent_since }
     }
 }
 
@@ -101,6 +104,11 @@ impl ComparisonStates {
         self.by_uid.remove(uid);
     }
 
+    /// Forgets all but these.
+    pub fn retain(&mut self, exists: &HashSet<String>) {
+        self.by_uid.retain(|uid, _| exists.contains(uid));
+    }
+
     /// Comparisons by phase.
     pub fn phases(&self) -> BTreeMap<&'static str, i64> {
         let mut phases = BTreeMap::new();
@@ -138,6 +146,12 @@ impl ComparisonStates {
         i64::try_from(self.by_uid.values().filter(|state| state.teardown_overdue).count()).unwrap_or(i64::MAX)
     }
 
+    /// Since when nothing was published of the variant that has been measured in silence longest, in seconds since 1970; 0 if
+    /// none is measured.
+    pub fn silent_since(&self) -> i64 {
+        self.by_uid.values().filter_map(|state| state.silent_since).min().map_or(0, Timestamp::as_second)
+    }
+
     /// The earliest planned reconciliation, in seconds since 1970; 0 if none is planned.
     pub fn next_look(&self) -> i64 {
         self.by_uid.values().filter_map(|state| state.next_look).min().map_or(0, Timestamp::as_second)
@@ -172,7 +186,7 @@ mod tests {
 
     /// A reconciliation at second 100 that found nothing leaked.
     fn seen(status: &BenchmarkComparisonStatus) -> Seen<'_> {
-        Seen { status, next_look: None, leaked: 0, now: Timestamp::from_second(100).unwrap() }
+        Seen { status, next_look: None, leaked: 0, silent_since: None, now: Timestamp::from_second(100).unwrap() }
     }
 
     fn next_look(status: &BenchmarkComparisonStatus, second: i64) -> Seen<'_> {

@@ -1,6 +1,6 @@
 //! The kinds of children as the API server knows them.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -15,8 +15,25 @@ pub fn graph(version: &str) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(dynamo::GROUP, version, dynamo::KIND), dynamo::PLURAL)
 }
 
-/// The resource of a kind. `graph_version` is the version in which DynamoGraphDeployments are served.
-pub fn resource(kind: ChildKind, graph_version: &str) -> ApiResource {
+/// Versions of ResourceClaimTemplates, the preferred one first: Kubernetes 1.33 does not serve v1.
+const CLAIM_VERSIONS: [&str; 3] = ["v1", "v1beta2", "v1beta1"];
+
+/// A kind of others.
+fn foreign(group: &str, version: &str, kind: ChildKind, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.as_str()), plural)
+}
+
+/// The resource of a kind in the versions in which a cluster may serve it, the preferred one first. `graph_version` is the
+/// version in which DynamoGraphDeployments are served.
+pub fn resources(kind: ChildKind, graph_version: &str) -> Vec<ApiResource> {
+    match kind {
+        ChildKind::ResourceClaimTemplate => CLAIM_VERSIONS.iter().map(|version| resource(kind, version)).collect(),
+        _ => vec![resource(kind, graph_version)],
+    }
+}
+
+/// The resource of a kind. `version` is that of the kinds that have several.
+pub fn resource(kind: ChildKind, version: &str) -> ApiResource {
     match kind {
         ChildKind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
         ChildKind::Service => ApiResource::erase::<Service>(&()),
@@ -25,7 +42,11 @@ pub fn resource(kind: ChildKind, graph_version: &str) -> ApiResource {
         ChildKind::RoleBinding => ApiResource::erase::<RoleBinding>(&()),
         ChildKind::Job => ApiResource::erase::<Job>(&()),
         ChildKind::Deployment => ApiResource::erase::<Deployment>(&()),
-        ChildKind::DynamoGraphDeployment => graph(graph_version),
+        ChildKind::DynamoGraphDeployment => graph(version),
+        ChildKind::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
+        ChildKind::LeaderWorkerSet => foreign("leaderworkerset.x-k8s.io", "v1", kind, "leaderworkersets"),
+        ChildKind::ResourceClaimTemplate => foreign("resource.k8s.io", version, kind, "resourceclaimtemplates"),
+        ChildKind::ComputeDomain => foreign("resource.nvidia.com", "v1beta1", kind, "computedomains"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counters and gauges, with the names people alert on.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,12 @@ struct WriteLabel {
     verb: &'static str,
 }
 
+/// What is listed and watched, by the plural of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabel {
+    resource: String,
+}
+
 /// Where a comparison or a variant is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PhaseLabel {
@@ -70,6 +77,7 @@ struct Gauges {
     leaked_children: Gauge,
     teardowns_overdue: Gauge,
     next_look: Gauge,
+    silent_since: Gauge,
 }
 
 impl Gauges {
@@ -100,6 +108,11 @@ impl Gauges {
             "Earliest planned reconciliation of a comparison; 0 if none is planned",
             self.next_look.clone(),
         );
+        registry.register(
+            "bcmp_last_record_timestamp_seconds",
+            "Oldest last record or mark of a variant that is being measured; 0 if none is",
+            self.silent_since.clone(),
+        );
     }
 
     fn set(&self, states: &ComparisonStates) {
@@ -114,6 +127,7 @@ impl Gauges {
         self.leaked_children.set(states.leaked_children());
         self.teardowns_overdue.set(states.teardowns_overdue());
         self.next_look.set(states.next_look());
+        self.silent_since.set(states.silent_since());
     }
 }
 
@@ -131,6 +145,8 @@ pub struct Metrics {
     gpu_seconds_held: Counter,
     gpu_seconds_measuring: Counter,
     writes: Family<WriteLabel, Counter>,
+    unreadable_objects: Family<ResourceLabel, Counter>,
+    watch_failures: Family<ResourceLabel, Counter>,
     gauges: Gauges,
     states: Arc<Mutex<ComparisonStates>>,
 }
@@ -149,6 +165,8 @@ impl Default for Metrics {
         let gpu_seconds_held = Counter::default();
         let gpu_seconds_measuring = Counter::default();
         let writes = Family::default();
+        let unreadable_objects = Family::default();
+        let watch_failures = Family::default();
         registry.register("controller_runtime_reconcile", "Reconciliations by result", reconciles.clone());
         registry.register("controller_runtime_reconcile_errors", "Failed reconciliations by category", errors.clone());
         registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconciliation", seconds.clone());
@@ -167,6 +185,12 @@ impl Default for Metrics {
             gpu_seconds_measuring.clone(),
         );
         registry.register("bcmp_api_writes", "Writes to the API server by verb", writes.clone());
+        registry.register(
+            "bcmp_unreadable_objects",
+            "Objects that could not be read and were left out, by resource",
+            unreadable_objects.clone(),
+        );
+        registry.register("bcmp_watch_failures", "Watches that failed, by resource", watch_failures.clone());
         // A counter that appears only with its first run shows no increase.
         for phase in [Phase::Succeeded, Phase::Inconclusive, Phase::Failed, Phase::Cancelled, Phase::Predicted] {
             drop(runs.get_or_create(&OutcomeLabel { outcome: phase.as_str() }));
@@ -185,6 +209,8 @@ impl Default for Metrics {
             gpu_seconds_held,
             gpu_seconds_measuring,
             writes,
+            unreadable_objects,
+            watch_failures,
             gauges,
             states: Arc::default(),
         }
@@ -212,6 +238,16 @@ impl Metrics {
         self.writes.get_or_create(&WriteLabel { verb }).inc();
     }
 
+    /// An object of this resource cannot be read.
+    pub fn left_out(&self, resource: &str) {
+        self.unreadable_objects.get_or_create(&ResourceLabel { resource: resource.to_owned() }).inc();
+    }
+
+    /// A watch of this resource failed.
+    pub fn watch_failed(&self, resource: &str) {
+        self.watch_failures.get_or_create(&ResourceLabel { resource: resource.to_owned() }).inc();
+    }
+
     /// A run ended; `held` and `measuring` are GPU-seconds.
     pub fn finished(&self, outcome: &'static str, held: i64, measuring: i64) {
         self.runs.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -236,6 +272,11 @@ impl Metrics {
 
     pub fn forget(&self, uid: &str) {
         self.states().forget(uid);
+    }
+
+    /// Forgets all comparisons but these.
+    pub fn retain(&self, exists: &HashSet<String>) {
+        self.states().retain(exists);
     }
 
     /// The metrics in OpenMetrics text.

@@ -3,14 +3,24 @@
 
 pub mod act;
 pub mod call;
+pub mod candidate;
+pub mod capacity;
 pub mod children;
+pub mod comparisons;
 pub mod context;
+pub mod documents;
 pub mod error;
+pub mod fetch;
 pub mod gauges;
+pub mod health;
 pub mod kinds;
+pub mod lease;
+pub mod lists;
 pub mod metrics;
+pub mod mirror;
 pub mod observe;
 pub mod reconcile;
+pub mod scope;
 pub mod serve;
 pub mod status_write;
 pub mod watch;
@@ -18,6 +28,7 @@ pub mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
@@ -25,11 +36,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Client;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 
-use crate::api::BenchmarkComparison;
+use candidate::Candidate;
+use comparisons::Listed;
 use context::{Context, Scope};
+use health::BEAT;
 use reconcile::{on_error, reconcile};
 
 /// Comparisons that are reconciled at the same time.
@@ -37,14 +51,56 @@ const CONCURRENCY: u16 = 8;
 /// A burst of changes, such as a dozen pods becoming ready, leads to one reconciliation.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// Runs the controllers until `stop` resolves, then waits for reconciliations in progress.
+/// Resolves when the process is to stop.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// Looks after comparisons until `stop` resolves, then waits for reconciliations in progress. One of several replicas does
+/// so while it holds the Lease, and stands by otherwise.
 pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-    let stop = futures::FutureExt::shared(stop);
-    let controllers = namespaces(&context.scope).into_iter().map(|namespace| {
-        let stop = stop.clone();
-        drive(context.clone(), namespace, stop)
-    });
-    futures::future::join_all(controllers).await;
+    let stop: Stop = stop.boxed().shared();
+    let Some(lease) = &context.lease else { return operate(&context, stop).await };
+    let mut candidate = Candidate::new(&context, lease);
+    loop {
+        tokio::select! {
+            () = candidate.acquire() => {}
+            () = stop.clone() => return,
+        }
+        tracing::info!(lease = lease.name, identity = lease.identity, "holds the lease");
+        let stopped = tokio::select! {
+            () = operate(&context, stop.clone()) => true,
+            () = candidate.keep() => false,
+        };
+        if stopped {
+            return candidate.release().await;
+        }
+        context.resign().await;
+    }
+}
+
+/// Runs the controllers.
+async fn operate(context: &Arc<Context>, stop: Stop) {
+    context.health.begins();
+    let controllers =
+        namespaces(&context.scope).into_iter().map(|namespace| drive(context.clone(), namespace, stop.clone()));
+    let cluster = async {
+        if context.scope == Scope::Cluster {
+            context.capacity.follow(&context.client, &context.metrics, &context.comparisons).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        _ = futures::future::join_all(controllers) => {}
+        () = cluster => {}
+        () = beat(context) => {}
+    }
+}
+
+/// As long as the task is polled that drives all watches and starts all reconciliations.
+async fn beat(context: &Context) {
+    loop {
+        context.health.beats();
+        tokio::time::sleep(BEAT).await;
+    }
 }
 
 fn namespaces(scope: &Scope) -> Vec<Option<String>> {
@@ -54,18 +110,28 @@ fn namespaces(scope: &Scope) -> Vec<Option<String>> {
     }
 }
 
-async fn drive(
-    context: Arc<Context>,
-    namespace: Option<String>,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
+async fn drive(context: Arc<Context>, namespace: Option<String>, stop: Stop) {
     let client = &context.client;
     let scope = match &namespace {
         Some(namespace) => Scope::Namespaces(vec![namespace.clone()]),
         None => Scope::Cluster,
     };
-    let comparisons: Api<BenchmarkComparison> = scoped(client, namespace.as_deref());
-    let controller = Controller::new(comparisons, watcher::Config::default())
+    let (store, writer) = reflector::store::<Listed>();
+    context.comparisons.add(store.clone());
+    let noted = context.clone();
+    let place = namespace.clone();
+    let changes = watch_objects(scoped::<Listed>(client, namespace.as_deref()), watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        .then(move |event| {
+            let (context, namespace) = (noted.clone(), place.clone());
+            async move {
+                note(&context, namespace.as_deref(), &event).await;
+                event
+            }
+        })
+        .applied_objects();
+    let controller = Controller::for_stream(changes, store)
         .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
         .watches(scoped::<PartialObjectMeta<Job>>(client, namespace.as_deref()), watch::ours(), |o| {
             watch::comparison_of(&o)
@@ -80,6 +146,7 @@ async fn drive(
             watch::comparison_of(&o)
         })
         .reconcile_on(Box::pin(watch::graphs(client.clone(), &scope)) as Triggers)
+        .reconcile_on(watch::woken(context.clone(), namespace.clone()).boxed())
         .graceful_shutdown_on(stop);
     controller
         .run(reconcile, on_error, context.clone())
@@ -91,7 +158,24 @@ async fn drive(
         .await;
 }
 
-type Triggers = std::pin::Pin<Box<dyn Stream<Item = ObjectRef<BenchmarkComparison>> + Send>>;
+/// What a change of a comparison, or a failure to see any, means to others than its own reconciliation.
+async fn note(context: &Context, namespace: Option<&str>, event: &watcher::Result<Event<Listed>>) {
+    match event {
+        Ok(Event::Init | Event::InitApply(_)) => {}
+        Ok(Event::Apply(_)) => context.health.listed(namespace),
+        Ok(Event::InitDone | Event::Delete(_)) => {
+            context.health.listed(namespace);
+            context.retain(&context.comparisons.uids()).await;
+        }
+        Err(error) => {
+            context.metrics.watch_failed("benchmarkcomparisons");
+            context.health.failed(namespace, &error.to_string());
+            tracing::warn!(%error, "comparisons cannot be watched; trying again");
+        }
+    }
+}
+
+type Triggers = std::pin::Pin<Box<dyn Stream<Item = ObjectRef<Listed>> + Send>>;
 
 /// Objects of all namespaces, or of one.
 fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>

@@ -3,47 +3,54 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Node as ApiNode, Pod as ApiPod};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod as ApiPod};
 use kube::api::{Api, ListParams};
-use kube::core::DynamicObject;
+use kube::core::{ApiResource, DeserializeGuard, DynamicObject};
 use kube::{Client, ResourceExt};
 use strum::IntoEnumIterator;
 
-use super::call::{call, optional};
-use super::children;
+use super::call::optional;
+use super::children::{self, Owners};
 use super::context::{Context, Scope};
-use super::error::Error;
+use super::documents;
+use super::error::{Error, is_not_found};
 use super::kinds;
-use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
+use super::lists::{list, pages};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparisonStatus, annotations, labels};
 use crate::dynamo;
-use crate::lifecycle::stages::queue::rivals;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
-use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, Results, World};
-use crate::manifests::agent_contract::PLAN_KEY;
+use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, Results, Seal, World};
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
-use crate::plan::{self, ChildKind, Component, Identity, Plan};
-use crate::prediction::configurations::{self, Configurations};
+use crate::plan::{ChildKind, Component, Identity, Plan};
+use crate::prediction::configurations::{Configurations, GenerationOutcome};
+
+/// Runs of a comparison that are believed to have been.
+const MOST_RUNS: i64 = 1_000_000;
 
 /// Reads everything one decision is made from.
 pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Result<World, Error> {
     let object = object(comparison);
     let status = comparison.status.clone().unwrap_or_default();
     let graph_version = context.graph_version().await?;
-    let mut children = list_children(context, &object, graph_version).await?;
+    let mut children = list_children(context, &object, graph_version, &common_kinds()).await?;
     explain_jobs(context, &object, &mut children).await?;
     let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run_number();
-    let plan = documents.plan(run).await?;
-    let configurations = documents.configurations(run).await?;
+    let plan = documents.plan(&object, &status).await?;
+    let (configurations, configurations_seal) = documents.configurations(context, &status, plan.present()).await?;
     let results = documents.results(run, &comparison.spec).await?;
     let sources =
         if plan == Output::Absent && run > 0 { documents.sources(&comparison.spec).await? } else { BTreeMap::new() };
-    let highest_plan = children.iter().filter(|c| c.ours && c.component == Component::Plan).map(|c| c.run).max();
+    let rare = rare_kinds(&configurations);
+    children.extend(list_children(context, &object, graph_version, &rare).await?);
+    // A number that nobody counts to is somebody's joke: the next run would have none.
+    let plans = children.iter().filter(|c| c.ours && c.component == Component::Plan && c.run < MOST_RUNS);
+    let highest_plan = plans.map(|c| c.run).max();
     let mut world = World {
-        pods: list_pods(context, comparison, &object, &plan).await?,
+        pods: list_pods(context, comparison, &object, &plan, &configurations, &children).await?,
         highest_plan: highest_plan.unwrap_or(0),
         refusals: context.refusals(&object.uid),
         spec: comparison.spec.clone(),
@@ -56,15 +63,16 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         plan,
         sources,
         configurations,
+        configurations_seal,
         results,
         children,
     };
     let competes = queue::looks_at_others(&world.status, &world);
     if competes {
-        world.rivals = list_rivals(context, &world.object.uid).await?;
+        world.rivals = context.comparisons.rivals(&context.client, &world.object.uid).await?;
     }
     if competes || deployed::on_new_nodes(&world) {
-        world.nodes = list_nodes(context, &world.spec.hardware.gpu_resource_name).await?;
+        world.nodes = nodes(context, &world.spec.hardware.gpu_resource_name).await?;
     }
     Ok(world)
 }
@@ -83,10 +91,33 @@ fn object(comparison: &BenchmarkComparison) -> Object {
     }
 }
 
-async fn list_children(context: &Context, object: &Object, graph_version: Option<&str>) -> Result<Vec<Child>, Error> {
+/// Kinds of which every run has children.
+fn common_kinds() -> Vec<ChildKind> {
+    ChildKind::iter().filter(|kind| !ChildKind::RARE.contains(kind)).collect()
+}
+
+/// The other kinds that the run's variants consist of.
+fn rare_kinds(configurations: &Output<Configurations>) -> Vec<ChildKind> {
+    let ready = configurations.present().into_iter().flat_map(|all| &all.variants).filter_map(|variant| match &variant
+        .outcome
+    {
+        GenerationOutcome::Ready(ready) => Some(&ready.objects),
+        GenerationOutcome::Refused { .. } => None,
+    });
+    let kinds = ready.flatten().filter_map(|object| ChildKind::parse(object["kind"].as_str()?));
+    let rare: std::collections::BTreeSet<ChildKind> = kinds.filter(|kind| ChildKind::RARE.contains(kind)).collect();
+    rare.into_iter().collect()
+}
+
+async fn list_children(
+    context: &Context,
+    object: &Object,
+    graph_version: Option<&str>,
+    kinds: &[ChildKind],
+) -> Result<Vec<Child>, Error> {
     let parameters = ListParams::default().labels(&comparison_selector(&object.name));
-    let lists = ChildKind::iter().filter(|kind| *kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
-    let lists = lists.map(|kind| list_kind(context, object, kind, graph_version.unwrap_or_default(), &parameters));
+    let lists = kinds.iter().filter(|kind| **kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
+    let lists = lists.map(|kind| list_kind(context, object, *kind, graph_version.unwrap_or_default(), &parameters));
     Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
 }
 
@@ -97,32 +128,56 @@ async fn list_kind(
     graph_version: &str,
     parameters: &ListParams,
 ) -> Result<Vec<Child>, Error> {
-    let resource = kinds::resource(kind, graph_version);
-    let api = kinds::api(&context.client, &object.namespace, &resource);
+    for resource in kinds::resources(kind, graph_version) {
+        let listed = list_resource(context, object, kind, &resource, parameters).await;
+        match listed {
+            // A kind that the cluster does not serve, in this version or at all, has no objects.
+            Err(Error::Api { source, .. }) if ChildKind::RARE.contains(&kind) && is_not_found(&source) => {}
+            listed => return listed,
+        }
+    }
+    Ok(vec![])
+}
+
+async fn list_resource(
+    context: &Context,
+    object: &Object,
+    kind: ChildKind,
+    resource: &ApiResource,
+    parameters: &ListParams,
+) -> Result<Vec<Child>, Error> {
+    let api = kinds::api(&context.client, &object.namespace, resource);
     let what = format!("list {}", resource.plural);
     // Contents of ConfigMaps are read one by one; status is needed of workloads only.
-    let objects: Vec<DynamicObject> =
-        if matches!(kind, ChildKind::Job | ChildKind::Deployment | ChildKind::DynamoGraphDeployment) {
-            call(what, api.list(parameters)).await?.items
-        } else {
-            let metadata = call(what, api.list_metadata(parameters)).await?.items;
-            let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
-                types: meta.types,
-                metadata: meta.metadata,
-                data: serde_json::Value::Null,
-            };
-            metadata.into_iter().map(bare).collect()
+    let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
+        pages(&what, parameters, |page| {
+            let api = &api;
+            async move { api.list(&page).await }
+        })
+        .await?
+    } else {
+        let metadata = pages(&what, parameters, |page| {
+            let api = &api;
+            async move { api.list_metadata(&page).await }
+        })
+        .await?;
+        let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
+            types: meta.types,
+            metadata: meta.metadata,
+            data: serde_json::Value::Null,
         };
-    Ok(objects.iter().filter_map(|listed| children::child(listed, kind, &object.uid)).collect())
+        metadata.into_iter().map(bare).collect()
+    };
+    Ok(objects.iter().filter_map(|listed| children::child(listed, kind, object)).collect())
 }
 
 /// When the API server refuses a Job's pods, only events say so.
 async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]) -> Result<(), Error> {
-    let events: Api<Event> = Api::namespaced(context.client.clone(), &object.namespace);
+    let events: Api<DeserializeGuard<Event>> = Api::namespaced(context.client.clone(), &object.namespace);
     let podless = |c: &&mut Child| c.ours && !c.terminating && c.job == Some(JobState::Running) && !c.has_pods;
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
-        let failed = call("list events of a Job", events.list(&about)).await?.items;
+        let failed = list(&context.metrics, "list events of a Job", &events, &about).await?;
         job.complaint =
             failed.into_iter().max_by_key(|event| event.last_timestamp.clone()).and_then(|event| event.message);
     }
@@ -134,18 +189,23 @@ async fn list_pods(
     comparison: &BenchmarkComparison,
     object: &Object,
     plan: &Output<Plan>,
+    configurations: &Output<Configurations>,
+    children: &[Child],
 ) -> Result<Vec<Pod>, Error> {
-    let api: Api<ApiPod> = Api::namespaced(context.client.clone(), &object.namespace);
+    let api: Api<DeserializeGuard<ApiPod>> = Api::namespaced(context.client.clone(), &object.namespace);
     let since = comparison.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
     let spec = plan.present().map_or(&comparison.spec, |plan| &plan.spec);
-    let graphs = graphs(comparison, plan);
+    let graphs = graphs(comparison);
     let graph = |name: &str| graphs.get(name).cloned();
-    let read = |pod: &ApiPod| children::pod(pod, &spec.hardware.gpu_resource_name, since, graph);
+    let status = comparison.status.clone().unwrap_or_default();
+    let owners = Owners::new(children, graphs.keys(), &status, plan.present(), configurations.present());
+    let read = |pod: &ApiPod| children::pod(pod, &spec.hardware.gpu_resource_name, since, graph, &owners);
     let labelled = ListParams::default().labels(&comparison_selector(&object.name));
-    let mut pods: Vec<Pod> = call("list pods", api.list(&labelled)).await?.items.iter().filter_map(read).collect();
+    let listed = list(&context.metrics, "list pods", &api, &labelled).await?;
+    let mut pods: Vec<Pod> = listed.iter().filter_map(read).collect();
     for name in graphs.keys() {
         let of_graph = ListParams::default().labels(&dynamo_selector(name));
-        let more = call("list pods of a DynamoGraphDeployment", api.list(&of_graph)).await?.items;
+        let more = list(&context.metrics, "list pods of a DynamoGraphDeployment", &api, &of_graph).await?;
         pods.extend(more.iter().filter(|pod| !pod.labels().contains_key(labels::RUN)).filter_map(read));
     }
     Ok(pods)
@@ -153,13 +213,13 @@ async fn list_pods(
 
 /// Names of the DynamoGraphDeployments of deployments that are not gone. In the background such an object vanishes
 /// before its pods: its name then still shows whose they are.
-fn graphs(comparison: &BenchmarkComparison, plan: &Output<Plan>) -> BTreeMap<String, (i64, String, u32)> {
-    let Some(plan) = plan.present() else { return BTreeMap::new() };
+fn graphs(comparison: &BenchmarkComparison) -> BTreeMap<String, (i64, String, u32)> {
+    let run = comparison.status.as_ref().map_or(0, |status| status.run_number());
     let variants = comparison.status.iter().flat_map(|status| &status.variants);
     let live = variants.filter_map(|variant| {
         let deployment = crate::lifecycle::facts::live(variant)?.number;
         let name = variant.deployed.as_ref().filter(|d| d.kind.as_deref() == Some(dynamo::KIND))?.name.clone()?;
-        Some((name, (plan.run, variant.name.clone(), deployment)))
+        Some((name, (run, variant.name.clone(), deployment)))
     });
     live.collect()
 }
@@ -190,15 +250,19 @@ impl Documents<'_> {
         }
     }
 
-    async fn plan(&self, run: i64) -> Result<Output<Plan>, Error> {
-        let map = self.get(run, Component::Plan, None).await?;
-        Ok(document(map, PLAN_KEY, |plan: &Plan| plan.schema_version, plan::SCHEMA_VERSION))
+    async fn plan(&self, object: &Object, status: &BenchmarkComparisonStatus) -> Result<Output<Plan>, Error> {
+        let map = self.get(status.run_number(), Component::Plan, None).await?;
+        Ok(documents::plan(map, &object.identity(), status))
     }
 
-    async fn configurations(&self, run: i64) -> Result<Output<Configurations>, Error> {
-        let map = self.get(run, Component::Configurations, None).await?;
-        let version = |document: &Configurations| document.schema_version;
-        Ok(document(map, configurations::KEY, version, configurations::SCHEMA_VERSION))
+    async fn configurations(
+        &self,
+        context: &Context,
+        status: &BenchmarkComparisonStatus,
+        plan: Option<&Plan>,
+    ) -> Result<(Output<Configurations>, Seal), Error> {
+        let map = self.get(status.run_number(), Component::Configurations, None).await?;
+        Ok(documents::configurations(map, status, plan, context.settings.own_account.as_ref()))
     }
 
     async fn results(
@@ -256,85 +320,17 @@ pub fn ledger(map: &ConfigMap) -> Output<Results> {
     }
 }
 
-/// Reads a versioned document; this version reads its own and the one before.
-pub fn document<T: serde::de::DeserializeOwned>(
-    map: Option<ConfigMap>,
-    key: &str,
-    version: impl Fn(&T) -> u32,
-    newest: u32,
-) -> Output<T> {
-    let Some(map) = map else { return Output::Absent };
-    let Some(text) = map.data.as_ref().and_then(|data| data.get(key)) else { return Output::Empty };
-    match serde_json::from_str::<T>(text) {
-        Ok(document) if (newest.saturating_sub(1)..=newest).contains(&version(&document)) => Output::Present(document),
-        Ok(document) => Output::Unreadable(format!(
-            "ConfigMap {}: {key} has schemaVersion {}; this version reads {} to {newest}",
-            map.name_any(),
-            version(&document),
-            newest.saturating_sub(1)
-        )),
-        Err(error) => Output::Unreadable(format!("ConfigMap {}: {key}: {error}", map.name_any())),
+/// Nodes with GPUs and the GPUs in use there; `None` where the operator may not see nodes.
+async fn nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
+    match context.scope {
+        Scope::Cluster => context.capacity.nodes(gpu_resource, &context.comparisons.by_name()).await.map(Some),
+        Scope::Namespaces(_) => Ok(None),
     }
-}
-
-async fn list_rivals(context: &Context, own_uid: &str) -> Result<Vec<crate::lifecycle::world::Rival>, Error> {
-    let mut rivals = vec![];
-    let apis: Vec<Api<BenchmarkComparison>> = match &context.scope {
-        Scope::Cluster => vec![Api::all(context.client.clone())],
-        Scope::Namespaces(names) => names.iter().map(|n| Api::namespaced(context.client.clone(), n)).collect(),
-    };
-    for api in apis {
-        let listed = match call("list benchmarkcomparisons", api.list(&ListParams::default())).await {
-            // A watched namespace was deleted, and the operator's Role with it: it has no rivals. A refusal for the
-            // whole cluster is an error.
-            Err(error) if context.scope != Scope::Cluster && error.is_forbidden() => {
-                tracing::warn!(%error, "a watched namespace cannot be read: assuming that it was deleted");
-                continue;
-            }
-            listed => listed?,
-        };
-        rivals.extend(listed.items.iter().filter(|c| c.uid().as_deref() != Some(own_uid)).filter_map(rivals::rival));
-    }
-    Ok(rivals)
-}
-
-/// Nodes with GPUs and the GPUs in use there; `None` where the operator may not list nodes.
-async fn list_nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
-    if context.scope != Scope::Cluster {
-        return Ok(None);
-    }
-    let nodes: Api<ApiNode> = Api::all(context.client.clone());
-    let pods: Api<ApiPod> = Api::all(context.client.clone());
-    let nodes = call("list nodes", nodes.list(&ListParams::default())).await?;
-    let over = "status.phase!=Succeeded,status.phase!=Failed";
-    let pods = call("list pods of all namespaces", pods.list(&ListParams::default().fields(over))).await?;
-    let comparisons: Api<BenchmarkComparison> = Api::all(context.client.clone());
-    let comparisons = call("list benchmarkcomparisons", comparisons.list_metadata(&ListParams::default())).await?;
-    let uid = |namespace: &str, name: &str| {
-        let found =
-            comparisons.items.iter().find(|c| c.namespace().as_deref() == Some(namespace) && c.name_any() == name);
-        found.and_then(|c| c.uid()).unwrap_or_default()
-    };
-    let node = |node: &ApiNode| {
-        let name = node.name_any();
-        let quantity = node.status.as_ref().and_then(|s| s.allocatable.as_ref()?.get(gpu_resource));
-        let allocatable = quantity.and_then(|q| q.0.parse().ok()).unwrap_or(0);
-        let mut used = BTreeMap::new();
-        let here = pods.items.iter().filter(|p| p.spec.as_ref().and_then(|s| s.node_name.as_ref()) == Some(&name));
-        for pod in here {
-            let owner = pod.labels().get(labels::COMPARISON).map(|c| uid(&pod.namespace().unwrap_or_default(), c));
-            *used.entry(owner.unwrap_or_default()).or_insert(0) += children::gpus(pod, gpu_resource);
-        }
-        let unschedulable = node.spec.as_ref().and_then(|s| s.unschedulable).unwrap_or(false);
-        Node { labels: node.labels().clone(), name, allocatable, used, unschedulable }
-    };
-    Ok(Some(nodes.items.iter().map(node).filter(|node| node.allocatable > 0).collect()))
 }
 
 /// The comparison as its children refer to it.
 pub fn identity(comparison: &BenchmarkComparison) -> Identity {
-    let object = object(comparison);
-    Identity { namespace: object.namespace, name: object.name, uid: object.uid }
+    object(comparison).identity()
 }
 
 /// Names of a run's children.

@@ -1,56 +1,74 @@
 //! observe → decide → act → record.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::api::Api;
 use kube::runtime::controller::Action as Next;
+use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 
-use super::act::act;
-use super::call::optional;
+use super::act::{act, rehearse};
+use super::comparisons::Listed;
 use super::context::Context;
 use super::error::Error;
+use super::fetch::fetch;
 use super::gauges::Seen;
 use super::observe::observe;
-use super::status_write::{publish_events, record};
+use super::status_write::{publish, publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
-use crate::lifecycle::decision::{Decision, Wake};
+use crate::lifecycle::decision::{Action, Create, Decision, Wake};
+use crate::lifecycle::stages::{queue, stalled};
+use crate::lifecycle::world::{Refusal, World};
 use crate::lifecycle::{decide, remains};
 
 /// Passes in one reconciliation: recording a fact leads straight to the actions that follow from it.
 const PASSES: usize = 8;
 /// Until a kind that the API server did not know yet is tried again.
 const A_MOMENT: Duration = Duration::from_secs(2);
+/// Reason of the event about a comparison that cannot be read. It cannot have a status, so no condition says it.
+const UNREADABLE: &str = "Unreadable";
 
 /// Reconciles one comparison.
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
-pub async fn reconcile(comparison: Arc<BenchmarkComparison>, context: Arc<Context>) -> Result<Next, Error> {
+pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result<Next, Error> {
     let started = (context.clock)();
     context.metrics.begins();
     let result = look_until_quiet(&comparison, &context).await;
     let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
     context.metrics.reconciled(took, result.as_ref().err().map(Error::category));
     let uid = comparison.uid().unwrap_or_default();
-    if result.is_ok() {
-        context.succeeded(&uid);
+    match &result {
+        Ok(_) => context.succeeded(&uid),
+        Err(error @ Error::Unreadable { .. }) => name_unreadable(&comparison, &context, error).await,
+        Err(_) => {}
     }
     result
 }
 
-async fn look_until_quiet(comparison: &BenchmarkComparison, context: &Context) -> Result<Next, Error> {
+/// Whoever wrote the comparison learns that it cannot be read: once for each version of it.
+async fn name_unreadable(comparison: &Listed, context: &Context, error: &Error) {
+    context.metrics.left_out(&BenchmarkComparison::plural(&()));
+    let version = comparison.resource_version().unwrap_or_default();
+    if context.first_unreadable(&comparison.uid().unwrap_or_default(), &version) {
+        let message = format!("{error}; correct it, or install a version of the operator that knows it");
+        let reference = comparison.object_ref(&());
+        publish(context, &reference, EventType::Warning, UNREADABLE, &message).await;
+    }
+}
+
+async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next, Error> {
     let namespace = comparison.namespace().unwrap_or_default();
-    let api: Api<BenchmarkComparison> = Api::namespaced(context.client.clone(), &namespace);
     let mut wake = Wake::Now;
     for _ in 0..PASSES {
-        // The informer's copy may be older than our own last write.
-        let get = optional("get benchmarkcomparison", api.get(&comparison.name_any())).await?;
-        let Some(live) = get else {
+        // The informer's copy may be older than our own last write, and shows metadata only.
+        let Some(live) = fetch(&context.client, &namespace, &comparison.name_any()).await? else {
             context.forget(&comparison.uid().unwrap_or_default());
             return Ok(Next::await_change());
         };
-        wake = match look(&live, context).await {
+        context.comparisons.learn(&live).await;
+        wake = match look(&live, comparison, context).await {
             Err(Error::Conflict(_)) => Wake::Now,
             Err(early @ Error::TooEarly(_)) => {
                 tracing::info!(%early, retry_in_seconds = A_MOMENT.as_secs(), "trying again");
@@ -66,13 +84,24 @@ async fn look_until_quiet(comparison: &BenchmarkComparison, context: &Context) -
 }
 
 /// One pass.
-async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wake, Error> {
-    let world = observe(context, comparison).await?;
-    let Decision { actions, status, events, wake } = decide(&world, (context.clock)());
+async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Context) -> Result<Wake, Error> {
+    let mut world = observe(context, comparison).await?;
+    rehearse(context, &world).await?;
+    world.refusals = context.refusals(&world.object.uid);
+    let mut decision = decide(&world, (context.clock)());
+    let competes = queue::looks_at_others(&world.status, &world);
+    if competes && takes_gpus(&world, &decision) {
+        // What watches show may be a moment old: whoever takes GPUs asks anew who else does.
+        world.rivals = context.comparisons.rivals_now(&context.client, &context.scope, &world.object.uid).await?;
+        decision = decide(&world, (context.clock)());
+    }
+    context.comparisons.waits(comparison, competes);
+    let Decision { actions, status, events, wake } = decision;
     for action in &actions {
         tracing::info!(run = status.run.as_ref().map(|run| run.number), "{action}");
     }
     let acted = act(context, &world, &actions).await;
+    let wake = if refusals_changed(context, &world) { Wake::Now } else { wake };
     if record(context, comparison, &status).await? {
         report(context, &world.status, &status);
         publish_events(context, comparison, &events).await;
@@ -81,8 +110,26 @@ async fn look(comparison: &BenchmarkComparison, context: &Context) -> Result<Wak
     // Only on success: a reconciliation that keeps failing then shows as one that is overdue.
     let now = (context.clock)();
     let leaked = remains::leaked(&status, &world);
-    context.metrics.saw(&world.object.uid, Seen { status: &status, next_look: due(wake, now), leaked, now });
+    if !context.comparisons.exists(listed) {
+        return Ok(wake);
+    }
+    let silent_since = stalled::silent_since(&status, &world);
+    let seen = Seen { status: &status, next_look: due(wake, now), leaked, silent_since, now };
+    context.metrics.saw(&world.object.uid, seen);
     Ok(wake)
+}
+
+/// Whether a creation was refused that was not before, or the other way round: the status is to say so at once.
+fn refusals_changed(context: &Context, world: &World) -> bool {
+    let objects = |refusals: &[Refusal]| refusals.iter().map(|refusal| refusal.object.clone()).collect::<BTreeSet<_>>();
+    objects(&world.refusals) != objects(&context.refusals(&world.object.uid))
+}
+
+/// Whether the run is admitted, or servers are created.
+fn takes_gpus(world: &World, decision: &Decision) -> bool {
+    let admitted = |run: Option<&crate::api::Run>| run.is_some_and(|run| run.start_time.is_some());
+    let admits = admitted(decision.status.run.as_ref()) && !admitted(world.status.run.as_ref());
+    admits || decision.actions.iter().any(|action| matches!(action, Action::Create(Create::Server { .. })))
 }
 
 fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {
@@ -134,10 +181,10 @@ fn next(wake: Wake, now: Timestamp) -> Next {
     }
 }
 
-/// Backs off per object: 1 s, doubling to 5 minutes.
-pub fn on_error(comparison: Arc<BenchmarkComparison>, error: &Error, context: Arc<Context>) -> Next {
+/// Backs off per object: 1 s, doubling to a minute. Deadlines of what holds GPUs are looked at no later than that.
+pub fn on_error(comparison: Arc<Listed>, error: &Error, context: Arc<Context>) -> Next {
     let failures = context.failed(&comparison.meta().uid.clone().unwrap_or_default());
-    let wait = Duration::from_secs((1_u64 << failures.saturating_sub(1).min(9)).min(300));
+    let wait = Duration::from_secs((1_u64 << failures.saturating_sub(1).min(9)).min(60));
     tracing::warn!(
         namespace = comparison.namespace(),
         name = comparison.name_any(),

@@ -1,5 +1,8 @@
 //! The status write: the only server-side apply, with the resourceVersion that was decided on. Then the events.
 
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{self, EventType, Recorder};
 use kube::{Resource, ResourceExt};
@@ -8,15 +11,51 @@ use serde_json::json;
 use super::call::call;
 use super::context::Context;
 use super::error::{Error, answer};
-use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, GROUP, KIND, VERSION};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, GROUP, KIND, Reason, VERSION};
 use crate::lifecycle::decision::Event;
+use crate::lifecycle::status::refused;
 use crate::text;
 
 /// Bytes of an event's note that the API server accepts.
 const LONGEST_NOTE: usize = 1024;
 
+/// How long publishing an event may take: nobody waits for it.
+const EVENT: Duration = Duration::from_secs(10);
+
 /// Writes the status if it differs from the stored one; returns whether it was written.
+///
+/// A status that the API server refuses would be refused again at each look, and no fact be stored any more: the facts are
+/// written without the rest then, and the run ends.
 pub async fn record(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    status: &BenchmarkComparisonStatus,
+) -> Result<bool, Error> {
+    let error = match write(context, comparison, status).await {
+        Err(Error::Api { call, source }) if is_refused(&source) => Error::Api { call, source },
+        written => return written,
+    };
+    let answer = error.to_string();
+    let Some(least) = refused::least(comparison.status.as_ref(), status, &answer, (context.clock)()) else {
+        return Err(error);
+    };
+    tracing::error!(%error, "the status is refused: only the facts are written");
+    if !write(context, comparison, &least).await? {
+        return Ok(false);
+    }
+    let message = least.message.clone().unwrap_or_default();
+    let event = Event { warning: true, reason: Reason::StatusRefused.into(), message };
+    publish_events(context, comparison, &[event]).await;
+    Ok(true)
+}
+
+/// Whether the server has something against the content, which does not change by itself.
+fn is_refused(error: &kube::Error) -> bool {
+    answer(error)
+        .is_some_and(|status| matches!(status.code, 400 | 413 | 422) || status.message.contains("request is too large"))
+}
+
+async fn write(
     context: &Context,
     comparison: &BenchmarkComparison,
     status: &BenchmarkComparisonStatus,
@@ -33,13 +72,16 @@ pub async fn record(
         "metadata": {"name": name, "uid": comparison.uid(), "resourceVersion": comparison.resource_version()},
         "status": status,
     });
-    context.metrics.wrote("status");
+    context.begin_write("status")?;
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let written =
         call(format!("write status of {namespace}/{name}"), api.patch_status(&name, &parameters, &Patch::Apply(&body)))
             .await;
     match written {
-        Ok(_) => Ok(true),
+        Ok(written) => {
+            context.comparisons.learn(&written).await;
+            Ok(true)
+        }
         Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {
             Err(Error::Conflict(call))
         }
@@ -51,19 +93,30 @@ pub async fn record(
 pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison, events: &[Event]) {
     let reference = comparison.object_ref(&());
     for event in events {
-        let body = events::Event {
-            type_: if event.warning { EventType::Warning } else { EventType::Normal },
-            reason: event.reason.to_string(),
-            note: Some(text::cut(&event.message, LONGEST_NOTE)),
-            action: "Reconcile".into(),
-            secondary: None,
-        };
-        context.metrics.wrote("event");
-        // A recorder that remembers earlier events would count the same reason of another variant as a repetition, and
-        // drop its message.
-        let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
-        if let Err(error) = recorder.publish(&body, &reference).await {
-            tracing::warn!(%error, reason = %event.reason, "cannot publish an event");
-        }
+        let kind = if event.warning { EventType::Warning } else { EventType::Normal };
+        publish(context, &reference, kind, &event.reason.to_string(), &event.message).await;
+    }
+}
+
+/// Publishes one event about an object.
+pub async fn publish(context: &Context, about: &ObjectReference, kind: EventType, reason: &str, message: &str) {
+    let body = events::Event {
+        type_: kind,
+        reason: reason.into(),
+        note: Some(text::cut(message, LONGEST_NOTE)),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    if context.begin_write("event").is_err() {
+        return;
+    }
+    // A recorder that remembers earlier events would count the same reason of another variant as a repetition, and
+    // drop its message.
+    let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
+    let published = tokio::time::timeout(EVENT, recorder.publish(&body, about)).await;
+    match published {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, reason, "cannot publish an event"),
+        Err(_) => tracing::warn!(reason, "cannot publish an event: no answer in time"),
     }
 }

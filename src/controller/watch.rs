@@ -1,5 +1,7 @@
-//! Changes that lead to a reconciliation: those of children, and of DynamoGraphDeployments in either version.
+//! Changes that lead to a reconciliation: those of children, of DynamoGraphDeployments in either version, and of the queue.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
@@ -9,9 +11,10 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
 
-use super::context::Scope;
+use super::comparisons::Listed;
+use super::context::{Context, Scope};
 use super::kinds::graph;
-use crate::api::{BenchmarkComparison, labels};
+use crate::api::labels;
 use crate::dynamo;
 use crate::manifests::labels::all_selector;
 
@@ -21,13 +24,25 @@ pub fn ours() -> watcher::Config {
 }
 
 /// The comparison an object belongs to, by its label.
-pub fn comparison_of<K: Resource>(object: &K) -> Option<ObjectRef<BenchmarkComparison>> {
+pub fn comparison_of<K: Resource>(object: &K) -> Option<ObjectRef<Listed>> {
     let name = object.labels().get(labels::COMPARISON)?;
     Some(ObjectRef::new(name).within(&object.namespace()?))
 }
 
+/// Those of a namespace, or of all, that wait, whenever something in the queue changed.
+pub fn woken(
+    context: Arc<Context>,
+    namespace: Option<String>,
+) -> impl Stream<Item = ObjectRef<Listed>> + Send + 'static {
+    let changes = stream::unfold(context.comparisons.changes(), |mut changes| async move {
+        changes.changed().await.ok()?;
+        Some(((), changes))
+    });
+    changes.flat_map(move |()| stream::iter(context.comparisons.waiting_in(namespace.as_deref())))
+}
+
 /// Changes of DynamoGraphDeployments. Starts when their kind is served, which may be long after the operator started.
-pub fn graphs(client: Client, scope: &Scope) -> impl Stream<Item = ObjectRef<BenchmarkComparison>> + use<> {
+pub fn graphs(client: Client, scope: &Scope) -> impl Stream<Item = ObjectRef<Listed>> + use<> {
     let namespaces: Vec<Option<String>> = match scope {
         Scope::Cluster => vec![None],
         Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
@@ -35,21 +50,32 @@ pub fn graphs(client: Client, scope: &Scope) -> impl Stream<Item = ObjectRef<Ben
     stream::select_all(namespaces.into_iter().map(|namespace| graphs_in(client.clone(), namespace).boxed()))
 }
 
-fn graphs_in(client: Client, namespace: Option<String>) -> impl Stream<Item = ObjectRef<BenchmarkComparison>> {
-    stream::repeat(())
-        .then(move |()| {
-            let client = client.clone();
-            let namespace = namespace.clone();
-            async move { follow(client, namespace).await }
-        })
-        .flatten()
+fn graphs_in(client: Client, namespace: Option<String>) -> impl Stream<Item = ObjectRef<Listed>> {
+    let failures = Arc::new(AtomicU32::new(0));
+    stream::unfold(0_u32, move |round| {
+        let (client, namespace, failures) = (client.clone(), namespace.clone(), failures.clone());
+        async move {
+            if round > 0 {
+                tokio::time::sleep(pause(failures.fetch_add(1, Ordering::Relaxed))).await;
+            }
+            Some((follow(client, namespace, failures).await, round.saturating_add(1)))
+        }
+    })
+    .flatten()
 }
 
-/// Watches DynamoGraphDeployments until the watch fails; the caller then asks for the served version again.
+/// Before it is asked again what is served: a second, doubling to half a minute.
+fn pause(failures: u32) -> Duration {
+    Duration::from_secs((1_u64 << failures.min(5)).min(30))
+}
+
+/// Watches DynamoGraphDeployments until the watch fails, or not at all where they are not served. The caller then asks
+/// for the served version again, after a pause that is short again once the watch has shown something.
 async fn follow(
     client: Client,
     namespace: Option<String>,
-) -> stream::BoxStream<'static, ObjectRef<BenchmarkComparison>> {
+    failures: Arc<AtomicU32>,
+) -> stream::BoxStream<'static, ObjectRef<Listed>> {
     for version in dynamo::VERSIONS {
         let resource = graph(version);
         let api: Api<PartialObjectMeta<DynamicObject>> = match &namespace {
@@ -57,15 +83,29 @@ async fn follow(
             None => Api::all_with(client.clone(), &resource),
         };
         if api.list_metadata(&kube::api::ListParams::default().limit(1)).await.is_ok() {
-            let changes = watcher(api, ours()).touched_objects().take_while(|object| {
-                if let Err(error) = object {
-                    tracing::warn!(%error, "the watch of DynamoGraphDeployments ended; it is started again");
+            let changes = watcher(api, ours()).touched_objects().take_while(move |object| {
+                match object {
+                    Ok(_) => failures.store(0, Ordering::Relaxed),
+                    Err(error) => {
+                        tracing::warn!(%error, "the watch of DynamoGraphDeployments ended; it is started again");
+                    }
                 }
                 futures::future::ready(object.is_ok())
             });
             return changes.filter_map(|object| async move { comparison_of(&object.ok()?) }).boxed();
         }
     }
-    tokio::time::sleep(Duration::from_secs(30)).await;
     stream::empty().boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        let pauses: Vec<u64> = (0..8).map(|failures| pause(failures).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(pause(u32::MAX).as_secs(), 30);
+    }
 }

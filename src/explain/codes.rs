@@ -26,14 +26,14 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Measure again. If a failure threshold of the tool cancelled the trial, find out why the requests failed.",
         ),
         EvidenceCode::ErrorRate => of(
-            "More requests failed than `evidence.maximumErrorPercent` allows.",
+            "More requests failed than `evidence.maximumErrorPercent` allows; as a warning, the load tool does not count them.",
             "Failed requests often end at once: the others then share the server with fewer and look fast.",
             "Look in the server's log for the error in the message. Raise the limit only if failures are part of what you compare.",
         ),
         EvidenceCode::TooFewRequests => of(
-            "Fewer requests completed than `evidence.minimumRequests`, or too few for each user.",
-            "With one or two requests for each user, the start and the end dominate, and a mean says little.",
-            "Raise `load.minimumRequests` or `load.requestsPerConcurrency`; with another tool, send at least ten requests for each user.",
+            "Fewer than three requests for each concurrent request completed, so none counts: each user's first and last are left out.",
+            "The first and the last request of a user run while load rises or falls; a figure over them is not one at this load.",
+            "Raise `load.trialMinutes`; with another tool, send at least ten requests for each concurrent one.",
         ),
         EvidenceCode::OutputLengthMismatch => of(
             "Responses are longer or shorter than `workload.outputTokens` by more than `evidence.lengthTolerancePercent`.",
@@ -66,19 +66,24 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Measure the level again with AIPerf; genai-perf has reported such figures in short trials.",
         ),
         EvidenceCode::ModelMismatch => of(
-            "The file is about another model than `model.name`.",
+            "The file is about another model than `model.name`; as a warning, it names none.",
             "The results belong to another comparison, or the server answers under another name.",
             "Correct the path of the results, or set `model.name` to the id that the server answers to.",
         ),
         EvidenceCode::MissingMetric => of(
             "The file lacks a figure that the judgement or the audit needs.",
             "An unknown figure cannot be compared, and is never taken for zero.",
-            "Check that the tool ran to its end and exports its whole summary, or use a newer version of it.",
+            "Check that the tool ran to its end and exports its whole summary (`--percentile-metrics ttft,tpot,itl,e2el` for `vllm bench serve`), or use a newer version of it.",
         ),
         EvidenceCode::NotFinite => of(
             "A figure in the file is NaN, infinite or null.",
             "The tool divided by zero: there were no requests, or no tokens.",
             "Read the tool's log, then measure the level again.",
+        ),
+        EvidenceCode::NotPlausible => of(
+            "A latency or a rate is so small or so large that no server can have reached it.",
+            "One such figure makes means, gains and errors of the whole comparison absurd.",
+            "Check the units of the file and the clocks of the load generator, then measure the level again.",
         ),
         EvidenceCode::ServerRestarted => of(
             "A container of the server restarted, or another pod replaced its pod, during the trial.",
@@ -95,45 +100,40 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "There is nothing to judge.",
             "Read the end of the tool's output in the message, and the rest in the load pod's log.",
         ),
-        EvidenceCode::NoWarmup => of(
-            "There was no warm-up before the trial, or the file does not say.",
-            "The first requests pay for what engines do once: capturing graphs, tuning, filling pools.",
-            "Set `load.warmupPerConcurrency` to 1 or more (AIPerf: `--warmup-request-count`).",
-        ),
         EvidenceCode::RampIncluded => of(
             "Only the tool's summary was there, and it includes the moment when all users start at once.",
-            "That burst makes TTFT longer and throughput lower than in operation; the fewer the requests, the more so.",
+            "That burst makes TTFT many times longer than in operation, so TTFT is shown and not judged; TPOT reads up to 4 % low.",
             "Keep AIPerf's `profile_export.jsonl` beside its summary: the figures are then taken without the burst.",
+        ),
+        EvidenceCode::NotSteady => of(
+            "Requests ended more than 10 % faster or slower than concurrency and latency say.",
+            "The server was not in a steady state, so the figures depend on how long the trial took.",
+            "Look for other work on the node at that time; raise `load.trialMinutes` if trials have three waves only.",
         ),
         EvidenceCode::HighVariance => of(
             "The level's trials scatter by more than 5 %.",
             "Differences of that size between variants may be chance; the interval of the gain says how large chance is.",
             "Look for other work on the nodes, changing clocks or a shared network; raise `load.decisionTrials`.",
         ),
-        EvidenceCode::SlowerThanFuller => of(
-            "Tokens took more than 10 % longer than at a level with more concurrent requests.",
-            "A larger batch does not make a step shorter: something else slowed the level down, and may be the only reason why it misses a limit.",
-            "Look for other work on the node at that time, and for batch sizes without a CUDA graph in the engine; run again.",
+        EvidenceCode::NotMonotone => of(
+            "A level missed the SLA twice although a higher one meets it.",
+            "Latency should grow with load; the throughput at the SLA is read at the lower level, which may understate it.",
+            "Look for batch sizes without a CUDA graph in the engine, and for other work on the node at that time.",
         ),
-        EvidenceCode::Drift => of(
-            "The first level, repeated at the end, differs from itself by more than 3 %.",
-            "Something changed while the variant was measured: early and late levels are not quite comparable.",
-            "Look for thermal throttling, other work on the node or growing caches. If only the start differs, raise `load.warmupPerConcurrency`.",
-        ),
-        EvidenceCode::ThroughputDrift => of(
-            "Throughput changed by more than 10 % from the first half of the trial to the second.",
-            "The trial was not in a steady state: its mean depends on how long it took.",
-            "Raise `load.requestsPerConcurrency` or `load.warmupPerConcurrency`.",
-        ),
-        EvidenceCode::SingleRun => of(
-            "The deciding level was measured once.",
-            "Its scatter is unknown, so a small gain cannot be told from chance.",
-            "Set `load.decisionTrials` to 3 or more: only deciding levels are repeated.",
+        EvidenceCode::FlatLatency => of(
+            "Latency hardly grows with load where the SLA ends.",
+            "A small change of speed then moves the SLA's end by a large share of the load: the limit does not fix a throughput.",
+            "Lower the limit, limit another latency, or compare throughput at the same load.",
         ),
         EvidenceCode::SingleDeployment => of(
             "All trials come from one deployment of the variant.",
-            "Deployments differ too (placement, clocks, memory layout), and trials within one do not show it.",
-            "Set `execution.rounds` to 2 or more if a small gain matters: each round deploys every variant again.",
+            "Deployments differ too (placement, clocks, memory layout), and trials within one do not show it: how much is assumed (`judgement.assumedScatterPercent`).",
+            "No action needed while the outcome is decided; set `execution.rounds.minimum` to 2 to see the scatter.",
+        ),
+        EvidenceCode::ScatterAboveAssumed => of(
+            "Deployments of the same variant differ by more than `judgement.assumedScatterPercent` says.",
+            "The intervals of the first rounds are too narrow then: of identical variants at twice the assumed scatter, one comparison in fifteen is called different.",
+            "Raise `judgement.assumedScatterPercent`, and look for what differs between deployments: nodes, clocks, other work.",
         ),
         EvidenceCode::SharedNodes => of(
             "Another variant's pods with GPUs ran on the same nodes at the same time.",
@@ -143,7 +143,17 @@ pub const fn code(code: EvidenceCode) -> Explanation {
         EvidenceCode::DifferentNodes => of(
             "The variant ran on other nodes than the baseline.",
             "Nodes, and GPUs of one type, differ by some percent: part of the gain may be the node's.",
-            "Pin both to the same nodes with `hardware.nodeSelector`, or set `execution.rounds` to average over placements.",
+            "Pin both to the same nodes with `hardware.nodeSelector`, or raise `execution.rounds.minimum` to average over placements.",
+        ),
+        EvidenceCode::PrecisionDiffers => of(
+            "Weights or KV cache have another precision than the baseline's.",
+            "Lower precision is faster. Whether its answers are as good was not measured.",
+            "Compare the quality of answers separately before you decide.",
+        ),
+        EvidenceCode::ImageDiffers => of(
+            "The engines' image is another than the baseline's.",
+            "Part of the gain may come from the image's version and not from the configuration.",
+            "Use one image for all variants, unless the image is what you compare.",
         ),
         EvidenceCode::Redeployed => of(
             "The variant was deployed again within a round.",
@@ -164,6 +174,11 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "The predicted throughput does not follow from the predicted latency and concurrency.",
             "At least one of the predicted figures is wrong, so errors against it say little.",
             "Compare with a newer version of the predictor, and decide by the measurement.",
+        ),
+        EvidenceCode::InclusiveTpot => of(
+            "The predictor's table spreads TTFT over the tokens (`--inclusive-tpot`): its time per token is not the one that is measured.",
+            "Taken as it stands, it would be too high by TTFT ÷ tokens. It was computed anew from the table's request latency.",
+            "No action needed. To see the same figure in the table, run the predictor without `--inclusive-tpot`.",
         ),
         EvidenceCode::NotTheDeployedShape => of(
             "The prediction is for another shape (parallelism, replicas, batch size) than the deployed one.",

@@ -60,14 +60,20 @@ pub const fn condition(kind: ConditionType) -> Explanation {
             "Wait; for `TeardownStuck`, fix what the message names.",
         ),
         ConditionType::EvidenceSufficient => of(
-            "Every deciding level was measured, and the outcome is certain (`Sufficient`).",
-            "A deciding level was rejected or is missing (`DecidingLevelLost`), or the scatter is too large for an answer (`Undetermined`).",
+            "Which variant is better is known beyond doubt (`Sufficient`).",
+            "Which variant is better is not known (`Undetermined`); the message says what was found and what stopped the run.",
             Some("The run is not judged yet (`NotJudged`)."),
             "Read the levels' evidence (`kubectl bcmp report NAME`), fix the cause and run again.",
         ),
+        ConditionType::ClaimKept => of(
+            "Every candidate is at least as good as the predictor advertises at its own level, within `judgement.accuracyTolerancePercent` (`ClaimKept`).",
+            "A candidate is worse than advertised, or its advertised level misses the SLA (`ClaimMissed`).",
+            Some("The run is not judged yet, nothing is claimed, or no claim was measured (`NotJudged`)."),
+            "Use the measured throughput at the SLA in place of the advertised figures.",
+        ),
         ConditionType::PredictionAccurate => of(
-            "Predicted TPOT and tokens/s/GPU are within `judgement.accuracyTolerancePercent` (`WithinTolerance`).",
-            "A prediction is off by more (`OutsideTolerance`).",
+            "The estimates' mean errors in TPOT and tokens/s/GPU are within `judgement.accuracyTolerancePercent` (`WithinTolerance`).",
+            "A mean error is larger (`OutsideTolerance`).",
             Some("The run is not judged yet, or no prediction applies to what was measured (`NotJudged`)."),
             "Compare the errors level by level; `kubectl bcmp evaluate NAME` judges by another tolerance.",
         ),
@@ -75,7 +81,7 @@ pub const fn condition(kind: ConditionType) -> Explanation {
             "A candidate meets the SLA at an accepted level (`SlaMet`).",
             "No candidate meets the SLA at any level (`SlaMissed`).",
             Some(
-                "The run is not judged yet (`NotJudged`), or levels are missing or scatter around a limit (`NotKnown`).",
+                "The run is not judged yet (`NotJudged`), or levels are missing or lie within doubt of a limit (`Marginal`).",
             ),
             "Add lower levels to `workload.concurrency`, or relax `sla`.",
         ),

@@ -75,6 +75,21 @@ pub const fn reason(reason: Reason) -> Explanation {
             AFTER_GRACE,
             "Install the operator that serves it; for `DynamoGraphDeployment`, Dynamo's.",
         ),
+        Reason::WebhookUnavailable => failure(
+            "An object cannot be created because a webhook of its kind does not answer; it is tried again every 12 s.",
+            AFTER_GRACE,
+            "Restore the service that the message names (for `DynamoGraphDeployment`, Dynamo's operator), and check its certificate.",
+        ),
+        Reason::CreationFailed => failure(
+            "The API server failed to create an object; it is tried again every 12 s.",
+            "at the deadline of the stage",
+            "Check the API server; the message quotes it.",
+        ),
+        Reason::PodsNotCreated => failure(
+            "Nothing made the pods of a variant; the message names the object that should have made them.",
+            "after `execution.deadlines.scheduleSeconds`",
+            "Restore the controller of that object (for `DynamoGraphDeployment`, Dynamo's operator), and read the object's status.",
+        ),
         Reason::NameTaken => failure(
             "Another object has a name that the run needs, or an object of a deleted comparison of the same name still exists.",
             "after `execution.deadlines.teardownSeconds`",
@@ -105,6 +120,16 @@ pub const fn reason(reason: Reason) -> Explanation {
             WITH_ITS_JOB,
             "Set `execution.keepOnFailureSeconds` to keep the pods, run again, and read the log: `kubectl logs job/…-load-d1 -c load`.",
         ),
+        Reason::LoadStalled => failure(
+            "The load pod published nothing for as long as a trial and a new load pod may take.",
+            "after `execution.deadlines.trialSeconds`, the time for a new load pod, and 300 s",
+            "Check what the load pod in the message waits for, or raise the deadline. What was published is kept.",
+        ),
+        Reason::LoadPodStuck => failure(
+            "The load pod does not start, or was deleted and does not go: the Job makes no other meanwhile.",
+            "1800 s after it was scheduled, or after it should have been gone",
+            "Check its node and its events; delete the pod by force if its node is lost.",
+        ),
         Reason::ResultsNotPublished => failure(
             "A pod could not publish what it generated or measured.",
             WITH_ITS_JOB,
@@ -120,9 +145,30 @@ pub const fn reason(reason: Reason) -> Explanation {
             AT_ONCE,
             "Run again.",
         ),
+        Reason::PlanLost => failure("The ConfigMap with the run's plan was deleted.", AT_ONCE, "Run again."),
+        Reason::StatusRefused => failure(
+            "The API server refuses the comparison's status; the message quotes it. Only the facts are written.",
+            AT_ONCE,
+            "Install the CustomResourceDefinition of the operator's version, or report it as a bug; then run again.",
+        ),
         Reason::PlanUnreadable => {
             failure("The run's plan was changed, or was written by an incompatible version.", AT_ONCE, "Run again.")
         }
+        Reason::ConfigurationsRefused => failure(
+            "The predictions and manifests that were published contain what a comparison may not create, or are not those of the run's variants. Nothing of them was created.",
+            AT_ONCE,
+            "Check who wrote the ConfigMap that the message names: `predictor.image`, or somebody in the namespace. Then run again.",
+        ),
+        Reason::ConfigurationsChanged => failure(
+            "The ConfigMap with the run's predictions and manifests is not what it was when the run began to use it.",
+            AT_ONCE,
+            "Check who may write ConfigMaps in the namespace, and run again.",
+        ),
+        Reason::PlanChanged => failure(
+            "The ConfigMap that has the name of the run's plan holds something else.",
+            AT_ONCE,
+            "Check who may write ConfigMaps in the namespace, delete that ConfigMap, and run again.",
+        ),
         Reason::ObjectsDeleted => {
             failure("Somebody deleted a variant's objects during the run.", AT_ONCE, "Run again.")
         }
@@ -130,6 +176,12 @@ pub const fn reason(reason: Reason) -> Explanation {
             "A variant was deployed 24 times in one run: the run was suspended too often, or `Parallel` never found GPUs for all variants at once.",
             AT_ONCE,
             "Set `execution.mode` to `Sequential` or `Auto`, and run again.",
+        ),
+
+        Reason::BudgetTooSmall => failure(
+            "The first round is expected to need more GPU-hours than `execution.budget.gpuHours` allows. No GPU was held.",
+            AT_ONCE,
+            "Raise the budget or measure fewer levels, and run again.",
         ),
 
         Reason::NoFeasibleConfiguration => of(
@@ -236,35 +288,31 @@ pub const fn reason(reason: Reason) -> Explanation {
         ),
 
         Reason::NotJudged => of("The run is not judged yet, or no prediction applies to what was measured.", NO_ACTION),
-        Reason::Sufficient => of("Every deciding level was measured, and the outcome is certain.", NO_ACTION),
-        Reason::DecidingLevelLost => {
-            of("A level that the outcome rests on was rejected or is missing.", READ_THE_EVIDENCE)
-        }
+        Reason::Sufficient => of("Which variant is better is known beyond doubt.", NO_ACTION),
         Reason::Undetermined => of(
             "The measurements are too close to each other, or to the SLA, for an answer.",
-            "Raise `load.decisionTrials`, or set `execution.rounds` to 2 or more.",
+            "Read in the message what stopped the run: raise `execution.rounds.maximum` or `execution.budget`, or fix what its findings name.",
         ),
-        Reason::WithinTolerance => of("Predictions are within `judgement.accuracyTolerancePercent`.", NO_ACTION),
+        Reason::ClaimKept => of("Measured is at least what the predictor advertises, within the tolerance.", NO_ACTION),
+        Reason::ClaimMissed => of(
+            "Measured is worse than the predictor advertises at its own level, or that level misses the SLA.",
+            "Use the measured throughput at the SLA in place of the advertised figures.",
+        ),
+        Reason::WithinTolerance => {
+            of("Estimates are within `judgement.accuracyTolerancePercent` on average.", NO_ACTION)
+        }
         Reason::OutsideTolerance => of(
-            "A prediction is off by more than `judgement.accuracyTolerancePercent`.",
+            "Estimates are off by more than `judgement.accuracyTolerancePercent` on average.",
             "Compare the errors level by level; a newer `predictor.databaseVersion` may know the engine better.",
         ),
         Reason::SlaMet => of("A candidate meets the SLA at an accepted level.", NO_ACTION),
         Reason::SlaMissed => of(
-            "No level of any candidate meets the SLA; in `slaReason`, none of the variant.",
+            "No level of any candidate meets the SLA.",
             "Add lower levels to `workload.concurrency`, or relax `sla`.",
         ),
-        Reason::NotKnown => of(
-            "Whether a candidate meets the SLA is unknown: its levels are missing, or scatter around the limit.",
-            "Raise `load.decisionTrials`, and read the levels' evidence.",
-        ),
         Reason::Marginal => of(
-            "Where the variant stops meeting the SLA is within the scatter of its trials.",
-            "Raise `load.decisionTrials`, or set `execution.rounds` to 2 or more.",
-        ),
-        Reason::CeilingReached => of(
-            "Every level meets the SLA and no higher one was measured: throughput at the SLA is unknown.",
-            "Add higher levels to `workload.concurrency`.",
+            "Whether a candidate meets the SLA is within doubt, or its levels are missing.",
+            "Raise `execution.rounds.minimum`, or read the levels' evidence.",
         ),
         Reason::EvidenceInsufficient => {
             of("Too few accepted levels are left to know the variant's throughput at the SLA.", READ_THE_EVIDENCE)
@@ -277,6 +325,8 @@ pub const fn reason(reason: Reason) -> Explanation {
             "A parallel run found GPUs for some variants only, and continues with one variant at a time.",
             "No action needed. Set `execution.mode` to `Sequential` to skip the attempt.",
         ),
+        Reason::RoundStarted => of("Variants that are not decided yet are deployed once more.", NO_ACTION),
+        Reason::RoundsSettled => of("No further round follows; the message says why.", NO_ACTION),
         Reason::Deploying => of("The objects of a variant are being created.", NO_ACTION),
         Reason::Scheduled => of("All pods of a variant are scheduled: it holds its GPUs from now on.", NO_ACTION),
         Reason::Serving => of("A variant completed its first request: its levels are measured from now on.", NO_ACTION),

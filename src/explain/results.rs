@@ -7,20 +7,20 @@ use crate::api::VerdictResult;
 pub const fn result(result: VerdictResult) -> Explanation {
     match result {
         VerdictResult::Confirmed => explanation(
-            "The outcome was predicted, and the predicted figures are within `judgement.accuracyTolerancePercent`.",
+            "The outcome was predicted, the claim is kept, and estimates are within `judgement.accuracyTolerancePercent`.",
             NO_ACTION,
         ),
         VerdictResult::DirectionOnly => explanation(
-            "The better variant was predicted, but figures are off, or the advertised point misses the SLA or was not measured.",
+            "The better variant was predicted, but some figure is off by more than the tolerance, or the claim misses the SLA or was not measured.",
             "Read the reason in the report (`kubectl bcmp report NAME`).",
         ),
         VerdictResult::Refuted => explanation(
-            "Another variant is better than predicted, or none is.",
+            "The measurement excludes the predicted outcome, by more than its own uncertainty and the margin.",
             "Trust the measurement; the variants' findings say what is doubtful about the prediction.",
         ),
         VerdictResult::Inconclusive => explanation(
-            "The evidence is not sufficient for an answer.",
-            "Read which evidence is missing (`kubectl bcmp report NAME`), fix the cause and run again.",
+            "It is not known which variant is better. Claim and estimates are judged all the same.",
+            "Read what stopped the run (`kubectl bcmp report NAME`): allow more rounds or GPU-hours, or fix what the findings name.",
         ),
         VerdictResult::NotPredicted => explanation(
             "Nothing was predicted for what was measured, so there is nothing to confirm.",

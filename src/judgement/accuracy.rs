@@ -1,126 +1,203 @@
-//! How far predictions were off at the levels that were measured (METHOD §1, §4).
+//! How far the predictor is off: its claim at its own level, and its estimates over levels (METHOD §7).
 
-use serde::{Deserialize, Serialize};
+use super::level::{Level, Shown};
+use crate::api::SlaState;
+use crate::method::estimate::Estimates;
 
-use super::decimals::signed;
-use super::level::Level;
-use crate::api::codes::Effect;
-use crate::api::{Accuracy, AccuracyResult, EvidenceCode, Finding};
-use crate::measurement::exceeds;
-use crate::prediction::{PredictedLevel, Prediction};
-use crate::units::count;
+/// What the predictor advertises, at its own level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Claim {
+    /// Concurrent requests over the whole deployment.
+    pub concurrency: u32,
+    /// Time to first token, milliseconds.
+    pub ttft: Option<f64>,
+    /// Time per output token after the first, milliseconds.
+    pub tpot: f64,
+    /// Output tokens per second and GPU held.
+    pub tokens_per_second_per_gpu: f64,
+}
 
-/// (measured − predicted) ÷ predicted at one level, in percent. TTFT is reported, not judged: the predictor's contains
-/// a burst that the measured one does not.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Measured ÷ predicted − 1 at one level.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
-    /// Of TTFT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of TTFT: shown and not judged, as the predictor's contains a burst.
     pub ttft: Option<f64>,
     /// Of TPOT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tpot: Option<f64>,
-    /// Of tokens/s/GPU.
-    #[serde(default, rename = "tokensPerSecondPerGpu", skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<f64>,
+    pub tpot: f64,
+    /// Of output tokens per second and GPU.
+    pub tokens: f64,
 }
 
-/// Signed percent by which a measured figure is off a predicted one.
-pub fn error_percent(measured: f64, predicted: f64) -> Option<f64> {
-    (predicted > 0.0).then(|| 100.0 * (measured / predicted - 1.0))
-}
-
-/// The errors at a level; `None` beyond capacity, where nothing is judged, and without accepted runs.
-pub fn errors(level: &Level, predicted: &PredictedLevel) -> Option<Errors> {
-    if predicted.beyond_operating_point {
-        return None;
+impl Errors {
+    /// `None` where a prediction is zero.
+    fn of(shown: &Shown, ttft: Option<f64>, tpot: f64, tokens: f64) -> Option<Self> {
+        let error = |measured: f64, predicted: f64| Some(measured / predicted - 1.0).filter(|error| error.is_finite());
+        Some(Self {
+            ttft: ttft.and_then(|ttft| error(shown.ttft, ttft)),
+            tpot: error(shown.tpot, tpot)?,
+            tokens: error(shown.tokens_per_second_per_gpu, tokens)?,
+        })
     }
-    let point = &predicted.point;
-    Some(Errors {
-        ttft: error_percent(level.mean(|values| values.ttft)?, point.ttft.get()),
-        tpot: error_percent(level.mean(|values| values.tpot)?, point.tpot.get()),
-        tokens: error_percent(level.mean(|values| values.tokens)?, point.tokens_per_second_per_gpu.get()),
-    })
 }
 
-/// What is judged of one variant.
-pub struct Judged<'a> {
-    /// What was predicted.
-    pub prediction: &'a Prediction,
-    /// What was measured.
-    pub levels: &'a [Level<'a>],
-    /// What was found about the variant, its prediction included.
-    pub findings: &'a [Finding],
-}
-
-/// The errors that are largest by amount, over all judged levels.
+/// Whether a claim is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Worst {
-    /// Of TPOT, signed percent.
-    pub tpot: Option<f64>,
-    /// Of tokens/s/GPU, signed percent.
-    pub tokens: Option<f64>,
-    /// Levels that were judged.
-    pub levels: usize,
-    /// Whether they are within the tolerance.
-    pub result: AccuracyResult,
+pub struct ClaimCheck {
+    /// How far it is off.
+    pub errors: Errors,
+    /// Whether its level meets the SLA.
+    pub state: SlaState,
+    /// At least as good as promised, within the tolerance, and its level does not miss the SLA.
+    pub kept: bool,
 }
 
-impl Worst {
-    /// Over all levels of all variants whose prediction is for what was measured.
-    pub fn of(variants: &[Judged], tolerance_percent: f64) -> Self {
-        let comparable = variants.iter().filter(|variant| comparable(variant.findings));
-        let errors: Vec<Errors> = comparable.flat_map(level_errors).collect();
-        let (tpot, tokens) =
-            (worst(errors.iter().filter_map(|e| e.tpot)), worst(errors.iter().filter_map(|e| e.tokens)));
-        let result = match worst(tpot.into_iter().chain(tokens)) {
-            None => AccuracyResult::NotJudged,
-            Some(error) if exceeds(error.abs(), tolerance_percent) => AccuracyResult::Inaccurate,
-            Some(_) => AccuracyResult::Accurate,
-        };
-        Self { tpot, tokens, levels: errors.len(), result }
+impl ClaimCheck {
+    /// By the levels of the variant; `None` where the claim's was not accepted.
+    pub fn of(claim: &Claim, levels: &[Level], tolerance: f64) -> Option<Self> {
+        let level = levels.iter().find(|level| level.concurrency == claim.concurrency)?;
+        let shown = level.shown.as_ref()?;
+        let errors = Errors::of(shown, claim.ttft, claim.tpot, claim.tokens_per_second_per_gpu)?;
+        let as_promised = errors.tokens >= -tolerance && errors.tpot <= tolerance;
+        let kept = as_promised && shown.state != SlaState::Missed;
+        Some(Self { errors, state: shown.state, kept })
+    }
+}
+
+/// The errors of a variant's estimates over the levels that are judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accuracy {
+    /// At each level, ascending.
+    pub levels: Vec<(u32, Errors)>,
+}
+
+/// A metric that predictions are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedMetric {
+    /// Time per output token.
+    Tpot,
+    /// Output tokens per second and GPU.
+    Tokens,
+}
+
+impl Accuracy {
+    /// Over the accepted levels up to capacity, beyond which nothing is judged, and up to where the SLA ends, beyond which
+    /// nobody operates.
+    pub fn of(estimates: &dyn Estimates, levels: &[Level], end: u32) -> Self {
+        let last = estimates.capacity().unwrap_or(u32::MAX).min(end);
+        let judged = levels.iter().filter(|level| level.concurrency <= last);
+        let errors = judged.filter_map(|level| {
+            let estimate = estimates.at(level.concurrency)?;
+            let (tpot, tokens) = (estimate.tpot.get(), estimate.tokens_per_second_per_gpu.get());
+            let errors = Errors::of(level.shown.as_ref()?, estimate.ttft.map(f64::from), tpot, tokens)?;
+            Some((level.concurrency, errors))
+        });
+        Self { levels: errors.collect() }
     }
 
-    /// The largest of all, signed percent.
-    pub fn largest(&self) -> Option<f64> {
-        worst(self.tpot.into_iter().chain(self.tokens))
+    /// Mean absolute error of a metric; `None` of no level.
+    pub fn mean(&self, metric: JudgedMetric) -> Option<f64> {
+        let sum: f64 = self.levels.iter().map(|(_, errors)| metric.of(errors).abs()).sum();
+        Some(sum / self.levels.len() as f64).filter(|mean| mean.is_finite())
     }
 
-    /// As the status shows it.
-    pub fn status(&self) -> Accuracy {
-        Accuracy {
-            result: self.result,
-            tpot_percent: self.tpot.map(signed),
-            tokens_per_second_per_gpu_percent: self.tokens.map(signed),
-            levels: count(self.levels),
+    /// The error that is largest by amount, of either metric, with its level.
+    pub fn worst(&self) -> Option<(u32, JudgedMetric, f64)> {
+        let all = self.levels.iter().flat_map(|(level, errors)| {
+            [JudgedMetric::Tpot, JudgedMetric::Tokens].map(|metric| (*level, metric, metric.of(errors)))
+        });
+        all.max_by(|a, b| a.2.abs().total_cmp(&b.2.abs()))
+    }
+
+    /// Whether every mean is within the tolerance; `None` of no level.
+    pub fn is_within(&self, tolerance: f64) -> Option<bool> {
+        Some(self.mean(JudgedMetric::Tpot)?.max(self.mean(JudgedMetric::Tokens)?) <= tolerance)
+    }
+}
+
+impl JudgedMetric {
+    fn of(self, errors: &Errors) -> f64 {
+        match self {
+            Self::Tpot => errors.tpot,
+            Self::Tokens => errors.tokens,
         }
     }
 }
 
-fn worst(errors: impl Iterator<Item = f64>) -> Option<f64> {
-    errors.max_by(|a, b| a.abs().total_cmp(&b.abs()))
-}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-fn comparable(findings: &[Finding]) -> bool {
-    !findings.iter().any(|finding| finding.code.effect() == Effect::NotJudged)
-}
+    use super::*;
+    use crate::judgement::level::levels;
+    use crate::method::estimate::Estimate;
+    use crate::method::testing::{accepted, figures, key, means};
+    use crate::method::trial::{Purpose, Trial};
+    use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
-/// The shape in doubt is the advertised row's: an estimate is for what is deployed, whatever the row is for.
-fn level_errors(variant: &Judged) -> Vec<Errors> {
-    let prediction = variant.prediction;
-    let of_another_shape = variant.findings.iter().any(|finding| finding.code == EvidenceCode::NotTheDeployedShape);
-    let is_estimated = |level: &&Level| estimated_at(prediction, level.concurrency).is_some();
-    let judged = variant.levels.iter().filter(|level| !of_another_shape || is_estimated(level));
-    judged.filter_map(|level| errors(level, &predicted_at(prediction, level.concurrency)?)).collect()
-}
+    fn measured(rows: &[(u32, f64, f64)]) -> Vec<Level> {
+        let trial = |(concurrency, tpot, tokens): &(u32, f64, f64)| {
+            accepted(key(1, *concurrency, Purpose::Ladder, 1), figures(*concurrency, 200.0, *tpot, *tokens))
+        };
+        let trials: Vec<Trial> = rows.iter().map(trial).collect();
+        levels(&means(500.0, 7.0), &trials.iter().collect::<Vec<_>>())
+    }
 
-fn estimated_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    prediction.curve.as_ref().and_then(|curve| curve.at(concurrency))
-}
+    const CLAIM: Claim = Claim { concurrency: 10, ttft: Some(100.0), tpot: 6.2, tokens_per_second_per_gpu: 200.0 };
 
-/// The estimate for what is deployed; where there is none, the advertised point at its own concurrency.
-pub fn predicted_at(prediction: &Prediction, concurrency: u32) -> Option<PredictedLevel> {
-    let claim = prediction.claim.as_ref().filter(|claim| claim.concurrency == concurrency);
-    estimated_at(prediction, concurrency)
-        .or_else(|| Some(PredictedLevel { point: claim?.point, beyond_operating_point: false }))
+    #[rstest]
+    #[case::as_promised(6.0, 200.0, true)]
+    #[case::better_than_promised(3.0, 400.0, true)]
+    #[case::slower_within_the_tolerance(6.7, 165.0, true)]
+    #[case::too_little_throughput(6.0, 159.0, false)]
+    #[case::within_the_tolerance_but_the_sla_is_missed(7.25, 200.0, false)]
+    fn a_claim_is_kept_where_it_is_no_worse(#[case] tpot: f64, #[case] tokens: f64, #[case] kept: bool) {
+        let check = ClaimCheck::of(&CLAIM, &measured(&[(10, tpot, tokens)]), 0.2).unwrap();
+        assert_eq!(check.kept, kept, "{check:?}");
+    }
+
+    #[test]
+    fn a_claim_with_too_slow_tokens_is_not_kept() {
+        let slow = Claim { tpot: 5.0, ..CLAIM };
+        let check = ClaimCheck::of(&slow, &measured(&[(10, 6.1, 200.0)]), 0.2).unwrap();
+        assert!(!check.kept && (check.errors.tpot - 0.22).abs() < 1e-9);
+        assert!((check.errors.ttft.unwrap() - 1.0).abs() < 1e-9, "TTFT is shown and not judged");
+    }
+
+    #[test]
+    fn a_claim_whose_level_was_not_measured_is_not_checked() {
+        assert_eq!(ClaimCheck::of(&CLAIM, &measured(&[(12, 6.0, 200.0)]), 0.2), None);
+    }
+
+    /// 5 ms and 20 tokens/s/GPU for each request, up to 10 of them.
+    struct Ten;
+
+    impl Estimates for Ten {
+        fn at(&self, concurrency: u32) -> Option<Estimate> {
+            let held = f64::from(concurrency.min(10));
+            Some(Estimate {
+                ttft: None,
+                tpot: Milliseconds::new(5.0).unwrap(),
+                requests_per_second: RequestsPerSecond::new(held / 2.5).unwrap(),
+                tokens_per_second_per_gpu: TokensPerSecond::new(20.0 * held).unwrap(),
+            })
+        }
+
+        fn capacity(&self) -> Option<u32> {
+            Some(10)
+        }
+    }
+
+    #[test]
+    fn estimates_are_judged_up_to_capacity_and_to_the_slas_end() {
+        let levels = measured(&[(1, 5.5, 20.0), (10, 4.5, 220.0), (20, 50.0, 10.0)]);
+        let accuracy = Accuracy::of(&Ten, &levels, 100);
+        assert_eq!(accuracy.levels.len(), 2);
+        assert!((accuracy.mean(JudgedMetric::Tpot).unwrap() - 0.1).abs() < 1e-9, "errors do not cancel");
+        assert!((accuracy.mean(JudgedMetric::Tokens).unwrap() - 0.05).abs() < 1e-9);
+        let (level, _, worst) = accuracy.worst().unwrap();
+        assert!(level <= 10 && (worst.abs() - 0.1).abs() < 1e-9);
+        assert_eq!((accuracy.is_within(0.11), accuracy.is_within(0.09)), (Some(true), Some(false)));
+        assert_eq!(Accuracy::of(&Ten, &levels, 1).levels.len(), 1);
+        assert_eq!(Accuracy::of(&Ten, &[], 1).is_within(0.2), None);
+    }
 }

@@ -1,60 +1,156 @@
-//! Candidate over baseline: what counts as better, worse or no different (METHOD §6).
+//! Candidate over baseline, and how sure that is (METHOD §6).
 
-use super::statistics::Estimate;
-use crate::measurement::exceeds;
+use super::crossing::Throughput;
+use super::rounds::Round;
+use super::side::{Doubt, Reading, throughput};
+use super::statistics::Scatter;
+use crate::method::sla::Sla;
 
-/// From one run a side only a gain beyond this tells anything, in percent.
-const SINGLE_RUN_GAIN_PERCENT: f64 = 15.0;
-
-/// What a gain amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// More throughput than the margin, beyond doubt.
-    Better,
-    /// Less, beyond doubt.
-    Worse,
-    /// The difference is within the margin, beyond doubt.
-    NoDifference,
-    /// It cannot be told.
-    Undetermined,
+/// The rounds of one side and how its throughput is read off them.
+#[derive(Clone, Copy, Debug)]
+pub struct Readings<'a> {
+    /// Ascending.
+    pub rounds: &'a [Round],
+    /// Chosen by all rounds.
+    pub reading: Reading,
 }
 
-/// Confidence of each gain's interval, so that of several candidates not one in twenty is called different by chance.
-pub fn confidence(candidates: usize) -> f64 {
-    1.0 - 0.05 / candidates.max(1) as f64
-}
+impl Readings<'_> {
+    fn throughput(&self, sla: &Sla) -> Option<Throughput> {
+        throughput(sla, self.reading, self.rounds)
+    }
 
-/// A ratio as signed percent: 1.234 is +23.4.
-pub fn percent(ratio: f64) -> f64 {
-    100.0 * (ratio - 1.0)
-}
-
-/// What a measured gain amounts to. Without an interval (one run a side) it is never `NoDifference`.
-pub fn call(gain: &Estimate, margin_percent: f64) -> Call {
-    let value = percent(gain.value);
-    let (beyond, within) = match gain.interval {
-        Some((low, high)) => {
-            let (low, high) = (percent(low), percent(high));
-            let excludes_zero = exceeds(low, 0.0) || exceeds(-high, 0.0);
-            let within = !exceeds(-low, margin_percent) && !exceeds(high, margin_percent);
-            (excludes_zero && exceeds(value.abs(), margin_percent), within)
-        }
-        None => (exceeds(value.abs(), SINGLE_RUN_GAIN_PERCENT.max(margin_percent)), false),
-    };
-    match (beyond, within) {
-        (true, _) if value > 0.0 => Call::Better,
-        (true, _) => Call::Worse,
-        (false, true) => Call::NoDifference,
-        (false, false) => Call::Undetermined,
+    fn without(&self, sla: &Sla, at: usize) -> Option<f64> {
+        let others: Vec<Round> = self
+            .rounds
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| *number != at)
+            .map(|(_, round)| round.clone())
+            .collect();
+        Some(throughput(sla, self.reading, &others)?.log_tokens)
     }
 }
 
-/// What a predicted gain amounts to: a prediction does not scatter.
-pub fn call_predicted(ratio: f64, margin_percent: f64) -> Call {
-    match percent(ratio) {
-        value if exceeds(value, margin_percent) => Call::Better,
-        value if exceeds(-value, margin_percent) => Call::Worse,
-        _ => Call::NoDifference,
+/// An estimate with its interval, in logarithms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimated {
+    /// The estimate from all rounds.
+    pub log: f64,
+    /// Half-width of its interval.
+    pub half_width: f64,
+    /// What each round says, by the jackknife.
+    pub pseudo_values: Vec<f64>,
+    /// How the rounds scatter.
+    pub scatter: Scatter,
+}
+
+impl Estimated {
+    fn of(log: f64, pseudo_values: Vec<f64>, leverages: &[f64], doubt: &Doubt) -> Self {
+        let scatter = Scatter::of(&pseudo_values, doubt.variance(leverages));
+        Self { log, half_width: doubt.half_width(&scatter), pseudo_values, scatter }
+    }
+
+    /// Ends of the interval, in logarithms.
+    pub fn interval(&self) -> (f64, f64) {
+        (self.log - self.half_width, self.log + self.half_width)
+    }
+
+    /// Rounds after which a gain of this size, for example 0.1, would be told from none, were they to scatter as these did;
+    /// `None` where so many as `maximum` are not enough.
+    pub fn rounds_to_tell(&self, gain: f64, candidates: usize, maximum: usize) -> Option<usize> {
+        let told = |rounds: &usize| self.scatter.half_width_at(*rounds, candidates) < gain.ln_1p();
+        (self.scatter.rounds.max(1)..=maximum).find(told)
+    }
+}
+
+/// ln(candidate ÷ baseline) over rounds both sides were measured in, with its interval; `None` where it does not exist with
+/// all rounds, or with one of them left out.
+pub fn gain(sla: &Sla, baseline: Readings, candidate: Readings, doubt: &Doubt) -> Option<Estimated> {
+    let (ours, theirs) = (candidate.throughput(sla)?, baseline.throughput(sla)?);
+    let log = ours.log_tokens - theirs.log_tokens;
+    let without = |at: usize| Some(candidate.without(sla, at)? - baseline.without(sla, at)?);
+    let pseudo_values = pseudo_values(log, baseline.rounds.len().min(candidate.rounds.len()), without)?;
+    Some(Estimated::of(log, pseudo_values, &[theirs.leverage, ours.leverage], doubt))
+}
+
+/// A side's own throughput with its interval.
+pub fn own(sla: &Sla, side: Readings, doubt: &Doubt) -> Option<Estimated> {
+    let throughput = side.throughput(sla)?;
+    let pseudo_values = pseudo_values(throughput.log_tokens, side.rounds.len(), |at| side.without(sla, at))?;
+    // It is compared with nothing, so other candidates take nothing from it.
+    let doubt = Doubt { candidates: 1, ..*doubt };
+    Some(Estimated::of(throughput.log_tokens, pseudo_values, &[throughput.leverage], &doubt))
+}
+
+/// The jackknife: what each round adds. Slopes are common to all rounds, and only leaving a round out shows what it does to
+/// them; a scatter of the rounds' own values would not.
+fn pseudo_values(all: f64, rounds: usize, without: impl Fn(usize) -> Option<f64>) -> Option<Vec<f64>> {
+    if rounds <= 1 {
+        return Some(vec![all]);
+    }
+    let n = rounds as f64;
+    (0..rounds).map(|at| Some(n * all - (n - 1.0) * without(at)?)).collect()
+}
+
+/// What an interval amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// More throughput, and by more than the margin.
+    Better,
+    /// Less, and by more than the margin.
+    Worse,
+    /// The difference is within the margin.
+    NoDifference,
+}
+
+/// Which calls a pair of sides allows: a bound tells only of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// The candidate may turn out better.
+    pub better: bool,
+    /// The candidate may turn out worse.
+    pub worse: bool,
+    /// Both may turn out alike.
+    pub alike: bool,
+}
+
+/// The margin of equivalence on a logarithmic axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Margin {
+    /// ln(1 − m).
+    pub below: f64,
+    /// ln(1 + m).
+    pub above: f64,
+}
+
+impl Margin {
+    /// Of a share m, for example 0.05.
+    pub fn of(share: f64) -> Self {
+        Self { below: (-share).ln_1p(), above: share.ln_1p() }
+    }
+
+    /// What an estimate with this half-width amounts to; `None`: it is not decided.
+    pub fn call(&self, log: f64, half_width: f64, allowed: Allowed) -> Option<Call> {
+        let (low, high) = (log - half_width, log + half_width);
+        if allowed.alike && low > self.below && high < self.above {
+            Some(Call::NoDifference)
+        } else if allowed.better && low > 0.0 && log > self.above {
+            Some(Call::Better)
+        } else if allowed.worse && high < 0.0 && log < self.below {
+            Some(Call::Worse)
+        } else {
+            None
+        }
+    }
+
+    /// Whether some estimate from `low` to `high` would be decided with this half-width.
+    pub fn may_decide(&self, (low, high): (f64, f64), half_width: f64, allowed: Allowed) -> bool {
+        let better = allowed.better && high > half_width.max(self.above);
+        let worse = allowed.worse && low < (-half_width).min(self.below);
+        let (alike_low, alike_high) = (self.below + half_width, self.above - half_width);
+        let alike = allowed.alike && alike_low < alike_high && low < alike_high && high > alike_low;
+        better || worse || alike
     }
 }
 
@@ -64,53 +160,60 @@ mod tests {
 
     use super::*;
 
-    fn gain(value: f64, interval: Option<(f64, f64)>) -> Estimate {
-        let ratio = |percent: f64| 1.0 + percent / 100.0;
-        Estimate { value: ratio(value), interval: interval.map(|(low, high)| (ratio(low), ratio(high))) }
+    const ALL: Allowed = Allowed { better: true, worse: true, alike: true };
+
+    fn call(gain: f64, half_width: f64, allowed: Allowed) -> Option<Call> {
+        Margin::of(0.05).call(gain.ln_1p(), half_width, allowed)
     }
 
     #[rstest]
-    #[case::clearly_better(23.4, (18.0, 29.1), Call::Better)]
-    #[case::clearly_worse(-12.0, (-15.0, -9.0), Call::Worse)]
-    #[case::touching_zero_is_not_excluding_it(8.0, (0.0, 16.0), Call::Undetermined)]
-    #[case::on_the_margin_is_not_beyond_it(5.0, (4.0, 5.9), Call::Undetermined)]
-    #[case::just_beyond_the_margin(5.1, (4.0, 6.1), Call::Better)]
-    #[case::small_but_certain(2.0, (1.0, 3.0), Call::NoDifference)]
-    #[case::up_to_both_margins(0.0, (-5.0, 5.0), Call::NoDifference)]
-    #[case::wider_than_a_margin(0.0, (-4.9, 5.1), Call::Undetermined)]
-    #[case::large_but_uncertain(20.0, (-3.0, 48.0), Call::Undetermined)]
-    fn repetitions_decide_by_their_interval(#[case] value: f64, #[case] interval: (f64, f64), #[case] expected: Call) {
-        assert_eq!(call(&gain(value, Some(interval)), 5.0), expected);
+    #[case::clearly_better(0.20, 0.10, Some(Call::Better))]
+    #[case::clearly_worse(-0.20, 0.10, Some(Call::Worse))]
+    #[case::zero_is_not_excluded(0.20, 0.19, None)]
+    #[case::within_the_margin(0.049, 0.01, None)]
+    #[case::just_beyond_it(0.051, 0.01, Some(Call::Better))]
+    #[case::alike(0.01, 0.03, Some(Call::NoDifference))]
+    #[case::small_but_certain(0.03, 0.01, Some(Call::NoDifference))]
+    #[case::too_wide_for_alike(0.0, 0.05, None)]
+    fn an_interval_decides(#[case] gain: f64, #[case] half_width: f64, #[case] expected: Option<Call>) {
+        assert_eq!(call(gain, half_width, ALL), expected);
     }
 
     #[rstest]
-    #[case(15.0, Call::Undetermined)]
-    #[case(15.1, Call::Better)]
-    #[case(-15.1, Call::Worse)]
-    #[case(0.0, Call::Undetermined)]
-    fn a_single_run_tells_only_of_large_gains(#[case] value: f64, #[case] expected: Call) {
-        assert_eq!(call(&gain(value, None), 5.0), expected);
+    #[case(0.20, Allowed { better: false, ..ALL })]
+    #[case(-0.20, Allowed { worse: false, ..ALL })]
+    #[case(0.01, Allowed { alike: false, ..ALL })]
+    fn a_bound_tells_only_of_its_own_direction(#[case] gain: f64, #[case] allowed: Allowed) {
+        assert_eq!(call(gain, 0.02, allowed), None);
+        assert!(call(gain, 0.02, ALL).is_some());
     }
 
     #[test]
-    fn a_single_run_needs_the_margin_too() {
-        assert_eq!(call(&gain(18.0, None), 20.0), Call::Undetermined);
+    fn a_smaller_gain_takes_more_rounds_to_tell() {
+        // Two sides of leverage 2 after one round: s² = σ² ΣA² = 0.005, and q √(0.005 ÷ n) falls to 0.59, 0.26, 0.17 … 0.09.
+        let scatter = Scatter::of(&[0.05], 0.025 * 0.025 * 8.0);
+        let estimated = Estimated { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
+        let rounds = [1.0, 0.3, 0.2, 0.1, 0.01].map(|gain| estimated.rounds_to_tell(gain, 1, 8));
+        assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(6), None]);
     }
 
-    #[rstest]
-    #[case(1.0501, Call::Better)]
-    #[case(1.05, Call::NoDifference)]
-    #[case(0.9499, Call::Worse)]
-    #[case(1.0, Call::NoDifference)]
-    fn a_prediction_decides_by_the_margin(#[case] ratio: f64, #[case] expected: Call) {
-        assert_eq!(call_predicted(ratio, 5.0), expected);
-    }
-
-    #[rstest]
-    #[case(1, 0.95)]
-    #[case(2, 0.975)]
-    #[case(5, 0.99)]
-    fn candidates_share_the_risk(#[case] candidates: usize, #[case] expected: f64) {
-        assert!((confidence(candidates) - expected).abs() < 1e-12);
+    /// Trying many values in the range gives the same answer.
+    #[test]
+    fn what_may_decide_is_what_some_value_decides() {
+        let margin = Margin::of(0.05);
+        let allowed = [ALL, Allowed { better: false, ..ALL }, Allowed { worse: false, alike: false, ..ALL }];
+        for allowed in allowed {
+            for half_width in [0.0, 0.02, 0.04, 0.06, 0.2] {
+                for centre in [-0.3, -0.1, -0.03, 0.0, 0.02, 0.08, 0.25] {
+                    for reach in [0.001, 0.02, 0.1] {
+                        let (low, high) = (centre - reach, centre + reach);
+                        let tried = (0..=2000).map(|step| low + (high - low) * f64::from(step) / 2000.0);
+                        let some = tried.into_iter().any(|log| margin.call(log, half_width, allowed).is_some());
+                        let may = margin.may_decide((low, high), half_width, allowed);
+                        assert_eq!(may, some, "{allowed:?} {half_width} {centre} {reach}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,162 +1,235 @@
-//! The runs of one concurrency of one variant, audited.
+//! What a level shows over all its accepted trials, and whether it meets the SLA (METHOD §5).
 
-use std::collections::BTreeSet;
-use std::num::NonZeroU32;
+use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::rules::Rules;
-use super::sla::{Rated, SELECTING, SINGLE_RUN_MARGIN, SlaLimits};
-use super::statistics::{geometric_mean, mean, replicates};
-use crate::api::{Finding, SlaState};
-use crate::measurement::Measurement;
-use crate::measurement::record::{Purpose, TrialRecord};
+use crate::api::SlaState;
+use crate::method::sla::{Count, Criterion, LogRatios, Sla};
+use crate::method::trial::{Figures, Trial};
 
-/// Confidence of intervals that are shown, and of the SLA's.
-pub const CONFIDENCE: f64 = 0.95;
+/// r up to which a level meets the SLA beyond the scatter of a trial (METHOD §5).
+const MET: f64 = 0.97;
+/// r from which it misses it (METHOD §5).
+const MISSED: f64 = 1.03;
+/// Probability below which a count of requests over the limit is no chance (METHOD §5).
+const CHANCE: f64 = 0.05;
 
-/// What an accepted run showed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Values {
-    /// TTFT or TPOT ÷ its limit, the larger.
-    pub ratio: f64,
-    /// Mean time to first token, ms.
-    pub ttft: f64,
-    /// Mean time per output token after the first, ms.
-    pub tpot: f64,
-    /// Output tokens per second ÷ GPUs held.
-    pub tokens: f64,
-    /// Its requests, where they are too few for the statistic of the SLA.
-    pub too_few: Option<u32>,
-}
-
-/// One run of the load tool, audited.
-#[derive(Clone, Debug)]
-pub struct Run<'a> {
-    /// What was published.
-    pub record: &'a TrialRecord,
-    /// What speaks against it.
-    pub findings: Vec<Finding>,
-    /// What it showed; absent when it is rejected.
-    pub accepted: Option<Values>,
-}
-
-/// Every run of one concurrency.
-#[derive(Clone, Debug)]
-pub struct Level<'a> {
-    /// Requests in flight over the whole deployment.
+/// What a level shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// Concurrent requests.
     pub concurrency: u32,
-    /// In the order of round, purpose, repetition and attempt.
-    pub runs: Vec<Run<'a>>,
+    /// Accepted trials.
+    pub accepted: u32,
+    /// Rejected trials.
+    pub rejected: u32,
+    /// What the accepted ones show together; absent where there is none.
+    pub shown: Option<Shown>,
 }
 
-/// The levels of a variant, ascending. A finding about all its runs can be added.
-pub fn levels<'a>(
-    rules: &Rules,
-    gpus: NonZeroU32,
-    records: &'a [TrialRecord],
-    about_all: Option<&Finding>,
-) -> Vec<Level<'a>> {
-    let mut records: Vec<&TrialRecord> = records.iter().collect();
-    records.sort_by_key(|record| {
-        let step = &record.step;
-        (step.concurrency, step.round, step.purpose, step.repetition, step.attempt)
-    });
-    records
-        .chunk_by(|a, b| a.step.concurrency == b.step.concurrency)
-        .filter_map(|same| {
-            Some(Level {
-                concurrency: same.first()?.step.concurrency,
-                runs: same.iter().map(|record| run(rules, gpus, record, about_all)).collect(),
-            })
-        })
-        .collect()
+/// What accepted trials of a level show together. Means are geometric over trials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// Mean TTFT, milliseconds.
+    pub ttft: f64,
+    /// Mean TPOT, milliseconds.
+    pub tpot: f64,
+    /// Mean request latency, milliseconds.
+    pub request_latency: f64,
+    /// Output tokens per second and GPU held.
+    pub tokens_per_second_per_gpu: f64,
+    /// How much of the SLA's limits is used.
+    pub ratios: LogRatios,
+    /// Whether the SLA is met.
+    pub state: SlaState,
 }
 
-fn run<'a>(rules: &Rules, gpus: NonZeroU32, record: &'a TrialRecord, about_all: Option<&Finding>) -> Run<'a> {
-    let mut findings = rules.audit.findings(record);
-    findings.extend(about_all.cloned());
-    let accepted = if findings.iter().any(Finding::rejects) { None } else { values(&rules.limits, gpus, record) };
-    Run { record, findings, accepted }
+/// The levels of a variant, ascending, over the rounds given.
+pub fn levels(sla: &Sla, trials: &[&Trial]) -> Vec<Level> {
+    let mut concurrencies: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();
+    concurrencies.sort_unstable();
+    concurrencies.dedup();
+    let mut below: Vec<(Criterion, Count)> = vec![];
+    concurrencies.into_iter().map(|concurrency| level(sla, trials, concurrency, &mut below)).collect()
 }
 
-fn values(limits: &SlaLimits, gpus: NonZeroU32, record: &TrialRecord) -> Option<Values> {
-    let measurement = record.measurement.as_ref()?;
-    Some(Values {
-        ratio: limits.measured_ratio(measurement)?,
-        ttft: measurement.ttft?.mean.get(),
-        tpot: measurement.tpot?.mean.get(),
-        tokens: measurement.output_tokens_per_second?.get() / f64::from(gpus.get()),
-        too_few: limits.too_few(measurement),
+/// `below` holds the counts of the levels below, and takes up this one's.
+fn level(sla: &Sla, trials: &[&Trial], concurrency: u32, below: &mut Vec<(Criterion, Count)>) -> Level {
+    let here = || trials.iter().filter(|trial| trial.key.concurrency == concurrency);
+    let usable = |trial: &&&Trial| trial.accepted().is_some_and(|figures| sla.log_ratios(figures).is_some());
+    let figures: Vec<&Figures> = here().filter(usable).filter_map(|trial| trial.accepted()).collect();
+    let own: Vec<(Criterion, Count)> = figures.iter().flat_map(|figures| sla.counts(figures)).fold(vec![], added);
+    *below = own.iter().fold(std::mem::take(below), |sum, count| added(sum, *count));
+    let accepted = u32::try_from(figures.len()).unwrap_or(u32::MAX);
+    let all = u32::try_from(here().count()).unwrap_or(u32::MAX);
+    Level { concurrency, accepted, rejected: all - accepted, shown: shown(sla, &figures, &own, below) }
+}
+
+fn added(mut sum: Vec<(Criterion, Count)>, (criterion, count): (Criterion, Count)) -> Vec<(Criterion, Count)> {
+    match sum.iter_mut().find(|(of, _)| *of == criterion) {
+        Some((_, total)) => {
+            total.over = total.over.saturating_add(count.over);
+            total.of = total.of.saturating_add(count.of);
+        }
+        None => sum.push((criterion, count)),
+    }
+    sum
+}
+
+fn shown(sla: &Sla, figures: &[&Figures], own: &[(Criterion, Count)], pooled: &[(Criterion, Count)]) -> Option<Shown> {
+    let ratios: Vec<LogRatios> = figures.iter().filter_map(|figures| sla.log_ratios(figures)).collect();
+    let ratios = LogRatios::mean(ratios.iter())?;
+    let mean = |of: fn(&Figures) -> f64| {
+        (figures.iter().map(|figures| of(figures).ln()).sum::<f64>() / figures.len() as f64).exp()
+    };
+    let state = state(&sla.criteria(), &ratios, own, pooled);
+    Some(Shown {
+        ttft: mean(|figures| figures.ttft.mean.get()),
+        tpot: mean(|figures| figures.tpot.mean.get()),
+        request_latency: mean(|figures| figures.request_latency.mean.get()),
+        tokens_per_second_per_gpu: mean(|figures| figures.tokens_per_second_per_gpu.get()),
+        ratios,
+        state,
     })
 }
 
-impl<'a> Level<'a> {
-    /// The accepted runs.
-    pub fn accepted(&self) -> impl Iterator<Item = (&Run<'a>, Values)> {
-        self.runs.iter().filter_map(|run| Some((run, run.accepted?)))
+/// A level misses the SLA if it misses one criterion beyond doubt, and meets it if it meets all of them.
+fn state(
+    criteria: &[Criterion],
+    ratios: &LogRatios,
+    own: &[(Criterion, Count)],
+    pooled: &[(Criterion, Count)],
+) -> SlaState {
+    let count =
+        |of: &[(Criterion, Count)], criterion| of.iter().find(|(at, _)| *at == criterion).map(|(_, count)| *count);
+    let states = criteria.iter().zip(ratios.each()).map(|(criterion, log_ratio)| {
+        match (count(own, *criterion), count(pooled, *criterion)) {
+            (Some(own), Some(pooled)) => by_count(own, pooled),
+            _ => by_mean(log_ratio.exp()),
+        }
+    });
+    states.fold(SlaState::Met, |worst, state| match (worst, state) {
+        (SlaState::Missed, _) | (_, SlaState::Missed) => SlaState::Missed,
+        (SlaState::Marginal, _) | (_, SlaState::Marginal) => SlaState::Marginal,
+        _ => SlaState::Met,
+    })
+}
+
+fn by_mean(r: f64) -> SlaState {
+    match r {
+        r if r <= MET => SlaState::Met,
+        r if r >= MISSED => SlaState::Missed,
+        _ => SlaState::Marginal,
+    }
+}
+
+/// A share is missed where so many requests over the limit are no chance, and met where so few are none. Latencies grow
+/// with load, so what lower levels show vouches for this one too; against it only its own requests speak.
+fn by_count(own: Count, pooled: Count) -> SlaState {
+    if own.over > 0 && at_least(own) <= CHANCE {
+        SlaState::Missed
+    } else if at_most(pooled) <= CHANCE {
+        SlaState::Met
+    } else {
+        SlaState::Marginal
+    }
+}
+
+/// Probability of so many requests over the limit or fewer, were exactly the allowed share to exceed it.
+fn at_most(count: Count) -> f64 {
+    Binomial::new(count.share_over, u64::from(count.of)).map_or(1.0, |binomial| binomial.cdf(u64::from(count.over)))
+}
+
+/// Probability of so many (at least one) or more.
+fn at_least(count: Count) -> f64 {
+    let below = u64::from(count.over.saturating_sub(1));
+    Binomial::new(count.share_over, u64::from(count.of)).map_or(1.0, |binomial| binomial.sf(below))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::api::Statistic;
+    use crate::method::sla::{Limit, Metric};
+    use crate::method::testing::{accepted, figures, key, means, rejected};
+    use crate::method::trial::{Purpose, Rejection};
+    use crate::units::Milliseconds;
+
+    fn of(sla: &Sla, trials: &[Trial]) -> Vec<Level> {
+        levels(sla, &trials.iter().collect::<Vec<_>>())
     }
 
-    /// The measurements of accepted runs.
-    pub fn measurements(&self) -> Vec<&'a Measurement> {
-        self.accepted().filter_map(|(run, _)| run.record.measurement.as_ref()).collect()
+    fn state_of(level: &Level) -> SlaState {
+        level.shown.as_ref().unwrap().state
     }
 
-    /// Mean of a figure over the accepted runs.
-    pub fn mean(&self, figure: fn(&Values) -> f64) -> Option<f64> {
-        mean(&self.accepted().map(|(_, values)| figure(&values)).collect::<Vec<_>>())
+    #[rstest]
+    #[case(0.97, SlaState::Met)]
+    #[case(0.98, SlaState::Marginal)]
+    #[case(1.0, SlaState::Marginal)]
+    #[case(1.02, SlaState::Marginal)]
+    #[case(1.031, SlaState::Missed)]
+    fn a_mean_is_met_or_missed_by_three_per_cent(#[case] r: f64, #[case] state: SlaState) {
+        let trial = accepted(key(1, 10, Purpose::Ladder, 1), figures(10, 200.0, 7.0 * r - 1e-12, 200.0));
+        assert_eq!(state_of(&of(&means(500.0, 7.0), &[trial])[0]), state);
     }
 
-    /// How the level stands when the bracket is looked for; `None` when nothing of it was run for that.
-    pub fn rated(&self) -> Option<Rated> {
-        let selecting = |run: &Run| SELECTING.contains(&run.record.step.purpose);
-        self.runs.iter().find(|run| selecting(run))?;
-        let ratios: Vec<f64> = self.accepted().filter(|(run, _)| selecting(run)).map(|(_, v)| v.ratio.ln()).collect();
-        Some(Rated { concurrency: self.concurrency, ratio: mean(&ratios).map(f64::exp) })
+    fn percentile(statistic: Statistic) -> Sla {
+        Sla::new(vec![Limit { metric: Metric::Tpot, limit: Milliseconds::new(7.0).unwrap(), statistic }]).unwrap()
     }
 
-    fn has_decision_runs(&self) -> bool {
-        self.runs.iter().any(|run| run.record.step.purpose == Purpose::Decision)
+    fn counted(concurrency: u32, counted: u32, over: u32) -> Trial {
+        let mut figures = figures(concurrency, 200.0, 6.0, 200.0);
+        let of = figures.counted.as_mut().unwrap();
+        (of.requests, of.over.tpot) = (counted, over);
+        accepted(key(1, concurrency, Purpose::Ladder, 1), figures)
     }
 
-    /// Accepted runs that decide: the new ones where there are any, since the run that chose the level flatters it.
-    pub fn deciding(&self) -> Vec<(&Run<'a>, Values)> {
-        let decides = |run: &Run| (run.record.step.purpose == Purpose::Decision) == self.has_decision_runs();
-        self.accepted().filter(|(run, _)| decides(run)).collect()
+    /// METHOD §5: with none over the limit, so many requests are enough.
+    #[rstest]
+    #[case(Statistic::P90, 29)]
+    #[case(Statistic::P95, 59)]
+    #[case(Statistic::P99, 299)]
+    fn a_percentile_is_met_by_enough_requests_below_it(#[case] statistic: Statistic, #[case] enough: u32) {
+        let state = |requests| state_of(&of(&percentile(statistic), &[counted(10, requests, 0)])[0]);
+        assert_eq!(state(enough), SlaState::Met);
+        assert_eq!(state(enough - 1), SlaState::Marginal);
     }
 
-    /// Whether enough repetitions count for the level to decide: more than half of those that were planned. `complete`:
-    /// the variant's sweep came to its end, so that a level without new runs was never meant to have any.
-    pub fn decides(&self, rules: &Rules, complete: bool) -> bool {
-        let made: BTreeSet<(u32, Purpose, u32)> = self
-            .runs
-            .iter()
-            .map(|run| &run.record.step)
-            .filter(|step| (step.purpose == Purpose::Decision) == self.has_decision_runs())
-            .map(|step| (step.round, step.purpose, step.repetition))
-            .collect();
-        let planned = rules.decision_trials as usize * rules.rounds as usize;
-        let planned = if self.has_decision_runs() { planned.max(made.len()) } else { made.len() };
-        (complete || self.has_decision_runs()) && self.deciding().len() * 2 > planned
+    #[rstest]
+    #[case::as_many_as_allowed(100, 10, SlaState::Marginal)]
+    #[case::hardly_more(100, 15, SlaState::Marginal)]
+    #[case::more_than_chance(100, 16, SlaState::Missed)]
+    #[case::fewer_than_chance(100, 4, SlaState::Met)]
+    #[case::hardly_fewer(100, 5, SlaState::Marginal)]
+    #[case::two_of_two(2, 2, SlaState::Missed)]
+    #[case::none_counted(0, 0, SlaState::Marginal)]
+    fn counts_are_held_against_chance(#[case] requests: u32, #[case] over: u32, #[case] state: SlaState) {
+        assert_eq!(state_of(&of(&percentile(Statistic::P90), &[counted(10, requests, over)])[0]), state);
     }
 
-    /// The requests of a run that decides, where they are too few for the statistic of the SLA.
-    pub fn too_few(&self) -> Option<u32> {
-        self.deciding().iter().filter_map(|(_, values)| values.too_few).min()
+    #[test]
+    fn lower_levels_vouch_for_higher_ones_and_not_against_them() {
+        let sla = percentile(Statistic::P90);
+        let states = |trials: &[Trial]| of(&sla, trials).iter().map(state_of).collect::<Vec<_>>();
+        use SlaState::{Marginal, Met, Missed};
+        assert_eq!(states(&[counted(1, 15, 0), counted(2, 15, 0)]), [Marginal, Met]);
+        assert_eq!(states(&[counted(1, 15, 9), counted(2, 15, 0)]), [Missed, Marginal]);
+        assert_eq!(states(&[counted(1, 200, 0), counted(2, 15, 9)]), [Met, Missed]);
     }
 
-    /// Whether the level keeps the SLA; `None` without accepted runs.
-    pub fn state(&self) -> Option<SlaState> {
-        let logs: Vec<(u32, f64)> =
-            self.deciding().iter().map(|(run, values)| (run.record.step.round, values.ratio.ln())).collect();
-        let estimate = geometric_mean(&replicates(&logs), CONFIDENCE)?;
-        let (low, high) = estimate
-            .interval
-            .unwrap_or((estimate.value * (1.0 - SINGLE_RUN_MARGIN), estimate.value * (1.0 + SINGLE_RUN_MARGIN)));
-        Some(if (low <= 1.0 && 1.0 <= high) || self.too_few().is_some() {
-            SlaState::Marginal
-        } else if estimate.value <= 1.0 {
-            SlaState::Met
-        } else {
-            SlaState::Missed
-        })
+    #[test]
+    fn a_level_counts_what_was_rejected() {
+        let trials = [
+            accepted(key(1, 10, Purpose::Ladder, 1), figures(10, 200.0, 6.0, 200.0)),
+            accepted(key(1, 10, Purpose::Decision, 1), figures(10, 200.0, 6.0 * 1.21, 220.0)),
+            rejected(key(1, 10, Purpose::Decision, 2), Rejection::Other),
+        ];
+        let level = &of(&means(500.0, 7.0), &trials)[0];
+        assert_eq!((level.accepted, level.rejected), (2, 1));
+        assert!((level.shown.as_ref().unwrap().tpot - 6.6).abs() < 1e-9, "means are geometric");
+        let none = &of(&means(500.0, 7.0), &trials[2..])[0];
+        assert_eq!((none.accepted, none.shown.is_none()), (0, true));
     }
 }

@@ -1,69 +1,121 @@
-//! Means and intervals of a few positive values, on logarithms: throughputs and ratios scatter in proportion.
+//! How far an estimate from a few rounds may be off: critical values and half-widths (METHOD §6). Everything is in
+//! logarithms, so 0.05 is about 5 %.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// An estimate and, from two values on, its confidence interval.
+/// Error allowed at each look to boundary (a), two-sided. With that of (b) it keeps looks after each of eight rounds
+/// below 5 % altogether, as METHOD's simulations show (§6).
+const ERROR_ASSUMED: f64 = 0.014;
+/// Error allowed at each look to boundary (b), two-sided (§6).
+const ERROR_OBSERVED: f64 = 0.006;
+/// The assumed scatter counts as so many rounds seen before the first: degrees of freedom it brings (§6).
+const ASSUMED_ROUNDS: f64 = 2.0;
+/// Rounds from which the scatter seen can stand alone: with two, one difference would be all there is (§6).
+const OBSERVED_ROUNDS: usize = 3;
+/// Critical value where no second round can follow, and the assumed scatter has to be taken as known (§6).
+const SINGLE_ROUND: f64 = 2.6;
+/// Standard deviations that an estimate may plausibly still move: giving up beyond costs hardly any power (§6).
+const PLAUSIBLE: f64 = 1.3;
+/// Scatter seen above so many times the assumed variance is worth a word (§6).
+const ABOVE_ASSUMED: f64 = 4.0;
+
+/// What rounds, taken one by one, say of an estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// The estimate.
-    pub value: f64,
-    /// Its interval, low and high; absent where the scatter is not known.
-    pub interval: Option<(f64, f64)>,
+pub struct Scatter {
+    /// Rounds.
+    pub rounds: usize,
+    /// Variance of one round as the assumed scatter of deployments has it: σ² ΣA².
+    pub assumed_variance: f64,
+    /// Sum of the squares of the rounds' pseudo-values about their mean.
+    pub squares: f64,
 }
 
-impl Estimate {
-    fn from_logs(value: f64, half_width: Option<f64>) -> Self {
-        Self { value: value.exp(), interval: half_width.map(|half| ((value - half).exp(), (value + half).exp())) }
+impl Scatter {
+    /// The scatter of so many rounds' pseudo-values.
+    pub fn of(pseudo_values: &[f64], assumed_variance: f64) -> Self {
+        let mean = pseudo_values.iter().sum::<f64>() / pseudo_values.len() as f64;
+        let squares = pseudo_values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { rounds: pseudo_values.len(), assumed_variance, squares }
+    }
+
+    /// s² of boundary (a): the scatter seen, pooled with two rounds' worth of the assumed one.
+    pub fn variance_assumed(&self) -> f64 {
+        (ASSUMED_ROUNDS * self.assumed_variance + self.squares) / (self.rounds as f64 + ASSUMED_ROUNDS - 1.0)
+    }
+
+    /// s² of boundary (b): the scatter seen alone; `None` of fewer than three rounds.
+    pub fn variance_observed(&self) -> Option<f64> {
+        (self.rounds >= OBSERVED_ROUNDS).then(|| self.squares / (self.rounds as f64 - 1.0))
+    }
+
+    /// Half-width by (a) alone, with so many candidates.
+    pub fn half_width_assumed(&self, candidates: usize) -> f64 {
+        self.half_width_assumed_at(self.rounds, candidates)
+    }
+
+    /// Half-width by (b) alone; `None` of fewer than three rounds.
+    pub fn half_width_observed(&self, candidates: usize) -> Option<f64> {
+        self.half_width_observed_at(self.rounds, candidates)
+    }
+
+    /// Half-width of the interval: the narrower of both boundaries.
+    pub fn half_width(&self, candidates: usize) -> f64 {
+        self.half_width_at(self.rounds, candidates)
+    }
+
+    /// What the half-width would be after so many rounds, were they to scatter as these did.
+    pub fn half_width_at(&self, rounds: usize, candidates: usize) -> f64 {
+        let assumed = self.half_width_assumed_at(rounds, candidates);
+        self.half_width_observed_at(rounds, candidates).map_or(assumed, |observed| observed.min(assumed))
+    }
+
+    /// Half-width by (a) alone after so many rounds, were they to scatter as these did.
+    pub fn half_width_assumed_at(&self, rounds: usize, candidates: usize) -> f64 {
+        critical_assumed(rounds, candidates) * (self.variance_assumed() / rounds as f64).sqrt()
+    }
+
+    /// How far an estimate may still move until so many rounds are over (METHOD §6): s of boundary (a).
+    pub fn reach(&self, rounds: usize) -> f64 {
+        let left = (1.0 / self.rounds as f64 - 1.0 / rounds as f64).max(0.0);
+        PLAUSIBLE * (self.variance_assumed() * left).sqrt()
+    }
+
+    fn half_width_observed_at(&self, rounds: usize, candidates: usize) -> Option<f64> {
+        let variance = self.variance_observed()?;
+        Some(critical_observed(rounds, candidates)? * (variance / rounds as f64).sqrt())
+    }
+
+    /// Half-width where nothing can follow the first round: the assumed scatter is taken as known.
+    pub fn half_width_alone(&self, candidates: usize) -> f64 {
+        critical_alone(candidates) * self.assumed_variance.sqrt()
+    }
+
+    /// Whether deployments scatter more than assumed, as far as these rounds show.
+    pub fn is_above_assumed(&self) -> bool {
+        self.rounds >= 2 && self.squares / (self.rounds as f64 - 1.0) > ABOVE_ASSUMED * self.assumed_variance
     }
 }
 
-/// One value for each independent replication. Rounds replicate a deployment: as soon as there are two, what is
-/// measured within one counts once, as its mean.
-pub fn replicates(values: &[(u32, f64)]) -> Vec<f64> {
-    let mut rounds: Vec<u32> = values.iter().map(|(round, _)| *round).collect();
-    rounds.sort_unstable();
-    rounds.dedup();
-    if rounds.len() < 2 {
-        return values.iter().map(|(_, value)| *value).collect();
-    }
-    let of_round = |round: u32| values.iter().filter(move |(other, _)| *other == round).map(|(_, value)| *value);
-    rounds.into_iter().filter_map(|round| mean(&of_round(round).collect::<Vec<_>>())).collect()
+/// q of boundary (a) after so many rounds: Student's t with n + 1 degrees, two-sided 0.014 ÷ candidates.
+pub fn critical_assumed(rounds: usize, candidates: usize) -> f64 {
+    student(rounds as f64 + ASSUMED_ROUNDS - 1.0, ERROR_ASSUMED / candidates.max(1) as f64)
 }
 
-/// Arithmetic mean; `None` of nothing.
-pub fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+/// q of boundary (b): Student's t with n − 1 degrees, two-sided 0.006 ÷ candidates; `None` of fewer than three rounds.
+pub fn critical_observed(rounds: usize, candidates: usize) -> Option<f64> {
+    let error = ERROR_OBSERVED / candidates.max(1) as f64;
+    (rounds >= OBSERVED_ROUNDS).then(|| student(rounds as f64 - 1.0, error))
 }
 
-/// The geometric mean of values given as logarithms, with Student's interval.
-pub fn geometric_mean(logs: &[f64], confidence: f64) -> Option<Estimate> {
-    let center = mean(logs)?;
-    let freedom = logs.len() as f64 - 1.0;
-    let half = student(freedom, confidence).map(|t| t * (squares(logs, center) / freedom / logs.len() as f64).sqrt());
-    Some(Estimate::from_logs(center, half))
+/// q of a single round; several candidates share its error as they share that of the boundaries.
+fn critical_alone(candidates: usize) -> f64 {
+    let normal = Normal::standard();
+    normal.inverse_cdf(1.0 - normal.sf(SINGLE_ROUND) / candidates.max(1) as f64)
 }
 
-/// The ratio of two geometric means (first over second) of values given as logarithms, with the pooled two-sample
-/// interval of n₁ + n₂ − 2 degrees of freedom. No interval where one side was measured once: half the scatter is unknown.
-pub fn ratio(first: &[f64], second: &[f64], confidence: f64) -> Option<Estimate> {
-    let (a, b) = (mean(first)?, mean(second)?);
-    let (n, m) = (first.len() as f64, second.len() as f64);
-    let freedom = n + m - 2.0;
-    let half = student(freedom, confidence).filter(|_| first.len() > 1 && second.len() > 1).map(|t| {
-        let variance = (squares(first, a) + squares(second, b)) / freedom;
-        t * (variance * (1.0 / n + 1.0 / m)).sqrt()
-    });
-    Some(Estimate::from_logs(a - b, half))
-}
-
-fn squares(values: &[f64], center: f64) -> f64 {
-    values.iter().map(|value| (value - center).powi(2)).sum()
-}
-
-/// Two-sided quantile of Student's t.
-fn student(freedom: f64, confidence: f64) -> Option<f64> {
-    let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
-    Some(distribution.inverse_cdf(0.5 + confidence / 2.0)).filter(|t| t.is_finite())
+/// The value that Student's t exceeds on either side with this probability together; infinite without a degree of freedom.
+fn student(degrees: f64, two_sided: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, degrees).map_or(f64::INFINITY, |student| student.inverse_cdf(1.0 - two_sided / 2.0))
 }
 
 #[cfg(test)]
@@ -72,71 +124,87 @@ mod tests {
 
     use super::*;
 
-    fn logs(values: &[f64]) -> Vec<f64> {
-        values.iter().map(|value| value.ln()).collect()
+    /// σ of 2.5 % and two sides of the same leverage.
+    fn unseen(rounds: usize, leverage: f64) -> Scatter {
+        Scatter { rounds, assumed_variance: 0.025 * 0.025 * 2.0 * leverage * leverage, squares: 0.0 }
+    }
+
+    #[test]
+    fn critical_values_of_the_assumed_scatter_are_those_of_the_method() {
+        let expected = [8.36, 5.18, 4.17, 3.70, 3.43, 3.25, 3.13, 3.04];
+        for (rounds, expected) in (1..=8).zip(expected) {
+            assert!(
+                (critical_assumed(rounds, 1) - expected).abs() < 0.006,
+                "{rounds}: {}",
+                critical_assumed(rounds, 1)
+            );
+        }
+    }
+
+    #[test]
+    fn critical_values_of_the_observed_scatter_are_those_of_the_method() {
+        assert_eq!(critical_observed(2, 1), None);
+        let expected = [12.85, 6.99, 5.32, 4.57, 4.15, 3.89];
+        for (rounds, expected) in (3..=8).zip(expected) {
+            let value = critical_observed(rounds, 1).unwrap();
+            assert!((value - expected).abs() < 0.006, "{rounds}: {value}");
+        }
+    }
+
+    /// Student's quantiles as printed in tables: two-sided 0.014 ÷ 2 and 0.006 ÷ 3 have none, so 0.05 and 0.01 stand in.
+    #[rstest]
+    #[case(1.0, 0.05, 12.706)]
+    #[case(4.0, 0.05, 2.776)]
+    #[case(9.0, 0.01, 3.250)]
+    fn quantiles_are_those_of_the_tables(#[case] degrees: f64, #[case] error: f64, #[case] expected: f64) {
+        assert!((student(degrees, error) - expected).abs() < 6e-4);
+    }
+
+    #[test]
+    fn candidates_share_the_error() {
+        for rounds in 3..=8 {
+            assert!(critical_assumed(rounds, 2) > critical_assumed(rounds, 1));
+            assert!((critical_assumed(rounds, 2) - student(rounds as f64 + 1.0, 0.007)).abs() < 1e-12);
+            assert!((critical_observed(rounds, 3).unwrap() - student(rounds as f64 - 1.0, 0.002)).abs() < 1e-12);
+        }
+        assert!((critical_alone(1) - 2.6).abs() < 1e-9);
+        assert!(critical_alone(3) > 2.9);
+    }
+
+    /// METHOD §6: where deployments repeat exactly and A = 2 on both sides, differences beyond these are told.
+    #[test]
+    fn without_scatter_the_first_rounds_tell_what_the_method_says() {
+        let expected = [81.0, 24.0, 13.0, 9.0, 7.0, 5.0, 4.0, 4.0];
+        for (rounds, expected) in (1..=8).zip(expected) {
+            let percent = 100.0 * unseen(rounds, 2.0).half_width_assumed(1).exp_m1();
+            assert!((percent - expected).abs() < 0.6, "{rounds}: {percent}");
+        }
+    }
+
+    /// METHOD §6: one round that nothing can follow tells ±9 % at A = 1 and ±18 % at A = 2.
+    #[rstest]
+    #[case(1.0, 0.09)]
+    #[case(2.0, 0.18)]
+    fn a_single_round_tells_what_the_method_says(#[case] leverage: f64, #[case] expected: f64) {
+        assert!((unseen(1, leverage).half_width_alone(1) - expected).abs() < 0.005);
+    }
+
+    #[test]
+    fn the_narrower_boundary_counts() {
+        let quiet = Scatter { squares: 1e-6, ..unseen(4, 2.0) };
+        assert!(quiet.half_width_observed(1).unwrap() < quiet.half_width_assumed(1));
+        assert_eq!(quiet.half_width(1), quiet.half_width_observed(1).unwrap());
+        let wild = Scatter { squares: 1.0, ..unseen(4, 2.0) };
+        assert_eq!(wild.half_width(1), wild.half_width_assumed(1));
     }
 
     #[rstest]
-    // Two-sided quantiles as printed in tables.
-    #[case(1.0, 0.95, 12.706)]
-    #[case(4.0, 0.95, 2.776)]
-    #[case(8.0, 0.95, 2.306)]
-    #[case(8.0, 0.975, 2.752)]
-    fn quantiles_are_those_of_the_tables(#[case] freedom: f64, #[case] confidence: f64, #[case] expected: f64) {
-        assert!((student(freedom, confidence).unwrap() - expected).abs() < 6e-4);
-    }
-
-    #[test]
-    fn the_mean_of_one_has_no_interval() {
-        let estimate = geometric_mean(&logs(&[5.0]), 0.95).unwrap();
-        assert!((estimate.value - 5.0).abs() < 1e-12);
-        assert_eq!(estimate.interval, None);
-        assert_eq!(geometric_mean(&[], 0.95), None);
-    }
-
-    #[test]
-    fn an_interval_worked_out_by_hand() {
-        // Logs 1, 2, 3: mean 2, s = 1, t(2) = 4.303, half width 4.303 ÷ √3 = 2.484.
-        let (low, high) = geometric_mean(&[1.0, 2.0, 3.0], 0.95).unwrap().interval.unwrap();
-        assert!((low.ln() - (2.0 - 2.484)).abs() < 1e-3 && (high.ln() - (2.0 + 2.484)).abs() < 1e-3);
-    }
-
-    #[test]
-    fn a_ratio_worked_out_by_hand() {
-        // Difference 1; pooled variance (2 + 2) ÷ 4 = 1; half width t(4) × √(2/3) = 2.776 × 0.8165 = 2.267.
-        let estimate = ratio(&[2.0, 3.0, 4.0], &[1.0, 2.0, 3.0], 0.95).unwrap();
-        let (low, high) = estimate.interval.unwrap();
-        assert!((estimate.value.ln() - 1.0).abs() < 1e-12);
-        assert!((low.ln() + 1.267).abs() < 1e-3 && (high.ln() - 3.267).abs() < 1e-3);
-    }
-
-    #[rstest]
-    #[case(&[1.0], &[1.0])]
-    #[case(&[1.0], &[1.0, 1.1, 1.2])]
-    #[case(&[1.0, 1.1, 1.2], &[1.0])]
-    fn one_run_on_a_side_leaves_the_scatter_unknown(#[case] first: &[f64], #[case] second: &[f64]) {
-        assert_eq!(ratio(first, second, 0.95).unwrap().interval, None);
-    }
-
-    #[test]
-    fn values_without_scatter_have_an_interval_without_width() {
-        let estimate = ratio(&[1.0, 1.0], &[1.0, 1.0], 0.95).unwrap();
-        assert_eq!(estimate.interval, Some((1.0, 1.0)));
-    }
-
-    #[test]
-    fn swapping_the_sides_inverts_the_ratio() {
-        let (a, b) = (logs(&[101.0, 99.0, 102.0]), logs(&[90.0, 93.0]));
-        let (there, back) = (ratio(&a, &b, 0.95).unwrap(), ratio(&b, &a, 0.95).unwrap());
-        assert!((there.value * back.value - 1.0).abs() < 1e-12);
-        assert!((there.interval.unwrap().0 * back.interval.unwrap().1 - 1.0).abs() < 1e-12);
-    }
-
-    #[rstest]
-    #[case::one_round_its_repetitions(&[(1, 1.0), (1, 3.0)], &[1.0, 3.0])]
-    #[case::two_rounds_their_means(&[(1, 1.0), (2, 5.0), (1, 3.0)], &[2.0, 5.0])]
-    #[case::nothing(&[], &[])]
-    fn a_round_counts_once(#[case] values: &[(u32, f64)], #[case] expected: &[f64]) {
-        assert_eq!(replicates(values), expected);
+    #[case::one_round_shows_no_scatter(1, 0.0, false)]
+    #[case::as_assumed(2, 0.005, false)]
+    #[case::four_times_the_assumed_variance(2, 0.0201, true)]
+    #[case::the_same_over_more_rounds(5, 0.0201, false)]
+    fn scatter_above_the_assumed_is_seen(#[case] rounds: usize, #[case] squares: f64, #[case] above: bool) {
+        // σ² ΣA² = 0.005.
+        assert_eq!(Scatter { squares, ..unseen(rounds, 2.0) }.is_above_assumed(), above);
     }
 }

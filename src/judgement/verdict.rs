@@ -1,278 +1,317 @@
-//! Candidate against baseline: which side is better as predicted and as measured, and whether the prediction held
-//! (METHOD §7).
+//! The word at the top: how the measurement and the prediction go together (METHOD §7).
 
-use super::Assessed;
-use super::accuracy::{error_percent, predicted_at};
-use super::decimals::{gain_interval, signed, signed_ratio};
-use super::gain::{Call, call, call_predicted, confidence, percent};
-use super::position::Standing;
-use super::rules::Rules;
-use super::statistics::{Estimate, ratio};
-use crate::api::{AtSameConcurrency, CandidateComparison, Outcome, OutcomeStatus, SlaState, VerdictResult};
-use crate::measurement::exceeds;
-use crate::text;
-use crate::units::count;
+use super::accuracy::{Accuracy, ClaimCheck, JudgedMetric};
+use super::predicted::Predicted;
+use crate::api::{Outcome, SlaState, VerdictResult};
 
-const MARGINAL: &str = "no level keeps the SLA beyond the scatter";
-
-/// Which side is better, and by how much.
+/// How the measurement and the prediction go together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Side {
-    /// Which side is better.
-    pub outcome: Outcome,
-    /// Candidate over baseline where r = 1.
-    pub gain: Option<Estimate>,
-    /// Why it cannot be told, where it cannot.
-    pub why: Option<String>,
-}
-
-impl Side {
-    fn plain(outcome: Outcome) -> Self {
-        Self { outcome, gain: None, why: None }
-    }
-
-    fn undetermined(why: String) -> Self {
-        Self { outcome: Outcome::Undetermined, gain: None, why: Some(why) }
-    }
-
-    /// As the status shows it.
-    pub fn status(&self) -> OutcomeStatus {
-        OutcomeStatus {
-            outcome: self.outcome,
-            gain_percent: self.gain.map(|gain| signed_ratio(gain.value)),
-            interval: self.gain.as_ref().and_then(gain_interval),
-        }
-    }
-}
-
-/// One candidate against the baseline.
-pub struct Compared<'a> {
-    /// The baseline.
-    pub baseline: &'a Assessed<'a>,
-    /// The candidate.
-    pub candidate: &'a Assessed<'a>,
-    /// What the measurements say.
-    pub measured: Side,
-    /// What the predictions say, where there are some on both sides.
-    pub predicted: Option<Side>,
-    /// Whether the prediction held.
+pub struct Verdict {
+    /// The word.
     pub result: VerdictResult,
-    /// Why, one sentence.
-    pub reason: String,
+    /// Why a prediction of the right direction is not confirmed.
+    pub reservations: Vec<Reservation>,
 }
 
-/// Compares one of so many candidates with the baseline.
-pub fn compare<'a>(rules: &Rules, baseline: &'a Assessed, candidate: &'a Assessed, candidates: usize) -> Compared<'a> {
-    let measured = measured(rules, baseline, candidate, candidates);
-    let predicted = predicted(rules, baseline, candidate);
-    let (result, reason) = result(rules, candidate, &measured, predicted.as_ref());
-    Compared { baseline, candidate, measured, predicted, result, reason }
+/// One of two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The baseline.
+    Baseline,
+    /// The candidate.
+    Candidate,
 }
 
-/// What the measurements say of any two variants.
-pub fn measured(rules: &Rules, baseline: &Assessed, candidate: &Assessed, candidates: usize) -> Side {
-    let names = [baseline.name(), candidate.name()];
-    outcome([&baseline.standing, &candidate.standing], names, rules.margin_percent, |base, over| {
-        let gain = ratio(over, base, confidence(candidates))?;
-        Some((gain, call(&gain, rules.margin_percent)))
-    })
+/// Why a prediction is not confirmed although its direction is right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reservation {
+    /// The claim's level was not measured.
+    ClaimNotMeasured,
+    /// The claim's level misses the SLA it was made for.
+    ClaimMissesSla,
+    /// The claim is off by more than the tolerance.
+    ClaimOff {
+        /// By what.
+        metric: JudgedMetric,
+        /// Measured ÷ predicted − 1.
+        error: f64,
+    },
+    /// No level of a side has an estimate to compare with.
+    NoEstimate(Who),
+    /// The estimates of a side are off by more than the tolerance.
+    EstimatesOff {
+        /// Whose.
+        who: Who,
+        /// By what.
+        metric: JudgedMetric,
+        /// Mean absolute error.
+        mean: f64,
+    },
+    /// The gain is off by more than the tolerance.
+    GainOff {
+        /// (1 + measured) ÷ (1 + predicted) − 1.
+        error: f64,
+    },
 }
 
-fn predicted(rules: &Rules, baseline: &Assessed, candidate: &Assessed) -> Option<Side> {
-    let standings = [baseline.predicted.as_ref()?, candidate.predicted.as_ref()?];
-    Some(outcome(standings, [baseline.name(), candidate.name()], rules.margin_percent, |base, over| {
-        let gain = ratio(over, base, confidence(1))?;
-        Some((gain, call_predicted(gain.value, rules.margin_percent)))
-    }))
+/// What a verdict rests on.
+#[derive(Clone, Debug)]
+pub struct Findings<'a> {
+    /// What was measured.
+    pub outcome: Outcome,
+    /// ln(candidate ÷ baseline) and its interval, where there is one.
+    pub gain: Option<(f64, (f64, f64))>,
+    /// Both sides have an exact throughput, so their gain is one.
+    pub gain_is_exact: bool,
+    /// What was predicted; the first is what the estimates say, the others what they also allow. Empty where nothing was.
+    pub predicted: &'a [Predicted],
+    /// Whether the predictor claims something of the candidate, and how that was kept where it was measured.
+    pub claim: Option<Option<ClaimCheck>>,
+    /// Errors of the baseline's estimates.
+    pub baseline: Option<&'a Accuracy>,
+    /// Errors of the candidate's estimates.
+    pub candidate: Option<&'a Accuracy>,
+    /// m, as a share.
+    pub margin: f64,
+    /// tol, as a share.
+    pub tolerance: f64,
 }
 
-fn outcome(
-    [baseline, candidate]: [&Standing; 2],
-    [base_name, name]: [&str; 2],
-    margin_percent: f64,
-    gain: impl Fn(&[f64], &[f64]) -> Option<(Estimate, Call)>,
-) -> Side {
-    use Standing::{Blurred, Ceiling, Insufficient, Misses, Reaches};
-    let unclear = |name: &str, standing: &Standing| {
-        let why = standing.reason().map_or_else(|| MARGINAL.to_owned(), |reason| reason.text);
-        Side::undetermined(format!("{name}: {why}"))
-    };
-    let marginal = |name: &str| Side::undetermined(format!("{name}: {MARGINAL}"));
-    match (baseline, candidate) {
-        (Insufficient { .. }, _) => unclear(base_name, baseline),
-        (_, Insufficient { .. }) => unclear(name, candidate),
-        (Misses { certain: false, .. }, _) => unclear(base_name, baseline),
-        (_, Misses { certain: false, .. }) => unclear(name, candidate),
-        (Misses { .. }, Misses { .. }) => Side::plain(Outcome::NeitherMeetsSla),
-        (Misses { .. }, Reaches { certain, .. } | Ceiling { certain, .. } | Blurred { certain, .. }) => {
-            if *certain {
-                Side::plain(Outcome::OnlyCandidateMeetsSla)
-            } else {
-                marginal(name)
-            }
+impl Verdict {
+    /// By these findings: the first that applies.
+    pub fn of(findings: &Findings) -> Self {
+        let plain = |result| Self { result, reservations: vec![] };
+        if findings.outcome == Outcome::Undetermined {
+            return plain(VerdictResult::Inconclusive);
         }
-        (Reaches { certain, .. } | Ceiling { certain, .. } | Blurred { certain, .. }, Misses { .. }) => {
-            if *certain {
-                Side::plain(Outcome::OnlyBaselineMeetsSla)
-            } else {
-                marginal(base_name)
-            }
+        let Some(first) = findings.predicted.first() else { return plain(VerdictResult::NotPredicted) };
+        let Some(predicted) = findings.predicted.iter().find(|predicted| findings.allow(predicted)) else {
+            return plain(VerdictResult::Refuted);
+        };
+        // What agrees counts: a side predicted a hair beside its limits is no reason for a doubt.
+        let predicted = if findings.allow(first) { first } else { predicted };
+        let reservations = findings.reservations(predicted);
+        match reservations.is_empty() {
+            true => plain(VerdictResult::Confirmed),
+            false => Self { result: VerdictResult::DirectionOnly, reservations },
         }
-        (Ceiling { .. } | Blurred { .. }, _) => unclear(base_name, baseline),
-        (_, Ceiling { .. } | Blurred { .. }) => unclear(name, candidate),
-        (Reaches { certain: false, .. }, _) => marginal(base_name),
-        (_, Reaches { certain: false, .. }) => marginal(name),
-        (Reaches { logs: base, .. }, Reaches { logs: over, .. }) => match gain(base, over) {
-            Some((gain, call)) => called(gain, call, margin_percent),
-            None => Side::undetermined("no repetition counts on both sides".into()),
-        },
     }
 }
 
-fn called(gain: Estimate, call: Call, margin_percent: f64) -> Side {
-    let (outcome, why) = match call {
-        Call::Better => (Outcome::CandidateBetter, None),
-        Call::Worse => (Outcome::BaselineBetter, None),
-        Call::NoDifference => (Outcome::NoDifference, None),
-        Call::Undetermined => (Outcome::Undetermined, Some(why_open(&gain, margin_percent))),
-    };
-    Side { outcome, gain: Some(gain), why }
-}
+impl Findings<'_> {
+    /// Whether what is measured leaves a prediction possible: the direction is the same, or the predicted gain lies in the
+    /// measured interval, widened by the margin on both ends.
+    fn allow(&self, predicted: &Predicted) -> bool {
+        if direction(self.outcome) == direction(predicted.outcome) {
+            return true;
+        }
+        let Some((gain, (_, (low, high)))) = predicted.gain.zip(self.gain) else { return false };
+        (low.exp_m1() - self.margin..=high.exp_m1() + self.margin).contains(&gain)
+    }
 
-fn why_open(gain: &Estimate, margin_percent: f64) -> String {
-    let measured = signed_ratio(gain.value);
-    match gain.interval {
-        Some((low, high)) => format!(
-            "{measured} % was measured, from {} to {} % all fit, and up to ±{margin_percent} % counts as no difference",
-            signed_ratio(low),
-            signed_ratio(high)
-        ),
-        None => format!("{measured} % was measured in a single run, which tells only of large differences"),
+    fn reservations(&self, predicted: &Predicted) -> Vec<Reservation> {
+        let mut reservations = vec![];
+        match &self.claim {
+            None => {}
+            Some(None) => reservations.push(Reservation::ClaimNotMeasured),
+            Some(Some(check)) => reservations.extend(self.reservations_on_claim(check)),
+        }
+        reservations.extend(self.reservations_on_estimates(Who::Baseline, self.baseline));
+        reservations.extend(self.reservations_on_estimates(Who::Candidate, self.candidate));
+        let gains = self.gain.filter(|_| self.gain_is_exact).zip(predicted.gain);
+        reservations.extend(gains.and_then(|((measured, _), predicted)| {
+            let error = measured.exp() / (1.0 + predicted) - 1.0;
+            (error.abs() > self.tolerance).then_some(Reservation::GainOff { error })
+        }));
+        reservations
+    }
+
+    fn reservations_on_claim(&self, check: &ClaimCheck) -> Vec<Reservation> {
+        let errors = [(JudgedMetric::Tokens, check.errors.tokens), (JudgedMetric::Tpot, check.errors.tpot)];
+        let off = errors.into_iter().filter(|(_, error)| error.abs() > self.tolerance);
+        let off = off.map(|(metric, error)| Reservation::ClaimOff { metric, error });
+        let missed = (check.state == SlaState::Missed).then_some(Reservation::ClaimMissesSla);
+        missed.into_iter().chain(off).collect()
+    }
+
+    fn reservations_on_estimates(&self, who: Who, accuracy: Option<&Accuracy>) -> Vec<Reservation> {
+        let mean = |metric| Some((metric, accuracy?.mean(metric)?));
+        let means: Vec<(JudgedMetric, f64)> =
+            [JudgedMetric::Tokens, JudgedMetric::Tpot].into_iter().filter_map(mean).collect();
+        if means.is_empty() {
+            return vec![Reservation::NoEstimate(who)];
+        }
+        let off = means.into_iter().filter(|(_, mean)| *mean > self.tolerance);
+        off.map(|(metric, mean)| Reservation::EstimatesOff { who, metric, mean }).collect()
     }
 }
 
-/// What an outcome has to agree in for a prediction to hold.
+/// Which way an outcome points. That both are alike and that neither meets the SLA are directions of their own.
 #[derive(PartialEq, Eq)]
 enum Direction {
     Candidate,
     Baseline,
+    Alike,
     Neither,
-    NoneMeets,
+    Unknown,
 }
 
-fn direction(outcome: Outcome) -> Option<Direction> {
+fn direction(outcome: Outcome) -> Direction {
     match outcome {
-        Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla => Some(Direction::Candidate),
-        Outcome::BaselineBetter | Outcome::OnlyBaselineMeetsSla => Some(Direction::Baseline),
-        Outcome::NoDifference => Some(Direction::Neither),
-        Outcome::NeitherMeetsSla => Some(Direction::NoneMeets),
-        Outcome::Undetermined => None,
+        Outcome::CandidateBetter | Outcome::OnlyCandidateMeetsSla => Direction::Candidate,
+        Outcome::BaselineBetter | Outcome::OnlyBaselineMeetsSla => Direction::Baseline,
+        Outcome::NoDifference => Direction::Alike,
+        Outcome::NeitherMeetsSla => Direction::Neither,
+        Outcome::Undetermined => Direction::Unknown,
     }
 }
 
-fn result(rules: &Rules, candidate: &Assessed, measured: &Side, predicted: Option<&Side>) -> (VerdictResult, String) {
-    let Some(found) = direction(measured.outcome) else {
-        let why = measured.why.clone().unwrap_or_default();
-        return (VerdictResult::Inconclusive, why);
-    };
-    let Some(predicted) = predicted else {
-        return (VerdictResult::NotPredicted, "There is no prediction for both sides to compare with.".into());
-    };
-    if direction(predicted.outcome) != Some(found) {
-        let reason = format!("Predicted was {}, measured is {}.", words(predicted), words(measured));
-        return (VerdictResult::Refuted, reason);
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::judgement::accuracy::Errors;
+
+    fn accuracy(error: f64) -> Accuracy {
+        Accuracy { levels: vec![(10, Errors { ttft: None, tpot: error, tokens: -error })] }
     }
-    match doubts(rules, candidate, measured, predicted) {
-        doubts if doubts.is_empty() => {
-            let reason = format!("Direction and figures are as predicted, within {} %.", rules.tolerance_percent);
-            (VerdictResult::Confirmed, reason)
+
+    fn kept(error: f64, state: SlaState) -> Option<Option<ClaimCheck>> {
+        Some(Some(ClaimCheck { errors: Errors { ttft: None, tpot: error, tokens: -error }, state, kept: false }))
+    }
+
+    fn predicted(outcome: Outcome, gain: Option<f64>) -> Predicted {
+        Predicted { outcome, gain }
+    }
+
+    struct Case {
+        outcome: Outcome,
+        gain: Option<(f64, f64, f64)>,
+        predicted: Vec<Predicted>,
+        claim: Option<Option<ClaimCheck>>,
+        errors: (f64, f64),
+    }
+
+    impl Case {
+        fn verdict(&self) -> Verdict {
+            let (baseline, candidate) = (accuracy(self.errors.0), accuracy(self.errors.1));
+            Verdict::of(&Findings {
+                outcome: self.outcome,
+                gain: self.gain.map(|(gain, low, high)| (gain.ln_1p(), (low.ln_1p(), high.ln_1p()))),
+                gain_is_exact: true,
+                predicted: &self.predicted,
+                claim: self.claim,
+                baseline: Some(&baseline),
+                candidate: Some(&candidate),
+                margin: 0.05,
+                tolerance: 0.2,
+            })
         }
-        doubts => (VerdictResult::DirectionOnly, format!("The direction is as predicted, but {}.", doubts.join("; "))),
-    }
-}
-
-fn words(side: &Side) -> String {
-    let gain = side.gain.map(|gain| format!(" ({} %)", signed_ratio(gain.value))).unwrap_or_default();
-    format!("{}{gain}", side.outcome)
-}
-
-/// What keeps a prediction of the right direction from being confirmed.
-fn doubts(rules: &Rules, candidate: &Assessed, measured: &Side, predicted: &Side) -> Vec<String> {
-    let mut doubts = vec![];
-    // A candidate that is predicted to miss the SLA advertises nothing that could be kept.
-    if let Some(Standing::Reaches { .. }) = candidate.predicted {
-        doubts.extend(advertised(rules, candidate));
-    }
-    let gains = measured.gain.zip(predicted.gain);
-    let error = gains.and_then(|(measured, predicted)| error_percent(measured.value, predicted.value));
-    doubts.extend(
-        error
-            .filter(|error| exceeds(error.abs(), rules.tolerance_percent))
-            .map(|error| format!("the ratio of the sides is {} % off the predicted one", signed(error))),
-    );
-    doubts
-}
-
-/// What is wrong with the candidate's advertised point, or with its throughput at the SLA where no point is advertised.
-fn advertised(rules: &Rules, candidate: &Assessed) -> Option<String> {
-    let off = |what: &str, measured: f64, predicted: f64| {
-        let error = error_percent(measured, predicted).filter(|error| exceeds(error.abs(), rules.tolerance_percent))?;
-        Some(format!("tokens/s/GPU at {what} is {} % off", signed(error)))
-    };
-    let prediction = candidate.variant.prediction.as_ref()?;
-    let Some(claim) = &prediction.claim else {
-        let throughput = |standing: &Standing| standing.throughput().map(|estimate| estimate.value);
-        return off("the SLA", throughput(&candidate.standing)?, throughput(candidate.predicted.as_ref()?)?);
-    };
-    let what = format!("the advertised point ({} in flight)", claim.concurrency);
-    let measured = candidate.level(claim.concurrency).and_then(|level| Some((level, level.mean(|v| v.tokens)?)));
-    let Some((level, tokens)) = measured else { return Some(format!("{what} was not measured")) };
-    if level.state() == Some(SlaState::Missed) {
-        return Some(format!("{what} misses the SLA"));
-    }
-    let predicted = predicted_at(prediction, claim.concurrency).filter(|level| !level.beyond_operating_point);
-    let point = predicted.map_or(claim.point, |level| level.point);
-    off(&what, tokens, point.tokens_per_second_per_gpu.get())
-}
-
-impl Compared<'_> {
-    /// Whether all that decides comes from one deployment a side.
-    pub fn single_deployment(&self) -> bool {
-        self.baseline.rounds() < 2 || self.candidate.rounds() < 2
     }
 
-    /// Whether what decides on a side was measured once.
-    pub fn single_run(&self) -> bool {
-        self.baseline.single_run() || self.candidate.single_run()
+    fn measured(outcome: Outcome, gain: Option<(f64, f64, f64)>, predicted: Predicted) -> Case {
+        Case { outcome, gain, predicted: vec![predicted], claim: None, errors: (0.05, 0.05) }
     }
 
-    /// tokens/s/GPU of the candidate over the baseline at each level both sides measured, in signed percent.
-    pub fn at_same_concurrency(&self) -> Vec<(u32, f64)> {
-        let tokens = |side: &Assessed, level: u32| side.level(level)?.mean(|values| values.tokens);
-        let gain = |level: u32| {
-            Some(percent(tokens(self.candidate, level)? / tokens(self.baseline, level).filter(|tokens| *tokens > 0.0)?))
-        };
-        let levels = self.candidate.levels.iter().map(|level| level.concurrency);
-        levels.filter_map(|level| Some((level, gain(level)?))).collect()
+    use Outcome::{BaselineBetter, CandidateBetter, NeitherMeetsSla, NoDifference, OnlyCandidateMeetsSla};
+
+    #[rstest]
+    #[case::both_better(CandidateBetter, Some((0.1, 0.05, 0.15)), CandidateBetter, Some(0.12), true)]
+    #[case::only_one_meets_it_points_the_same_way(OnlyCandidateMeetsSla, None, CandidateBetter, Some(0.5), true)]
+    #[case::the_other_is_better(BaselineBetter, Some((-0.1, -0.15, -0.06)), CandidateBetter, Some(0.12), false)]
+    #[case::the_margins_edge_refutes_nothing(CandidateBetter, Some((0.057, 0.04, 0.08)), NoDifference, Some(0.049), true)]
+    #[case::within_five_points_of_the_interval(CandidateBetter, Some((0.10, 0.08, 0.12)), NoDifference, Some(0.031), true)]
+    #[case::further(CandidateBetter, Some((0.10, 0.09, 0.12)), NoDifference, Some(0.031), false)]
+    #[case::neither_meets_it_is_no_gain(NoDifference, Some((0.0, -0.02, 0.02)), NeitherMeetsSla, None, false)]
+    #[case::neither_twice(NeitherMeetsSla, None, NeitherMeetsSla, None, true)]
+    fn what_is_measured_refutes_what_it_excludes(
+        #[case] outcome: Outcome,
+        #[case] gain: Option<(f64, f64, f64)>,
+        #[case] prediction: Outcome,
+        #[case] predicted_gain: Option<f64>,
+        #[case] stands: bool,
+    ) {
+        let verdict = measured(outcome, gain, predicted(prediction, predicted_gain)).verdict();
+        assert_eq!(verdict.result, if stands { VerdictResult::Confirmed } else { VerdictResult::Refuted });
     }
 
-    /// As the status shows it.
-    pub fn status(&self) -> CandidateComparison {
-        let unpredicted = OutcomeStatus { outcome: Outcome::Undetermined, gain_percent: None, interval: None };
-        CandidateComparison {
-            candidate: self.candidate.name().into(),
-            result: self.result,
-            predicted: self.predicted.as_ref().map_or(unpredicted, Side::status),
-            measured: self.measured.status(),
-            reason: text::cut(&self.reason, 512),
-            at_same_concurrency: self
-                .at_same_concurrency()
-                .into_iter()
-                .map(|(concurrency, gain)| AtSameConcurrency {
-                    concurrency: count(concurrency),
-                    gain_percent: signed(gain),
-                })
-                .collect(),
-        }
+    #[test]
+    fn an_open_outcome_comes_before_all() {
+        let case = measured(Outcome::Undetermined, None, predicted(CandidateBetter, Some(0.1)));
+        assert_eq!(case.verdict().result, VerdictResult::Inconclusive);
+        let mut case = measured(CandidateBetter, Some((0.1, 0.05, 0.15)), predicted(CandidateBetter, Some(0.1)));
+        case.predicted.clear();
+        assert_eq!(case.verdict().result, VerdictResult::NotPredicted);
+    }
+
+    #[test]
+    fn a_reading_that_agrees_is_enough() {
+        let mut case = measured(OnlyCandidateMeetsSla, None, predicted(BaselineBetter, Some(-0.1)));
+        assert_eq!(case.verdict().result, VerdictResult::Refuted);
+        case.predicted.push(predicted(OnlyCandidateMeetsSla, None));
+        assert_eq!(case.verdict().result, VerdictResult::Confirmed);
+    }
+
+    fn right() -> Case {
+        measured(CandidateBetter, Some((0.1, 0.05, 0.15)), predicted(CandidateBetter, Some(0.1)))
+    }
+
+    #[rstest]
+    #[case::not_measured(Some(None), vec![Reservation::ClaimNotMeasured])]
+    #[case::kept(kept(0.1, SlaState::Marginal), vec![])]
+    #[case::missed(kept(0.1, SlaState::Missed), vec![Reservation::ClaimMissesSla])]
+    #[case::off(
+        kept(0.21, SlaState::Met),
+        vec![Reservation::ClaimOff { metric: JudgedMetric::Tokens, error: -0.21 }, Reservation::ClaimOff { metric: JudgedMetric::Tpot, error: 0.21 }]
+    )]
+    fn a_claim_that_is_not_as_promised_is_a_doubt(
+        #[case] claim: Option<Option<ClaimCheck>>,
+        #[case] reservations: Vec<Reservation>,
+    ) {
+        let verdict = Case { claim, ..right() }.verdict();
+        let result = if reservations.is_empty() { VerdictResult::Confirmed } else { VerdictResult::DirectionOnly };
+        assert_eq!(verdict, Verdict { result, reservations });
+    }
+
+    #[test]
+    fn estimates_that_are_off_are_a_doubt_on_either_side() {
+        let verdict = Case { errors: (0.3, 0.1), ..right() }.verdict();
+        let off = |metric| Reservation::EstimatesOff { who: Who::Baseline, metric, mean: 0.3 };
+        assert_eq!(
+            verdict,
+            Verdict {
+                result: VerdictResult::DirectionOnly,
+                reservations: vec![off(JudgedMetric::Tokens), off(JudgedMetric::Tpot)]
+            }
+        );
+    }
+
+    #[test]
+    fn a_gain_that_is_off_is_a_doubt() {
+        let case = measured(CandidateBetter, Some((0.5, 0.4, 0.6)), predicted(CandidateBetter, Some(0.1)));
+        let Verdict { reservations, .. } = case.verdict();
+        assert!(
+            matches!(reservations[..], [Reservation::GainOff { error }] if (error - (1.5 / 1.1 - 1.0)).abs() < 1e-9)
+        );
+    }
+
+    #[test]
+    fn without_a_figure_nothing_is_confirmed() {
+        let none = Accuracy { levels: vec![] };
+        let case = right();
+        let verdict = Verdict::of(&Findings {
+            outcome: case.outcome,
+            gain: None,
+            gain_is_exact: false,
+            predicted: &case.predicted,
+            claim: None,
+            baseline: Some(&none),
+            candidate: None,
+            margin: 0.05,
+            tolerance: 0.2,
+        });
+        let reservations = vec![Reservation::NoEstimate(Who::Baseline), Reservation::NoEstimate(Who::Candidate)];
+        assert_eq!(verdict, Verdict { result: VerdictResult::DirectionOnly, reservations });
     }
 }

@@ -7,6 +7,7 @@ use crate::lifecycle::decision::{Action, Create, Delete};
 use crate::lifecycle::facts::{self, active_run, is_endpoint, is_live, may_deploy, stops};
 use crate::lifecycle::remains::is_over;
 use crate::lifecycle::report;
+use crate::lifecycle::stages::generate::may_plan;
 use crate::lifecycle::stages::teardown;
 use crate::lifecycle::world::{Child, Output, World};
 use crate::plan::{ChildKind, Component};
@@ -43,13 +44,12 @@ fn generate(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec
     if world.spec.suspend || is_over(status, world) {
         return;
     }
-    match world.plan {
-        Output::Absent if run.start_time.is_none() && world.sources.values().all(Result::is_ok) => {
-            actions.push(Action::Create(Create::Plan));
-            return;
-        }
-        Output::Absent | Output::Empty | Output::Unreadable(_) => return,
-        Output::Present(_) => {}
+    if may_plan(status, run, world) {
+        actions.push(Action::Create(Create::Plan));
+        return;
+    }
+    if world.plan.present().is_none() {
+        return;
     }
     let needs_identity = run.start_time.is_some() || world.configurations.present().is_none();
     if needs_identity && !has_identity(world, run.number) {
@@ -105,9 +105,13 @@ fn server_is_there(world: &World, run: i64, variant: &str, deployment: u32) -> b
     world.deployment_children(run, variant, deployment).filter(|c| c.component == Component::Server).count() >= wanted
 }
 
-/// Results accept no more writes before the last deployment of their variant goes.
+/// Configurations accept no more writes once they are used, and results before the last deployment of their variant goes.
 fn seal(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Action>) {
     let Some(run) = active_run(status) else { return };
+    if world.configurations.present().is_some() && !world.configurations_seal.sealed {
+        let made = world.children_of(run.number).find(|child| child.component == Component::Configurations);
+        actions.extend(made.map(|child| Action::Seal { name: child.name.clone() }));
+    }
     let unsealed = unsealed(status, world);
     let open = world.children_of(run.number).filter(|c| {
         c.component == Component::Results && c.variant.as_ref().is_some_and(|variant| unsealed.contains(variant))
@@ -119,10 +123,8 @@ fn seal(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Act
 fn unsealed(status: &BenchmarkComparisonStatus, world: &World) -> Vec<String> {
     let Some(run) = active_run(status) else { return vec![] };
     let complete = |variant: &&VariantStatus| {
-        let last = variant.failure.is_some()
-            || run.ended.is_some()
-            || stops(world, status)
-            || facts::all_rounds_over(world, variant);
+        let last =
+            variant.failure.is_some() || run.ended.is_some() || stops(world, status) || facts::is_settled(status);
         let terminating = facts::live(variant).is_none_or(|d| d.teardown.is_some());
         last && terminating && !variant.deployments.is_empty()
     };

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use crate::api::{
     AnyReason, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
-    GpuSeconds, Mode, OnVariantFailure, Role, Run, SourceKind, Until, VariantStatus,
+    GpuSeconds, Mode, OnVariantFailure, Role, RoundStatus, Run, SourceKind, Until, VariantStatus,
 };
 use crate::lifecycle::time::{seconds_between, stamp};
-use crate::lifecycle::world::World;
+use crate::lifecycle::world::{Output, World};
+use crate::units::count;
 
 /// The spec a run goes by: the plan's once there is one.
 pub fn planned(world: &World) -> &BenchmarkComparisonSpec {
@@ -64,9 +65,32 @@ pub fn stops(world: &World, status: &BenchmarkComparisonStatus) -> bool {
 
 /// Whether nothing is left to deploy.
 pub fn all_measured(world: &World, status: &BenchmarkComparisonStatus) -> bool {
-    let rounds = planned(world).execution.rounds.max(1);
-    !status.variants.is_empty()
-        && (stops(world, status) || status.variants.iter().all(|v| (1..=rounds).all(|round| round_over(v, round))))
+    !status.variants.is_empty() && (stops(world, status) || is_settled(status))
+}
+
+/// Whether no further round begins.
+pub fn is_settled(status: &BenchmarkComparisonStatus) -> bool {
+    status.run.as_ref().is_some_and(|run| run.settled.is_some())
+}
+
+/// Rounds that count: those in which each variant was measured, or failed.
+pub fn rounds_over(status: &BenchmarkComparisonStatus) -> u32 {
+    if let Some(settled) = status.run.as_ref().and_then(|run| run.settled.as_ref()) {
+        return settled.rounds;
+    }
+    count(status.rounds.iter().take_while(|round| is_over(status, round)).count())
+}
+
+/// Whether a round needs no deployment any more.
+pub fn is_over(status: &BenchmarkComparisonStatus, round: &RoundStatus) -> bool {
+    let of_round = status.variants.iter().filter(|variant| round.variants.contains(&variant.name));
+    of_round.into_iter().all(|variant| round_over(variant, round.number))
+}
+
+/// Whether the last round that began wants a variant.
+pub fn is_wanted(status: &BenchmarkComparisonStatus, variant: &VariantStatus) -> bool {
+    let last = status.rounds.last().filter(|_| !is_settled(status));
+    last.is_some_and(|round| round.variants.contains(&variant.name) && !round_over(variant, round.number))
 }
 
 /// The mode the run goes by; Sequential until chosen.
@@ -97,11 +121,6 @@ pub fn outcome(status: &BenchmarkComparisonStatus) -> String {
     }
 }
 
-/// Whether a variant needs no further deployment in any round.
-pub fn all_rounds_over(world: &World, variant: &VariantStatus) -> bool {
-    (1..=planned(world).execution.rounds.max(1)).all(|round| round_over(variant, round))
-}
-
 /// Whether all facts for a verdict are in.
 pub fn is_judged(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let Some(run) = &status.run else { return false };
@@ -109,23 +128,47 @@ pub fn is_judged(status: &BenchmarkComparisonStatus, world: &World) -> bool {
 }
 
 /// Over closed intervals only, so that it changes with facts and not with time.
-pub fn gpu_seconds(status: &BenchmarkComparisonStatus) -> Option<GpuSeconds> {
+pub fn gpu_seconds(status: &BenchmarkComparisonStatus, world: &World) -> Option<GpuSeconds> {
     status.run.as_ref().and_then(|run| run.start_time.as_ref())?;
-    let mut total = GpuSeconds { held: 0, measuring: 0 };
+    let mut total = GpuSeconds { held: 0, measuring: 0, idle: 0 };
     for variant in &status.variants {
         let gpus = i64::from(variant.gpus.unwrap_or(0));
         for deployment in &variant.deployments {
-            if let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) {
+            let freed = deployment.freed.as_ref().or(deployment.gone.as_ref());
+            if let (Some(from), Some(to)) = (&deployment.scheduled, freed) {
                 total.held = total.held.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
             }
             if let (Some(from), Some(to)) =
                 (&deployment.serving, deployment.measured.as_ref().or(deployment.teardown.as_ref()))
             {
-                total.measuring = total.measuring.saturating_add(gpus.saturating_mul(seconds_between(from, to)));
+                let serving = seconds_between(from, to);
+                let measuring = trial_seconds(world, &variant.name, deployment.number).min(serving);
+                total.measuring = total.measuring.saturating_add(gpus.saturating_mul(measuring));
+                total.idle = total.idle.saturating_add(gpus.saturating_mul(serving - measuring));
             }
         }
     }
     Some(total)
+}
+
+/// How long trials ran on a deployment.
+fn trial_seconds(world: &World, variant: &str, deployment: u32) -> i64 {
+    let records = world.results.get(variant).and_then(Output::present).map_or(&[][..], |of| &of.ledger.records);
+    let own = records.iter().filter(|record| record.deployment == deployment);
+    own.map(|record| (record.completion_time.as_second() - record.start_time.as_second()).max(0)).sum()
+}
+
+/// GPU-hours held until now, by deployments that are gone and by those that are not.
+pub fn gpu_hours(status: &BenchmarkComparisonStatus, now: Timestamp) -> f64 {
+    let of = |variant: &VariantStatus| {
+        let gpus = f64::from(variant.gpus.unwrap_or(0));
+        let held = variant.deployments.iter().filter_map(|d| {
+            let until = d.freed.as_ref().or(d.gone.as_ref()).map_or(now, |freed| freed.0);
+            Some((until.as_second() - d.scheduled.as_ref()?.0.as_second()).max(0))
+        });
+        gpus * held.sum::<i64>() as f64 / 3600.0
+    };
+    status.variants.iter().map(of).sum()
 }
 
 /// Ends the active run, unless it has ended already.

@@ -1,49 +1,58 @@
-//! What judging makes of the stored records: rows while they come in, the verdict once all facts are in.
+//! What judging makes of the stored records: rows while they come in, the verdict once no further round follows.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparisonStatus, FailOn, VariantStatus};
-use crate::judgement::stored::{self, Stored, judged_now, shorten_reasons, write_rows};
-use crate::judgement::{Case, JudgedVariant, Judgement, judge, judge_rows};
-use crate::lifecycle::facts::planned;
+use crate::judgement::rounds::TrialOrigin;
+use crate::lifecycle::facts::{planned, rounds_over};
 use crate::lifecycle::world::{Output, World};
 use crate::measurement::record::TrialRecord;
+use crate::verdict::rows::{VariantRows, rows, shorten_reasons, write_rows};
+use crate::verdict::status::write_rounds;
+use crate::verdict::{Judged, Progress, Stored, evidence, judged_now};
 
 /// Fills in the rows of `status`, and judges when all facts are in. `None` when they are not.
-pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete: bool) -> Option<Judgement> {
-    world.configurations.present()?;
-    let case = case(status, world)?;
-    let judgement = complete.then(|| judge(&case));
-    write_rows(rows(&case, judgement.as_ref(), status, world), &mut status.variants);
+pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete: bool) -> Option<Judged> {
+    let judged = judged(status, world)?;
+    write_rows(rows_kept(&judged, complete, status, world), &mut status.variants);
     shorten_reasons(&mut status.variants);
-    judgement
+    write_rounds(&judged, &mut status.rounds);
+    complete.then_some(judged)
 }
 
 /// The outcome for which the user's own rule takes the run for failed.
-pub fn caught(judged: Option<&Judgement>, world: &World) -> Option<FailOn> {
-    judged?.caught_by(&world.spec.judgement.fail_on)
+pub fn caught(judged: Option<&Judged>, world: &World) -> Option<FailOn> {
+    crate::verdict::conditions::caught_by(judged?, &world.spec.judgement.fail_on)
 }
 
-/// What is stored of the run, as it is judged now; `None` when the rules cannot be used.
-pub fn case(status: &BenchmarkComparisonStatus, world: &World) -> Option<Case> {
+/// What is stored of the run, as it is judged now by the rounds that are over; `None` when the rules cannot be used.
+pub fn judged(status: &BenchmarkComparisonStatus, world: &World) -> Option<Judged> {
+    world.configurations.present()?;
     let stored = |variant: &str| Stored {
         prediction: world.ready(variant).map(|ready| &ready.prediction),
         records: records(world, variant),
         failure: None,
     };
-    stored::case(&judged_now(planned(world), &world.spec), &status.variants, stored).ok()
+    let settled = status.run.as_ref().and_then(|run| run.settled.as_ref());
+    let progress = Progress {
+        rounds: rounds_over(status),
+        budget_spent: settled.is_some_and(|settled| settled.budget_spent),
+        origin: TrialOrigin::Sweep,
+    };
+    let evidence = evidence(&judged_now(planned(world), &world.spec), &status.variants, stored, progress);
+    evidence.ok().map(Judged::from)
 }
 
 /// The rows to show: none in the place of rows whose records are gone.
-pub fn rows(
-    case: &Case,
-    judgement: Option<&Judgement>,
+pub fn rows_kept(
+    judged: &Judged,
+    complete: bool,
     status: &BenchmarkComparisonStatus,
     world: &World,
-) -> Vec<JudgedVariant> {
+) -> Vec<VariantRows> {
     let lost = |name: &str| status.variants.iter().any(|v| v.name == name && records_are_gone(v, world));
-    let mut rows = judgement.map_or_else(|| judge_rows(case), |judged| judged.variants.clone());
+    let mut rows = rows(judged, complete);
     rows.retain(|row| !lost(&row.name));
     rows
 }

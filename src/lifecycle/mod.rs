@@ -3,18 +3,26 @@
 //! One deployment of a variant, from left to right; every arrow is a fact with its time in `status.variants[].deployments[]`:
 //!
 //! ```text
-//! created ──► scheduled ──► ready ──► serving ──► measured ──► teardown ──► gone
-//!    │        all pods      all pods   first       load Job     decided:     no object and
-//!    │        have nodes    are Ready  request     is complete  objects are  no pod of it
-//!    │            │            │       completed                deleted      is left
+//! created ──► scheduled ──► ready ──► serving ──► measured ──► teardown ──► freed ──► gone
+//!    │        all pods      all pods   first       load Job     decided:     no pod    no object
+//!    │        have nodes    are Ready  request     is complete  objects are  of it is  of it is
+//!    │            │            │       completed                deleted      left      left
 //!    └────────────┴────────────┴──────────┴── a failure decides on teardown too ──┘
 //!                 └──────────────── GPUs are held ───────────────────────────┘
+//! ```
+//!
+//! Each state ends by itself or by a deadline of the operator's own, whatever anybody else does or does not do:
+//!
+//! ```text
+//! created    scheduleSeconds                    serving   the last record + trialSeconds + a new load pod (`stalled`)
+//! scheduled  readySeconds                       failed    keepOnFailureSeconds
+//! ready      readySeconds, since scheduled      teardown  teardownSeconds: then it is said what holds it up
 //! ```
 //!
 //! One run, by the stages that record its facts, each in a file of its own:
 //!
 //! ```text
-//! start ─► suspend ─► generate ─► queue ─► measure (the picture above, for each variant and round) ─► finish
+//! start ─► suspend ─► generate ─► queue ─► measure (the picture above, for each variant of a round) ◄─► rounds ─► finish
 //! ```
 //!
 //! Facts come first: a pass that records one takes no action, and actions follow from stored facts in the next pass. So
@@ -24,6 +32,7 @@ pub mod actions;
 pub mod decision;
 pub mod facts;
 pub mod judge;
+pub mod price;
 pub mod problem;
 pub mod remains;
 pub mod report;
@@ -55,6 +64,7 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
         true => status::fold(facts, &world.clone().without_outputs(), now),
         false => status::fold(facts, world, now),
     };
+    let status = status::fit::fit(status);
     let mut events = status::events::events(&world.status, &status);
     events.extend(status::events::report_refused(&world.status, &status, world));
     let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
@@ -77,6 +87,7 @@ fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp)
     stages::generate::advance(&mut status, world, now);
     stages::queue::advance(&mut status, world, now);
     stages::measure::advance(&mut status, world, now);
+    stages::rounds::advance(&mut status, world, now);
     stages::finish::advance(&mut status, world, now);
     status
 }

@@ -146,14 +146,35 @@ pub fn of_objects<'a>(
             format!("{object} cannot create its pods: {}; {}", text::one_line(words, QUOTED), cure_of_refusal(words));
         return Some(Problem { reason: reason_of_refusal(words), message, fatal });
     }
-    let final_at = |refusal: &Refusal| if is_name_taken(refusal) { after(since, teardown_seconds) } else { fatal };
-    refusals.map(|refusal| of_refusal(refusal, final_at(refusal))).next()
+    refusals.map(|refusal| of_refusal(refusal, final_at(refusal, since, teardown_seconds))).next()
+}
+
+fn final_at(refusal: &Refusal, since: Timestamp, teardown_seconds: u32) -> Timestamp {
+    if is_name_taken(refusal) {
+        after(since, teardown_seconds)
+    } else if refusal.is_failure() && !is_of_webhook(&refusal.message) {
+        // A server that fails has not refused anything: the deadline of the stage ends it.
+        Timestamp::MAX
+    } else {
+        after(refusal.since, GRACE_SECONDS)
+    }
+}
+
+/// Whether the server could not ask a webhook, of admission or of conversion.
+fn is_of_webhook(words: &str) -> bool {
+    words.contains("failed calling webhook") || words.contains("conversion webhook")
 }
 
 fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
     let words = &refusal.message;
     let (reason, cure) = match refusal.reason.as_str() {
         _ if is_name_taken(refusal) => (Reason::NameTaken, "delete or rename the object that has the name"),
+        _ if refusal.is_failure() && is_of_webhook(words) => (
+            Reason::WebhookUnavailable,
+            "start what serves this webhook (for DynamoGraphDeployment: Dynamo's operator), or correct its certificate; it is tried \
+             again meanwhile",
+        ),
+        _ if refusal.is_failure() => (Reason::CreationFailed, "it is tried again; check the API server if this stays"),
         "NotFound" => {
             (Reason::KindNotServed, "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)")
         }
@@ -161,7 +182,12 @@ fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
     };
     Problem {
         reason,
-        message: format!("{} was refused: {}; {cure}", refusal.object, text::one_line(words, QUOTED)),
+        message: format!(
+            "{} {}: {}; {cure}",
+            refusal.object,
+            if refusal.is_failure() { "cannot be created" } else { "was refused" },
+            text::one_line(words, QUOTED)
+        ),
         fatal,
     }
 }
@@ -221,7 +247,9 @@ fn words_of(job: &Child) -> Words {
 /// What a failed Job's own pods say, or the Job itself.
 pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: Timestamp) -> Option<Problem> {
     let Some(JobState::Failed(words)) = &job.job else { return None };
+    let pods: Vec<&Pod> = pods.collect();
     let last = pods
+        .iter()
         .flat_map(|pod| pod.containers.iter())
         .filter_map(|container| container.terminated.as_ref().map(|ended| (container, ended)))
         .filter(|(_, ended)| ended.exit_code != 0)
@@ -244,7 +272,8 @@ pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: 
         Some((container, ended)) => {
             (failed, format!("container {} ended with exit code {}; {log}", container.name, ended.exit_code))
         }
-        None => (failed, format!("its pods are gone; {log}")),
+        None if pods.is_empty() => (failed, format!("its pods are gone; {log}")),
+        None => (failed, format!("no container of its pods failed; {log}")),
     };
     let message = format!("Job {} failed ({}): {said}", job.name, text::one_line(words, QUOTED));
     Some(Problem { reason, message, fatal: now })
@@ -294,6 +323,7 @@ mod tests {
             deployment: None,
             ours: true,
             terminating: false,
+            ends_by: None,
             over: true,
             node: Some("n".into()),
             bound: None,

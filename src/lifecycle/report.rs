@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::api::{BenchmarkComparisonStatus, Run};
-use crate::judgement::judge;
-use crate::judgement::stored::{judged_now, write_rows};
 use crate::lifecycle::facts::gpu_seconds;
 use crate::lifecycle::facts::is_judged;
 use crate::lifecycle::facts::rests_predicted;
-use crate::lifecycle::judge::{self, case};
+use crate::lifecycle::judge::{self, judged};
 use crate::lifecycle::remains::is_torn_down;
 use crate::lifecycle::world::{Refusal, World};
 use crate::manifests::names::Names;
 use crate::plan::Component;
 use crate::plan::inputs;
 use crate::report::{Provenance, Report, Subject};
+use crate::verdict::judged_now;
+use crate::verdict::rows::write_rows;
 
 /// What the report is to tell of, in a word that changes when it must be written anew: how far the run is and the rules
 /// it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
@@ -32,10 +32,11 @@ pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<Stri
         (false, false) => return None,
     };
     // Rules that cannot be used are no reason to wait for a report that cannot be made.
-    case(status, world).map(|_| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
+    judged(status, world).map(|_| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
 }
 
-/// Whether the run need not wait for its report: it is there, there is none to write, or the API server refuses it.
+/// Whether the run need not wait for its report: it is there, there is none to write, or the API server refuses it. A server
+/// that fails may still take it.
 pub fn is_settled(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let Some(edition) = edition(status, world) else { return true };
     world.report(status).is_some_and(|child| child.edition.as_ref() == Some(&edition)) || refusal(world).is_some()
@@ -44,7 +45,7 @@ pub fn is_settled(status: &BenchmarkComparisonStatus, world: &World) -> bool {
 /// The refusal of the report's ConfigMap, where the API server refuses it.
 pub fn refusal(world: &World) -> Option<&Refusal> {
     let name = Names::of(world.plan.present()?).report();
-    world.refusals.iter().find(|refusal| refusal.object == format!("ConfigMap {name}"))
+    world.refusals.iter().find(|refusal| refusal.object == format!("ConfigMap {name}") && !refusal.is_failure())
 }
 
 /// The report of the run, as facts and records tell it now.
@@ -52,14 +53,16 @@ pub fn report(status: &BenchmarkComparisonStatus, world: &World) -> Option<Repor
     let plan = world.plan.present()?;
     let run = status.run.as_ref()?;
     let spec = judged_now(&plan.spec, &world.spec);
-    let case = case(status, world)?;
-    let judgement = is_judged(status, world).then(|| judge(&case));
+    let judged = judged(status, world)?;
+    let over = is_judged(status, world);
     let mut variants = status.variants.clone();
-    write_rows(judge::rows(&case, judgement.as_ref(), status, world), &mut variants);
+    write_rows(judge::rows_kept(&judged, over, status, world), &mut variants);
     let comparison = Subject { namespace: Some(world.object.namespace.clone()), name: world.object.name.clone() };
-    let mut report = Report::new(comparison, spec, &case, variants, judgement.as_ref());
+    let mut report = Report::new(comparison, spec, &judged, variants, over);
     report.run = Some(Run { completion_time: None, ..run.clone() });
-    report.gpu_seconds = gpu_seconds(status);
+    report.gpu_seconds = gpu_seconds(status, world);
+    report.price = status.price.clone();
+    report.rounds = status.rounds.clone();
     report.provenance = Provenance {
         images: Some(plan.images.clone()),
         load_tool: world.configurations.present().and_then(|made| made.load_tool.clone()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
-use crate::lifecycle::world::{Object, Output, Settings, World};
+use crate::lifecycle::world::{Object, Output, Seal, Settings, World};
 use crate::testing::images;
 
 /// A comparison, and nothing else.
@@ -12,11 +12,12 @@ pub fn world(spec: BenchmarkComparisonSpec) -> World {
         object: Object { generation: 1, ..Object::default() },
         spec,
         status: BenchmarkComparisonStatus::default(),
-        settings: Settings { images: images() },
+        settings: Settings { images: images(), pod_features: Default::default(), own_account: None },
         highest_plan: 0,
         plan: Output::Absent,
         sources: BTreeMap::new(),
         configurations: Output::Absent,
+        configurations_seal: Seal::default(),
         results: BTreeMap::new(),
         children: vec![],
         pods: vec![],

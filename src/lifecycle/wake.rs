@@ -11,22 +11,39 @@ use crate::lifecycle::world::World;
 
 /// Between looks while a run is under way.
 const ACTIVE_SECONDS: i64 = 30;
-/// Between looks at rest.
+/// Between looks while a creation is refused: whatever refuses it may be back at any time, and says nothing.
+const REFUSED_SECONDS: i64 = 12;
+/// How long it is looked that often.
+const REFUSED_FOR_SECONDS: i64 = 900;
+/// Between looks at rest, and of a run that waits for GPUs: what it waits for wakes it.
 const REST_SECONDS: i64 = 600;
 
 /// The next time something can be due.
 pub fn wake(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Wake {
     let resting = active_run(status).is_none() || world.spec.suspend || rests_predicted(world, status);
-    let regular = after(now, if resting { REST_SECONDS } else { ACTIVE_SECONDS });
+    let waiting = queue::waiting(status, world).is_some();
+    let refused = world
+        .refusals
+        .iter()
+        .any(|refusal| refusal.run == status.run_number() && now < after(refusal.since, REFUSED_FOR_SECONDS));
+    let seconds = match (resting, refused) {
+        (true, _) => REST_SECONDS,
+        (false, true) => REFUSED_SECONDS,
+        (false, false) if waiting => REST_SECONDS,
+        (false, false) => ACTIVE_SECONDS,
+    };
+    let regular = after(now, seconds);
     let next = deadlines(status, world, now).into_iter().filter(|deadline| *deadline > now).min();
     Wake::At(next.map_or(regular, |deadline| deadline.min(regular)))
 }
 
 fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Vec<Timestamp> {
     let Some(run) = active_run(status) else { return vec![] };
-    let limits = &world.spec.execution.deadlines;
     let mut due = vec![];
     due.extend(queue::waiting(status, world).and_then(|run| queue::look(run, world)));
+    if queue::looks_at_others(status, world) {
+        due.extend(queue::passes(world));
+    }
     due.extend(generate::problem(status, world, now).map(|problem| problem.fatal));
     if world.configurations.present().is_none() {
         due.push(generate::deadline(run, world));
@@ -40,10 +57,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             continue;
         };
         due.extend(teardown::due(deployment, world));
-        due.push(match &deployment.scheduled {
-            None => after(deployment.created.0, limits.schedule_seconds),
-            Some(scheduled) => after(scheduled.0, limits.ready_seconds),
-        });
+        due.extend(measure::deadlines(variant, run, world));
     }
     due
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
+use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Reason};
+use crate::manifests::checked::ReservedAccount;
 use crate::measurement::ledger::Ledger;
-use crate::plan::{ChildKind, Component, Images, Plan};
+use crate::plan::{AllowedPodFeatures, ChildKind, Component, Identity, Images, Plan};
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 
 /// Everything one decision is made from.
@@ -28,6 +29,8 @@ pub struct World {
     pub sources: BTreeMap<String, Result<String, String>>,
     /// Output of generation of the run that `status` names.
     pub configurations: Output<Configurations>,
+    /// How that output is stored.
+    pub configurations_seal: Seal,
     /// Published results of the run that `status` names: variant → results.
     pub results: BTreeMap<String, Output<Results>>,
     /// Every object with the comparison's label, of any run.
@@ -70,6 +73,10 @@ pub struct Object {
 pub struct Settings {
     /// Images where the spec names none.
     pub images: Images,
+    /// What pods of variants may have beside the ordinary, by namespace.
+    pub pod_features: AllowedPodFeatures,
+    /// The operator's own ServiceAccount, where it is known.
+    pub own_account: Option<ReservedAccount>,
 }
 
 /// A document in a ConfigMap.
@@ -83,6 +90,13 @@ pub enum Output<T> {
     Present(T),
     /// There is something that cannot be read.
     Unreadable(String),
+    /// There is something that must not be used: somebody else wrote or changed it.
+    Refused {
+        /// What it is, for programs.
+        reason: Reason,
+        /// What was found, and what to do.
+        message: String,
+    },
 }
 
 impl<T> Output<T> {
@@ -93,6 +107,15 @@ impl<T> Output<T> {
             _ => None,
         }
     }
+}
+
+/// How a document is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seal {
+    /// Hash of the document, where there is one.
+    pub hash: Option<String>,
+    /// Its ConfigMap accepts no more writes.
+    pub sealed: bool,
 }
 
 /// What load pods of one variant published.
@@ -146,7 +169,7 @@ pub enum JobState {
     Running,
     /// Complete.
     Complete,
-    /// Failed, with the Job's words.
+    /// Failed, or about to be: its last pods are ending. With the Job's words.
     Failed(String),
 }
 
@@ -167,6 +190,8 @@ pub struct Pod {
     pub ours: bool,
     /// It has a deletionTimestamp.
     pub terminating: bool,
+    /// When a pod that was told to end must have ended: its deletionTimestamp, which has its grace period in it.
+    pub ends_by: Option<Timestamp>,
     /// Succeeded or Failed: its containers hold nothing any more.
     pub over: bool,
     /// Node it is bound to.
@@ -215,7 +240,7 @@ pub struct Termination {
     pub finished: Option<Timestamp>,
 }
 
-/// A creation the API server refused.
+/// A creation that the API server refused, or failed to carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// `ChildKind/name`.
@@ -230,6 +255,15 @@ pub struct Refusal {
     pub reason: String,
     /// The server's words.
     pub message: String,
+    /// When it was refused first, as far as this process knows.
+    pub since: Timestamp,
+}
+
+impl Refusal {
+    /// Whether the server failed, and said nothing against the object.
+    pub fn is_failure(&self) -> bool {
+        self.reason == Reason::CreationFailed.as_str()
+    }
 }
 
 /// Another comparison's run that wants GPUs or holds them.
@@ -264,13 +298,30 @@ pub struct Node {
     pub unschedulable: bool,
 }
 
+impl Object {
+    /// The comparison as its children refer to it.
+    pub fn identity(&self) -> Identity {
+        Identity { namespace: self.namespace.clone(), name: self.name.clone(), uid: self.uid.clone() }
+    }
+}
+
 impl World {
+    /// The plan of the run that `status` names, as it is made when the run begins: of the spec and the sources as they are.
+    pub fn new_plan(&self) -> Plan {
+        let run = self.status.run.as_ref().map_or(1, |run| run.number);
+        let manifests = self.sources.iter().filter_map(|(variant, text)| Some((variant.clone(), text.clone().ok()?)));
+        let allowed = self.settings.pod_features.of(&self.object.namespace);
+        Plan::new(self.object.identity(), run, self.spec.clone(), &self.settings.images, manifests.collect())
+            .allowing(allowed)
+    }
+
     /// The world as a run sees it that begins: nothing was put out for it yet.
     #[must_use]
     pub fn without_outputs(self) -> Self {
         Self {
             plan: Output::Absent,
             configurations: Output::Absent,
+            configurations_seal: Seal::default(),
             results: BTreeMap::new(),
             sources: BTreeMap::new(),
             ..self

@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::agent_contract::{self as contract, containers};
 use super::{Names, Ownership};
-use crate::api::{BenchmarkComparisonSpec, PodUser};
+use crate::api::{BenchmarkComparisonSpec, PodUser, Resources};
 use crate::plan::Plan;
 
 /// Retries after the first attempt: a pod may be lost with its node.
@@ -267,22 +267,36 @@ pub(super) fn container_security_context() -> SecurityContext {
     }
 }
 
-/// User and groups of agent pods, as the profile "restricted" asks for them.
+/// User and groups of agent pods, as the profile "restricted" asks for them. What a given user leaves out is the cluster's:
+/// OpenShift gives each namespace a range of its own.
 pub fn pod_security_context(user: Option<&PodUser>) -> PodSecurityContext {
+    let id = Some(DEFAULT_USER);
+    let usual = PodUser { run_as_user: id, run_as_group: id, fs_group: id };
+    let user = user.unwrap_or(&usual);
     PodSecurityContext {
-        fs_group: Some(user.map_or(DEFAULT_USER, |user| user.fs_group)),
+        fs_group: user.fs_group,
         // Without it the ownership of every file of a large results volume is set at each start.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-        run_as_group: Some(user.map_or(DEFAULT_USER, |user| user.run_as_group)),
+        run_as_group: user.run_as_group,
         run_as_non_root: Some(true),
-        run_as_user: Some(user.map_or(DEFAULT_USER, |user| user.run_as_user)),
+        run_as_user: user.run_as_user,
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
         ..PodSecurityContext::default()
     }
 }
 
+/// With limits of both: a quota may ask for them, and nothing in the spec could give them.
 fn small_resources() -> ResourceRequirements {
-    resources(&[("cpu", "10m"), ("memory", "32Mi")], &[("memory", "256Mi")])
+    resources(&[("cpu", "10m"), ("memory", "32Mi")], &[("cpu", "1"), ("memory", "256Mi")])
+}
+
+/// Requests and limits as the spec gives them.
+pub(super) fn given_resources(given: &Resources) -> ResourceRequirements {
+    ResourceRequirements {
+        requests: Some(given.requests.clone()).filter(|map| !map.is_empty()),
+        limits: Some(given.limits.clone()).filter(|map| !map.is_empty()),
+        ..ResourceRequirements::default()
+    }
 }
 
 pub(super) fn resources(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourceRequirements {

@@ -21,6 +21,9 @@ pub enum ManifestError {
     /// Something is missing or there is too much of it.
     #[error("the manifests are not one server: {problem}; {cure}")]
     Incomplete { problem: String, cure: String },
+    /// Several of these, in the order of the objects.
+    #[error("{}", numbered(.0))]
+    Several(Vec<Self>),
     #[error("patches[{index}]: {problem}; {cure}")]
     Patch {
         /// Place among the variant's patches, from 0.
@@ -39,7 +42,29 @@ pub enum ManifestError {
     },
 }
 
+/// Errors that are listed; the rest are counted.
+const MOST_LISTED: usize = 10;
+
+fn numbered(errors: &[ManifestError]) -> String {
+    let listed = errors.iter().take(MOST_LISTED).enumerate();
+    let listed = listed.map(|(index, error)| format!("({}) {error}", index + 1)).collect::<Vec<_>>().join(" ");
+    let more = match errors.len().saturating_sub(MOST_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{} problems: {listed}{more}", errors.len())
+}
+
 impl ManifestError {
+    /// One error for all, if there are any.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
     pub(crate) fn refused(
         object: impl Into<String>,
         field: impl Into<String>,
@@ -54,8 +79,10 @@ impl ManifestError {
     }
 
     /// The reason for status.
-    pub const fn reason(&self) -> Reason {
+    pub fn reason(&self) -> Reason {
         match self {
+            // The first one's: a refusal before what is missing.
+            Self::Several(errors) => errors.first().map_or(Reason::ManifestsRefused, Self::reason),
             Self::NotYaml(_) => Reason::ManifestsNotReadable,
             Self::Refused { .. } => Reason::ManifestsRefused,
             Self::Incomplete { .. } => Reason::ManifestsIncomplete,

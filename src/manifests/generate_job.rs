@@ -5,8 +5,8 @@ use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, empty_dir, exchange_mounts, give_environment, job, mount, read_only, resources,
-    secret_environment, tool_container, volume_claim,
+    AgentPod, References, empty_dir, exchange_mounts, give_environment, given_resources, job, mount, read_only,
+    resources, secret_environment, tool_container, volume_claim,
 };
 use super::{Names, Ownership};
 use crate::api::{BenchmarkComparisonSpec, Deadlines};
@@ -39,7 +39,9 @@ pub fn generate_job(plan: &Plan, deadlines: &Deadlines) -> Job {
 }
 
 fn predictor_container(plan: &Plan) -> Container {
-    let needs = resources(&[("cpu", "1"), ("memory", "1Gi")], &[]);
+    let given = plan.spec.predictor.pod.resources.as_ref();
+    let usual = || resources(&[("cpu", "1"), ("memory", "1Gi")], &[("cpu", "4"), ("memory", "8Gi")]);
+    let needs = given.map_or_else(usual, given_resources);
     let mut container = tool_container(containers::GENERATE, &plan.images.predictor, &[contract::GENERATE], needs);
     let mounts = container.volume_mounts.get_or_insert_default();
     mounts.extend(exchange_mounts());
@@ -51,7 +53,7 @@ fn predictor_container(plan: &Plan) -> Container {
 
 /// Proves the load image while nothing waits for it yet.
 fn probe_container(plan: &Plan) -> Container {
-    let needs = resources(&[("cpu", "100m"), ("memory", "256Mi")], &[]);
+    let needs = resources(&[("cpu", "100m"), ("memory", "256Mi")], &[("cpu", "2"), ("memory", "2Gi")]);
     let arguments = [contract::PROBE_LOAD_TOOL];
     let mut container = tool_container(containers::PROBE_LOAD_TOOL, &plan.images.load, &arguments, needs);
     container.volume_mounts.get_or_insert_default().push(mount(VOLUME_PROBE, contract::PROBE_DIR));

@@ -7,23 +7,19 @@ use k8s_openapi::api::core::v1::{Container, ResourceRequirements, Volume, Volume
 
 use super::agent_contract::{self as contract, containers};
 use super::agent_pod::{
-    AgentPod, References, config_map_volume, exchange_mounts, give_environment, job, mount, read_only, resources,
-    tool_container, variable, volume_claim,
+    AgentPod, References, config_map_volume, exchange_mounts, give_environment, given_resources, job, mount, read_only,
+    resources, tool_container, variable, volume_claim,
 };
 use super::{Names, Ownership};
-use crate::api::{Deadlines, Load, ModelCache, Results};
+use crate::api::{BenchmarkComparisonSpec, Deadlines, ModelCache, Results};
 use crate::plan::{Component, Plan};
-use crate::sweep::MAXIMUM_LEVELS;
+use crate::sweep::most_trials;
 
 const VOLUME_CONFIGURATIONS: &str = "bcmp-configurations";
 const VOLUME_RESULTS: &str = "results";
 const VOLUME_CACHE: &str = "model-cache";
 /// Longest life of a load Job, thirty days.
 const LONGEST_SECONDS: i64 = 2_592_000;
-/// Levels that decide, one on each side of the SLA's limit.
-const DECIDING_LEVELS: i64 = 2;
-/// A spoilt trial is repeated once.
-const ATTEMPTS: i64 = 2;
 
 /// Which deployment a load Job is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,21 +47,15 @@ pub fn load_job(plan: &Plan, target: LoadTarget<'_>, deadlines: &Deadlines) -> J
         tolerations: vec![],
         references: References::default(),
     };
-    job(names.load_job(target.variant, target.deployment), pod, deadline_seconds(deadlines, &plan.spec.load))
+    job(names.load_job(target.variant, target.deployment), pod, deadline_seconds(deadlines, &plan.spec))
 }
 
 /// How long a load Job may live: a limit for the time that no operator runs, beyond all deadlines that the operator
 /// keeps. The Job may be created before its server is scheduled, so it waits for nodes and for the server first.
-fn deadline_seconds(deadlines: &Deadlines, load: &Load) -> i64 {
+pub fn deadline_seconds(deadlines: &Deadlines, spec: &BenchmarkComparisonSpec) -> i64 {
     let waiting = i64::from(deadlines.schedule_seconds) + i64::from(deadlines.ready_seconds);
-    let measuring = i64::from(deadlines.trial_seconds).saturating_mul(most_trials(load));
+    let measuring = i64::from(deadlines.trial_seconds).saturating_mul(i64::from(most_trials(spec)));
     waiting.saturating_add(measuring).min(LONGEST_SECONDS)
-}
-
-/// Trials of one deployment at most: every level, the repetitions of those that decide, and the first level again.
-fn most_trials(load: &Load) -> i64 {
-    let levels = i64::try_from(MAXIMUM_LEVELS).unwrap_or(i64::MAX);
-    ATTEMPTS * (levels + DECIDING_LEVELS * i64::from(load.decision_trials.max(1)) + 1)
 }
 
 fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
@@ -96,11 +86,7 @@ fn load_container(plan: &Plan, target: LoadTarget<'_>) -> Container {
 fn load_resources(plan: &Plan) -> ResourceRequirements {
     match &plan.spec.load.pod.resources {
         None => resources(&[("cpu", "4"), ("memory", "4Gi")], &[]),
-        Some(given) => ResourceRequirements {
-            requests: Some(given.requests.clone()).filter(|map| !map.is_empty()),
-            limits: Some(given.limits.clone()).filter(|map| !map.is_empty()),
-            ..ResourceRequirements::default()
-        },
+        Some(given) => given_resources(given),
     }
 }
 
@@ -153,9 +139,9 @@ mod tests {
     #[test]
     fn a_load_job_outlives_all_it_waits_for() {
         let deadlines = Deadlines::default();
-        let load = |decision_trials| Load { decision_trials, ..Load::default() };
-        assert_eq!(deadline_seconds(&deadlines, &load(5)), 3600 + 3600 + 2 * (24 + 2 * 5 + 1) * 3600);
-        assert_eq!(deadline_seconds(&Deadlines { trial_seconds: 86_400, ..deadlines }, &load(5)), LONGEST_SECONDS);
+        let spec = crate::testing::spec();
+        assert_eq!(deadline_seconds(&deadlines, &spec), 3600 + 3600 + 2 * (24 + 16 + 2 * 5) * 3600);
+        assert_eq!(deadline_seconds(&Deadlines { trial_seconds: 86_400, ..deadlines }, &spec), LONGEST_SECONDS);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod agent_contract;
 pub mod agent_pod;
+pub mod checked;
 pub mod children;
 pub mod configurations_map;
 pub mod demand;

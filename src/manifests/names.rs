@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::plan::{Identity, Plan};
+use crate::plan::{Component, Identity, Plan};
 
 /// Longest DNS label (RFC 1035): names of Services and Jobs, values of labels.
 pub const LABEL_LIMIT: usize = 63;
@@ -121,6 +121,21 @@ impl Names {
     /// ServiceAccount, Role and RoleBinding of the run's pods.
     pub fn publish(&self) -> String {
         self.child(&["publish"], OBJECT_LIMIT)
+    }
+
+    /// The name of the only object that a run has for a component, a variant and a deployment; `None` for servers, which
+    /// are called after their manifests.
+    pub fn only(&self, component: Component, variant: Option<&str>, deployment: Option<u32>) -> Option<String> {
+        match component {
+            Component::Plan => Some(self.plan()),
+            Component::Generate => Some(self.generate()),
+            Component::Configurations => Some(self.configurations()),
+            Component::Report => Some(self.report()),
+            Component::Publish => Some(self.publish()),
+            Component::Results => Some(self.results(variant.unwrap_or_default())),
+            Component::Load => Some(self.load_job(variant.unwrap_or_default(), deployment.unwrap_or_default())),
+            Component::Server => None,
+        }
     }
 
     fn child(&self, parts: &[&str], limit: usize) -> String {

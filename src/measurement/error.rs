@@ -13,6 +13,9 @@ pub struct ParseError {
     pub place: Place,
     /// What was found, and what was expected instead.
     pub problem: String,
+    /// Whether a directory may hold such a file beside those that are compared: a run of another load (at a pace, of a
+    /// trace, of several phases), or one that left no result. It is left out then, and listed.
+    pub skippable: bool,
 }
 
 /// A place in a file; displays as a prefix of the problem.
@@ -55,7 +58,17 @@ impl fmt::Display for Place {
 impl ParseError {
     /// An error at a place of a file.
     pub fn new(file: impl Into<String>, place: Place, problem: impl Into<String>) -> Self {
-        Self { file: file.into(), place, problem: problem.into() }
+        Self { file: file.into(), place, problem: problem.into(), skippable: false }
+    }
+
+    /// The file is of another load than a fixed number of concurrent requests.
+    pub fn other_load(file: impl Into<String>, place: Place, problem: impl Into<String>) -> Self {
+        Self { skippable: true, ..Self::new(file, place, problem) }
+    }
+
+    /// The same error, for a file that others make up for.
+    pub fn skippable(self) -> Self {
+        Self { skippable: true, ..self }
     }
 
     /// The same error under the path the file really has: readers know only its name.

@@ -4,21 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::aiperf::Aiperf;
+pub use super::foreign::named as foreign;
 use super::format::{Part, ResultFormat};
 use super::genai_perf::GenaiPerf;
+use super::guidellm::GuideLlm;
+use super::inference_perf::InferencePerf;
+use super::inferencex::InferenceX;
+use super::llm_d::LlmDBenchmark;
+use super::sglang::SglangBench;
+use super::stored::StoredResults;
+use super::vllm::VllmBench;
 
-/// Every format that can be read.
-pub const FORMATS: &[&dyn ResultFormat] = &[&Aiperf, &GenaiPerf];
+/// Every format that can be read. Content is offered to them in this order.
+pub const FORMATS: &[&dyn ResultFormat] = &[
+    &Aiperf,
+    &GenaiPerf,
+    &GuideLlm,
+    &InferencePerf,
+    &InferenceX,
+    &LlmDBenchmark,
+    &StoredResults,
+    &SglangBench,
+    &VllmBench,
+];
 
 /// Suffix of compressed files.
 const COMPRESSED: &str = "gz";
-/// Endings of files that may hold a result under another name.
-const RENAMED: [&str; 2] = ["json", "jsonl"];
+/// Endings of files that may hold a result, whatever they are called.
+const ENDINGS: [&str; 4] = ["json", "jsonl", "yaml", "yml"];
+/// AIPerf's directory with parts of a run that the run's own summary repeats.
+const PHASES: &str = "phases";
 
-/// What to look for, for messages: `profile_export_aiperf.json (AIPerf) or *_genai_perf.json (genai-perf)`.
+/// What to look for, for messages: `AIPerf (profile_export_aiperf.json), … or vllm bench serve (the JSON of --save-result)`.
 pub fn expected() -> String {
-    let names: Vec<String> = FORMATS.iter().map(|format| format!("{} ({})", format.file(), format.name())).collect();
-    names.join(" or ")
+    let names: Vec<String> = FORMATS.iter().map(|format| format!("{} ({})", format.name(), format.file())).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.join(""),
+    }
 }
 
 /// The format that recognizes content.
@@ -49,8 +72,10 @@ impl ResultFiles {
 pub struct Located {
     /// Those known by their names, in the natural order of their paths (`concurrency_2` before `concurrency_10`).
     pub results: Vec<ResultFiles>,
-    /// Files that may hold a result under a name somebody gave them, in the same order: their content decides.
-    pub renamed: Vec<PathBuf>,
+    /// Files that may hold a result under a name that no tool has for itself, in the same order: their content decides.
+    pub unnamed: Vec<PathBuf>,
+    /// Files that look like results and are none, with the reason.
+    pub others: Vec<(PathBuf, String)>,
 }
 
 /// Finds results by paths alone. A trial is known by its file, not by its folder: directories are only searched.
@@ -63,9 +88,8 @@ pub fn locate(files: impl IntoIterator<Item = PathBuf>) -> Located {
     for file in distinct {
         let claims = FORMATS.iter().enumerate().filter_map(|(at, format)| Some((at, format.claims(&unpacked(file))?)));
         let claims: Vec<(usize, Part)> = claims.collect();
-        let is_renamed = unpacked(file).extension().is_some_and(|ending| RENAMED.iter().any(|json| ending == *json));
-        if claims.is_empty() && is_renamed {
-            located.renamed.push(file.clone());
+        if claims.is_empty() && may_hold_result(file) {
+            located.unnamed.push(file.clone());
         }
         let directory = file.parent().unwrap_or(Path::new("")).to_path_buf();
         for (at, part) in claims {
@@ -77,16 +101,42 @@ pub fn locate(files: impl IntoIterator<Item = PathBuf>) -> Located {
             }
         }
     }
-    for ((_, at), Directory { results, records }) in directories {
+    let with_results: BTreeSet<(PathBuf, usize)> =
+        directories.iter().filter(|(_, found)| !found.results.is_empty()).map(|(key, _)| key.clone()).collect();
+    for ((path, at), Directory { results, records }) in directories {
         let Some(format) = FORMATS.get(at).copied() else { continue };
-        let orphans = records.clone().filter(|_| results.is_empty());
+        if whole_run(&path).is_some_and(|run| with_results.contains(&(run, at))) {
+            let why = format!("a phase of a run whose {} is read", format.file());
+            located.others.extend(results.into_iter().map(|part| (part, why.clone())));
+            continue;
+        }
+        let orphans = records.filter(|_| results.is_empty());
         located.results.extend(orphans.map(|records| ResultFiles { format, result: None, records: Some(records) }));
-        let of = |result| ResultFiles { format, result: Some(result), records: records.clone() };
-        located.results.extend(results.into_iter().map(of));
+        located.results.extend(results.into_iter().map(|result| with_records(format, result, &files)));
     }
+    let used: BTreeSet<&PathBuf> = located.results.iter().filter_map(|found| found.records.as_ref()).collect();
+    located.unnamed.retain(|file| !used.contains(file));
     located.results.sort_by_cached_key(|result| natural(&result.path().to_string_lossy()));
-    located.renamed.sort_by_cached_key(|file| natural(&file.to_string_lossy()));
+    located.unnamed.sort_by_cached_key(|file| natural(&file.to_string_lossy()));
     located
+}
+
+/// A result with the records beside it, compressed or not.
+pub fn with_records(format: &'static dyn ResultFormat, result: PathBuf, files: &BTreeSet<PathBuf>) -> ResultFiles {
+    let plain = format.records_of(&unpacked(&result));
+    let packed = plain.as_ref().map(|plain| PathBuf::from(format!("{}.{COMPRESSED}", plain.display())));
+    let records = plain.into_iter().chain(packed).find(|records| files.contains(records));
+    ResultFiles { format, result: Some(result), records }
+}
+
+/// The directory of the run that a directory `RUN/phases/PHASE` is a part of.
+fn whole_run(directory: &Path) -> Option<PathBuf> {
+    let phases = directory.parent()?;
+    (phases.file_name()? == PHASES).then(|| phases.parent().map(Path::to_path_buf))?
+}
+
+fn may_hold_result(file: &Path) -> bool {
+    unpacked(file).extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
 }
 
 /// A tool's files in one directory.
@@ -107,7 +157,7 @@ pub fn is_compressed(file: &Path) -> bool {
 }
 
 /// Sort key that takes digits for numbers.
-fn natural(text: &str) -> Vec<(String, u64)> {
+pub fn natural(text: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -138,7 +188,7 @@ mod tests {
         &["profile_export_aiperf.json"])]
     #[case::sweep(
         &["concurrency_10/profile_export_aiperf.json", "concurrency_2/profile_export_aiperf.json",
-          "aggregate/concurrency_2/profile_export_aiperf_aggregate.json", "aggregate/concurrency_2/profile_export_aiperf.json",
+          "aggregate/concurrency_2/profile_export_aiperf_aggregate.json",
           "sweep_aggregate/profile_export_aiperf_sweep.json", "concurrency_2/profile_export_aiperf_timeslices.json"],
         &["concurrency_2/profile_export_aiperf.json", "concurrency_10/profile_export_aiperf.json"])]
     #[case::several_runs(
@@ -166,7 +216,16 @@ mod tests {
         &["a/profile_export_aiperf.json.gz", "b/my_run_genai_perf.json.gz"])]
     #[case::compressed_beside_the_original(&["profile_export_aiperf.json", "profile_export_aiperf.json.gz"],
         &["profile_export_aiperf.json"])]
-    #[case::nothing(&["README.md", "phases/profile_export_aiperf.json"], &[])]
+    #[case::directories_of_any_name(
+        &["aggregate/profile_export_aiperf.json", "disaggregate/profile_export_aiperf.json",
+          "phases/decode/profile_export_aiperf.json", "phases/profile_export_aiperf.json"],
+        &["aggregate/profile_export_aiperf.json", "disaggregate/profile_export_aiperf.json",
+          "phases/decode/profile_export_aiperf.json", "phases/profile_export_aiperf.json"])]
+    #[case::stages(
+        &["stage_10_lifecycle_metrics.json", "stage_2_lifecycle_metrics.json", "summary_lifecycle_metrics.json",
+          "stage_2_session_lifecycle_metrics.json", "per_request_lifecycle_metrics.json"],
+        &["stage_2_lifecycle_metrics.json", "stage_10_lifecycle_metrics.json"])]
+    #[case::nothing(&["README.md", "profile_export_aiperf_sweep.json"], &[])]
     fn results_are_found_in_every_layout(#[case] files: &[&str], #[case] expected: &[&str]) {
         assert_eq!(located(files), expected);
     }
@@ -182,37 +241,61 @@ mod tests {
     /// What a tool itself calls something else is not offered by its content: an aggregate looks like a result.
     #[test]
     fn only_files_that_no_tool_names_are_known_by_their_content() {
-        let located = paths(&[
-            "c10.json",
-            "c9.jsonl.gz",
-            "notes.txt",
-            "aggregate/profile_export_aiperf.json",
-            "profile_export_aiperf_sweep.json",
-            "phases/warmup/other.json",
-        ]);
-        let renamed: Vec<_> = located.renamed.iter().map(|path| path.display().to_string()).collect();
+        let files = ["c10.json", "c9.jsonl.gz", "report.yaml", "notes.txt", "profile_export_aiperf_sweep.json"];
+        let located = paths(&files);
+        let unnamed: Vec<_> = located.unnamed.iter().map(|path| path.display().to_string()).collect();
         assert_eq!(
-            (renamed.as_slice(), located.results.len()),
-            (&["c9.jsonl.gz".to_owned(), "c10.json".into()][..], 0)
+            (unnamed, located.results.len()),
+            (vec!["c9.jsonl.gz".into(), "c10.json".into(), "report.yaml".into()], 0)
         );
     }
 
     #[test]
-    fn each_format_is_known_by_its_content_and_by_no_other() {
-        let fixture = |path: &str| {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-            std::fs::read(root.join(path)).unwrap_or_default()
-        };
-        let name = |path: &str| recognized(&fixture(path)).map(|format| format.name());
-        assert_eq!(name("aiperf/clean/profile_export_aiperf.json"), Some("AIPerf"));
-        assert_eq!(name("aiperf/versions/0.4.0/profile_export_aiperf.json"), Some("AIPerf"));
-        assert_eq!(name("genai-perf/aic-agg-c250.json"), Some("genai-perf"));
-        assert_eq!(name("aiperf/clean/profile_export.jsonl"), None);
-        assert_eq!(name("absent"), None);
+    fn phases_of_a_run_are_part_of_it() {
+        let located = paths(&["a/profile_export_aiperf.json", "a/phases/warmup/profile_export_aiperf.json"]);
+        assert_eq!((located.results.len(), located.others.len()), (1, 1));
+        assert_eq!(located.others[0].1, "a phase of a run whose profile_export_aiperf.json is read");
+    }
+
+    /// Every fixture is its own tool's, and nobody else's.
+    #[rstest]
+    #[case("aiperf/clean/profile_export_aiperf.json", "AIPerf")]
+    #[case("aiperf/versions/0.4.0/profile_export_aiperf.json", "AIPerf")]
+    #[case("aiperf/versions/0.2.0/profile_export_aiperf.json", "AIPerf")]
+    #[case("aiperf/versions/0.1.1/profile_export_aiperf.json", "AIPerf")]
+    #[case("genai-perf/aic-agg-c250.json", "genai-perf")]
+    #[case("genai-perf/0.0.11/profile_export_concurrency_32_genai_perf.json", "genai-perf")]
+    #[case("load-tools/guidellm-0.8.json", "GuideLLM")]
+    #[case("load-tools/guidellm-0.3.json", "GuideLLM")]
+    #[case("load-tools/inference-perf/stage_0_lifecycle_metrics.json", "inference-perf")]
+    #[case("load-tools/inferencex/agg_result.json", "InferenceX")]
+    #[case("load-tools/inferencex/median-seconds.json", "vllm bench serve")]
+    #[case("load-tools/llm-d-report-0.2.yaml", "llm-d-benchmark")]
+    #[case("load-tools/llm-d-report-0.2.json", "llm-d-benchmark")]
+    #[case("load-tools/sglang.jsonl", "SGLang bench_serving")]
+    #[case("load-tools/vllm.json", "vllm bench serve")]
+    #[case("load-tools/vllm-detailed.json", "vllm bench serve")]
+    #[case("load-tools/bcmp-results.json", "kubectl bcmp results")]
+    fn each_format_is_known_by_its_content_and_by_no_other(#[case] path: &str, #[case] tool: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let content = std::fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let known: Vec<&str> = FORMATS.iter().filter(|f| f.recognizes(&content)).map(|f| f.name()).collect();
+        assert_eq!(known, [tool]);
+    }
+
+    #[rstest]
+    #[case("aiperf/clean/profile_export.jsonl")]
+    #[case("aiconfigurator/0.4.0/QWEN3_32B_isl4000_osl500_ttft500_tpot7_131420/agg/pareto.csv")]
+    fn other_files_are_no_result(#[case] path: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let content = std::fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(recognized(&content).is_none() && foreign(&content).is_some(), "{path}");
     }
 
     #[test]
     fn messages_name_every_format() {
-        assert_eq!(expected(), "profile_export_aiperf.json (AIPerf) or *_genai_perf.json (genai-perf)");
+        let text = expected();
+        assert!(text.starts_with("AIPerf (profile_export_aiperf.json), genai-perf (*_genai_perf.json), "), "{text}");
+        assert!(text.ends_with(" or vllm bench serve (the JSON of --save-result)"), "{text}");
     }
 }

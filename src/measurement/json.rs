@@ -13,6 +13,9 @@ use crate::text;
 /// No summary of a run is larger (they are some 40 kB); more is another file.
 const LARGEST_SUMMARY: u64 = 64 << 20;
 
+/// What Windows programs put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A number in a result file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
@@ -54,19 +57,27 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 /// Reads a whole summary.
 pub(super) fn read_summary<T: DeserializeOwned>(file: &str, reader: impl BufRead) -> Result<T, ParseError> {
+    parse(file, None, &read_bytes(file, reader, LARGEST_SUMMARY)?)
+}
+
+/// Reads a whole file of bounded size, without the mark that some editors put before UTF-8.
+pub(super) fn read_bytes(file: &str, reader: impl BufRead, largest: u64) -> Result<Vec<u8>, ParseError> {
     let mut bytes = Vec::new();
     reader
-        .take(LARGEST_SUMMARY + 1)
+        .take(largest + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| ParseError::new(file, Place::whole(), format!("cannot be read: {error}")))?;
-    if bytes.len() as u64 > LARGEST_SUMMARY {
-        let problem = format!("is larger than {} MiB; expected a summary of one run", LARGEST_SUMMARY >> 20);
+    if bytes.len() as u64 > largest {
+        let problem = format!("is larger than {} MiB; expected a summary of one run", largest >> 20);
         return Err(ParseError::new(file, Place::whole(), problem));
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ParseError::new(file, Place::whole(), "is empty; expected a JSON object"));
     }
-    parse(file, None, &bytes)
+    Ok(bytes)
 }
 
 /// Parses one JSON document, with Python's `NaN` and `Infinity` taken for null.
@@ -84,7 +95,7 @@ fn parse_slowly<T: DeserializeOwned>(file: &str, line: Option<u64>, bytes: &[u8]
     Ok(value)
 }
 
-fn located(file: &str, line: Option<u64>, path: &str, error: &serde_json::Error) -> ParseError {
+pub(super) fn located(file: &str, line: Option<u64>, path: &str, error: &serde_json::Error) -> ParseError {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or(&text);
     let cause = text::cut(cause, 200);

@@ -2,26 +2,26 @@
 //!
 //! | Key | Content |
 //! |---|---|
-//! | [`Step::key`] | [`TrialRecord`]: a step that is over |
-//! | `started-<step>-<n>` | [`Mark`]: the n-th time a pod began the step |
+//! | [`TrialKey`] | [`TrialRecord`]: a trial that is over |
+//! | `started-<trial>-<n>` | [`Mark`]: the n-th time a pod began the trial |
 //! | `serving-d<deployment>` | [`Mark`]: the deployment completed a request |
-//! | `raw-<step>` | the tool's summary: base64 of gzip; kept while there is room |
+//! | `raw-<trial>` | the tool's summary: base64 of gzip; kept while there is room |
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{SCHEMA_VERSION, Step, TrialRecord};
+use super::record::{SCHEMA_VERSION, TrialKey, TrialRecord};
 
 /// Prefix of keys with raw files. They are left out where there is no room.
 pub const RAW_PREFIX: &str = "raw-";
 const STARTED_PREFIX: &str = "started-";
 const SERVING_PREFIX: &str = "serving-d";
 
-/// Key of the mark that a pod began a step for the n-th time, from 1.
-pub fn started_key(step: &Step, nth: usize) -> String {
-    format!("{STARTED_PREFIX}{}-{nth}", step.key())
+/// Key of the mark that a pod began a trial for the n-th time, from 1.
+pub fn started_key(trial: &TrialKey, nth: usize) -> String {
+    format!("{STARTED_PREFIX}{trial}-{nth}")
 }
 
 /// Key of the mark that a deployment completed a request.
@@ -29,9 +29,9 @@ pub fn serving_key(deployment: u32) -> String {
     format!("{SERVING_PREFIX}{deployment}")
 }
 
-/// Key of a step's raw summary.
-pub fn raw_key(step: &Step) -> String {
-    format!("{RAW_PREFIX}{}", step.key())
+/// Key of a trial's raw summary.
+pub fn raw_key(trial: &TrialKey) -> String {
+    format!("{RAW_PREFIX}{trial}")
 }
 
 /// That something was begun, or seen for the first time.
@@ -70,9 +70,9 @@ pub enum LedgerError {
 /// Records and marks of one variant and run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
-    /// Steps that are over, by key.
+    /// Trials that are over, by key.
     pub records: Vec<TrialRecord>,
-    /// Marks of starts, by the step's key, in the order of their keys.
+    /// Marks of starts, by the trial's key, in the order of their keys.
     pub starts: BTreeMap<String, Vec<Mark>>,
     /// Deployments that completed a request.
     pub serving: BTreeMap<u32, Mark>,
@@ -88,11 +88,11 @@ impl Ledger {
         let mut ledger = Self::default();
         for (key, text) in entries {
             if let Some(rest) = key.strip_prefix(STARTED_PREFIX) {
-                let step = rest.rsplit_once('-').map_or(rest, |(step, _)| step);
-                ledger.starts.entry(step.to_owned()).or_default().push(mark(key, text)?);
+                let trial = rest.rsplit_once('-').map_or(rest, |(trial, _)| trial);
+                ledger.starts.entry(trial.to_owned()).or_default().push(mark(key, text)?);
             } else if let Some(deployment) = key.strip_prefix(SERVING_PREFIX).and_then(|number| number.parse().ok()) {
                 ledger.serving.insert(deployment, mark(key, text)?);
-            } else if is_step(key) {
+            } else if is_trial(key) {
                 ledger.records.push(record(key, text)?);
             }
         }
@@ -100,19 +100,19 @@ impl Ledger {
     }
 }
 
-/// Whether a key has the form of [`Step::key`].
-fn is_step(key: &str) -> bool {
+/// Whether a key has the form of a [`TrialKey`].
+fn is_trial(key: &str) -> bool {
     let numbered = |part: &str, prefix: &[char]| {
         part.strip_prefix(prefix).is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
     };
     let parts: Vec<_> = key.split('-').collect();
-    let forms: [&[char]; 4] = [&['r'], &['c'], &['l', 'r', 'd', 'f'], &['a']];
+    let forms: [&[char]; 4] = [&['r'], &['c'], &['l', 'r', 'c', 'd'], &['a']];
     parts.len() == forms.len() && parts.iter().zip(forms).all(|(part, prefix)| numbered(part, prefix))
 }
 
 fn record(key: &str, text: &str) -> Result<TrialRecord, LedgerError> {
     let record: TrialRecord = parse(key, text)?;
-    match record.step.key() {
+    match record.trial.key.to_string() {
         found if found == key => Ok(record),
         found => Err(LedgerError::OtherKey { key: key.into(), found }),
     }
@@ -143,27 +143,24 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::super::record::Purpose;
+    use super::super::record::{Purpose, TrialPlan};
     use super::*;
 
-    fn step() -> Step {
-        Step {
-            round: 1,
-            concurrency: 12,
-            purpose: Purpose::Decision,
-            repetition: 3,
-            attempt: 1,
+    fn trial() -> TrialPlan {
+        TrialPlan {
+            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Decision, repetition: 3, attempt: 1 },
             requests: 240,
             warmup: 24,
-            seed: 7,
+            ramp_seconds: Some(4.5),
             request_timeout_seconds: 600,
+            seed: 7,
         }
     }
 
     fn level_record() -> TrialRecord {
         TrialRecord {
             schema_version: SCHEMA_VERSION,
-            step: step(),
+            trial: trial(),
             deployment: 1,
             pod_uid: "u".into(),
             start_time: Timestamp::UNIX_EPOCH,
@@ -181,24 +178,24 @@ mod tests {
     fn every_kind_of_entry_is_told_apart() {
         let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: "u".into(), time: Timestamp::UNIX_EPOCH };
         let entries = [
-            (step().key(), text(&level_record())),
-            (started_key(&step(), 1), text(&mark)),
-            (started_key(&step(), 2), text(&mark)),
+            (trial().key.to_string(), text(&level_record())),
+            (started_key(&trial().key, 1), text(&mark)),
+            (started_key(&trial().key, 2), text(&mark)),
             (serving_key(3), text(&mark)),
-            (raw_key(&step()), "H4sI".into()),
+            (raw_key(&trial().key), "H4sI".into()),
             ("created-for".into(), "x".into()),
         ];
         let ledger = Ledger::parse(entries.iter().map(|(key, text)| (key.as_str(), text.as_str()))).unwrap();
         assert_eq!(ledger.records, vec![level_record()]);
-        assert_eq!(ledger.starts, BTreeMap::from([(step().key(), vec![mark.clone(), mark.clone()])]));
+        assert_eq!(ledger.starts, BTreeMap::from([(trial().key.to_string(), vec![mark.clone(), mark.clone()])]));
         assert_eq!(ledger.serving, BTreeMap::from([(3, mark)]));
     }
 
     #[rstest]
-    #[case::cut_off(r#"{"schemaVersion":1,"st"#, "cannot be read")]
+    #[case::cut_off(r#"{"schemaVersion":1,"tr"#, "cannot be read")]
     #[case::newer(r#"{"schemaVersion":7}"#, "has schemaVersion 7; this version reads 0 to 1")]
     fn what_cannot_be_read_is_named(#[case] content: &str, #[case] said: &str) {
-        let key = step().key();
+        let key = trial().key.to_string();
         let error = Ledger::parse([(key.as_str(), content)]).unwrap_err().to_string();
         assert!(error.contains(&key) && error.contains(said), "{error}");
     }

@@ -2,46 +2,36 @@
 
 pub mod aiperf;
 pub mod audit;
+pub mod counted;
+mod distribution;
 pub mod error;
+mod fields;
+mod foreign;
 pub mod format;
 pub mod formats;
 pub mod genai_perf;
+mod guidellm;
+mod inference_perf;
+mod inferencex;
 mod json;
 pub mod ledger;
+mod llm_d;
 pub mod metric;
 pub mod record;
+mod sglang;
 mod statistics;
+mod stored;
+mod vllm;
 pub mod window;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use crate::units::{RequestsPerSecond, TokensPerSecond};
 
+pub use counted::CountedRequests;
+pub use distribution::Distribution;
 pub use error::ParseError;
 pub use metric::Metric;
-
-/// Statistics over the requests of a trial. Tools differ in the percentiles they report.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Distribution {
-    pub mean: Milliseconds,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p50: Option<Milliseconds>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p90: Option<Milliseconds>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p95: Option<Milliseconds>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p99: Option<Milliseconds>,
-}
-
-impl Distribution {
-    /// The same after a change of every statistic; `None` where the mean cannot be changed so.
-    pub fn map(self, change: impl Fn(Milliseconds) -> Option<Milliseconds>) -> Option<Self> {
-        let [p50, p90, p95, p99] = [self.p50, self.p90, self.p95, self.p99].map(|of| of.and_then(&change));
-        Some(Self { mean: change(self.mean)?, p50, p90, p95, p99 })
-    }
-}
 
 /// What one trial showed, before it is audited. What the tool did not report is `None`, which never stands for zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,15 +57,18 @@ pub struct Measurement {
     pub tpot: Option<Distribution>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<Distribution>,
-    /// Output tokens per second over the whole deployment.
+    /// Output tokens per second over the whole deployment, by Little's law.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens_per_second: Option<TokensPerSecond>,
-    /// Completed requests per second.
+    /// Completed requests per second, by Little's law.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<RequestsPerSecond>,
-    /// Requests that meet both SLA limits, in percent.
+    /// Requests that keep all limits of the SLA, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_requests_percent: Option<f64>,
+    /// The requests the figures are taken over; absent where only the tool's summary over all requests is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedRequests>,
     /// Facts the audit needs.
     pub facts: Facts,
 }
@@ -117,17 +110,38 @@ pub struct Facts {
     /// Warm-up requests before the level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_requests: Option<u32>,
-    /// Whether figures come from the window (METHOD §3) and not from the tool's summary.
-    pub windowed: bool,
-    /// Throughput of the window's second half ÷ its first half − 1, signed percent.
+    /// Completions counted over whole waves ÷ those by Little's law − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_drift_percent: Option<f64>,
+    pub unsteadiness_percent: Option<f64>,
+    /// Set where the tool does not count completed requests: then `requests` stands for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_unknown: Option<bool>,
     /// Metrics that were NaN or infinite, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_finite: Vec<Metric>,
 }
 
 impl Measurement {
+    /// Throughput by Little's law from concurrency, mean latency and mean output (METHOD §3), in the place of the tool's own: of
+    /// a trial whose requests are not known one by one. The tool's own reads too low, since it counts the start and the end,
+    /// when the deployment is not loaded in full.
+    #[must_use]
+    pub fn by_littles_law(mut self) -> Self {
+        let answered = match self.facts.requests_unknown {
+            Some(true) => 1.0,
+            _ => f64::from(self.requests) / f64::from(self.sent().max(1)),
+        };
+        let throughput = self.request_latency.and_then(|latency| {
+            let users = f64::from(self.concurrency) * answered;
+            window::Throughput::by_littles_law(users, latency.mean.get(), self.facts.output_tokens)
+        });
+        if let Some(throughput) = throughput {
+            self.requests_per_second = Some(throughput.requests_per_second);
+            self.output_tokens_per_second = throughput.output_tokens_per_second.or(self.output_tokens_per_second);
+        }
+        self
+    }
+
     /// Requests that were sent and ended, well or not.
     pub fn sent(&self) -> u32 {
         self.requests.saturating_add(self.errors.unwrap_or(0))

@@ -1,5 +1,7 @@
 //! The record that the load agent publishes for a trial: what survives of it.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,62 +11,83 @@ use crate::api::Finding;
 /// Version of the records' layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Why a level is run.
+/// What a trial is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "camelCase")]
 pub enum Purpose {
-    /// A step of the ladder (claimed points included).
+    /// A level of the ladder, or one above or below it.
     Ladder,
-    /// A level between the last that meets the SLA and the first that misses it, or above the ladder's top.
+    /// A level within the bracket.
     Refinement,
-    /// A new run of a level that decides.
+    /// A level that misses the SLA below one that meets it, once more.
+    Recheck,
+    /// A new trial of a level that decides.
     Decision,
-    /// The first level once more, at the end.
-    Drift,
 }
 
-/// One run of the load tool: the key of a record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+impl Purpose {
+    /// Whether it finds the levels that decide; such trials are run once in all rounds together.
+    pub fn selects(self) -> bool {
+        self != Self::Decision
+    }
+}
+
+/// Names a trial among those of a variant and run. It is written as the key of its record in the results ConfigMap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Step {
+pub struct TrialKey {
     /// Round of deployment, from 1.
     pub round: u32,
     /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
-    /// Why it is run.
+    /// What it is for.
     pub purpose: Purpose,
-    /// Repetition of this concurrency and purpose within the round, from 1.
+    /// Number among the trials of this level and purpose in the round, from 1.
     pub repetition: u32,
     /// Try, from 1; a second follows one that was spoilt.
     pub attempt: u32,
-    pub requests: u32,
-    /// Warm-up requests before.
-    pub warmup: u32,
-    pub seed: u64,
-    /// Timeout of one request, in seconds.
-    pub request_timeout_seconds: u32,
 }
 
-impl Step {
-    /// Key in the results ConfigMap: unique among the steps of a run and variant.
-    pub fn key(&self) -> String {
-        let purpose = match self.purpose {
+impl fmt::Display for TrialKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { round, concurrency, purpose, repetition, attempt } = self;
+        let purpose = match purpose {
             Purpose::Ladder => "l",
             Purpose::Refinement => "r",
+            Purpose::Recheck => "c",
             Purpose::Decision => "d",
-            Purpose::Drift => "f",
         };
-        format!("r{}-c{:06}-{purpose}{}-a{}", self.round, self.concurrency, self.repetition, self.attempt)
+        write!(f, "r{round}-c{concurrency:06}-{purpose}{repetition}-a{attempt}")
     }
 }
 
-/// What a step ended with.
+/// A trial to run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialPlan {
+    /// Which one.
+    #[serde(flatten)]
+    pub key: TrialKey,
+    /// Requests to send, in whole waves.
+    pub requests: u32,
+    /// Requests to send before: one wave ahead of a deployment's first trial, which warms it up.
+    pub warmup: u32,
+    /// Seconds over which users start; absent: all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_seconds: Option<f64>,
+    /// Seconds one request may take.
+    pub request_timeout_seconds: u32,
+    /// Seed of the prompts.
+    pub seed: u64,
+}
+
+/// What a trial ended with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialRecord {
     pub schema_version: u32,
-    pub step: Step,
+    pub trial: TrialPlan,
     /// Deployment it ran against, from 1.
     pub deployment: u32,
     /// Load pod that ran it.

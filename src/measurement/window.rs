@@ -1,17 +1,25 @@
-//! The window of a level (METHOD §3): what is left of a run when the burst at its start is taken off.
+//! The window of a trial (METHOD §3): which requests count, and what they say.
 //!
-//! All users of a level start at once. Their first requests queue behind each other as they never do again, and a mean
-//! over all requests keeps that burst. The window leaves out the first request of each user.
+//! At the start of a trial all requests queue behind each other, and at its end the last ones have the server to
+//! themselves: neither is how it works in between. So as many requests as there are users are left out on both sides.
+//! Throughput is not counted by completions, since these come in waves; it follows from Little's law: concurrent requests ÷
+//! latency.
 
-use super::{Distribution, percent};
-use crate::units::{LatencyLimits, Milliseconds, RequestsPerSecond, TokensPerSecond};
+use std::cmp::Ordering;
+use std::num::NonZeroU32;
 
-/// One request of the measured phase.
+use super::Distribution;
+use crate::units::{RequestsPerSecond, TokensPerSecond};
+
+#[cfg(test)]
+mod tests;
+
+/// One request of the measured phase; moments in milliseconds after any fixed one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
-    /// When it was sent, in milliseconds after any fixed moment.
+    /// When it was sent.
     pub start: f64,
-    /// When it ended, well or not, in milliseconds after the same moment.
+    /// When it ended, well or not.
     pub end: f64,
     /// How long it waited in the client before it was sent, in milliseconds.
     pub wait: Option<f64>,
@@ -24,7 +32,7 @@ pub struct Request {
 pub struct Answer {
     /// Time to first token, in milliseconds; absent when the answer was not streamed.
     pub ttft: Option<f64>,
-    /// From sending to the last token, in milliseconds.
+    /// From sending to the last token, in milliseconds. The request may end later, when its connection does.
     pub latency: f64,
     /// Output tokens, the server's count first.
     pub output_tokens: Option<f64>,
@@ -36,248 +44,212 @@ impl Answer {
         let following = self.output_tokens? - 1.0;
         (following >= 1.0).then_some((self.latency - self.ttft?) / following)
     }
-
-    fn keeps(&self, limits: &LatencyLimits) -> bool {
-        self.ttft.is_some_and(|ttft| ttft <= limits.ttft.get())
-            && self.tpot().is_some_and(|tpot| tpot <= limits.tpot.get())
-    }
 }
 
-/// Figures of the window.
+/// The requests of a trial that count: those from the c+1st to the c-th last, by start.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    by_start: &'a [Request],
+    concurrency: usize,
+}
+
+/// Figures over the counted requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// Over the requests started after the c-th.
+    /// Counted requests, failed ones included.
+    pub requests: u32,
+    /// Failed ones among them.
+    pub failed: u32,
+    /// Concurrent requests, on average over the time from the c-th start to the last.
+    pub mean_concurrency: f64,
+    /// Of the completed ones.
     pub ttft: Option<Distribution>,
-    /// Over the requests started after the c-th.
+    /// Of the completed ones.
     pub tpot: Option<Distribution>,
-    /// Over the requests started after the c-th.
+    /// Of the completed ones.
     pub request_latency: Option<Distribution>,
-    /// Tokens of the requests completed after the c-th completion, by the time since.
-    pub output_tokens_per_second: Option<TokensPerSecond>,
-    /// Requests completed after the c-th completion, by the time since.
-    pub requests_per_second: Option<RequestsPerSecond>,
-    /// Requests started after the c-th that keep both limits, in percent; a failed one keeps none.
-    pub good_requests_percent: Option<f64>,
-    /// Throughput of the second half ÷ the first half − 1, signed percent.
-    pub drift_percent: Option<f64>,
+    /// By Little's law.
+    pub throughput: Throughput,
+    /// Requests that end per second, counted over whole waves up to the last start, ÷ the same by Little's law − 1,
+    /// in signed percent. Absent where fewer than two waves end by then.
+    pub unsteadiness_percent: Option<f64>,
     /// Waiting in the client ÷ request latency, in percent.
     pub client_wait_percent: Option<f64>,
 }
 
+/// Why a trial has no window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWindow {
+    /// Nothing lies between the first and the last requests.
+    #[error("{requests} requests at a concurrency of {concurrency} leave none to count: send four waves or more")]
+    TooFewRequests {
+        /// Requests of the trial.
+        requests: usize,
+        /// Its concurrent requests.
+        concurrency: u32,
+    },
+    /// Records are damaged.
+    #[error("A request ends before it starts, or a moment is no number: record the trial again")]
+    WrongTimes,
+    /// All counted requests failed.
+    #[error("Every request that counts failed: look for the cause in the server's log")]
+    NothingCompleted,
+    /// A rate needs time.
+    #[error("No time passes between the starts of the requests that count: record the trial again")]
+    NoTime,
+}
+
+/// By how much counting and Little's law may differ while a trial is called steady (`NotSteady`).
+const STEADY_PERCENT: f64 = 10.0;
+
+/// Users start together: starts alone would leave it to the order of records which of their requests count.
+fn by_start(one: &Request, other: &Request) -> Ordering {
+    let ttft = |request: &Request| request.answer.and_then(|answer| answer.ttft).unwrap_or(f64::INFINITY);
+    let tokens = |request: &Request| request.answer.and_then(|answer| answer.output_tokens).unwrap_or(0.0);
+    let by = |figure: fn(&Request) -> f64| figure(one).total_cmp(&figure(other));
+    by(|request| request.start).then(by(|request| request.end)).then(by(ttft)).then(by(tokens))
+}
+
+impl<'a> Counted<'a> {
+    /// The counted requests of a trial with so many users. Sorts the requests.
+    ///
+    /// # Errors
+    /// Too few requests, and times that are none.
+    pub fn of(requests: &'a mut [Request], concurrency: NonZeroU32) -> Result<Self, NoWindow> {
+        let users = concurrency.get() as usize;
+        if requests.len().saturating_sub(users) <= users {
+            return Err(NoWindow::TooFewRequests { requests: requests.len(), concurrency: concurrency.get() });
+        }
+        let has_times =
+            |request: &Request| request.start.is_finite() && request.end.is_finite() && request.start <= request.end;
+        if !requests.iter().all(has_times) {
+            return Err(NoWindow::WrongTimes);
+        }
+        requests.sort_unstable_by(by_start);
+        Ok(Self { by_start: requests, concurrency: users })
+    }
+
+    /// The requests, by start.
+    pub fn requests(&self) -> &'a [Request] {
+        &self.by_start[self.concurrency..self.by_start.len() - self.concurrency]
+    }
+
+    /// What completed requests brought.
+    pub fn answers(&self) -> impl Iterator<Item = &'a Answer> {
+        self.requests().iter().filter_map(|request| request.answer.as_ref())
+    }
+
+    /// How many requests exceed what they may. A failed one does.
+    pub fn over(&self, exceeds: impl Fn(&Answer) -> bool) -> u32 {
+        self.requests().iter().filter(|request| request.answer.as_ref().is_none_or(&exceeds)).count() as u32
+    }
+
+    /// A quantile (0…1) of a figure over all requests, linear between ranks; of a failed one the figure is infinite.
+    /// `None` where a completed request lacks the figure.
+    pub fn quantile(&self, share: f64, figure: impl Fn(&Answer) -> Option<f64>) -> Option<f64> {
+        let value = |request: &Request| request.answer.as_ref().map_or(Some(f64::INFINITY), &figure);
+        let mut values: Vec<f64> = self.requests().iter().map(value).collect::<Option<_>>()?;
+        values.sort_unstable_by(f64::total_cmp);
+        let rank = share.clamp(0.0, 1.0) * (values.len() - 1) as f64;
+        let (below, above) = (*values.get(rank.floor() as usize)?, *values.get(rank.ceil() as usize)?);
+        // An infinite number times no share would be none.
+        Some(if rank.fract() > 0.0 { below + rank.fract() * (above - below) } else { below })
+    }
+
+    /// Figures over the requests.
+    ///
+    /// # Errors
+    /// Nothing completed, and no time.
+    pub fn window(&self) -> Result<Window, NoWindow> {
+        let requests = self.requests();
+        let failed = requests.iter().filter(|request| request.answer.is_none()).count();
+        if failed == requests.len() {
+            return Err(NoWindow::NothingCompleted);
+        }
+        let mean_concurrency = self.mean_concurrency().ok_or(NoWindow::NoTime)?;
+        // By Little's law every request counts that takes a place, well answered or not.
+        let stay = requests.iter().map(|request| request.end - request.start).sum::<f64>() / requests.len() as f64;
+        let answered = (requests.len() - failed) as f64 / requests.len() as f64;
+        let tokens = self.answers().map(|answer| answer.output_tokens).sum::<Option<f64>>();
+        let tokens = tokens.map(|tokens| tokens / (requests.len() - failed) as f64);
+        Ok(Window {
+            requests: requests.len() as u32,
+            failed: failed as u32,
+            mean_concurrency,
+            ttft: Distribution::of(self.answers().filter_map(|answer| answer.ttft)),
+            tpot: Distribution::of(self.answers().filter_map(Answer::tpot)),
+            request_latency: Distribution::of(self.answers().map(|answer| answer.latency)),
+            throughput: Throughput::by_littles_law(mean_concurrency * answered, stay, tokens)
+                .ok_or(NoWindow::NoTime)?,
+            unsteadiness_percent: self.unsteadiness(mean_concurrency / stay),
+            client_wait_percent: self.client_wait(),
+        })
+    }
+
+    /// From the c-th start to the last, when all users have come and none has gone.
+    fn mean_concurrency(&self) -> Option<f64> {
+        let (from, to) = (self.by_start[self.concurrency - 1].start, self.last_start());
+        let within = |request: &Request| (request.end.min(to) - request.start.max(from)).max(0.0);
+        Some(self.by_start.iter().map(within).sum::<f64>() / (to - from)).filter(|mean| mean.is_finite())
+    }
+
+    fn last_start(&self) -> f64 {
+        self.by_start[self.by_start.len() - 1].start
+    }
+
+    /// Users often go in step, and a part of a wave would look like a change of pace: only whole waves are counted.
+    fn unsteadiness(&self, expected: f64) -> Option<f64> {
+        let last = self.last_start();
+        let mut ends: Vec<f64> = self.by_start.iter().map(|request| request.end).filter(|end| *end <= last).collect();
+        ends.sort_unstable_by(f64::total_cmp);
+        let waves = ends.len() / self.concurrency;
+        let whole = waves * self.concurrency;
+        let took = (waves >= 2).then(|| ends[whole - 1] - ends[self.concurrency - 1])?;
+        let counted = (whole - self.concurrency) as f64 / took;
+        Some(100.0 * (counted / expected - 1.0)).filter(|percent| percent.is_finite())
+    }
+
+    fn client_wait(&self) -> Option<f64> {
+        let pairs = self.requests().iter().filter_map(|request| Some((request.wait?, request.answer?.latency)));
+        let (waited, latency) = pairs.fold((0.0, 0.0), |(w, l), (wait, latency)| (w + wait, l + latency));
+        Some(100.0 * waited / latency).filter(|percent| percent.is_finite())
+    }
+}
+
 impl Window {
-    /// The window of a level with `concurrency` users, or `None` when nothing is left after the burst.
-    pub fn of(requests: &mut [Request], concurrency: u32, limits: Option<&LatencyLimits>) -> Option<Self> {
-        let burst = concurrency as usize;
-        if burst == 0 || requests.len() <= burst {
-            return None;
-        }
-        requests.sort_by(|a, b| a.end.total_cmp(&b.end));
-        let pace = Pace::between(requests, burst, requests.len())?;
-        let drift_percent = drift(requests, burst);
-        requests.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.end.total_cmp(&b.end)));
-        let started = &requests[burst..];
-        let answers = || started.iter().filter_map(|request| request.answer.as_ref());
+    /// The window of a trial with so many users. Sorts the requests.
+    ///
+    /// # Errors
+    /// A trial of which nothing can be said.
+    pub fn of(requests: &mut [Request], concurrency: NonZeroU32) -> Result<Self, NoWindow> {
+        Counted::of(requests, concurrency)?.window()
+    }
+
+    /// Whether requests end as fast as Little's law says (else `NotSteady`). Too few waves do not tell.
+    pub fn is_steady(&self) -> bool {
+        self.unsteadiness_percent.is_none_or(|percent| percent.abs() <= STEADY_PERCENT)
+    }
+}
+
+/// What a deployment brings per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throughput {
+    /// Completed requests.
+    pub requests_per_second: RequestsPerSecond,
+    /// Output tokens; absent where a request does not say how many.
+    pub output_tokens_per_second: Option<TokensPerSecond>,
+}
+
+impl Throughput {
+    /// From concurrent requests, their mean time in milliseconds, and their mean output tokens. `None` where that gives
+    /// no rate.
+    ///
+    /// Of a trial without records the concurrency and the summary's means are all there is.
+    pub fn by_littles_law(mean_concurrency: f64, milliseconds: f64, tokens: Option<f64>) -> Option<Self> {
+        let rate = mean_concurrency / milliseconds * 1000.0;
         Some(Self {
-            ttft: Distribution::of(answers().filter_map(|answer| answer.ttft)),
-            tpot: Distribution::of(answers().filter_map(Answer::tpot)),
-            request_latency: Distribution::of(answers().map(|answer| answer.latency)),
-            output_tokens_per_second: pace.tokens.and_then(|tokens| TokensPerSecond::new(tokens).ok()),
-            requests_per_second: RequestsPerSecond::new(pace.requests).ok(),
-            good_requests_percent: limits.map(|limits| {
-                100.0 * answers().filter(|answer| answer.keeps(limits)).count() as f64 / started.len() as f64
-            }),
-            drift_percent,
-            client_wait_percent: client_wait(started),
+            requests_per_second: RequestsPerSecond::new(rate).ok()?,
+            output_tokens_per_second: tokens.and_then(|tokens| TokensPerSecond::new(rate * tokens).ok()),
         })
-    }
-}
-
-/// What was completed per second.
-struct Pace {
-    requests: f64,
-    /// Absent when a completed request does not say its tokens.
-    tokens: Option<f64>,
-}
-
-impl Pace {
-    /// After the `from`-th completion, up to the `to`-th; `None` when no time lies between them.
-    fn between(by_end: &[Request], from: usize, to: usize) -> Option<Self> {
-        let seconds = (by_end[to - 1].end - by_end[from - 1].end) / 1000.0;
-        let answers = || by_end[from..to].iter().filter_map(|request| request.answer);
-        (seconds > 0.0).then(|| Self {
-            requests: answers().count() as f64 / seconds,
-            tokens: answers().map(|answer| answer.output_tokens).sum::<Option<f64>>().map(|tokens| tokens / seconds),
-        })
-    }
-}
-
-/// The halves meet at a whole number of waves: users often go in step, and half a wave would look like drift.
-fn drift(by_end: &[Request], burst: usize) -> Option<f64> {
-    let waves = by_end.len() / burst;
-    let middle = burst * waves.div_ceil(2);
-    if waves < 5 || middle >= by_end.len() {
-        return None;
-    }
-    let first = Pace::between(by_end, burst, middle)?.tokens?;
-    let second = Pace::between(by_end, middle, by_end.len())?.tokens?;
-    percent(second, first).map(|percent| percent - 100.0)
-}
-
-fn client_wait(started: &[Request]) -> Option<f64> {
-    let pairs = || started.iter().filter_map(|request| Some((request.wait?, request.answer?.latency)));
-    let (waited, latency) = pairs().fold((0.0, 0.0), |(w, l), (wait, latency)| (w + wait, l + latency));
-    percent(waited, latency)
-}
-
-impl Distribution {
-    /// Mean and percentiles (linear between ranks, as the load tools take them); `None` without values, or with one
-    /// that is negative or not finite.
-    pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let mean = Milliseconds::new(values.iter().sum::<f64>() / values.len() as f64).ok()?;
-        let at = |percent: f64| Milliseconds::new(percentile(&values, percent)).ok();
-        at(0.0)?;
-        Some(Self { mean, p50: at(50.0), p90: at(90.0), p95: at(95.0), p99: at(99.0) })
-    }
-}
-
-/// Of at least one sorted value.
-fn percentile(sorted: &[f64], percent: f64) -> f64 {
-    let rank = percent / 100.0 * (sorted.len() - 1) as f64;
-    let (below, share) = (rank.floor() as usize, rank.fract());
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + share * (sorted[above] - sorted[below])
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::*;
-
-    /// `users` ask again as soon as they are answered; the first answers are late by `burst` ms times the user's number.
-    fn closed_loop(users: usize, each: usize, ttft: f64, tpot: f64, tokens: f64, burst: f64) -> Vec<Request> {
-        let mut requests = Vec::new();
-        for user in 0..users {
-            let mut clock = 0.0;
-            for turn in 0..each {
-                let late = if turn == 0 { burst * user as f64 } else { 0.0 };
-                let latency = ttft + late + tpot * (tokens - 1.0);
-                let answer = Some(Answer { ttft: Some(ttft + late), latency, output_tokens: Some(tokens) });
-                requests.push(Request { start: clock, end: clock + latency, wait: Some(1.0), answer });
-                clock += latency;
-            }
-        }
-        requests
-    }
-
-    #[test]
-    fn the_burst_leaves_no_trace() {
-        let mut requests = closed_loop(8, 10, 80.0, 10.0, 93.0, 50.0);
-        let window = Window::of(&mut requests, 8, None).unwrap();
-        assert!((window.ttft.unwrap().mean.get() - 80.0).abs() < 1e-9);
-        assert!((window.tpot.unwrap().p99.unwrap().get() - 10.0).abs() < 1e-9);
-        // 8 users, 93 tokens a second each.
-        assert!((window.output_tokens_per_second.unwrap().get() / 744.0 - 1.0).abs() < 0.01);
-        assert!((window.requests_per_second.unwrap().get() / 8.0 - 1.0).abs() < 0.01);
-        assert_eq!(window.client_wait_percent, Some(0.1));
-        assert_eq!(window.good_requests_percent, None);
-    }
-
-    #[rstest]
-    #[case::nothing(0, 4)]
-    #[case::only_the_burst(4, 4)]
-    #[case::no_users(4, 0)]
-    fn without_requests_after_the_burst_there_is_no_window(#[case] requests: usize, #[case] concurrency: u32) {
-        let mut requests = closed_loop(requests, 1, 80.0, 10.0, 93.0, 0.0);
-        assert_eq!(Window::of(&mut requests, concurrency, None), None);
-    }
-
-    #[test]
-    fn users_in_step_do_not_look_like_drift() {
-        for each in 5..12 {
-            let mut requests = closed_loop(6, each, 50.0, 10.0, 11.0, 0.0);
-            let drift = Window::of(&mut requests, 6, None).unwrap().drift_percent.unwrap();
-            assert!(drift.abs() < 1e-9, "{each} waves: {drift}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_slows_down_drifts() {
-        let mut requests = closed_loop(1, 20, 50.0, 10.0, 11.0, 0.0);
-        requests.iter_mut().filter(|r| r.start >= 1500.0).for_each(|r| {
-            r.start += r.start - 1500.0;
-            r.end += r.end - 1500.0;
-        });
-        assert_eq!(Window::of(&mut requests, 1, None).unwrap().drift_percent.map(f64::round), Some(-50.0));
-    }
-
-    #[test]
-    fn failed_requests_bring_no_tokens_and_are_not_good() {
-        let mut requests = closed_loop(2, 10, 80.0, 10.0, 93.0, 0.0);
-        requests.iter_mut().filter(|r| r.start > 5000.0).for_each(|r| r.answer = None);
-        let limits = LatencyLimits { ttft: Milliseconds::new(100.0).unwrap(), tpot: Milliseconds::new(10.0).unwrap() };
-        let window = Window::of(&mut requests, 2, Some(&limits)).unwrap();
-        assert_eq!(window.good_requests_percent, Some(100.0 * 10.0 / 18.0));
-        assert!((window.requests_per_second.unwrap().get() - 10.0 / 9.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn unknown_token_counts_leave_throughput_unknown() {
-        let mut requests = closed_loop(2, 10, 80.0, 10.0, 93.0, 0.0);
-        requests[13].answer = Some(Answer { ttft: Some(1.0), latency: 2.0, output_tokens: None });
-        let window = Window::of(&mut requests, 2, None).unwrap();
-        assert_eq!(window.output_tokens_per_second, None);
-        assert!(window.requests_per_second.is_some());
-    }
-
-    #[rstest]
-    #[case(&[], None)]
-    #[case(&[5.0], Some((5.0, 5.0, 5.0)))]
-    #[case(&[4.0, 1.0, 3.0, 2.0, 5.0], Some((3.0, 4.6, 4.96)))]
-    #[case(&[1.0, f64::NAN], None)]
-    #[case(&[1.0, f64::INFINITY], None)]
-    #[case(&[-1.0, 2.0], None)]
-    fn percentiles_lie_between_ranks(#[case] values: &[f64], #[case] p50_p90_p99: Option<(f64, f64, f64)>) {
-        let found = Distribution::of(values.iter().copied());
-        let rounded = |value: Option<Milliseconds>| (value.unwrap().get() * 1e6).round() / 1e6;
-        assert_eq!(found.map(|d| (rounded(d.p50), rounded(d.p90), rounded(d.p99))), p50_p90_p99);
-    }
-
-    prop_compose! {
-        fn any_request()(start in 0.0..1e6_f64, took in 0.0..1e5_f64, ttft in proptest::option::of(0.0..1e5_f64),
-            tokens in proptest::option::of(0_u32..5000), ok in proptest::bool::weighted(0.9)) -> Request {
-            let answer = Answer { ttft, latency: took.max(ttft.unwrap_or(0.0)), output_tokens: tokens.map(f64::from) };
-            Request { start, end: start + took, wait: None, answer: ok.then_some(answer) }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn figures_stay_within_what_was_seen(mut requests in proptest::collection::vec(any_request(), 0..80), c in 0_u32..20) {
-            let limits = LatencyLimits { ttft: Milliseconds::new(5e4).unwrap(), tpot: Milliseconds::new(50.0).unwrap() };
-            if let Some(window) = Window::of(&mut requests, c, Some(&limits)) {
-                prop_assert!((0.0..=100.0).contains(&window.good_requests_percent.unwrap()));
-                for d in [window.ttft, window.tpot, window.request_latency].into_iter().flatten() {
-                    prop_assert!(d.p50 <= d.p90 && d.p90 <= d.p95 && d.p95 <= d.p99);
-                    prop_assert!(d.p99.unwrap().get() <= 1e5 + 1e-6);
-                }
-            }
-        }
-
-        #[test]
-        fn the_order_of_records_does_not_matter(requests in proptest::collection::vec(any_request(), 1..60), c in 1_u32..20) {
-            let mut reversed: Vec<Request> = requests.iter().rev().copied().collect();
-            let mut requests = requests;
-            let (one, other) = (Window::of(&mut requests, c, None), Window::of(&mut reversed, c, None));
-            prop_assert_eq!(one.is_some(), other.is_some());
-            if let (Some(one), Some(other)) = (one, other) {
-                prop_assert_eq!(one.requests_per_second, other.requests_per_second);
-                let p50 = |w: &Window| w.ttft.map(|d| d.p50.unwrap().get());
-                prop_assert_eq!(p50(&one), p50(&other));
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The predictor's figures for what is deployed, as the method needs them.
 
+use crate::prediction::{Curve, Extent};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// The estimate of a variant at one level. Figures are means over requests.
@@ -30,4 +31,22 @@ pub trait Estimates {
 
     /// C: requests the deployment works on at once, where known. Beyond it, throughput and TPOT stay and requests queue.
     fn capacity(&self) -> Option<u32>;
+}
+
+impl Estimates for Curve {
+    fn at(&self, concurrency: u32) -> Option<Estimate> {
+        let level = Curve::at(self, concurrency)?;
+        let tokens = level.point.tokens_per_second_per_gpu;
+        let rate = tokens.get() * f64::from(self.gpus()) / f64::from(self.output_tokens());
+        Some(Estimate {
+            ttft: level.steady_ttft,
+            tpot: level.point.tpot,
+            requests_per_second: RequestsPerSecond::new(rate).ok()?,
+            tokens_per_second_per_gpu: tokens,
+        })
+    }
+
+    fn capacity(&self) -> Option<u32> {
+        (self.extent() != Extent::Rows).then(|| self.end())
+    }
 }

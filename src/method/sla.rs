@@ -1,8 +1,9 @@
 //! The SLA as numbers: limits, the statistic each is held against, and r, how much of the limits a trial uses (METHOD §5).
 
 use super::trial::Figures;
-use crate::method::distribution::Distribution;
-use crate::units::Milliseconds;
+use crate::api::{self, Decimal, LatencyLimit, Statistic};
+use crate::measurement::Distribution;
+use crate::units::{LatencyLimits, Milliseconds};
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,41 +16,25 @@ pub enum Metric {
     RequestLatency,
 }
 
-/// What of a distribution is held against a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Statistic {
-    /// Arithmetic mean.
-    Mean,
-    /// Median.
-    P50,
-    /// 90th percentile.
-    P90,
-    /// 95th percentile.
-    P95,
-    /// 99th percentile.
-    P99,
+/// A statistic of a distribution; `None` where the tool did not report it.
+fn pick(statistic: Statistic, of: &Distribution) -> Option<Milliseconds> {
+    match statistic {
+        Statistic::Mean => Some(of.mean),
+        Statistic::P50 => of.p50,
+        Statistic::P90 => of.p90,
+        Statistic::P95 => of.p95,
+        Statistic::P99 => of.p99,
+    }
 }
 
-impl Statistic {
-    fn of(self, distribution: &Distribution) -> Milliseconds {
-        match self {
-            Self::Mean => distribution.mean,
-            Self::P50 => distribution.p50,
-            Self::P90 => distribution.p90,
-            Self::P95 => distribution.p95,
-            Self::P99 => distribution.p99,
-        }
-    }
-
-    /// The share of requests that may exceed the limit; a mean allows no share.
-    pub fn share_over(self) -> Option<f64> {
-        match self {
-            Self::Mean => None,
-            Self::P50 => Some(0.5),
-            Self::P90 => Some(0.1),
-            Self::P95 => Some(0.05),
-            Self::P99 => Some(0.01),
-        }
+/// The share of requests that may exceed a limit for this statistic; a mean allows no share.
+pub fn share_over(statistic: Statistic) -> Option<f64> {
+    match statistic {
+        Statistic::Mean => None,
+        Statistic::P50 => Some(0.5),
+        Statistic::P90 => Some(0.1),
+        Statistic::P95 => Some(0.05),
+        Statistic::P99 => Some(0.01),
     }
 }
 
@@ -82,7 +67,7 @@ pub struct Sla {
 }
 
 /// Why a set of limits is no SLA.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SlaError {
     /// Nothing is limited.
     #[error("the SLA has no limit: give one")]
@@ -96,9 +81,71 @@ pub enum SlaError {
     /// The share of good requests is none.
     #[error("{0} is no share of good requests: give a percentage between 0 and 100")]
     Share(f64),
+    /// A limit of the specification is no number.
+    #[error("{field} is {found:?}: give a positive number of milliseconds")]
+    NotANumber {
+        /// Field of the specification.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// A limit of the specification is missing.
+    #[error("{field} is missing: give the limit in milliseconds")]
+    Missing {
+        /// Field of the specification.
+        field: &'static str,
+    },
 }
 
 impl Sla {
+    /// The SLA of a specification.
+    ///
+    /// # Errors
+    /// A limit that is missing or no positive number; a share that is none.
+    pub fn from_spec(sla: &api::Sla) -> Result<Self, SlaError> {
+        let limit = |metric, field, limit: &LatencyLimit| {
+            let milliseconds = limit.milliseconds.value().and_then(|value| Milliseconds::new(value).ok());
+            let number = milliseconds.filter(|limit| limit.get() > 0.0);
+            let not_a_number = || SlaError::NotANumber { field, found: limit.milliseconds.to_string() };
+            Ok(Limit { metric, limit: number.ok_or_else(not_a_number)?, statistic: limit.statistic })
+        };
+        let missing = |field| SlaError::Missing { field };
+        let ttft = sla.ttft_limit().ok_or(missing("sla.ttftMilliseconds"))?;
+        let tpot = sla.tpot_limit().ok_or(missing("sla.tpotMilliseconds"))?;
+        let mut limits = vec![
+            limit(Metric::Ttft, "sla.ttftMilliseconds", &ttft)?,
+            limit(Metric::Tpot, "sla.tpotMilliseconds", &tpot)?,
+        ];
+        if let Some(latency) = &sla.request_latency {
+            limits.push(limit(Metric::RequestLatency, "sla.requestLatency.milliseconds", latency)?);
+        }
+        let not_a_share =
+            |percent: &Decimal| SlaError::NotANumber { field: "sla.goodPercent", found: percent.to_string() };
+        match &sla.good_percent {
+            None => Self::new(limits),
+            Some(percent) => Self::good_requests(limits, percent.value().ok_or_else(|| not_a_share(percent))?),
+        }
+    }
+
+    /// The limits that single requests are held against.
+    pub fn of_requests(&self) -> LatencyLimits {
+        let of = |metric| self.limits.iter().find(|limit| limit.metric == metric).map(|limit| limit.limit);
+        LatencyLimits {
+            ttft: of(Metric::Ttft).unwrap_or(LatencyLimits::NONE.ttft),
+            tpot: of(Metric::Tpot).unwrap_or(LatencyLimits::NONE.tpot),
+            request_latency: of(Metric::RequestLatency),
+            good_share: self.good_share,
+        }
+    }
+
+    /// The same without the limit on TTFT, where another is left: of trials of which only a summary over all requests is there,
+    /// since the users' first requests, which queue behind each other, make its mean many times too long (METHOD §3).
+    #[must_use]
+    pub fn without_ttft(&self) -> Option<Self> {
+        let limits: Vec<Limit> = self.limits.iter().filter(|limit| limit.metric != Metric::Ttft).copied().collect();
+        (self.good_share.is_none() && !limits.is_empty()).then_some(Self { limits, good_share: None })
+    }
+
     /// Each limit is held against its own statistic.
     pub fn new(limits: Vec<Limit>) -> Result<Self, SlaError> {
         if limits.is_empty() {
@@ -138,8 +185,8 @@ impl Sla {
     /// How much of each limit a trial uses. `None` where a figure is missing, zero or not finite: it has no logarithm.
     pub fn log_ratios(&self, figures: &Figures) -> Option<LogRatios> {
         let ratios: Vec<f64> = match self.good_share {
-            Some(_) => vec![figures.good_ratio?],
-            None => self.limits.iter().map(|limit| statistic(limit, figures) / limit.limit.get()).collect(),
+            Some(_) => vec![figures.counted?.good_ratio?],
+            None => self.limits.iter().map(|limit| ratio(limit, figures)).collect::<Option<_>>()?,
         };
         LogRatios::of(ratios)
     }
@@ -147,24 +194,25 @@ impl Sla {
     /// By share of requests: for each criterion that has one, the share that may exceed it and how many of a trial do.
     /// Criteria that are judged by a mean are left out.
     pub fn counts(&self, figures: &Figures) -> Vec<(Criterion, Count)> {
-        let count = |over, share_over| Count { over, of: figures.counted, share_over };
+        let Some(counted) = figures.counted else { return vec![] };
+        let count = |over, share_over| Count { over, of: counted.requests, share_over };
         if let Some(share) = self.good_share {
-            return vec![(Criterion::GoodRequests, count(figures.over.any, 1.0 - share))];
+            return vec![(Criterion::GoodRequests, count(counted.over.any, 1.0 - share))];
         }
         let own = |limit: &Limit| {
             let over = match limit.metric {
-                Metric::Ttft => figures.over.ttft,
-                Metric::Tpot => figures.over.tpot,
-                Metric::RequestLatency => figures.over.request_latency,
+                Metric::Ttft => counted.over.ttft,
+                Metric::Tpot => counted.over.tpot,
+                Metric::RequestLatency => counted.over.request_latency,
             };
-            Some((Criterion::Limit(limit.metric), count(over, limit.statistic.share_over()?)))
+            Some((Criterion::Limit(limit.metric), count(over, share_over(limit.statistic)?)))
         };
         self.limits.iter().filter_map(own).collect()
     }
 
     /// The smallest share of requests that decides whether a limit is kept; `None` where means alone decide.
     pub fn rarest_share(&self) -> Option<f64> {
-        let own = self.limits.iter().filter_map(|limit| limit.statistic.share_over());
+        let own = self.limits.iter().filter_map(|limit| share_over(limit.statistic));
         match self.good_share {
             Some(share) => Some(1.0 - share),
             None => own.min_by(f64::total_cmp),
@@ -172,13 +220,13 @@ impl Sla {
     }
 }
 
-fn statistic(limit: &Limit, figures: &Figures) -> f64 {
+fn ratio(limit: &Limit, figures: &Figures) -> Option<f64> {
     let distribution = match limit.metric {
         Metric::Ttft => &figures.ttft,
         Metric::Tpot => &figures.tpot,
         Metric::RequestLatency => &figures.request_latency,
     };
-    limit.statistic.of(distribution).get()
+    Some(pick(limit.statistic, distribution)?.get() / limit.limit.get())
 }
 
 /// Requests that exceed a limit, and the share that may.
@@ -252,7 +300,7 @@ mod tests {
     #[test]
     fn each_limit_has_its_own_statistic() {
         let mut figures = figures(450.0, 6.3);
-        figures.ttft.p99 = Milliseconds::new(900.0).unwrap();
+        figures.ttft.p99 = Milliseconds::new(900.0).ok();
         let of = |statistic| {
             let limits = vec![limit(Metric::Ttft, 500.0, statistic), limit(Metric::Tpot, 7.0, Statistic::Mean)];
             Sla::new(limits).unwrap().log_ratios(&figures).unwrap().r()
@@ -267,7 +315,7 @@ mod tests {
         let sla = Sla::good_requests(limits, 95.0).unwrap();
         let mut figures = figures(450.0, 6.3);
         assert_eq!(sla.log_ratios(&figures), None, "without the quantile nothing is known");
-        figures.good_ratio = Some(1.2);
+        figures.counted.as_mut().unwrap().good_ratio = Some(1.2);
         assert!((sla.log_ratios(&figures).unwrap().r() - 1.2).abs() < 1e-12);
         assert!((sla.rarest_share().unwrap() - 0.05).abs() < 1e-12);
     }

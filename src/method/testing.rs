@@ -1,8 +1,10 @@
 //! Trials for tests, in few words.
 
-use super::sla::{Limit, Metric, Sla, Statistic};
-use super::trial::{Figures, OverLimit, Purpose, Rejection, Trial, TrialKey, TrialOutcome};
-use crate::method::distribution::Distribution;
+use super::sla::{Limit, Metric, Sla};
+use super::trial::{Figures, Purpose, Rejection, Trial, TrialKey, TrialOutcome};
+use crate::api::Statistic;
+use crate::measurement::counted::OverLimit;
+use crate::measurement::{CountedRequests, Distribution};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// Output tokens of a request.
@@ -10,8 +12,7 @@ pub const OUTPUT_TOKENS: u32 = 500;
 
 /// A distribution without scatter.
 pub fn constant(value: f64) -> Distribution {
-    let value = Milliseconds::new(value).unwrap();
-    Distribution { mean: value, p50: value, p90: value, p95: value, p99: value }
+    Distribution::constant(Milliseconds::new(value).unwrap())
 }
 
 /// 100 counted requests without scatter, none of them over a limit.
@@ -21,9 +22,7 @@ pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> Figures {
         ttft: constant(ttft),
         tpot: constant(tpot),
         request_latency: constant(latency),
-        counted: 100,
-        over: OverLimit::default(),
-        good_ratio: None,
+        counted: Some(CountedRequests { requests: 100, failed: 0, over: OverLimit::default(), good_ratio: None }),
         requests_per_second: RequestsPerSecond::new(f64::from(concurrency) / latency * 1000.0).unwrap(),
         tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap(),
     }

@@ -1,6 +1,11 @@
 //! Trials: what was run, and what it showed once the audit has looked at it.
 
-use crate::method::distribution::Distribution;
+use std::num::NonZeroU32;
+
+use crate::api::{EvidenceCode, Finding};
+use crate::measurement::record::TrialRecord;
+pub use crate::measurement::record::{Purpose, TrialKey};
+use crate::measurement::{CountedRequests, Distribution, Measurement};
 use crate::units::{RequestsPerSecond, TokensPerSecond};
 
 /// One trial of a variant.
@@ -12,42 +17,8 @@ pub struct Trial {
     pub outcome: TrialOutcome,
 }
 
-/// Names a trial among those of a variant and run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TrialKey {
-    /// Round of deployment, from 1.
-    pub round: u32,
-    /// Concurrent requests over the whole deployment.
-    pub concurrency: u32,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// Number among the trials of this level and purpose in the round, from 1.
-    pub repetition: u32,
-    /// Try, from 1.
-    pub attempt: u32,
-}
-
-/// What a trial is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Purpose {
-    /// A level of the ladder, or one above or below it.
-    Ladder,
-    /// A level within the bracket.
-    Refinement,
-    /// A level that misses the SLA below one that meets it, once more.
-    Recheck,
-    /// A new trial of a level that decides.
-    Decision,
-}
-
-impl Purpose {
-    /// Whether it finds the levels that decide; such trials are run once in all rounds together.
-    pub fn selects(self) -> bool {
-        self != Self::Decision
-    }
-}
-
 /// What came of a trial.
+#[expect(clippy::large_enum_variant, reason = "most trials are accepted")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrialOutcome {
     /// The audit accepts it.
@@ -108,32 +79,66 @@ pub struct Figures {
     pub tpot: Distribution,
     /// From sending to the last token.
     pub request_latency: Distribution,
-    /// Requests that count, failed ones included.
-    pub counted: u32,
-    /// Of these, how many exceed each limit.
-    pub over: OverLimit,
-    /// Where the SLA asks for a share p of good requests: the p-quantile over requests of their largest figure ÷ limit.
-    pub good_ratio: Option<f64>,
+    /// The requests they are taken over; absent where only the load tool's summary over all requests is there.
+    pub counted: Option<CountedRequests>,
     /// Over the whole deployment.
     pub requests_per_second: RequestsPerSecond,
     /// Output tokens per second and GPU held.
     pub tokens_per_second_per_gpu: TokensPerSecond,
 }
 
-/// Counted requests that exceed a limit; a failed request exceeds all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OverLimit {
-    /// Of TTFT.
-    pub ttft: u32,
-    /// Of TPOT.
-    pub tpot: u32,
-    /// Of the request latency.
-    pub request_latency: u32,
-    /// Of any.
-    pub any: u32,
+impl Figures {
+    /// What a measurement shows of a variant that holds so many GPUs; `None` where a figure is missing.
+    pub fn of(measurement: &Measurement, gpus: NonZeroU32) -> Option<Self> {
+        let tokens = measurement.output_tokens_per_second?.get() / f64::from(gpus.get());
+        Some(Self {
+            ttft: measurement.ttft?,
+            tpot: measurement.tpot?,
+            request_latency: measurement.request_latency?,
+            counted: measurement.counted,
+            requests_per_second: measurement.requests_per_second?,
+            tokens_per_second_per_gpu: TokensPerSecond::new(tokens).ok()?,
+        })
+    }
+}
+
+impl Rejection {
+    /// The cause among the findings that reject a record; `None` where none does. Others are taken for its consequences: a
+    /// trial that failed half-way has too few requests, too.
+    fn of(record: &TrialRecord, findings: &[Finding]) -> Option<Self> {
+        // Only the agent's own deadline makes a finding of the agent's; a tool that was cancelled says so in its result.
+        let is_overdue = record.findings.iter().any(|finding| finding.code == EvidenceCode::Cancelled);
+        let causes = findings.iter().filter(|finding| finding.rejects()).map(|finding| match finding.code {
+            EvidenceCode::Incomplete => Self::Incomplete,
+            EvidenceCode::Cancelled if is_overdue => Self::DeadlineReached,
+            EvidenceCode::Cancelled => Self::Cancelled,
+            EvidenceCode::ErrorRate => Self::ErrorRate,
+            EvidenceCode::ConcurrencyNotReached => Self::ConcurrencyNotReached,
+            EvidenceCode::LoadPodLost => Self::LoadPodLost,
+            EvidenceCode::LoadToolFailed => Self::LoadToolFailed,
+            EvidenceCode::ServerRestarted => Self::ServerRestarted,
+            _ => Self::Other,
+        });
+        causes.min_by_key(|cause| match cause {
+            Self::DeadlineReached => 0,
+            cause if cause.may_pass() => 2 - u8::from(cause.is_the_servers()),
+            Self::ServerRestarted => 3,
+            _ => 4,
+        })
+    }
 }
 
 impl Trial {
+    /// A record with all that was found about it.
+    pub fn of(record: &TrialRecord, findings: &[Finding], gpus: NonZeroU32) -> Self {
+        let figures = || record.measurement.as_ref().and_then(|measurement| Figures::of(measurement, gpus));
+        let outcome = match Rejection::of(record, findings) {
+            Some(rejection) => TrialOutcome::Rejected(rejection),
+            None => figures().map_or(TrialOutcome::Rejected(Rejection::Other), TrialOutcome::Accepted),
+        };
+        Self { key: record.trial.key, outcome }
+    }
+
     /// What it showed, if the audit accepts it.
     pub fn accepted(&self) -> Option<&Figures> {
         match &self.outcome {

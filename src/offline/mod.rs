@@ -5,17 +5,21 @@
 pub mod measured;
 pub mod predicted;
 pub mod results;
+pub mod silicon;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::measured::Inputs;
 use crate::api::{BenchmarkComparisonSpec, Deployed, Variant, VariantStatus, Verdict};
-use crate::judgement::stored::{Stored, StoredError, case, write_rows};
-use crate::judgement::{Case, Judgement, judge};
+use crate::judgement::rounds::TrialOrigin;
 use crate::measurement::record::TrialRecord;
 use crate::prediction::{Prediction, Shape};
 use crate::units::count;
+use crate::verdict::rows::{rows, write_rows};
+use crate::verdict::status::verdict;
+use crate::verdict::{EvidenceError, Judged, Progress, Stored, evidence};
 
 /// Version of the answer's layout.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -36,8 +40,8 @@ pub struct Known {
 /// A comparison that was judged.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
-    pub case: Case,
-    pub judgement: Judgement,
+    pub judged: Judged,
+    pub verdict: Verdict,
     /// The variants as a status shows them, in the order of the spec.
     pub variants: Vec<VariantStatus>,
 }
@@ -51,15 +55,19 @@ pub struct Answer {
     pub verdict: Verdict,
     /// As in `status.variants`.
     pub variants: Vec<VariantStatus>,
+    /// The files behind each variant's figures, where they come from files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub results: BTreeMap<String, Inputs>,
 }
 
 impl Evaluated {
     /// The answer, as it is printed.
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self, results: &BTreeMap<String, Inputs>) -> Answer {
         Answer {
             schema_version: SCHEMA_VERSION,
-            verdict: self.judgement.verdict.clone(),
+            verdict: self.verdict.clone(),
             variants: self.variants.clone(),
+            results: results.clone(),
         }
     }
 }
@@ -72,11 +80,11 @@ pub fn evaluate<'a>(
     spec: &BenchmarkComparisonSpec,
     mut variants: Vec<VariantStatus>,
     stored: impl Fn(&str) -> Stored<'a>,
-) -> Result<Evaluated, StoredError> {
-    let case = case(spec, &variants, stored)?;
-    let judgement = judge(&case);
-    write_rows(judgement.variants.clone(), &mut variants);
-    Ok(Evaluated { case, judgement, variants })
+    progress: Progress,
+) -> Result<Evaluated, EvidenceError> {
+    let judged = Judged::from(evidence(spec, &variants, stored, progress)?);
+    write_rows(rows(&judged, true), &mut variants);
+    Ok(Evaluated { verdict: verdict(&judged), judged, variants })
 }
 
 /// Judges a comparison by what is known of its variants, by name. A variant of which nothing is known has no results.
@@ -86,15 +94,18 @@ pub fn evaluate<'a>(
 pub fn evaluate_known(
     spec: &BenchmarkComparisonSpec,
     known: &BTreeMap<String, Known>,
-) -> Result<Evaluated, StoredError> {
+) -> Result<Evaluated, EvidenceError> {
     let variants = spec.variants.iter().map(|variant| status(variant, known.get(&variant.name))).collect();
-    evaluate(spec, variants, |name| {
+    let last = known.values().flat_map(|of| &of.records).map(|record| record.trial.key.round).max();
+    let progress = Progress { rounds: last.unwrap_or(0), budget_spent: false, origin: TrialOrigin::Files };
+    let stored = |name: &str| {
         let Some(Known { prediction, records, .. }) = known.get(name) else {
             return Stored { failure: Some(NO_RESULTS), ..Stored::default() };
         };
         let failure = records.is_empty().then_some(NO_RESULTS);
         Stored { prediction: prediction.as_ref(), records, failure }
-    })
+    };
+    evaluate(spec, variants, stored, progress)
 }
 
 fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {

@@ -3,17 +3,17 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
-use crate::judgement::sla::SlaLimits;
+use crate::api::{Backend, BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
 use crate::manifests::demand;
 use crate::manifests::variant::{Author, Preparation, parse, prepare};
+use crate::method::sla::{Sla, SlaError};
+use crate::plan::PodFeatures;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
 use crate::prediction::predictors::expected;
 use crate::prediction::{
-    Files, PickError, Picked, Prediction, Shape, Wanted, gpus_claimed, hinted_shape, pick, predict_deployed,
-    predict_from_output, read_shape,
+    Files, Like, PickError, Picked, Prediction, Shape, Wanted, gpus_claimed, hinted_shape, pick, pick_deployed,
+    predict_deployed, predict_from_output, read_backend, read_shape,
 };
-use crate::units::LatencyLimits;
 
 /// What a path for a prediction holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ pub enum PredictedError {
     NaiveShape(String),
     /// A limit of the SLA is not a number.
     #[error(transparent)]
-    Sla(#[from] crate::judgement::sla::InvalidNumber),
+    Sla(#[from] SlaError),
     /// Manifests in the comparison would be refused.
     #[error("the manifests of variant {variant} would be refused: {problem}")]
     Manifests {
@@ -162,7 +162,8 @@ fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) ->
         return Err(PredictedError::NaiveShape(variant.name.clone()));
     }
     let (picked, why) = match pick(files, &wanted) {
-        Ok(picked) if !naive => (picked, None),
+        Ok(picked) if variant.source.kind == SourceKind::Recommended => (picked, None),
+        Ok(picked) if !naive => own_claim(picked, variant, spec, &wanted)?,
         Ok(_) => (pick(files, &Wanted { limits: None, ..wanted })?, Some(String::new())),
         Err(PickError::NoFeasibleConfiguration(why)) => {
             match pick(files, &Wanted { limits: None, rank: 1, ..wanted }) {
@@ -186,18 +187,52 @@ fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) ->
     Ok(Predicted::new(Some(prediction), deployment, of_row))
 }
 
-fn wanted(variant: &Variant, spec: &BenchmarkComparisonSpec) -> Result<Wanted, PredictedError> {
-    let limits = SlaLimits::from_spec(&spec.sla)?;
+/// The row for a deployment that the predictor did not recommend, or why it claims nothing for that.
+fn own_claim(
+    picked: Picked,
+    variant: &Variant,
+    spec: &BenchmarkComparisonSpec,
+    wanted: &Wanted<'_>,
+) -> Result<(Picked, Option<String>), PredictedError> {
+    let Some(shape) = own_deployment(variant, spec)?.shape else {
+        let unknown = "what engines are deployed is not known: describe them in spec.variants[].shape";
+        return Ok((picked, Some(unknown.to_owned())));
+    };
+    let claimed = picked.row.serving.describe();
+    if let Some(own) = pick_deployed(picked.clone(), &shape, wanted) {
+        return Ok((own, None));
+    }
+    let why = format!(
+        "the predictor's output is for {claimed} and has no row within the SLA for {}, which is deployed: run the predictor \
+         for that",
+        shape.serving.describe()
+    );
+    Ok((picked, Some(why)))
+}
+
+fn wanted<'a>(variant: &Variant, spec: &'a BenchmarkComparisonSpec) -> Result<Wanted<'a>, PredictedError> {
+    let limits = Sla::from_spec(&spec.sla)?.of_requests();
     let recommended = variant.source.recommended.clone().unwrap_or_default();
     let is_recommended = variant.source.kind == SourceKind::Recommended;
     Ok(Wanted {
         serving_mode: if is_recommended { recommended.serving_mode } else { ServingMode::Best },
         rank: if is_recommended { recommended.rank.max(1) as usize } else { 1 },
-        limits: Some(LatencyLimits { ttft: limits.ttft, tpot: limits.tpot }),
+        limits: Some(limits),
         input_tokens: spec.workload.input_tokens,
         output_tokens: spec.workload.output_tokens,
         gpus: spec.hardware.gpus_per_variant,
+        like: Some(Like {
+            models: [Some(&spec.model.name), spec.model.path.as_deref()],
+            system: &spec.hardware.system,
+            backend: Some(own_backend(variant).unwrap_or(spec.runtime.backend)),
+        }),
     })
+}
+
+/// The engine that a variant's own manifests start.
+fn own_backend(variant: &Variant) -> Option<Backend> {
+    let inline = variant.source.manifests.as_ref()?.inline.as_deref()?;
+    read_backend(&parse(inline).ok()?)
 }
 
 fn deployed_only(picked: &Picked, shape: Option<&Shape>, why: &str) -> Prediction {
@@ -242,8 +277,8 @@ fn deployment_of(
     let is_generated = variant.source.kind == SourceKind::Recommended;
     match picked.manifests.as_deref().filter(|_| is_generated) {
         Some(manifests) => Ok(read(manifests, Author::Predictor, variant, spec).unwrap_or_else(|refused| {
-            let gpus = parse(manifests).ok().and_then(|objects| asked_for(&objects, spec));
-            Deployment { shape: None, gpus, unclear: Some(refused) }
+            // Nobody deployed what is refused: its GPUs are the row's.
+            Deployment { shape: None, gpus: None, unclear: Some(refused) }
         })),
         None => own_deployment(variant, spec),
     }
@@ -273,7 +308,8 @@ fn read(
 ) -> Result<Deployment, String> {
     let objects = parse(manifests).map_err(|error| error.to_string())?;
     let namespace = objects.iter().find_map(|object| object.pointer("/metadata/namespace")?.as_str()).unwrap_or("");
-    let preparation = Preparation { author, namespace, spec, patches: &variant.patches };
+    let allowed = PodFeatures::default();
+    let preparation = Preparation { author, namespace, spec, patches: &variant.patches, allowed: &allowed };
     let prepared = prepare(&objects, &preparation).map_err(|error| error.to_string())?;
     let gpus = Some(prepared.gpus);
     Ok(match read_shape(&prepared.objects, prepared.gpus, variant.shape.as_ref()) {

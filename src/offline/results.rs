@@ -1,18 +1,22 @@
 //! Trials in files: found, opened, unpacked and read.
 
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
 
-use crate::files::{TreeError, TreeLimits, list_tree};
+use crate::files::{Tree, TreeError, is_archive};
 use crate::measurement::Measurement;
 use crate::measurement::error::{ParseError, Place};
-use crate::measurement::format::{BEGINNING, Part, ResultFormat};
+use crate::measurement::format::{Asked, BEGINNING, Part, ResultFormat, Run};
 use crate::measurement::formats::{
-    FORMATS, Located, ResultFiles, expected, is_compressed, locate, recognized, unpacked,
+    FORMATS, Located, ResultFiles, expected, foreign, is_compressed, locate, natural, recognized, unpacked,
+    with_records,
 };
+use crate::measurement::record::TrialRecord;
 use crate::units::LatencyLimits;
 
 /// A trial that was found.
@@ -22,6 +26,19 @@ pub struct FoundTrial {
     pub path: PathBuf,
     /// Its measurement, or why it cannot be read.
     pub outcome: Result<Measurement, ParseError>,
+    /// The lengths that were asked for, where the file says so.
+    pub asked: Asked,
+    /// The variant it was made for and the record of it, where the operator made it.
+    pub of: Option<(String, Box<TrialRecord>)>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Search {
+    /// Trials, in the natural order of their paths.
+    pub trials: Vec<FoundTrial>,
+    /// Files that look like results and are none, with the reason.
+    pub others: Vec<(PathBuf, String)>,
 }
 
 /// Why a search found nothing to read.
@@ -30,107 +47,192 @@ pub enum FindError {
     /// The directory cannot be searched.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    #[error("{path}: no results found; expected {} in it or below it", expected())]
-    Nothing { path: PathBuf },
+    #[error("{path}: no results found{}; expected {} in it or below it", listed(.others), expected())]
+    Nothing { path: PathBuf, others: Vec<(PathBuf, String)> },
 }
 
-/// Finds and reads all trials below a directory, or those in one file, whatever it is called.
+fn listed(others: &[(PathBuf, String)]) -> String {
+    let lines = others.iter().take(5).map(|(path, why)| format!(" ({} {why})", path.display()));
+    lines.collect()
+}
+
+/// The trials of [`search`].
 ///
-/// In a directory without any file that a load tool named, files are recognized by their content.
+/// # Errors
+/// As of [`search`].
+pub fn read_trials(root: &Path, limits: Option<LatencyLimits>) -> Result<Vec<FoundTrial>, FindError> {
+    search(root, limits).map(|found| found.trials)
+}
+
+/// Finds and reads all trials below a directory, in an archive of one, or in one file, whatever it is called.
 ///
 /// # Errors
 /// Nothing is found, or the tree cannot be listed. A trial that cannot be read is in the list, with its error.
-pub fn read_trials(root: &Path, limits: Option<LatencyLimits>) -> Result<Vec<FoundTrial>, FindError> {
+pub fn search(root: &Path, limits: Option<LatencyLimits>) -> Result<Search, FindError> {
     let unreadable = |error| TreeError::Io { path: root.display().to_string(), error };
-    if fs::metadata(root).map_err(unreadable)?.is_file() {
-        let path = PathBuf::from(root.file_name().unwrap_or_default());
-        return Ok(found(path, read_named(root, limits)));
+    let is_file = fs::metadata(root).map_err(unreadable)?.is_file();
+    if is_file && !is_archive(root) {
+        let name = PathBuf::from(root.file_name().unwrap_or_default());
+        let directory = root.parent().unwrap_or(Path::new(""));
+        let place = Searched { tree: &Tree::Directory(directory.to_path_buf()), root: directory };
+        let trials = found(&name, place.read_named(&name, limits));
+        return Ok(Search { trials, others: vec![] });
     }
-    let Located { mut results, renamed } = locate(list_tree(root, TreeLimits::default())?);
-    if results.is_empty() {
-        results.extend(renamed.into_iter().filter_map(|path| {
-            let format = recognized(&beginning(&root.join(&path)).ok()?)?;
-            Some(ResultFiles { format, result: Some(path), records: None })
-        }));
-    }
-    if results.is_empty() {
-        return Err(FindError::Nothing { path: root.to_path_buf() });
-    }
-    let trials = results.iter().flat_map(|files| found(files.path().to_path_buf(), read(root, files, limits)));
-    Ok(trials.collect())
+    let tree = Tree::open(root, |path| !is_archive(path))?;
+    Searched { tree: &tree, root }.search(limits)
 }
 
-fn found(path: PathBuf, outcome: Result<Vec<Measurement>, ParseError>) -> Vec<FoundTrial> {
+/// Whether a file holds the trials of several variants, so that it may be given to each.
+pub fn holds_variants(path: &Path) -> bool {
+    let tree = Tree::Directory(path.parent().unwrap_or(Path::new("")).to_path_buf());
+    let place = Searched { tree: &tree, root: Path::new("") };
+    let beginning = path.file_name().and_then(|name| place.beginning(Path::new(name)).ok());
+    beginning.as_deref().and_then(recognized).is_some_and(|format| format.holds_variants())
+}
+
+fn found(path: &Path, outcome: Result<Vec<Result<Run, ParseError>>, ParseError>) -> Vec<FoundTrial> {
+    let trial = |run: Result<Run, ParseError>| {
+        let (asked, of) = run.as_ref().map(|run| (run.asked, run.of.clone())).unwrap_or_default();
+        FoundTrial { path: path.to_path_buf(), outcome: run.map(|run| run.measurement), asked, of }
+    };
     match outcome {
-        Ok(trials) => trials.into_iter().map(|trial| FoundTrial { path: path.clone(), outcome: Ok(trial) }).collect(),
-        Err(error) => vec![FoundTrial { path, outcome: Err(error) }],
+        Ok(runs) => runs.into_iter().map(trial).collect(),
+        Err(error) => vec![trial(Err(error))],
     }
 }
 
-/// Reads the trials of a located result.
-fn read(root: &Path, files: &ResultFiles, limits: Option<LatencyLimits>) -> Result<Vec<Measurement>, ParseError> {
-    let ResultFiles { format, result, records } = files;
-    let Some(result) = result.as_ref().map(|path| root.join(path)) else {
-        let problem = format!("has no {} beside it: the load tool was killed, or all requests failed", format.file());
-        return Err(whole(&root.join(files.path()), problem));
-    };
-    let records = records.as_ref().map(|path| root.join(path));
-    let mut reader = open(&result)?;
-    let mut records_reader = records.as_deref().map(open).transpose()?;
-    let lent = records_reader.as_mut().map(|reader| &mut **reader as &mut dyn BufRead);
-    format.read(&mut *reader, lent, limits).map_err(|error| match &records {
-        Some(records) if format.claims(Path::new(&error.file)) == Some(Part::Records) => error.at(records),
-        _ => error.at(&result),
-    })
+/// A tree, and where people know it to be.
+struct Searched<'a> {
+    tree: &'a Tree,
+    root: &'a Path,
 }
 
-/// A file that somebody names may be called anything. One that its tool named takes the records beside it along.
-fn read_named(path: &Path, limits: Option<LatencyLimits>) -> Result<Vec<Measurement>, ParseError> {
-    let name = PathBuf::from(path.file_name().unwrap_or_default());
-    let root = path.parent().unwrap_or(Path::new(""));
-    let is_result = |format: &&dyn ResultFormat| format.claims(&unpacked(&name)) == Some(Part::Result);
-    if let Some(format) = FORMATS.iter().copied().find(|format| is_result(format)) {
-        let beside = siblings(root).into_iter().find(|file| format.claims(&unpacked(file)) == Some(Part::Records));
-        return read(root, &ResultFiles { format, result: Some(name), records: beside }, limits);
+impl Searched<'_> {
+    fn search(&self, limits: Option<LatencyLimits>) -> Result<Search, FindError> {
+        let files: BTreeSet<PathBuf> = self.tree.list()?.into_iter().collect();
+        let Located { mut results, unnamed, mut others } = locate(files.iter().cloned());
+        let mut seen = Seen::of(self, &results, &unnamed);
+        for path in unnamed {
+            let Ok(beginning) = self.beginning(&path) else { continue };
+            match recognized(&beginning) {
+                Some(format) => match seen.original(self, &path) {
+                    Some(original) => others.push((path, format!("a copy of {}", original.display()))),
+                    None => results.push(with_records(format, path, &files)),
+                },
+                None => others.extend(foreign(&beginning).filter(|_| is_told(&path)).map(|what| (path, what))),
+            }
+        }
+        let archives = files.iter().filter(|path| is_archive(path));
+        others.extend(archives.map(|path| (path.clone(), "is an archive: give it by itself, or unpack it".to_owned())));
+        results.sort_by_cached_key(|result| natural(&result.path().to_string_lossy()));
+        if results.is_empty() {
+            return Err(FindError::Nothing { path: self.root.to_path_buf(), others });
+        }
+        let trials = results.iter().flat_map(|files| found(files.path(), self.read(files, limits)));
+        Ok(Search { trials: trials.collect(), others })
     }
-    let beginning = beginning(path)?;
-    let Some(format) = recognized(&beginning) else {
-        let problem = match beginning.iter().all(u8::is_ascii_whitespace) {
-            true => format!("is empty; expected a result: {}", expected()),
-            false => format!("is not a result of a known load tool; expected {}", expected()),
+
+    /// Reads the trials of a located result.
+    fn read(
+        &self,
+        files: &ResultFiles,
+        limits: Option<LatencyLimits>,
+    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+        let ResultFiles { format, result, records } = files;
+        let Some(result) = result else {
+            let problem =
+                format!("has no {} beside it: the load tool was killed, or all requests failed", format.file());
+            return Err(self.whole(files.path(), problem).skippable());
         };
-        return Err(whole(path, problem));
-    };
-    read(root, &ResultFiles { format, result: Some(name), records: None }, limits)
+        let mut reader = self.open(result)?;
+        let mut records_reader = records.as_ref().map(|records| self.open(records)).transpose()?;
+        let lent = records_reader.as_mut().map(|reader| &mut **reader as &mut dyn BufRead);
+        let at = |error: ParseError| match records {
+            Some(records) if format.claims(Path::new(&error.file)) == Some(Part::Records) => {
+                error.at(&self.root.join(records))
+            }
+            _ => error.at(&self.root.join(result)),
+        };
+        let runs = format.read(&mut *reader, lent, limits).map_err(at)?;
+        Ok(runs.into_iter().map(|run| run.map_err(at)).collect())
+    }
+
+    /// A file that somebody names may be called anything. One that its tool named takes the records beside it along.
+    fn read_named(
+        &self,
+        name: &Path,
+        limits: Option<LatencyLimits>,
+    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+        let is_result = |format: &&dyn ResultFormat| format.claims(&unpacked(name)) == Some(Part::Result);
+        let of_content = |beginning: &[u8]| recognized(beginning).or_else(|| FORMATS.iter().copied().find(is_result));
+        let beginning = self.beginning(name)?;
+        let Some(format) = of_content(&beginning) else {
+            let problem = match beginning.iter().all(u8::is_ascii_whitespace) {
+                true => format!("is empty; expected a result of {}", expected()),
+                false => foreign(&beginning)
+                    .unwrap_or_else(|| format!("is not a result of a known load tool; expected {}", expected())),
+            };
+            return Err(self.whole(name, problem));
+        };
+        let beside = siblings(self.root);
+        self.read(&with_records(format, name.to_path_buf(), &beside), limits)
+    }
+
+    /// Opens a file, and unpacks it while it is read.
+    fn open(&self, path: &Path) -> Result<Box<dyn BufRead + '_>, ParseError> {
+        let reader = self.tree.read(path).map_err(|error| self.unreadable(path, &error))?;
+        Ok(if is_compressed(path) { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { reader })
+    }
+
+    fn beginning(&self, path: &Path) -> Result<Vec<u8>, ParseError> {
+        let mut beginning = vec![];
+        let read = self.open(path)?.take(BEGINNING as u64).read_to_end(&mut beginning);
+        read.map_err(|error| self.unreadable(path, &error))?;
+        Ok(beginning)
+    }
+
+    fn digest(&self, path: &Path) -> Option<[u8; 32]> {
+        let mut hash = Sha256::new();
+        io::copy(&mut self.open(path).ok()?, &mut hash).ok()?;
+        Some(hash.finalize().into())
+    }
+
+    fn unreadable(&self, path: &Path, error: &io::Error) -> ParseError {
+        self.whole(path, format!("cannot be read: {error}"))
+    }
+
+    fn whole(&self, path: &Path, problem: String) -> ParseError {
+        ParseError::new(self.root.join(path).display().to_string(), Place::whole(), problem)
+    }
 }
 
-/// Names of the regular files in a directory, sorted; none where it cannot be listed.
-fn siblings(directory: &Path) -> Vec<PathBuf> {
+/// Contents that were met, to know copies that people keep beside a tool's own file.
+struct Seen(BTreeMap<[u8; 32], PathBuf>);
+
+impl Seen {
+    fn of(place: &Searched<'_>, results: &[ResultFiles], unnamed: &[PathBuf]) -> Self {
+        let known = results.iter().filter(|_| !unnamed.is_empty()).filter_map(|files| files.result.as_ref());
+        Self(known.filter_map(|path| Some((place.digest(path)?, path.clone()))).collect())
+    }
+
+    /// The file that another is a copy of.
+    fn original(&mut self, place: &Searched<'_>, path: &Path) -> Option<PathBuf> {
+        let digest = place.digest(path)?;
+        let known = self.0.get(&digest).cloned();
+        self.0.entry(digest).or_insert_with(|| path.to_path_buf());
+        known
+    }
+}
+
+/// Whether people may take a foreign file for a result: manifests lie in every directory.
+fn is_told(path: &Path) -> bool {
+    unpacked(path).extension().is_some_and(|ending| ending == "json" || ending == "jsonl")
+}
+
+/// Names of the regular files in a directory; none where it cannot be listed.
+fn siblings(directory: &Path) -> BTreeSet<PathBuf> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut names: Vec<PathBuf> = files.map(|entry| PathBuf::from(entry.file_name())).collect();
-    names.sort();
-    names
-}
-
-/// Opens a regular file, and unpacks it while it is read. A link that a tool left behind must not lead elsewhere.
-fn open(path: &Path) -> Result<Box<dyn BufRead>, ParseError> {
-    let unreadable = |error: io::Error| whole(path, format!("cannot be read: {error}"));
-    if !fs::symlink_metadata(path).map_err(unreadable)?.is_file() {
-        return Err(whole(path, "is not a regular file; expected a result of a load tool".into()));
-    }
-    let reader = BufReader::new(File::open(path).map_err(unreadable)?);
-    Ok(if is_compressed(path) { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) })
-}
-
-fn beginning(path: &Path) -> Result<Vec<u8>, ParseError> {
-    let mut beginning = vec![];
-    let read = open(path)?.take(BEGINNING as u64).read_to_end(&mut beginning);
-    read.map_err(|error| whole(path, format!("cannot be read: {error}")))?;
-    Ok(beginning)
-}
-
-fn whole(path: &Path, problem: String) -> ParseError {
-    ParseError::new(path.display().to_string(), Place::whole(), problem)
+    files.map(|entry| PathBuf::from(entry.file_name())).collect()
 }

@@ -13,14 +13,30 @@ pub enum ChildKind {
     Job,
     Deployment,
     DynamoGraphDeployment,
+    StatefulSet,
+    LeaderWorkerSet,
+    ResourceClaimTemplate,
+    ComputeDomain,
 }
 
 impl ChildKind {
     /// Kinds whose objects create the pods of servers.
-    pub const SERVERS: [Self; 2] = [Self::Deployment, Self::DynamoGraphDeployment];
+    pub const SERVERS: [Self; 4] =
+        [Self::Deployment, Self::DynamoGraphDeployment, Self::StatefulSet, Self::LeaderWorkerSet];
+    /// Kinds that only some variants consist of, and that not every cluster serves.
+    pub const RARE: [Self; 4] =
+        [Self::StatefulSet, Self::LeaderWorkerSet, Self::ResourceClaimTemplate, Self::ComputeDomain];
 
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether objects of the kind create pods.
+    pub const fn creates_pods(self) -> bool {
+        matches!(
+            self,
+            Self::Job | Self::Deployment | Self::DynamoGraphDeployment | Self::StatefulSet | Self::LeaderWorkerSet
+        )
     }
 
     /// The kind that a manifest names, if it is one a run may have.
@@ -62,6 +78,28 @@ impl Component {
     /// The component that a label names.
     pub fn parse(label: &str) -> Option<Self> {
         label.parse().ok()
+    }
+
+    /// Whether a run has objects of this kind for the component.
+    pub const fn may_be(self, kind: ChildKind) -> bool {
+        match self {
+            Self::Plan | Self::Configurations | Self::Results | Self::Report => matches!(kind, ChildKind::ConfigMap),
+            Self::Generate | Self::Load => matches!(kind, ChildKind::Job),
+            Self::Publish => {
+                matches!(kind, ChildKind::ServiceAccount | ChildKind::Role | ChildKind::RoleBinding)
+            }
+            Self::Server => matches!(
+                kind,
+                ChildKind::ConfigMap
+                    | ChildKind::Service
+                    | ChildKind::Deployment
+                    | ChildKind::DynamoGraphDeployment
+                    | ChildKind::StatefulSet
+                    | ChildKind::LeaderWorkerSet
+                    | ChildKind::ResourceClaimTemplate
+                    | ChildKind::ComputeDomain
+            ),
+        }
     }
 
     /// Whether objects of this component outlive their run, as its record. All others are deleted with it.

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::{
-    BenchmarkComparisonSpec, Evidence, Execution, Hardware, Judgement, Load, LoadPod, Model, ModelCache,
-    PredictorSettings, Results, Runtime, Sla, Statistic, Variant, Workload, default_variants,
+    BenchmarkComparisonSpec, Decimal, Evidence, Execution, Hardware, Judgement, LatencyLimit, Load, LoadPod, Model,
+    ModelCache, PodUser, PredictorPod, PredictorSettings, Results, Runtime, Sla, Variant, Workload, default_variants,
 };
 
 /// Version of the set of fields and of their canonical form.
@@ -25,16 +25,18 @@ pub fn judging_hash(spec: &BenchmarkComparisonSpec) -> String {
     let defaults = json!({
         "evidence": Evidence::default(),
         "judgement": Judgement::default(),
-        "statistic": Statistic::default(),
     });
     fingerprint(judging(spec), &defaults)
 }
 
 fn fingerprint(mut fields: Value, defaults: &Value) -> String {
     leave_out(&mut fields, defaults);
-    let digest = Sha256::digest(fields.to_string());
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{VERSION}:{hex}")
+    format!("{VERSION}:{}", digest(&fields.to_string()))
+}
+
+/// The first 32 hex digits of the SHA-256 of a text.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sections of the spec in which measured fields differ, as users write them: `spec.workload`.
@@ -126,14 +128,19 @@ fn of_workload(workload: &Workload) -> Value {
     json!({"inputTokens": input_tokens, "outputTokens": output_tokens, "concurrency": concurrency})
 }
 
-/// `7` and `"7.0"` are the same limit.
+/// `7` and `"7.0"` are the same limit, and so are both ways of writing one.
 fn of_sla(sla: &Sla) -> Value {
-    let Sla {
-        ttft_milliseconds,
-        tpot_milliseconds,
-        statistic: _, // judging
-    } = sla;
-    json!({"ttft": ttft_milliseconds.value(), "tpot": tpot_milliseconds.value()})
+    let Sla { ttft_milliseconds: _, tpot_milliseconds: _, ttft: _, tpot: _, request_latency, good_percent } = sla;
+    let limit = |limit: Option<LatencyLimit>| {
+        let LatencyLimit { milliseconds, statistic } = limit?;
+        Some(json!({"milliseconds": milliseconds.value(), "statistic": statistic}))
+    };
+    json!({
+        "ttft": limit(sla.ttft_limit()),
+        "tpot": limit(sla.tpot_limit()),
+        "requestLatency": limit(request_latency.clone()),
+        "goodPercent": good_percent.as_ref().and_then(Decimal::value),
+    })
 }
 
 fn of_runtime(runtime: &Runtime) -> Value {
@@ -142,8 +149,14 @@ fn of_runtime(runtime: &Runtime) -> Value {
 }
 
 fn of_predictor(predictor: &PredictorSettings) -> Value {
-    let PredictorSettings { image, database_version, extra_arguments } = predictor;
-    json!({"image": image, "databaseVersion": database_version, "extraArguments": extra_arguments})
+    let PredictorSettings { image, database_version, extra_arguments, pod } = predictor;
+    let PredictorPod { resources } = pod;
+    json!({
+        "image": image,
+        "databaseVersion": database_version,
+        "extraArguments": extra_arguments,
+        "pod": {"resources": resources},
+    })
 }
 
 /// Elements of lists keep the form they have in the API: nothing of them is left out.
@@ -155,8 +168,9 @@ fn of_variant(variant: &Variant) -> Value {
 fn of_execution(execution: &Execution) -> Value {
     let Execution {
         mode,
-        rounds,
         probes,
+        rounds: _,                  // live
+        budget: _,                  // live
         start: _,                   // live
         on_change: _,               // live
         until: _,                   // live
@@ -164,15 +178,13 @@ fn of_execution(execution: &Execution) -> Value {
         deadlines: _,               // live
         keep_on_failure_seconds: _, // live
     } = execution;
-    json!({"mode": mode, "rounds": rounds, "probes": probes})
+    json!({"mode": mode, "probes": probes})
 }
 
 fn of_load(load: &Load) -> Value {
     let Load {
         image,
-        requests_per_concurrency,
-        minimum_requests,
-        warmup_per_concurrency,
+        trial_minutes,
         decision_trials,
         refinements,
         stop_after_misses,
@@ -185,9 +197,7 @@ fn of_load(load: &Load) -> Value {
     } = load;
     json!({
         "image": image,
-        "requestsPerConcurrency": requests_per_concurrency,
-        "minimumRequests": minimum_requests,
-        "warmupPerConcurrency": warmup_per_concurrency,
+        "trialMinutes": trial_minutes,
         "decisionTrials": decision_trials,
         "refinements": refinements,
         "stopAfterMisses": stop_after_misses,
@@ -206,8 +216,17 @@ fn of_load_pod(pod: &LoadPod) -> Value {
         "nodeSelector": node_selector,
         "tolerations": tolerations,
         "resources": resources,
-        "securityContext": security_context,
+        "securityContext": security_context.as_ref().map(of_user),
     })
+}
+
+/// A context that leaves all to the cluster is empty, and yet another than none.
+fn of_user(user: &PodUser) -> Value {
+    let PodUser { run_as_user, run_as_group, fs_group } = user;
+    match (run_as_user, run_as_group, fs_group) {
+        (None, None, None) => json!("the cluster's"),
+        _ => json!({"runAsUser": run_as_user, "runAsGroup": run_as_group, "fsGroup": fs_group}),
+    }
 }
 
 fn of_results(results: &Results) -> Value {
@@ -217,12 +236,16 @@ fn of_results(results: &Results) -> Value {
 
 /// By what stored results are judged.
 fn judging(spec: &BenchmarkComparisonSpec) -> Value {
-    let Evidence { maximum_error_percent: _, minimum_requests: _, length_tolerance_percent: _ } = &spec.evidence;
-    let Judgement { accuracy_tolerance_percent: _, equivalence_margin_percent: _, fail_on: _ } = &spec.judgement;
+    let Evidence { maximum_error_percent: _, length_tolerance_percent: _ } = &spec.evidence;
+    let Judgement {
+        accuracy_tolerance_percent: _,
+        equivalence_margin_percent: _,
+        assumed_scatter_percent: _,
+        fail_on: _,
+    } = &spec.judgement;
     json!({
         "evidence": spec.evidence,
         "judgement": spec.judgement,
-        "statistic": spec.sla.statistic,
         "gpuHourlyCost": spec.hardware.gpu_hourly_cost,
     })
 }
@@ -280,10 +303,13 @@ mod tests {
     #[case("/predictor", json!({"databaseVersion": "1.0.0"}))]
     #[case("/variants/1/source/recommended/rank", json!(2))]
     #[case("/execution/mode", json!("Parallel"))]
-    #[case("/execution/rounds", json!(2))]
     #[case("/execution/probes", json!("AsWritten"))]
-    #[case("/load/minimumRequests", json!(31))]
+    #[case("/load/trialMinutes", json!(5))]
+    #[case("/sla/goodPercent", json!("95"))]
+    #[case("/sla/requestLatency", json!({"milliseconds": 5000}))]
     #[case("/results", json!({"claimName": "results"}))]
+    #[case("/load/pod", json!({"securityContext": {}}))]
+    #[case("/predictor", json!({"pod": {"resources": {"limits": {"cpu": "8"}}}}))]
     #[case("/runId", json!("again"))]
     fn what_is_measured_starts_a_run(#[case] pointer: &str, #[case] value: Value) {
         assert_ne!(hash(&changed(pointer, value)), hash(&spec()));
@@ -291,14 +317,15 @@ mod tests {
 
     #[rstest]
     #[case("/hardware/gpuHourlyCost", json!("2.5"))]
-    #[case("/sla/statistic", json!("P50"))]
+    #[case("/execution/rounds/maximum", json!(2))]
+    #[case("/execution/budget", json!({"gpuHours": "5"}))]
     #[case("/sla/tpotMilliseconds", json!("7.0"))]
     #[case("/execution/deadlines/queueSeconds", json!(5))]
     #[case("/execution/until", json!("Predictions"))]
     #[case("/execution/onChange", json!("FinishFirst"))]
     #[case("/execution/onVariantFailure", json!("Stop"))]
     #[case("/execution/keepOnFailureSeconds", json!(60))]
-    #[case("/evidence/minimumRequests", json!(20))]
+    #[case("/evidence/lengthTolerancePercent", json!("5"))]
     #[case("/judgement/accuracyTolerancePercent", json!("10"))]
     #[case("/history/runs", json!(5))]
     #[case("/suspend", json!(true))]
@@ -310,8 +337,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case("/sla/statistic", json!("P90"), true)]
-    #[case("/evidence/minimumRequests", json!(20), true)]
+    #[case("/judgement/assumedScatterPercent", json!("4"), true)]
+    #[case("/evidence/lengthTolerancePercent", json!("5"), true)]
     #[case("/judgement/accuracyTolerancePercent", json!("10"), true)]
     #[case("/hardware/gpuHourlyCost", json!("2.5"), true)]
     #[case("/judgement/accuracyTolerancePercent", json!("20"), false)]
@@ -323,7 +350,7 @@ mod tests {
     /// Changing the form of the hash re-runs every comparison in the world: raise VERSION with it.
     #[test]
     fn the_hash_of_the_guide_is_stable() {
-        assert_eq!(hash(&spec()), "v1:90aa23648aac7917a81e7f020f824675");
+        assert_eq!(hash(&spec()), "v1:04aca75b676ac5924a7fadeefe8c50bf");
     }
 
     /// A misspelt name in the lists above would change the hash.
@@ -371,6 +398,6 @@ mod tests {
         for (name, value) in measured["hardware"].as_object().unwrap() {
             assert_eq!(*value, whole["hardware"][name], "hardware.{name}");
         }
-        assert_eq!(hash(&spec), "v1:66895518640c6c3baf0c0ef7b67eb404");
+        assert_eq!(hash(&spec), "v1:8644b10ad5cc6b0e1cbc68ac5e45fc26");
     }
 }

@@ -1,16 +1,21 @@
 //! The plan of a run: everything that decides what is measured, fixed when the run starts.
 
+pub mod checked;
 pub mod child;
 pub mod demand;
 pub mod inputs;
+pub mod pod_features;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::{BenchmarkComparisonSpec, Variant};
+pub use checked::StoredPlanError;
 pub use child::{ChildKind, Component};
 pub use demand::Demand;
+pub use pod_features::{AllowedPodFeatures, PodFeature, PodFeatures};
 
 /// Version of the plan's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -32,9 +37,17 @@ pub struct Plan {
     /// Variant → YAML documents, of the variants that name a ConfigMap; read once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub manifests: BTreeMap<String, String>,
+    /// What the pods of variants may have beside the ordinary, as administrators allowed it when the run started.
+    #[serde(default, skip_serializing_if = "PodFeatures::is_default")]
+    pub pod_features: PodFeatures,
 }
 
 impl Plan {
+    /// The plan with other features than the default ones allowed.
+    pub fn allowing(self, pod_features: PodFeatures) -> Self {
+        Self { pod_features, ..self }
+    }
+
     /// The plan of run number `run`, from 1. Images that the spec does not name are `defaults`; `manifests` are those that
     /// variants take from ConfigMaps.
     pub fn new(
@@ -60,6 +73,7 @@ impl Plan {
             },
             spec,
             manifests,
+            pod_features: PodFeatures::default(),
         }
     }
 

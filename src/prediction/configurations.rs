@@ -25,6 +25,16 @@ pub struct Configurations {
     pub variants: Vec<Configuration>,
 }
 
+impl Configurations {
+    /// The objects of a variant that can be deployed.
+    pub fn objects(&self, variant: &str) -> Option<&[serde_json::Value]> {
+        match &self.variants.iter().find(|one| one.variant == variant)?.outcome {
+            GenerationOutcome::Ready(ready) => Some(&ready.objects),
+            GenerationOutcome::Refused { .. } => None,
+        }
+    }
+}
+
 /// One variant as it is to be deployed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

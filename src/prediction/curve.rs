@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::burst::Burst;
 use super::claim::OperatingPoint;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
@@ -34,6 +35,8 @@ pub struct Curve {
     output_tokens: u32,
     #[serde(skip_serializing_if = "Extent::is_whole")]
     extent: Extent,
+    #[serde(skip_serializing_if = "Burst::is_unknown")]
+    burst: Burst,
 }
 
 /// What is known away from a curve's points.
@@ -69,6 +72,8 @@ const NEAR: u32 = 2;
 pub struct PredictedLevel {
     /// Latency and throughput.
     pub point: OperatingPoint,
+    /// TTFT without the burst that the predictor's holds; absent where that is not known.
+    pub steady_ttft: Option<Milliseconds>,
     /// Beyond what the engine holds (METHOD §2): shown, never judged, never "met".
     pub beyond_operating_point: bool,
 }
@@ -129,7 +134,7 @@ impl Curve {
         if capacity > MOST_IN_FLIGHT {
             return Err(CurveError::TooLong(capacity));
         }
-        Ok(Self { points, replicas, gpus, output_tokens, extent: Extent::Whole })
+        Ok(Self { points, replicas, gpus, output_tokens, extent: Extent::Whole, burst: Burst::Unknown })
     }
 
     /// A curve of the rows a table happens to hold, for replicas that hold `in_flight` requests each, where that is known.
@@ -142,6 +147,12 @@ impl Curve {
     ) -> Result<Self, CurveError> {
         let rows = Self { extent: Extent::Rows, ..Self::new(points, replicas, gpus, output_tokens)? };
         in_flight.map_or(Ok(rows.clone()), |in_flight| rows.clipped(in_flight).ok_or(CurveError::Empty))
+    }
+
+    /// The same with what is known of the burst in its TTFT.
+    #[must_use]
+    pub fn with_burst(self, burst: Burst) -> Self {
+        Self { burst, ..self }
     }
 
     /// One replica's estimates, ascending by concurrency.
@@ -212,7 +223,8 @@ impl Curve {
         };
         let below = self.points.into_iter().filter(|point| point.in_flight < in_flight);
         let points = below.chain(supported.then_some(end)).collect();
-        Some(Self { extent, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
+        let burst = self.burst;
+        Some(Self { extent, burst, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
     }
 
     /// The estimate at `concurrency` concurrent requests over the whole deployment; 0 is read as 1.
@@ -235,6 +247,7 @@ impl Curve {
                 tpot: Milliseconds::new(load.tpot).unwrap_or_default(),
                 tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap_or_default(),
             },
+            steady_ttft: load.steady_ttft.and_then(|ttft| Milliseconds::new(ttft + waiting).ok()),
             beyond_operating_point: queued > 0,
         })
     }
@@ -265,15 +278,23 @@ impl Curve {
 
     /// All replicas together with `held` ≤ capacity concurrent requests.
     fn spread(&self, held: u32) -> ReplicaFigures {
-        let mut sum = ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 };
+        let mut sum = ReplicaFigures { steady_ttft: Some(0.0), ..ReplicaFigures::default() };
         for (replicas, in_flight) in self.busy(held) {
             let one = self.replica(in_flight);
             let rate = f64::from(replicas) * one.request_rate;
             sum.ttft += rate * one.ttft;
+            let steady = self.burst.factor(in_flight).map(|factor| rate * one.ttft / factor);
+            sum.steady_ttft = sum.steady_ttft.zip(steady).map(|(sum, more)| sum + more);
             sum.tpot += rate * one.tpot;
             sum.request_rate += rate;
         }
-        ReplicaFigures { ttft: sum.ttft / sum.request_rate, tpot: sum.tpot / sum.request_rate, ..sum }
+        let rate = sum.request_rate;
+        ReplicaFigures {
+            ttft: sum.ttft / rate,
+            tpot: sum.tpot / rate,
+            steady_ttft: sum.steady_ttft.map(|ttft| ttft / rate),
+            ..sum
+        }
     }
 
     /// One replica with `in_flight` requests, interpolated on log-log axes. Below the first point latencies are the
@@ -288,22 +309,25 @@ impl Curve {
                 ReplicaFigures { request_rate: first.request_rate * share, ..first }
             }
             (Some(last), None) => ReplicaFigures::from(last),
-            (None, None) => ReplicaFigures { ttft: 0.0, tpot: 0.0, request_rate: 0.0 },
+            (None, None) => ReplicaFigures::default(),
         }
     }
 }
 
 /// A point in plain numbers: milliseconds, milliseconds, requests per second.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct ReplicaFigures {
     ttft: f64,
+    /// Of several replicas together only.
+    steady_ttft: Option<f64>,
     tpot: f64,
     request_rate: f64,
 }
 
 impl From<&CurvePoint> for ReplicaFigures {
     fn from(point: &CurvePoint) -> Self {
-        Self { ttft: point.ttft.get(), tpot: point.tpot.get(), request_rate: point.request_rate.get() }
+        let (ttft, tpot, request_rate) = (point.ttft.get(), point.tpot.get(), point.request_rate.get());
+        Self { ttft, tpot, request_rate, steady_ttft: None }
     }
 }
 
@@ -317,6 +341,7 @@ fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> ReplicaFig
         ttft: mix(a.ttft, b.ttft),
         tpot: mix(a.tpot, b.tpot),
         request_rate: mix(a.request_rate, b.request_rate),
+        steady_ttft: None,
     }
 }
 
@@ -330,6 +355,8 @@ struct Unchecked {
     output_tokens: u32,
     #[serde(default)]
     extent: Extent,
+    #[serde(default)]
+    burst: Burst,
 }
 
 impl TryFrom<Unchecked> for Curve {
@@ -337,7 +364,7 @@ impl TryFrom<Unchecked> for Curve {
 
     fn try_from(read: Unchecked) -> Result<Self, CurveError> {
         let whole = Self::new(read.points, read.replicas, read.gpus, read.output_tokens)?;
-        Ok(Self { extent: read.extent, ..whole })
+        Ok(Self { extent: read.extent, burst: read.burst, ..whole })
     }
 }
 

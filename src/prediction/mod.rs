@@ -3,15 +3,18 @@
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
 //!
 //! ```text
-//! predictor (trait) ─ aiconfigurator ─ predictors (list)
-//! serving ─ claim ─ row ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
+//! like ─ predictor (trait) ─ aiconfigurator, aisimulate ─ predictors (list)
+//! serving ─ claim ─ row ─ burst ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
 //! ```
 
 pub mod aiconfigurator;
+pub mod aisimulate;
+pub mod burst;
 pub mod checks;
 pub mod claim;
 pub mod configurations;
 pub mod curve;
+pub mod like;
 pub mod offline;
 pub mod predicted;
 pub mod predictor;
@@ -20,9 +23,11 @@ pub mod row;
 pub mod serving;
 pub mod shape;
 
+pub use burst::Burst;
 pub use claim::{Claim, OperatingPoint};
 pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
-pub use offline::{gpus_claimed, predict_deployed, predict_from_output};
+pub use like::{Like, Subject};
+pub use offline::{gpus_claimed, pick_deployed, predict_deployed, predict_from_output};
 pub use predicted::{Prediction, PredictionOrigin};
 pub use predictor::{Files, PickError, Picked, Predictor, Wanted};
 pub use predictors::pick;

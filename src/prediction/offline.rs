@@ -1,11 +1,13 @@
 //! The prediction for a deployment from a predictor's output alone, without asking the predictor.
 
-use super::checks::{Checked, check, context_tokens, replicas_deployed};
+use super::burst::{Burst, context_tokens};
+use super::checks::{Checked, check, replicas_deployed};
 use super::curve::{Curve, CurvePoint};
 use super::predicted::{Prediction, PredictionOrigin};
-use super::predictor::Picked;
+use super::predictor::{Picked, Wanted};
 use super::row::Row;
 use super::serving::{Serving, Shape};
+use crate::units::TokensPerSecond;
 
 /// The prediction that a picked row and the rows beside it make for what is deployed.
 ///
@@ -14,7 +16,26 @@ use super::serving::{Serving, Shape};
 /// those are too far apart, there is only the claim.
 pub fn predict_from_output(picked: &Picked, shape: Option<&Shape>, gpus: u32) -> Prediction {
     let row = &picked.row;
-    Prediction { claim: Some(row.claim(replicas(row, shape, gpus))), ..predict(picked, Some(row), shape) }
+    let mut claim = row.claim(replicas(row, shape, gpus));
+    // A deployment may hold more GPUs than the row counts: throughput is by those held, as it is measured.
+    let counted = gpus_claimed(row, shape, gpus);
+    if let Some(held) = shape.map(|shape| shape.gpus).filter(|held| *held > counted) {
+        let rate = claim.point.tokens_per_second_per_gpu.get() * f64::from(counted) / f64::from(held);
+        claim.point.tokens_per_second_per_gpu = TokensPerSecond::new(rate).unwrap_or_default();
+    }
+    Prediction { claim: Some(claim), ..predict(picked, Some(row), shape) }
+}
+
+/// The pick of the row that is best for what is deployed, among those that meet the limits; `None` where none is for it.
+pub fn pick_deployed(picked: Picked, shape: &Shape, wanted: &Wanted<'_>) -> Option<Picked> {
+    let Picked { row, tool, others, .. } = picked;
+    let is_for = |row: &Row| wanted.strain(row) <= 1.0 && replicas_deployed(&row.serving, &shape.serving).is_some();
+    let mut rows: Vec<Row> = std::iter::once(row).chain(others).collect();
+    let per_gpu = |at: &usize| rows.get(*at).map_or(0.0, |row: &Row| row.tokens_per_second_per_gpu().get());
+    let fit = (0..rows.len()).filter(|at| rows.get(*at).is_some_and(is_for));
+    let best = fit.max_by(|a, b| per_gpu(a).total_cmp(&per_gpu(b)))?;
+    let row = rows.swap_remove(best);
+    Some(Picked { row, tool, manifests: None, others: rows })
 }
 
 /// GPUs of the replicas that a row's claim is for.
@@ -73,5 +94,7 @@ fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
         request_rate: row.request_rate,
     });
     let limit = workers.max_batch_size.map(|batch| batch.saturating_mul(workers.data_parallel));
-    Curve::of_rows(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens, limit).ok()
+    let curve = Curve::of_rows(points.collect(), workers.replicas, shape.gpus, picked.row.output_tokens, limit).ok()?;
+    let backend = picked.row.backend.as_deref().unwrap_or_default();
+    Some(curve.with_burst(Burst::of_aiconfigurator(backend, &shape.serving, picked.row.input_tokens)))
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::curve::{Curve, CurveError};
+use super::like::{Like, Unlike};
 use super::predicted::PredictionOrigin;
 use super::row::Row;
 use super::serving::Shape;
-use crate::api::{Backend, BenchmarkComparisonSpec, Finding, Limit, Reason, ServingMode};
+use crate::api::{Backend, BenchmarkComparisonSpec, Finding, LatencyLimit, Reason, ServingMode};
 use crate::units::{LatencyLimits, Milliseconds};
 
 /// Text files of a directory: path below it, with `/` between its parts → content.
@@ -36,7 +37,7 @@ pub trait Predictor: Sync {
     ///
     /// # Errors
     /// See [`PickError`].
-    fn pick(&self, files: &Files, wanted: &Wanted) -> Result<Picked, PickError>;
+    fn pick(&self, files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError>;
 
     /// Python source of the driver that answers questions. It gets a directory for all that the tool writes as its only
     /// argument, reads one JSON object a line, `{"id": 1, …}`, and answers each with one line, `{"id": 1, "result": …}`
@@ -127,9 +128,10 @@ impl<'a> Task<'a> {
         let count = |number: u32, field| {
             Some(number).filter(|number| *number > 0).ok_or_else(|| InvalidTask { field, found: number.to_string() })
         };
-        let limit = |limit: &Limit, field| {
-            let positive = limit.value().filter(|value| *value > 0.0).and_then(|value| Milliseconds::new(value).ok());
-            positive.ok_or_else(|| InvalidTask { field, found: limit.to_string() })
+        let limit = |limit: Option<LatencyLimit>, field| {
+            let given = limit.ok_or_else(|| InvalidTask { field, found: "missing".into() })?.milliseconds;
+            let positive = given.value().filter(|value| *value > 0.0).and_then(|value| Milliseconds::new(value).ok());
+            positive.ok_or_else(|| InvalidTask { field, found: given.to_string() })
         };
         Ok(Self {
             spec,
@@ -137,14 +139,16 @@ impl<'a> Task<'a> {
             output_tokens: count(spec.workload.output_tokens, "workload.outputTokens")?,
             gpus: count(spec.hardware.gpus_per_variant, "hardware.gpusPerVariant")?,
             limits: LatencyLimits {
-                ttft: limit(&spec.sla.ttft_milliseconds, "sla.ttftMilliseconds")?,
-                tpot: limit(&spec.sla.tpot_milliseconds, "sla.tpotMilliseconds")?,
+                ttft: limit(spec.sla.ttft_limit(), "sla.ttftMilliseconds")?,
+                tpot: limit(spec.sla.tpot_limit(), "sla.tpotMilliseconds")?,
+                request_latency: None,
+                good_share: None,
             },
         })
     }
 
     /// What is looked for in a ranking.
-    pub fn wanted(&self, serving_mode: ServingMode, rank: usize) -> Wanted {
+    pub fn wanted(&self, serving_mode: ServingMode, rank: usize) -> Wanted<'static> {
         Wanted {
             serving_mode,
             rank,
@@ -152,13 +156,14 @@ impl<'a> Task<'a> {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             gpus: self.gpus,
+            like: None,
         }
     }
 }
 
 /// What is looked for in a predictor's output.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Ranking to take the row from.
     pub serving_mode: ServingMode,
     /// Place in the ranking among the rows that meet the limits, from 1.
@@ -171,9 +176,11 @@ pub struct Wanted {
     pub output_tokens: u32,
     /// GPUs a variant may use.
     pub gpus: u32,
+    /// What the prediction has to be for, where that is not certain: output that somebody hands in may be any.
+    pub like: Option<Like<'a>>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// How close a row comes to the limits: at most 1 when it meets them.
     pub fn strain(&self, row: &Row) -> f64 {
         self.limits.map_or(0.0, |limits| row.strain(limits))
@@ -313,6 +320,9 @@ pub enum PickError {
          the predictor for this workload"
     )]
     OtherWorkload { file: String, found_input: u32, found_output: u32, input: u32, output: u32 },
+    /// No row is for the comparison's model, GPUs and engine.
+    #[error("{file} {unlike}")]
+    OtherSubject { file: String, unlike: Unlike },
     /// No row meets the limits.
     #[error("{0}")]
     NoFeasibleConfiguration(NoFeasibleConfiguration),
@@ -339,7 +349,7 @@ pub struct NoFeasibleConfiguration {
 
 impl NoFeasibleConfiguration {
     /// The nearest of rows of which none meets the limits.
-    pub fn new(rows: impl Iterator<Item = Row>, wanted: &Wanted) -> Self {
+    pub fn new(rows: impl Iterator<Item = Row>, wanted: &Wanted<'_>) -> Self {
         let nearest = rows.min_by(|a, b| wanted.strain(a).total_cmp(&wanted.strain(b)));
         Self {
             mode: mode_word(wanted.serving_mode),

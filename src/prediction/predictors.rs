@@ -1,10 +1,11 @@
 //! The list of predictors.
 
 use super::aiconfigurator::Aiconfigurator;
+use super::aisimulate::Aisimulate;
 use super::predictor::{Files, PickError, Picked, Predictor, Wanted};
 
 /// Every predictor whose output can be read.
-pub const PREDICTORS: &[&dyn Predictor] = &[GENERATING];
+pub const PREDICTORS: &[&dyn Predictor] = &[GENERATING, &Aisimulate];
 
 /// The predictor that generates configurations: a comparison cannot name another.
 pub const GENERATING: &dyn Predictor = &Aiconfigurator;
@@ -13,9 +14,14 @@ pub const GENERATING: &dyn Predictor = &Aiconfigurator;
 ///
 /// # Errors
 /// No predictor recognizes the files, or the row cannot be picked.
-pub fn pick(files: &Files, wanted: &Wanted) -> Result<Picked, PickError> {
+pub fn pick(files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError> {
     let predictor = PREDICTORS.iter().find(|predictor| predictor.recognizes(files));
     predictor.ok_or_else(|| PickError::NotFound { cure: format!("give {}", expected()) })?.pick(files, wanted)
+}
+
+/// Whether files look like any predictor's output.
+pub fn is_output(files: &Files) -> bool {
+    PREDICTORS.iter().any(|predictor| predictor.recognizes(files))
 }
 
 /// Whether any predictor needs a file of an output.

@@ -38,6 +38,8 @@ pub struct Row {
     pub backend: Option<String>,
     /// Version of the engine the performance database was measured with.
     pub database_version: Option<String>,
+    /// Time per output token as the tool printed it, where that included the first.
+    pub inclusive_tpot: Option<Milliseconds>,
 }
 
 impl Row {

@@ -22,6 +22,12 @@ pub struct Shape {
     /// Image of the workers, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// How the engines guess tokens ahead, for example `mtp, 3 tokens ahead`; absent where they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speculation: Option<String>,
+    /// Whether prompts that begin alike share their KV cache, where the manifests say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_caching: Option<bool>,
 }
 
 /// How prefill and decode are spread over workers.
@@ -44,6 +50,9 @@ pub struct Workers {
     /// Groups of GPUs in an engine that each attend to their own requests (attention data parallelism); mostly 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub data_parallel: u32,
+    /// GPUs that share each prompt (context parallelism); mostly 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub context_parallel: u32,
     /// GPUs that share each expert, in models with experts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moe_tensor_parallel: Option<u32>,
@@ -81,6 +90,7 @@ impl Workers {
             tensor_parallel,
             pipeline_parallel,
             data_parallel: 1,
+            context_parallel: 1,
             moe_tensor_parallel: None,
             moe_expert_parallel: None,
             replicas,
@@ -93,12 +103,14 @@ impl Workers {
 
     /// GPUs of one engine.
     pub fn gpus_per_replica(&self) -> u32 {
-        self.tensor_parallel.saturating_mul(self.pipeline_parallel).saturating_mul(self.data_parallel)
+        [self.pipeline_parallel, self.data_parallel, self.context_parallel]
+            .into_iter()
+            .fold(self.tensor_parallel, u32::saturating_mul)
     }
 
     /// Whether engines of both are divided over GPUs in the same way, regardless of their number and limits.
     pub fn same_parallelism(&self, other: &Self) -> bool {
-        let cut = |w: &Self| (w.tensor_parallel, w.pipeline_parallel, w.data_parallel);
+        let cut = |w: &Self| (w.tensor_parallel, w.pipeline_parallel, w.data_parallel, w.context_parallel);
         let both = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
         cut(self) == cut(other)
             && both(self.moe_tensor_parallel, other.moe_tensor_parallel)
@@ -107,7 +119,7 @@ impl Workers {
 
     /// The parallelism in a few characters, for example `TP8` or `TP1 PP2 DP4`.
     pub fn describe(&self) -> String {
-        let more = [("PP", self.pipeline_parallel), ("DP", self.data_parallel)];
+        let more = [("PP", self.pipeline_parallel), ("DP", self.data_parallel), ("CP", self.context_parallel)];
         let more = more.iter().filter(|(_, n)| *n > 1).map(|(name, n)| format!(" {name}{n}")).collect::<String>();
         format!("TP{}{more}", self.tensor_parallel)
     }
@@ -123,12 +135,23 @@ impl Shape {
         deployed.serving_mode = Some(mode.into());
         deployed.tensor_parallel = Some(count(workers.tensor_parallel));
         deployed.pipeline_parallel = Some(count(workers.pipeline_parallel));
+        deployed.data_parallel = Some(workers.data_parallel).filter(|groups| *groups > 1).map(count);
+        deployed.expert_parallel = workers.moe_expert_parallel.map(count);
         deployed.replicas = Some(count(workers.replicas));
         deployed.max_batch_size = workers.max_batch_size.map(count);
         deployed.max_num_tokens = workers.max_num_tokens.map(count);
         deployed.weights = self.weights.clone();
         deployed.kv_cache = self.kv_cache.clone();
         deployed.image = self.image.clone();
+        deployed.speculation = self.speculation.clone();
+        deployed.prefix_caching = self.prefix_caching;
+    }
+
+    /// Why no predictor can be asked about it.
+    pub fn beyond_prediction(&self) -> Option<String> {
+        self.speculation.as_ref().map(|how| {
+            format!("the engines decode speculatively ({how}), and no predictor is told how many guesses are right")
+        })
     }
 }
 

@@ -13,9 +13,10 @@ use super::model::{Report, ReportVariant};
 use super::plot::{self, Plot};
 use super::table::{self, Cell, Digits, Heads};
 use super::{plots, provenance, sentences, svg};
-use crate::api::{EvidenceCode, Finding, OutcomeStatus};
+use crate::api::{EvidenceCode, Finding, MeasuredOutcome};
 use crate::explain::{self, Explanation};
 use crate::prediction::OperatingPoint;
+use crate::verdict::figures::Errors;
 
 /// The page, ready to be filled in.
 #[derive(Template)]
@@ -31,6 +32,7 @@ struct Page<'a> {
     facts: Vec<(&'static str, String)>,
     failures: Vec<(&'a str, &'a str)>,
     comparisons: Vec<ComparisonCard>,
+    rounds: Vec<RoundRow>,
     gains: Vec<Gains>,
     claims: Vec<ClaimRow>,
     variants: Vec<VariantSection>,
@@ -57,7 +59,16 @@ struct ComparisonCard {
     tone: &'static str,
     predicted: Side,
     measured: Side,
+    rounds: u32,
+    stopped: &'static str,
     reason: String,
+}
+
+/// What was known after a round.
+struct RoundRow {
+    number: u32,
+    gain: String,
+    interval: String,
 }
 
 struct Side {
@@ -89,6 +100,7 @@ struct VariantSection {
     role: Option<&'static str>,
     gpus: u32,
     at_sla: String,
+    estimate: String,
     facts: Vec<(&'static str, String)>,
     levels: Vec<Vec<TableCell>>,
 }
@@ -139,6 +151,7 @@ pub fn page(report: &Report, omission: Omission) -> String {
         facts: facts(report),
         failures: failures(report),
         comparisons: comparisons(report),
+        rounds: rounds(report),
         gains: gains(report),
         claims: claims(report),
         variants: report.variants.iter().enumerate().map(|(index, v)| variant(report, index, v)).collect(),
@@ -167,16 +180,18 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("Model", report.spec.model.name.clone()),
         ("System", sentences::hardware(report)),
         ("Workload", sentences::workload(report)),
-        ("SLA", sentences::sla(report)),
+        ("SLA", sentences::sla(&report.spec.sla)),
     ];
     if let Some(verdict) = &report.verdict {
         let known = |value: Option<String>| value.unwrap_or_else(|| ABSENT.into());
         facts.push(("Variants", known(sentences::meeting(report))));
         facts.push(("Winner", known(sentences::winner(report))));
         facts.push(("Measured gain", known(verdict.gain.clone())));
-        facts.push(("Largest error", known(verdict.prediction_error.clone())));
+        facts.push(("Claim", known(verdict.claim.clone())));
+        facts.push(("Mean error of estimates", known(verdict.estimate_error.clone())));
         facts.extend(report.ordering.as_ref().map(|of| ("Predicted order", sentences::ordering(of))));
     }
+    facts.extend(report.price.iter().flat_map(sentences::price));
     facts
 }
 
@@ -185,11 +200,8 @@ fn failures(report: &Report) -> Vec<(&str, &str)> {
 }
 
 fn comparisons(report: &Report) -> Vec<ComparisonCard> {
-    let side = |outcome: &OutcomeStatus| Side {
-        outcome: labels::outcome(outcome.outcome),
-        gain: outcome.gain_percent.as_ref().map_or_else(|| ABSENT.into(), |gain| format!("{gain}%")),
-        interval: outcome.interval.as_ref().map_or_else(|| ABSENT.into(), |interval| format!("{interval} %")),
-    };
+    let percent = |of: &Option<String>| of.as_ref().map_or_else(|| ABSENT.into(), |of| format!("{of} %"));
+    let side = |outcome, gain, interval| Side { outcome: labels::outcome(outcome), gain, interval };
     let all = report.verdict.iter().flat_map(|verdict| &verdict.comparisons);
     all.map(|comparison| {
         let (badge, tone) = labels::result(comparison.result);
@@ -197,19 +209,42 @@ fn comparisons(report: &Report) -> Vec<ComparisonCard> {
             candidate: comparison.candidate.clone(),
             badge,
             tone: tone.class(),
-            predicted: side(&comparison.predicted),
-            measured: side(&comparison.measured),
+            predicted: side(comparison.predicted.outcome, percent(&comparison.predicted.gain_percent), ABSENT.into()),
+            measured: side(
+                comparison.measured.outcome,
+                bounded(&comparison.measured, percent(&comparison.measured.gain_percent)),
+                percent(&comparison.measured.interval),
+            ),
+            rounds: comparison.measured.rounds,
+            stopped: comparison.measured.stopped.map(labels::stopped).unwrap_or_default(),
             reason: comparison.reason.clone(),
         }
     })
     .collect()
 }
 
+fn bounded(measured: &MeasuredOutcome, gain: String) -> String {
+    if measured.at_least { format!("at least {gain}") } else { gain }
+}
+
+/// What was known after each round.
+fn rounds(report: &Report) -> Vec<RoundRow> {
+    let known = report.rounds.iter().filter_map(|round| {
+        let interval = round.interval.as_ref().map_or_else(|| ABSENT.into(), |interval| format!("{interval} %"));
+        Some(RoundRow { number: round.number, gain: format!("{} %", round.gain_percent.as_ref()?), interval })
+    });
+    known.collect()
+}
+
 fn gains(report: &Report) -> Vec<Gains> {
     let all = report.verdict.iter().flat_map(|verdict| &verdict.comparisons);
     let gains = all.map(|comparison| Gains {
         candidate: comparison.candidate.clone(),
-        at: comparison.at_same_concurrency.iter().map(|of| (of.concurrency, format!("{}%", of.gain_percent))).collect(),
+        at: comparison
+            .at_same_concurrency
+            .iter()
+            .map(|of| (of.concurrency, format!("{} %", of.gain_percent)))
+            .collect(),
     });
     gains.filter(|gains| !gains.at.is_empty()).collect()
 }
@@ -228,7 +263,8 @@ fn claim_rows(report: &Report, variant: &ReportVariant, otherwise: u32) -> Vec<C
     let advertised = claim.map(|claim| claim.advertised());
     let estimate = level.and_then(|level| level.estimate).map(|estimate| estimate.point);
     let measured = level.and_then(|level| level.measured).map(|measured| measured.point);
-    let error = level.and_then(|level| level.error_percent);
+    let error = measured.zip(claim).map(|(measured, claim)| Errors::of(&measured, &claim.point));
+    let kept = variant.claim.as_ref().map(|claim| format!(", {}", labels::kept(claim.kept).0)).unwrap_or_default();
     type Of = fn(&OperatingPoint) -> f64;
     let quantities: [(&'static str, Of, Option<f64>); 4] = [
         ("tokens/s/GPU", |of| of.tokens_per_second_per_gpu.get(), error.and_then(|error| error.tokens)),
@@ -240,7 +276,8 @@ fn claim_rows(report: &Report, variant: &ReportVariant, otherwise: u32) -> Vec<C
     let each = quantities.into_iter().enumerate().map(|(index, (quantity, of, error))| {
         let shown = |point: Option<OperatingPoint>| Cell::number(point.as_ref().map(of)).shown(Digits::Readable);
         ClaimRow {
-            variant: (index == 0).then(|| (variant.name.clone(), sentences::requests(concurrency), rows)),
+            variant: (index == 0)
+                .then(|| (variant.name.clone(), format!("{}{kept}", sentences::requests(concurrency)), rows)),
             quantity,
             claimed: shown(advertised),
             estimated: shown(estimate),
@@ -260,6 +297,7 @@ fn variant(report: &Report, index: usize, variant: &ReportVariant) -> VariantSec
         role: labels::role_beside(&variant.name, variant.role),
         gpus: report.gpus(variant),
         at_sla: if at_sla.is_empty() { ABSENT.into() } else { at_sla },
+        estimate: sentences::estimate(variant).unwrap_or_default(),
         facts: provenance::deployed(report, variant),
         levels: levels::rows(report, variant).iter().map(row).collect(),
     }

@@ -1,7 +1,7 @@
 //! What people read for the values of the API: verdicts, outcomes, roles and the like.
 
 use crate::api::{
-    AccuracyResult, EarlyEnd, Mode, Outcome, Role, ServingMode, Severity, SlaState, Source, SourceKind, Statistic,
+    EarlyEnd, Kept, Mode, Outcome, Role, ServingMode, Severity, SlaState, Source, SourceKind, Statistic, Stopped,
     VerdictResult,
 };
 
@@ -57,11 +57,24 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-pub const fn accuracy(result: AccuracyResult) -> &'static str {
-    match result {
-        AccuracyResult::Accurate => "accurate",
-        AccuracyResult::Inaccurate => "inaccurate",
-        AccuracyResult::NotJudged => "not judged",
+pub const fn kept(kept: Kept) -> (&'static str, Tone) {
+    match kept {
+        Kept::True => ("kept", Tone::Good),
+        Kept::False => ("missed", Tone::Bad),
+        Kept::Unknown => ("not measured", Tone::Plain),
+    }
+}
+
+/// Why no further round was run.
+pub const fn stopped(stopped: Stopped) -> &'static str {
+    match stopped {
+        Stopped::Decided => "the answer is known",
+        Stopped::Futile => "more rounds would hardly tell",
+        Stopped::MaximumRounds => "as many rounds as allowed were run",
+        Stopped::BudgetSpent => "the budget is spent",
+        Stopped::RoundsLost => "levels that decide were not measured",
+        Stopped::Unstable => "trials fail too often",
+        Stopped::CannotRepeat => "it cannot be deployed again",
     }
 }
 

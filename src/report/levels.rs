@@ -6,11 +6,10 @@ use super::labels;
 use super::model::{Report, ReportLevel, ReportVariant};
 use super::table::{self, Cell, Column, Digits};
 use crate::api::Severity;
-use crate::judgement::accuracy::Errors;
-use crate::judgement::figures::{LevelFigures, Spreads};
 use crate::measurement::Distribution;
 use crate::prediction::OperatingPoint;
 use crate::units::Milliseconds;
+use crate::verdict::figures::{Errors, LevelFigures, Spreads};
 
 /// A level, and what its figures are relative to.
 #[derive(Clone, Copy, Debug)]

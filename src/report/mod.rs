@@ -13,6 +13,7 @@ pub mod model;
 pub mod plot;
 pub mod plots;
 mod provenance;
+mod redact;
 pub mod sentences;
 mod summary;
 pub mod svg;

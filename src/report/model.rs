@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::conditions::Statement;
+use super::redact::redacted;
+use crate::api::conditions::NewCondition;
 use crate::api::{
-    self, BenchmarkComparisonSpec, Deployed, DeploymentStatus, ErrorPercent, Failure, Figures, Finding, GpuSeconds,
-    LevelStatus, Predicted, Role, Run, SlaState, VariantStatus, Verdict,
+    self, AtSla, AtSlaKind, BenchmarkComparisonSpec, Deployed, DeploymentStatus, ErrorPercent, EstimateErrors,
+    Estimated, Failure, Figures, Finding, GpuSeconds, LevelStatus, Price, Role, RoundStatus, Run, SlaState,
+    VariantStatus, Verdict,
 };
-use crate::judgement::accuracy::{Errors, predicted_at};
-use crate::judgement::figures::{LevelFigures, Ordering, VariantFigures, figures};
-use crate::judgement::{Case, Judgement, VariantEvidence};
 use crate::measurement::record::TrialRecord;
 use crate::plan::Images;
 use crate::prediction::{Claim, OperatingPoint, Prediction};
 use crate::units::{Milliseconds, TokensPerSecond};
+use crate::verdict::figures::{Errors, LevelFigures, Ordering, VariantFigures, figures};
+use crate::verdict::rows::estimated_at;
+use crate::verdict::{Judged, VariantRecords, conditions, status};
 
 /// Version of the report's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -45,6 +47,12 @@ pub struct Report {
     pub conditions: Vec<ReportCondition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_seconds: Option<GpuSeconds>,
+    /// What the run was expected to cost, and what it has cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// What was known after each round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<RoundStatus>,
     /// How well the predictor ordered the candidates; from three on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordering: Option<Ordering>,
@@ -87,9 +95,12 @@ pub struct ReportVariant {
     pub levels: Vec<ReportLevel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_sla: Option<SlaThroughput>,
-    /// Why there is no throughput at the SLA.
+    /// What is claimed for it, and whether it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sla_reason: Option<String>,
+    pub claim: Option<api::Claim>,
+    /// How far its estimates are off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<EstimateErrors>,
     /// About the prediction or the variant as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -105,7 +116,7 @@ pub struct ReportVariant {
 pub struct ReportLevel {
     /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
-    /// The estimate for what is deployed; where there is none, the claim at its own concurrency.
+    /// The estimate for what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<LevelEstimate>,
     /// Means over the accepted trials.
@@ -148,14 +159,20 @@ pub struct LevelMeans {
 }
 
 /// Throughput where the SLA is just met.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SlaThroughput {
-    /// Output tokens per second and GPU held.
-    pub tokens_per_second_per_gpu: f64,
-    /// Its 95 % interval; absent where the scatter is not known.
+    /// How it is known.
+    pub kind: AtSlaKind,
+    /// Output tokens per second and GPU held; absent where it is not known, or there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second_per_gpu: Option<f64>,
+    /// Its interval over rounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<(f64, f64)>,
+    /// Why it is a bound, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A condition without its times.
@@ -170,8 +187,8 @@ pub struct ReportCondition {
     pub message: String,
 }
 
-impl From<&Statement> for ReportCondition {
-    fn from(statement: &Statement) -> Self {
+impl From<&NewCondition> for ReportCondition {
+    fn from(statement: &NewCondition) -> Self {
         Self {
             kind: statement.kind.as_str().into(),
             status: statement.status.as_str().into(),
@@ -197,27 +214,22 @@ pub struct Provenance {
 }
 
 impl Report {
-    /// A report of a case and of what its status shows. What only a cluster knows is to be added: run, GPU-seconds,
-    /// provenance.
+    /// A report of a judgement and of what its status shows; `over`: no further round follows, so that there is a verdict. What
+    /// only a cluster knows is to be added: run, rounds, GPU-seconds, provenance.
     pub fn new(
         comparison: Subject,
         spec: BenchmarkComparisonSpec,
-        case: &Case,
+        judged: &Judged,
         variants: Vec<VariantStatus>,
-        judgement: Option<&Judgement>,
+        over: bool,
     ) -> Self {
-        let mut spec = spec;
-        // A page is handed on: values of the environment may be secrets, and measure nothing.
-        for variable in spec.load.env.iter_mut().filter(|variable| variable.value.is_some()) {
-            variable.value = Some("(not shown)".into());
-        }
-        let figures = figures(case);
-        let prediction = |of: &VariantEvidence| Some((of.name.clone(), of.prediction.clone()?));
-        let predictions: BTreeMap<_, _> = case.variants().iter().filter_map(prediction).collect();
-        let measured = case.variants().iter().filter(|of| !of.records.is_empty());
-        let conditions = |judged: &Judgement| {
-            [&judged.evidence_sufficient, &judged.prediction_accurate, &judged.sla_met].map(ReportCondition::from)
-        };
+        let spec = redacted(spec);
+        let figures = figures(judged);
+        let prediction = |of: &VariantRecords| Some((of.name.clone(), of.prediction.clone()?));
+        let predictions: BTreeMap<_, _> = judged.evidence.variants.iter().filter_map(prediction).collect();
+        let measured = judged.evidence.variants.iter().filter(|of| !of.records.is_empty());
+        let records = |of: &VariantRecords| of.records.iter().map(|of| of.record.clone()).collect();
+        let conditions = over.then(|| conditions::conditions(judged));
         let variants = variants.into_iter().map(|status| {
             let figures = figures.variants.iter().find(|figures| figures.name == status.name);
             let prediction = predictions.get(&status.name);
@@ -230,11 +242,13 @@ impl Report {
             run: None,
             spec,
             variants: variants.collect(),
-            verdict: judgement.map(|judged| judged.verdict.clone()),
-            conditions: judgement.into_iter().flat_map(conditions).collect(),
+            verdict: over.then(|| status::verdict(judged)),
+            conditions: conditions.iter().flatten().map(ReportCondition::from).collect(),
             gpu_seconds: None,
+            price: None,
+            rounds: vec![],
             ordering: figures.ordering,
-            records: measured.map(|of| (of.name.clone(), of.records.clone())).collect(),
+            records: measured.map(|of| (of.name.clone(), records(of))).collect(),
             predictions,
             provenance: Provenance::default(),
             left_out: vec![],
@@ -267,15 +281,16 @@ impl ReportVariant {
     /// A variant of a status, with the numbers of the judgement in the place of the status's text.
     fn new(status: VariantStatus, figures: Option<&VariantFigures>, prediction: Option<&Prediction>) -> Self {
         let level = |level: LevelStatus| ReportLevel::new(level, figures, prediction);
-        let at_sla = figures.and_then(|figures| figures.at_sla).filter(|_| status.at_sla.is_some());
+        let at_sla = status.at_sla.map(|at| SlaThroughput::new(at, figures.and_then(|figures| figures.at_sla)));
         Self {
             gpus: status.gpus,
             levels: status.levels.into_iter().map(level).collect(),
-            at_sla: at_sla.map(|at| SlaThroughput { tokens_per_second_per_gpu: at.value, interval: at.interval }),
+            at_sla,
+            claim: status.claim,
+            estimate: status.estimate,
             name: status.name,
             role: status.role,
             deployed: status.deployed,
-            sla_reason: status.sla_reason,
             findings: status.findings,
             deployments: status.deployments,
             failure: status.failure,
@@ -291,11 +306,24 @@ impl ReportVariant {
     }
 }
 
+impl SlaThroughput {
+    /// Of a status, with the numbers of the judgement where there are some.
+    fn new(status: AtSla, figures: Option<(f64, Option<(f64, f64)>)>) -> Self {
+        let (tokens, interval) = figures.map_or((None, None), |(tokens, interval)| (Some(tokens), interval));
+        Self {
+            kind: status.kind,
+            tokens_per_second_per_gpu: tokens.or_else(|| read(status.tokens_per_second_per_gpu.as_ref())),
+            interval,
+            reason: status.reason,
+        }
+    }
+}
+
 impl ReportLevel {
     /// A level as its status shows it: what the API carries as decimal text, read once.
     fn of_status(status: &LevelStatus) -> Self {
-        let estimate = |of: &Predicted| {
-            Some(LevelEstimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_operating_point })
+        let estimate = |of: &Estimated| {
+            Some(LevelEstimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_capacity })
         };
         let measured = |of: &api::Measured| Some(LevelMeans { point: read_point(&of.figures)?, requests: of.requests });
         let errors = |of: &ErrorPercent| Errors {
@@ -304,7 +332,7 @@ impl ReportLevel {
             tokens: read(of.tokens_per_second_per_gpu.as_ref()),
         };
         Self {
-            estimate: status.predicted.as_ref().and_then(estimate),
+            estimate: status.estimated.as_ref().and_then(estimate),
             measured: status.measured.as_ref().and_then(measured),
             error_percent: status.error_percent.as_ref().map(errors),
             ..Self::new(status.clone(), None, None)
@@ -316,7 +344,7 @@ impl ReportLevel {
         let of_level = figures.and_then(|of| of.levels.iter().find(|level| level.concurrency == concurrency));
         let means = figures.and_then(|of| of.means.get(&concurrency));
         let requests = status.measured.map_or(0, |measured| measured.requests);
-        let estimate = prediction.and_then(|prediction| predicted_at(prediction, concurrency));
+        let estimate = estimated_at(prediction, concurrency);
         Self {
             concurrency,
             estimate: estimate

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use super::axis::{Axis, Scale};
 use super::model::{Report, ReportVariant};
 use super::plot::{LimitLine, Plot, PlotPoint, Series};
-use crate::api::{self, Statistic};
-use crate::judgement::figures::{LevelFigures, Spread};
+use crate::api::{LatencyLimit, Statistic};
 use crate::prediction::{self, Curve};
+use crate::verdict::figures::{LevelFigures, Spread};
 
 /// Points of an estimated line at most.
 const LINE_POINTS: u32 = 40;
@@ -64,7 +64,7 @@ fn ttft(report: &Report) -> Over {
         y: Axis { label: "TTFT, ms", scale: Scale::Logarithmic },
         measured: |level| Some((level.ttft?.mean.get(), Some(level.spread.ttft))),
         estimated: Some(|point, _| point.ttft.get()),
-        limit: limit(report, Statistic::Mean, &report.spec.sla.ttft_milliseconds),
+        limit: limit(report, Statistic::Mean, report.spec.sla.ttft_limit()),
     }
 }
 
@@ -76,7 +76,7 @@ fn tpot(report: &Report) -> Over {
         y: Axis { label: "TPOT, ms", scale: Scale::Linear },
         measured: |level| Some((level.tpot?.mean.get(), Some(level.spread.tpot))),
         estimated: Some(|point, _| point.tpot.get()),
-        limit: limit(report, Statistic::Mean, &report.spec.sla.tpot_milliseconds),
+        limit: limit(report, Statistic::Mean, report.spec.sla.tpot_limit()),
     }
 }
 
@@ -88,7 +88,7 @@ fn median_tpot(report: &Report) -> Over {
         y: Axis { label: "median TPOT, ms", scale: Scale::Linear },
         measured: |level| Some((level.tpot?.p50?.get(), level.spread.tpot_p50)),
         estimated: None,
-        limit: limit(report, Statistic::P50, &report.spec.sla.tpot_milliseconds),
+        limit: limit(report, Statistic::P50, report.spec.sla.tpot_limit()),
     }
 }
 
@@ -105,9 +105,10 @@ fn requests() -> Over {
 }
 
 /// A limit of the SLA, where it applies to the statistic that is shown.
-fn limit(report: &Report, shown: Statistic, limit: &api::Limit) -> Option<LimitLine> {
-    let value = limit.value().filter(|_| report.spec.sla.statistic == shown)?;
-    Some(LimitLine { value, text: format!("SLA {limit} ms") })
+fn limit(report: &Report, shown: Statistic, limit: Option<LatencyLimit>) -> Option<LimitLine> {
+    let is_shown = |limit: &LatencyLimit| limit.statistic == shown && report.spec.sla.good_percent.is_none();
+    let limit = limit.filter(is_shown)?.milliseconds;
+    Some(LimitLine { value: limit.value()?, text: format!("SLA {limit} ms") })
 }
 
 fn over_concurrency(report: &Report, over: Over) -> Plot {
@@ -149,15 +150,15 @@ fn pareto(report: &Report) -> Plot {
         series.claim = report.claim(variant).map(|claim| at(&claim.point));
         series.measured = measured(variant).filter_map(pareto_point).collect();
     };
-    let tpot = &report.spec.sla.tpot_milliseconds;
-    let limit = tpot.value().filter(|_| report.spec.sla.statistic == Statistic::Mean);
+    let limit = limit(report, Statistic::Mean, report.spec.sla.tpot_limit());
     Plot {
         id: "pareto",
         title: "Efficiency: what a GPU delivers over what a user gets",
         caption: "Each point is a level. Further up and to the right is better; points to the right of the line meet the SLA on TPOT.",
         x: Axis { label: "tokens/s/user", scale: Scale::Linear },
         y: Axis { label: "tokens/s/GPU", scale: Scale::Linear },
-        x_limit: limit.map(|limit| LimitLine { value: 1000.0 / limit, text: format!("SLA: TPOT {tpot} ms") }),
+        x_limit: limit
+            .map(|limit| LimitLine { value: 1000.0 / limit.value, text: limit.text.replace("SLA ", "SLA: TPOT ") }),
         y_limit: None,
         series: of_variants(report, series),
     }

@@ -44,6 +44,7 @@ pub fn facts(report: &Report) -> Vec<(String, String)> {
     add("Measured", measured_between(report));
     add("GPU time held", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.held)));
     add("GPU time measuring", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.measuring)));
+    add("GPU time idle", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.idle)));
     add("Prompt seeds", Some(seeds(report)));
     facts.0
 }
@@ -117,7 +118,7 @@ fn gpu_hours(seconds: i64) -> String {
 }
 
 fn seeds(report: &Report) -> String {
-    let used: BTreeSet<u64> = report.records.values().flatten().map(|record| record.step.seed).collect();
+    let used: BTreeSet<u64> = report.records.values().flatten().map(|record| record.trial.seed).collect();
     let seed = report.spec.load.seed;
     match (used.first(), used.last()) {
         (Some(first), Some(last)) => format!("{first} to {last}, the same for all variants (load.seed {seed})"),

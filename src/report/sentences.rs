@@ -3,9 +3,9 @@
 use super::format::{counted, readable};
 use super::labels::{self, Tone};
 use super::model::{Report, ReportVariant};
-use crate::api::OutcomeStatus;
-use crate::judgement::figures::{Ordering, cost_per_million_tokens};
+use crate::api::{AtSlaKind, MeasuredOutcome, PredictedOutcome, Price, Sla};
 use crate::prediction::Claim;
+use crate::verdict::figures::{Ordering, cost_per_million_tokens};
 
 /// What is above everything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +41,30 @@ pub fn workload(report: &Report) -> String {
     format!("{} input tokens, {} output tokens", workload.input_tokens, workload.output_tokens)
 }
 
-/// The limits of the SLA and the statistic they are for.
-pub fn sla(report: &Report) -> String {
-    let sla = &report.spec.sla;
-    let statistic = labels::statistic(sla.statistic);
-    format!("{statistic} TTFT ≤ {} ms, {statistic} TPOT ≤ {} ms", sla.ttft_milliseconds, sla.tpot_milliseconds)
+/// The limits of the SLA and the statistics they are for.
+pub fn sla(sla: &Sla) -> String {
+    let limits = [("TTFT", sla.ttft_limit()), ("TPOT", sla.tpot_limit()), ("latency", sla.request_latency.clone())];
+    let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?)));
+    let written: Vec<String> = match &sla.good_percent {
+        Some(_) => limits.map(|(name, limit)| format!("{name} ≤ {} ms", limit.milliseconds)).collect(),
+        None => limits
+            .map(|(name, limit)| format!("{} {name} ≤ {} ms", labels::statistic(limit.statistic), limit.milliseconds))
+            .collect(),
+    };
+    let share = sla.good_percent.as_ref().map(|percent| format!(" for {percent} % of the requests"));
+    format!("{}{}", written.join(", "), share.unwrap_or_default())
+}
+
+/// What a run costs: expected, at most, and so far.
+pub fn price(price: &Price) -> Vec<(&'static str, String)> {
+    let costs = [("Expected cost", &price.expected), ("Cost at most", &price.most), ("Actual cost", &price.actual)];
+    let shown = costs.into_iter().filter_map(|(name, cost)| {
+        let cost = cost.as_ref()?;
+        let money = cost.cost.as_ref().map(|money| format!(", {money}")).unwrap_or_default();
+        let rounds = counted(cost.rounds, "round");
+        Some((name, format!("{} GPU-hours{money}, {} min, {rounds}", cost.gpu_hours, cost.minutes)))
+    });
+    shown.collect()
 }
 
 /// How many variants meet the SLA.
@@ -59,10 +78,15 @@ pub fn winner(report: &Report) -> Option<String> {
 
 /// Throughput at the SLA with its interval, over all GPUs where some are left unused, and its cost; or why there is none.
 pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
-    let Some(at) = variant.at_sla else { return variant.sla_reason.clone().into_iter().collect() };
-    let tokens = at.tokens_per_second_per_gpu;
-    let interval = at.interval.map(|(low, high)| format!(" (95 % interval {low:.1}…{high:.1})")).unwrap_or_default();
-    let held = format!("{} tokens/s/GPU{interval}", readable(tokens));
+    let Some(at) = &variant.at_sla else { return vec![] };
+    let Some(tokens) = at.tokens_per_second_per_gpu else { return at.reason.clone().into_iter().collect() };
+    let interval = at.interval.map(|(low, high)| format!(" (surely {low:.1}…{high:.1})")).unwrap_or_default();
+    let bound = match at.kind {
+        AtSlaKind::AtLeast => "at least ",
+        AtSlaKind::AtMost => "at most ",
+        _ => "",
+    };
+    let held = format!("{bound}{} tokens/s/GPU{interval}", readable(tokens));
     let (all, used) = (report.gpus_per_variant(), report.gpus(variant));
     let over_all = report.share_of_gpus_per_variant(variant).map(|share| {
         let (tokens, unused) = (readable(share * tokens), all - used);
@@ -72,7 +96,7 @@ pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
     let cost = hourly
         .filter(|_| tokens > 0.0)
         .map(|hourly| format!("costs {} per million output tokens", readable(cost_per_million_tokens(hourly, tokens))));
-    std::iter::once(held).chain(over_all).chain(cost).collect()
+    std::iter::once(held).chain(at.reason.clone()).chain(over_all).chain(cost).collect()
 }
 
 /// What the predictor advertises, and at which load.
@@ -93,11 +117,41 @@ pub fn requests(concurrency: u32) -> String {
     counted(concurrency, "concurrent request")
 }
 
-/// Which side is better, and by how much.
-pub fn outcome(outcome: &OutcomeStatus) -> String {
-    let gain = outcome.gain_percent.as_ref().map(|gain| format!(", {gain}% tokens/s/GPU at the SLA"));
-    let interval = outcome.interval.as_ref().map(|interval| format!(" (95 % interval {interval} %)"));
-    format!("{}{}{}", labels::outcome(outcome.outcome), gain.unwrap_or_default(), interval.unwrap_or_default())
+/// Which side is predicted to be better, and by how much.
+pub fn predicted(outcome: &PredictedOutcome) -> String {
+    let gain = outcome.gain_percent.as_ref().map(|gain| format!(", {gain} % tokens/s/GPU at the SLA"));
+    format!("{}{}", labels::outcome(outcome.outcome), gain.unwrap_or_default())
+}
+
+/// Which side is better, by how much, over how many rounds, and why no further one was run.
+pub fn measured(outcome: &MeasuredOutcome) -> String {
+    let bound = if outcome.at_least { "at least " } else { "" };
+    let gain = outcome.gain_percent.as_ref().map(|gain| format!(", {bound}{gain} % tokens/s/GPU at the SLA"));
+    let interval = outcome.interval.as_ref().map(|interval| format!(" (surely {interval} %)"));
+    let stopped = outcome.stopped.map(|stopped| format!("; {}", labels::stopped(stopped))).unwrap_or_default();
+    let rounds = counted(outcome.rounds, "round");
+    let (gain, interval) = (gain.unwrap_or_default(), interval.unwrap_or_default());
+    format!("{}{gain}{interval}, {rounds}{stopped}", labels::outcome(outcome.outcome))
+}
+
+/// How a claim was kept, and how far the estimates are off; nothing of what was not measured.
+pub fn claim_kept(variant: &ReportVariant) -> Option<String> {
+    let claim = variant.claim.as_ref()?;
+    let errors = claim.error_percent.as_ref()?;
+    let of = |name: &str, error: &Option<String>| error.as_ref().map(|error| format!("{name} {error} %"));
+    let errors = [of("tokens/s/GPU", &errors.tokens_per_second_per_gpu), of("TPOT", &errors.tpot)];
+    Some(format!("{}: {}", labels::kept(claim.kept).0, errors.into_iter().flatten().collect::<Vec<_>>().join(", ")))
+}
+
+/// How far the estimates of a variant are off.
+pub fn estimate(variant: &ReportVariant) -> Option<String> {
+    let of = variant.estimate.as_ref()?;
+    let (tokens, tpot) = (&of.mean_error_percent.tokens_per_second_per_gpu, &of.mean_error_percent.tpot);
+    let levels = counted(of.levels, "level");
+    Some(format!(
+        "mean error {tokens} % in tokens/s/GPU and {tpot} % in TPOT over {levels}, worst {} %",
+        of.worst_error_percent
+    ))
 }
 
 /// How well the predictor ordered the candidates.

@@ -21,6 +21,7 @@ pub fn summary(report: &Report) -> String {
     for comparison in report.verdict.iter().flat_map(|verdict| &verdict.comparisons) {
         compared(comparison, &mut text);
     }
+    rounds(report, &mut text);
     for variant in &report.variants {
         self::variant(report, variant, &mut text);
     }
@@ -69,16 +70,22 @@ fn head(report: &Report, text: &mut Text) {
     text.field("Model", &report.spec.model.name);
     text.field("System", &sentences::hardware(report));
     text.field("Workload", &sentences::workload(report));
-    text.field("SLA", &sentences::sla(report));
+    text.field("SLA", &sentences::sla(&report.spec.sla));
     if let Some(verdict) = &report.verdict {
         text.field("Variants", &sentences::meeting(report).unwrap_or_else(|| ABSENT.into()));
         text.field("Winner", &sentences::winner(report).unwrap_or_else(|| ABSENT.into()));
-        if let Some(error) = &verdict.prediction_error {
-            text.field("Largest error", &format!("{error} (TPOT or tokens/s/GPU, measured against estimated)"));
+        if let Some(claim) = &verdict.claim {
+            text.field("Claim", &format!("{claim} (tokens/s/GPU at its own load, measured against advertised)"));
+        }
+        if let Some(error) = &verdict.estimate_error {
+            text.field("Estimates", &format!("{error} off on average, where they are worst"));
         }
         if let Some(ordering) = &report.ordering {
             text.field("Predicted order", &sentences::ordering(ordering));
         }
+    }
+    for (name, cost) in report.price.iter().flat_map(sentences::price) {
+        text.field(name, &cost);
     }
     for variant in &report.variants {
         if let Some(failure) = &variant.failure {
@@ -89,8 +96,8 @@ fn head(report: &Report, text: &mut Text) {
 
 fn compared(comparison: &CandidateComparison, text: &mut Text) {
     text.title(&format!("{} against the baseline: {}", comparison.candidate, labels::result(comparison.result).0), '-');
-    text.field("Predicted", &sentences::outcome(&comparison.predicted));
-    text.field("Measured", &sentences::outcome(&comparison.measured));
+    text.field("Predicted", &sentences::predicted(&comparison.predicted));
+    text.field("Measured", &sentences::measured(&comparison.measured));
     text.field("Why", &comparison.reason);
     let gains = &comparison.at_same_concurrency;
     if !gains.is_empty() {
@@ -99,11 +106,23 @@ fn compared(comparison: &CandidateComparison, text: &mut Text) {
     }
 }
 
+/// What was known of the first candidate's gain after each round.
+fn rounds(report: &Report, text: &mut Text) {
+    for round in report.rounds.iter().filter(|round| round.gain_percent.is_some()) {
+        let gain = round.gain_percent.as_deref().unwrap_or(ABSENT);
+        let interval = round.interval.as_ref().map(|of| format!(" ({of} %)")).unwrap_or_default();
+        text.field(&format!("After round {}", round.number), &format!("{gain} %{interval}"));
+    }
+}
+
 fn variant(report: &Report, variant: &ReportVariant, text: &mut Text) {
     let role = labels::role_beside(&variant.name, variant.role).map(|role| format!(" ({role})")).unwrap_or_default();
     text.title(&format!("{}{role}, {}", variant.name, counted(report.gpus(variant), "GPU")), '-');
     if let Some(claim) = report.claim(variant) {
         text.field("Claim", &sentences::claim(claim));
+    }
+    for (name, value) in [("", sentences::claim_kept(variant)), ("Estimates", sentences::estimate(variant))] {
+        value.iter().for_each(|value| text.field(name, value));
     }
     let mut name = "At the SLA";
     for line in sentences::at_sla(report, variant) {

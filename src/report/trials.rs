@@ -36,13 +36,14 @@ const READ_LATENCY: Read = |measurement| measurement.request_latency;
 impl<'a> TrialRow<'a> {
     const VARIANT: Column<Self> = Column::text("variant", "VARIANT", |row| Cell::Text(row.variant.into()));
     const CONCURRENCY: Column<Self> =
-        Column::number("concurrency", "", "C", |row| Cell::Count(row.record.step.concurrency.into()));
+        Column::number("concurrency", "", "C", |row| Cell::Count(row.record.trial.key.concurrency.into()));
     const PURPOSE: Column<Self> =
-        Column::text("purpose", "PURPOSE", |row| Cell::Text(purpose(row.record.step.purpose).into()));
-    const ROUND: Column<Self> = Column::number("round", "", "ROUND", |row| Cell::Count(row.record.step.round.into()));
+        Column::text("purpose", "PURPOSE", |row| Cell::Text(purpose(row.record.trial.key.purpose).into()));
+    const ROUND: Column<Self> =
+        Column::number("round", "", "ROUND", |row| Cell::Count(row.record.trial.key.round.into()));
     const TRIAL: Column<Self> =
-        Column::number("trial", "", "TRIAL", |row| Cell::Count(row.record.step.repetition.into()));
-    const TRY: Column<Self> = Column::number("try", "", "TRY", |row| Cell::Count(row.record.step.attempt.into()));
+        Column::number("trial", "", "TRIAL", |row| Cell::Count(row.record.trial.key.repetition.into()));
+    const TRY: Column<Self> = Column::number("try", "", "TRY", |row| Cell::Count(row.record.trial.key.attempt.into()));
     const REQUESTS: Column<Self> =
         Column::number("requests", "", "REQUESTS", |row| Cell::count(row.measured().map(|of| of.requests)));
     const ERRORS: Column<Self> =
@@ -93,7 +94,7 @@ impl<'a> TrialRow<'a> {
         Self::TRIAL,
         Self::TRY,
         Column::number("deployment", "", "DEPLOYMENT", |row| Cell::Count(row.record.deployment.into())),
-        Column::number("seed", "", "SEED", |row| Cell::Count(row.record.step.seed)),
+        Column::number("seed", "", "SEED", |row| Cell::Count(row.record.trial.seed)),
         Column::text("start_time", "START", |row| Cell::Text(row.record.start_time.to_string())),
         Column::text("completion_time", "END", |row| Cell::Text(row.record.completion_time.to_string())),
         Column::text("tool", "TOOL", |row| row.measured().map_or(Cell::Absent, |of| Cell::Text(of.tool.clone()))),
@@ -119,7 +120,7 @@ impl<'a> TrialRow<'a> {
         Column::number("good_requests_percent", "", "GOOD, %", |row| {
             Cell::number(row.measured().and_then(|of| of.good_requests_percent))
         }),
-        Column::text("raw_key", "KEY", |row| Cell::Text(row.record.step.key())),
+        Column::text("raw_key", "KEY", |row| Cell::Text(row.record.trial.key.to_string())),
         Self::FINDINGS,
     ];
 
@@ -146,7 +147,7 @@ const fn purpose(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Ladder => "ladder",
         Purpose::Refinement => "refinement",
+        Purpose::Recheck => "recheck",
         Purpose::Decision => "decision",
-        Purpose::Drift => "drift",
     }
 }

@@ -1,10 +1,12 @@
 //! What is predicted and what is true in a lab: two shapes of one model, with latencies that grow with load.
 
 use crate::api::{BenchmarkComparisonSpec, SourceKind};
-use crate::measurement::record::{SCHEMA_VERSION, Step, TrialRecord};
+use crate::measurement::counted::{CountedRequests, OverLimit};
+use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
 use crate::measurement::{Distribution, Facts, Measurement};
+use crate::method::sla::Sla;
 use crate::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
-use crate::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
+use crate::prediction::{Burst, Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
 use crate::simulation::broken::OrBroken;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
@@ -40,7 +42,7 @@ fn replica(tensor_parallel: u32, in_flight: u32) -> CurvePoint {
 fn curve(kind: SourceKind) -> Curve {
     let (replicas, tensor_parallel) = shape_of(kind);
     let points = (1..=64).map(|in_flight| replica(tensor_parallel, in_flight)).collect();
-    Curve::new(points, replicas, 8, OUTPUT_TOKENS).or_broken("a curve")
+    Curve::new(points, replicas, 8, OUTPUT_TOKENS).or_broken("a curve").with_burst(Burst::Steady)
 }
 
 fn graph(kind: SourceKind) -> Value {
@@ -49,11 +51,16 @@ fn graph(kind: SourceKind) -> Value {
         json!({"name": name, "type": kind, "replicas": replicas, "podTemplate": {"spec": {"containers": [
             {"name": "main", "image": "registry.example/runtime:1.3.0", "resources": {"limits": limits}}]}}})
     };
+    let mut worker = component("TRTLLMWorker", "worker", replicas, json!({"nvidia.com/gpu": gpus.to_string()}));
+    let main = &mut worker["podTemplate"]["spec"]["containers"][0];
+    main["command"] = json!(["python3", "-m", "dynamo.trtllm"]);
+    main["args"] =
+        json!(["--tensor-parallel-size", gpus.to_string(), "--max-batch-size", "64", "--max-num-tokens", "8192"]);
     json!({
         "apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
         "spec": {"components": [
             component("Frontend", "frontend", 1, json!({})),
-            component("TRTLLMWorker", "worker", replicas, json!({"nvidia.com/gpu": gpus.to_string()})),
+            worker,
         ]},
     })
 }
@@ -73,6 +80,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
             tensor_parallel,
             pipeline_parallel: 1,
             data_parallel: 1,
+            context_parallel: 1,
             moe_tensor_parallel: None,
             moe_expert_parallel: None,
             replicas,
@@ -87,6 +95,8 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
             weights: None,
             kv_cache: None,
             image: Some("registry.example/runtime:1.3.0".into()),
+            speculation: None,
+            prefix_caching: None,
         };
         let objects = if kind == SourceKind::Endpoint { vec![] } else { vec![graph(kind)] };
         let is_generated = matches!(kind, SourceKind::Naive | SourceKind::Recommended);
@@ -104,23 +114,23 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
     }
 }
 
-/// A clean run of a level: what is true is what is predicted, and a little noise that depends on the step alone.
+/// A clean trial: what is true is what is predicted, and a little noise that depends on the trial alone.
 pub fn record(
     spec: &BenchmarkComparisonSpec,
     variant: &str,
-    step: Step,
+    trial: TrialPlan,
     deployment: u32,
     pod_uid: &str,
     start_time: Timestamp,
     completion_time: Timestamp,
 ) -> TrialRecord {
     let kind = spec.variants.iter().find(|v| v.name == variant).or_broken("no such variant").source.kind;
-    let noise = 1.0 + 0.004 * (step.seed % 5) as f64 - 0.008;
-    let point = curve(kind).at(step.concurrency).or_broken("the level is beyond the curve").point;
-    let measurement = measurement(&step, &point, noise);
+    let noise = 1.0 + 0.004 * (trial.seed % 5) as f64 - 0.008;
+    let point = curve(kind).at(trial.key.concurrency).or_broken("the level is beyond the curve").point;
+    let measurement = measurement(&trial, &point, noise, spec);
     TrialRecord {
         schema_version: SCHEMA_VERSION,
-        step,
+        trial,
         deployment,
         pod_uid: pod_uid.into(),
         start_time,
@@ -130,17 +140,27 @@ pub fn record(
     }
 }
 
-fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
-    let flat = |value: f64| {
-        let value = milliseconds(value);
-        Distribution { mean: value, p50: Some(value), p90: Some(value), p95: Some(value), p99: Some(value) }
-    };
+fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &BenchmarkComparisonSpec) -> Measurement {
+    let flat = |value: f64| Distribution::constant(milliseconds(value));
     let (ttft, tpot) = (point.ttft.get() * noise, point.tpot.get() * noise);
     let tokens = point.tokens_per_second_per_gpu.get() * 8.0 / noise;
+    let limits = Sla::from_spec(&spec.sla).or_broken("the SLA").of_requests();
+    let counted = trial.requests.saturating_sub(trial.key.concurrency.saturating_mul(2));
+    // Requests are all alike: all exceed a limit, or none does.
+    let over = |exceeds: bool| if exceeds { counted } else { 0 };
+    let (slow_start, slow_tokens) = (ttft > limits.ttft.get(), tpot > limits.tpot.get());
+    let over = OverLimit {
+        ttft: over(slow_start),
+        tpot: over(slow_tokens),
+        request_latency: 0,
+        any: over(slow_start || slow_tokens),
+    };
+    let good_ratio = limits.good_share.map(|_| (ttft / limits.ttft.get()).max(tpot / limits.tpot.get()));
+    let counted = CountedRequests { requests: counted, failed: 0, over, good_ratio };
     Measurement {
         tool: "aiperf 0.13.0".into(),
-        concurrency: step.concurrency,
-        requests: step.requests,
+        concurrency: trial.key.concurrency,
+        requests: trial.requests,
         errors: Some(0),
         first_error: None,
         ttft: Some(flat(ttft)),
@@ -150,7 +170,8 @@ fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
         requests_per_second: Some(
             RequestsPerSecond::new(tokens / f64::from(OUTPUT_TOKENS)).or_broken("a request rate"),
         ),
-        good_requests_percent: Some(100.0),
+        good_requests_percent: Some(counted.good_percent()),
+        counted: Some(counted),
         facts: Facts {
             model: Some("Qwen/Qwen3-32B".into()),
             complete: Some(true),
@@ -158,13 +179,13 @@ fn measurement(step: &Step, point: &OperatingPoint, noise: f64) -> Measurement {
             streaming: Some(true),
             input_tokens: Some(4010.0),
             output_tokens: Some(f64::from(OUTPUT_TOKENS)),
-            effective_concurrency: Some(f64::from(step.concurrency)),
+            effective_concurrency: Some(f64::from(trial.key.concurrency)),
             client_wait_percent: Some(0.2),
             cached_prompt_percent: Some(0.0),
             cached_prompt_tokens: Some(0.0),
-            warmup_requests: Some(step.warmup),
-            windowed: true,
-            window_drift_percent: Some(0.1),
+            warmup_requests: Some(trial.warmup),
+            unsteadiness_percent: Some(0.1),
+            requests_unknown: None,
             not_finite: vec![],
         },
     }

@@ -6,6 +6,8 @@ if [ "$1" = --version ]; then
     cat "$here/version"
     exit
 fi
+all=$*
+all=--api-key${all##*--api-key}
 while [ $# -gt 0 ]; do
     case $1 in
     --concurrency) concurrency=$2 ;;
@@ -33,6 +35,13 @@ killed) # out of memory: some records, no summary
     ;;
 cut-off) summary | head -c 900 >"$out/profile_export_aiperf.json" ;;
 nothing) ;; # and still exit code 0
+tells) # everything it was called with, and fails
+    echo "ERROR called with $all" | tee "$out/inputs.log" >&2
+    exit 1
+    ;;
+tells-well) # the same in its result
+    summary | sed "1s#^{#{\"cli_command\": \"$all\",#" >"$out/profile_export_aiperf.json"
+    ;;
 bad-flag)
     echo 'Unknown option: "--nope"' >&2
     exit 1

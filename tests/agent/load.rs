@@ -2,11 +2,13 @@
 //! the load tool that can fail as the real one does.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
 use bcmp::agent::publish::Publisher;
 use bcmp::agent::store::Store;
 use bcmp::api::{Evidence, EvidenceCode};
@@ -136,7 +138,7 @@ impl Job {
     fn findings(&self) -> Vec<(u32, u32, EvidenceCode, String)> {
         let records = self.ledger().records;
         let findings = records.iter().flat_map(|record| record.findings.iter().map(move |finding| (record, finding)));
-        findings.map(|(r, f)| (r.step.concurrency, r.step.attempt, f.code, f.message.clone())).collect()
+        findings.map(|(r, f)| (r.trial.key.concurrency, r.trial.key.attempt, f.code, f.message.clone())).collect()
     }
 }
 
@@ -157,7 +159,9 @@ impl Pod<'_> {
         command.env("PATH", format!("{}:/usr/bin:/bin", self.job.path("bin").display()));
         command.env("BCMP_POD_UID", self.uid).env("BCMP_ARTIFACTS_DIR", self.job.path("artifacts"));
         command.env("TMPDIR", self.path("tmp"));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
+        command.env("API_KEY", "hunter2-key");
+        let log = fs::File::create(self.path("log")).unwrap();
+        command.stdout(log).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
     }
 
     async fn run(&self) -> i32 {
@@ -203,33 +207,27 @@ async fn a_variant_is_measured_level_by_level() {
     assert_eq!(pod.run().await, 0);
 
     let ledger = job.ledger();
-    let steps: Vec<_> = ledger.records.iter().map(|r| (r.step.concurrency, r.step.purpose)).collect();
-    let expected = [
-        (1, Purpose::Decision),
-        (1, Purpose::Drift),
-        (1, Purpose::Ladder),
-        (2, Purpose::Decision),
-        (2, Purpose::Ladder),
-    ];
-    assert_eq!(steps, expected);
+    let trials: Vec<_> = ledger.records.iter().map(|r| (r.trial.key.concurrency, r.trial.key.purpose)).collect();
+    let expected = [(1, Purpose::Decision), (1, Purpose::Ladder), (2, Purpose::Decision), (2, Purpose::Ladder)];
+    assert_eq!(trials, expected);
     assert!(job.findings().is_empty(), "{:?}", job.findings());
     let limits = EvidenceLimits::parse(&Evidence::default()).unwrap();
-    for TrialRecord { step, measurement, .. } in &ledger.records {
+    for TrialRecord { trial, measurement, .. } in &ledger.records {
         let model = "mock/tiny".to_owned();
-        let expected = Expectation { model, input_tokens: 400, output_tokens: 60, concurrency: step.concurrency };
+        let expected = Expectation { model, input_tokens: 400, output_tokens: 60, concurrency: trial.key.concurrency };
         let findings = audit(measurement.as_ref().unwrap(), &expected, &limits);
         assert!(!rejected(&findings), "{findings:?}");
     }
     let ttft = |concurrency| {
-        let record = ledger.records.iter().find(|r| r.step.concurrency == concurrency).unwrap();
+        let record = ledger.records.iter().find(|r| r.trial.key.concurrency == concurrency).unwrap();
         let measurement = record.measurement.as_ref().unwrap();
-        (measurement.ttft.unwrap().mean.get(), measurement.requests == record.step.requests)
+        (measurement.ttft.unwrap().mean.get(), measurement.requests == record.trial.requests)
     };
     assert_eq!([ttft(1), ttft(2)], [(100.0, true), (200.0, true)]);
-    assert_eq!(job.calls().len(), 5);
-    assert_eq!(ledger.starts.len(), 5);
+    assert_eq!(job.calls().len(), 4);
+    assert_eq!(ledger.starts.len(), 4);
     assert_eq!(ledger.serving[&1].pod_uid, "a");
-    for trial in ["concurrency_1/trial_1", "concurrency_1/trial_3", "concurrency_2/trial_2"] {
+    for trial in ["concurrency_1/trial_1", "concurrency_1/trial_2", "concurrency_2/trial_2"] {
         assert!(job.path("artifacts").join(trial).join("profile_export_aiperf.json").exists(), "{trial}");
     }
     eventually("a raw summary is published", || {
@@ -255,6 +253,46 @@ async fn what_the_tool_leaves_in_its_temporary_directory_goes_with_the_trial(#[c
     assert_eq!(work, ["trial"]);
 }
 
+/// A tool that is asked in vain tells its command line, and its summary has it, too.
+#[tokio::test]
+async fn secrets_reach_the_tool_and_nobody_else() {
+    let job = Job::new().await;
+    job.plan(|plan| {
+        let secret = json!({"secretKeyRef": {"name": "endpoint", "key": "key"}});
+        plan["spec"]["load"]["env"] = json!([{"name": "API_KEY", "valueFrom": secret}]);
+        let header = "Authorization: Bearer hunter2-header";
+        plan["spec"]["load"]["extraArguments"] = json!(["--api-key", "$(API_KEY)", "-H", header]);
+    });
+    job.tool(1, &["tells", "tells-well"]);
+    let pod = job.pod("a");
+    assert_eq!(pod.run().await, 0);
+    eventually("a raw summary is published", || {
+        job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-a2")
+    })
+    .await;
+    let findings = job.findings();
+    let told = &findings.iter().find(|(_, _, code, _)| *code == EvidenceCode::LoadToolFailed).unwrap().3;
+    assert!(told.contains("--api-key (not shown) -H (not shown)"), "{told}");
+    let raw = job.server.data()["raw-r1-c000001-l1-a2"].as_str().unwrap().to_owned();
+    let packed = base64::engine::general_purpose::STANDARD.decode(raw).unwrap();
+    let mut summary = String::new();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut summary).unwrap();
+    assert!(summary.contains("--api-key (not shown) -H (not shown)"), "{summary}");
+    let kept = |trial: &str, name: &str| {
+        fs::read_to_string(job.path("artifacts/concurrency_1").join(trial).join(name)).unwrap()
+    };
+    let texts = [
+        job.server.data().to_string(),
+        summary,
+        fs::read_to_string(pod.path("log")).unwrap(),
+        kept("trial_1", "inputs.log"),
+        kept("trial_2", "profile_export_aiperf.json"),
+    ];
+    for text in texts {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_lost_pod_loses_its_level_and_nothing_else() {
     let job = Job::new().await;
@@ -270,12 +308,12 @@ async fn a_lost_pod_loses_its_level_and_nothing_else() {
 
     assert_eq!(job.pod("b").run().await, 0);
     let ledger = job.ledger();
-    assert_eq!(ledger.records.len(), 5);
+    assert_eq!(ledger.records.len(), 4);
     assert_eq!(ledger.records.iter().filter(|record| record.pod_uid == "a").count(), 1);
     assert!(before.records.iter().all(|record| ledger.records.contains(record)));
     let pods: Vec<_> = ledger.starts["r1-c000002-l1-a1"].iter().map(|mark| mark.pod_uid.as_str()).collect();
     assert_eq!(pods, ["a", "b"]);
-    assert_eq!(job.calls(), [1, 2, 2, 1, 2, 1]);
+    assert_eq!(job.calls(), [1, 2, 2, 1, 2]);
 }
 
 #[tokio::test]
@@ -295,7 +333,7 @@ async fn a_level_that_takes_its_pods_along_is_given_up() {
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((*concurrency, *deployment, *code), (2, 1, EvidenceCode::LoadPodLost));
     assert!(message.contains("the last one, b"), "{message}");
-    assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2 && record.measurement.is_some()));
+    assert!(job.ledger().records.iter().any(|record| record.trial.key.attempt == 2 && record.measurement.is_some()));
 }
 
 #[tokio::test]
@@ -313,7 +351,7 @@ async fn on_sigterm_the_level_is_left_to_the_next_pod() {
     assert!(job.ledger().records.is_empty());
 
     assert_eq!(job.pod("b").run().await, 0);
-    assert_eq!(job.ledger().records.len(), 5);
+    assert_eq!(job.ledger().records.len(), 4);
 }
 
 #[tokio::test]
@@ -373,7 +411,7 @@ async fn a_missing_tool_is_named() {
 }
 
 #[tokio::test]
-async fn a_level_that_takes_too_long_is_stopped_and_tried_once_more() {
+async fn a_level_that_takes_too_long_is_stopped_and_not_tried_again() {
     let job = Job::new().await;
     job.plan(|plan| plan["spec"]["execution"]["deadlines"]["trialSeconds"] = json!(2));
     job.tool(1, &["slow"]);
@@ -382,7 +420,7 @@ async fn a_level_that_takes_too_long_is_stopped_and_tried_once_more() {
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 1, 1, EvidenceCode::Cancelled));
     assert!(message.contains("stopped after 2 s"), "{message}");
-    assert!(job.ledger().records.iter().any(|record| record.step.attempt == 2));
+    assert!(job.ledger().records.iter().all(|record| record.trial.key.attempt == 1), "it would take as long again");
 }
 
 #[tokio::test]
@@ -400,8 +438,9 @@ async fn a_level_in_which_most_requests_fail_is_tried_once_more() {
     let job = Job::new().await;
     job.tool(1, &["most-fail"]);
     assert_eq!(job.pod("a").run().await, 0);
-    let ladder: Vec<_> = job.ledger().records.into_iter().filter(|r| r.step.purpose == Purpose::Ladder).collect();
-    let errors: Vec<_> = ladder.iter().map(|r| (r.step.key(), r.measurement.as_ref().unwrap().errors)).collect();
+    let ladder: Vec<_> = job.ledger().records.into_iter().filter(|r| r.trial.key.purpose == Purpose::Ladder).collect();
+    let errors: Vec<_> =
+        ladder.iter().map(|r| (r.trial.key.to_string(), r.measurement.as_ref().unwrap().errors)).collect();
     let expected = [("r1-c000001-l1-a1", 33), ("r1-c000001-l1-a2", 0), ("r1-c000002-l1-a1", 0)];
     assert_eq!(errors, expected.map(|(key, errors)| (key.to_owned(), Some(errors))));
 }
@@ -428,7 +467,7 @@ async fn a_server_that_only_looks_healthy_is_not_measured(#[case] chat: &[Chat],
 async fn a_server_that_starts_late_is_waited_for() {
     let job = Job::on(&[Chat::NotFound, Chat::Serves]).await;
     assert_eq!(job.pod("a").run().await, 0);
-    assert_eq!(job.ledger().records.len(), 5);
+    assert_eq!(job.ledger().records.len(), 4);
 }
 
 #[tokio::test]

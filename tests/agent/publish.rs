@@ -128,7 +128,7 @@ async fn links_out_of_the_outbox_are_refused() {
     assert_eq!(pod.server.data(), json!({"created-for": "x"}));
     assert!(pod.published(".refused-a").unwrap().contains("is a link"));
     assert!(pod.published(".refused-b").unwrap().contains("is a link"));
-    assert!(pod.published(".refused-c").unwrap().contains("larger than 2048 bytes"));
+    assert!(pod.published(".refused-c").unwrap().contains("larger than 2560 bytes"));
 }
 
 fn terminate(child: &Child) {

@@ -22,6 +22,7 @@ test "$(kubectl get bcmp qwen3-32b-h200 -o jsonpath='{.status.observedGeneration
 test "$(kubectl get bcmp qwen3-32b-h200 -o jsonpath='{.spec.variants[*].name}')" = "baseline optimized"
 test "$(kubectl get bcmp qwen3-32b-h200 -o jsonpath='{.metadata.generation}')" = 1
 kubectl get bcmp
+kubectl create namespace bcmp-system
 kubectl apply --server-side -f "$top/config/rbac/cluster-role.yaml" -f "$top/config/rbac/people.yaml"
 
 # A rule that is broken is refused with words that say what to do.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::bed::{Bed, on_both_servers};
-use crate::{COMPARISONS, comparison, config_map, job, version};
+use crate::{COMPARISONS, comparison, config_map, job, names, version};
 use bcmp::simulation::api_server::meta;
 
 on_both_servers! {
@@ -12,6 +12,8 @@ on_both_servers! {
     creation_needs_a_namespace_and_a_kind,
     names_and_labels_are_checked,
     what_is_not_there_is_404,
+    a_list_comes_in_pages,
+    a_lease_is_replaced_by_who_has_seen_it,
 }
 
 async fn a_name_is_taken_once(bed: &Bed) {
@@ -83,4 +85,44 @@ async fn what_is_not_there_is_404(bed: &Bed) {
     bed.delete(&absent, json!({})).await.refused(404, "NotFound", &[]);
     let reply = bed.get(&bed.object(COMPARISONS, "absent")).await;
     reply.refused(404, "NotFound", &["benchmarkcomparisons.bcmp.dev \"absent\" not found"]);
+}
+
+/// All pages show the list as it was when the first was read.
+async fn a_list_comes_in_pages(bed: &Bed) {
+    let path = bed.path(COMPARISONS);
+    for name in ["a", "b", "c", "d", "e"] {
+        bed.post(&path, comparison(name)).await.ok();
+    }
+    let first = bed.get(&format!("{path}?limit=2")).await.ok();
+    assert_eq!(names(&first), ["a", "b"]);
+    assert_eq!(first["metadata"]["remainingItemCount"], 3);
+    bed.post(&path, comparison("bb")).await.ok();
+    let token = |page: &serde_json::Value| page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+    let second = bed.get(&format!("{path}?limit=2&continue={}", token(&first))).await.ok();
+    assert_eq!(names(&second), ["c", "d"]);
+    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    let third = bed.get(&format!("{path}?limit=2&continue={}", token(&second))).await.ok();
+    assert_eq!(names(&third), ["e"]);
+    assert_eq!(token(&third), "");
+    let whole = bed.get(&format!("{path}?limit=100")).await.ok();
+    assert_eq!(names(&whole), ["a", "b", "bb", "c", "d", "e"]);
+    assert!(token(&whole).is_empty() && whole["metadata"]["remainingItemCount"].is_null());
+}
+
+async fn a_lease_is_replaced_by_who_has_seen_it(bed: &Bed) {
+    let (path, object) = (bed.path("leases.coordination.k8s.io"), bed.object("leases.coordination.k8s.io", "l"));
+    let lease = |holder: &str| {
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"},
+               "spec": {"holderIdentity": holder, "leaseDurationSeconds": 10, "renewTime": "2026-03-02T09:00:00.123456Z"}})
+    };
+    let created = bed.post(&path, lease("a")).await.ok();
+    bed.post(&path, lease("b")).await.refused(409, "AlreadyExists", &[]);
+    let mut renewed = created.clone();
+    renewed["spec"]["renewTime"] = json!("2026-03-02T09:00:02.000000Z");
+    let renewed = bed.put(&object, renewed).await.ok();
+    assert!(version(&renewed) > version(&created));
+    let mut late = created;
+    late["spec"]["holderIdentity"] = json!("b");
+    bed.put(&object, late).await.refused(409, "Conflict", &["the object has been modified"]);
+    assert_eq!(bed.get(&object).await.ok()["spec"]["holderIdentity"], "a");
 }

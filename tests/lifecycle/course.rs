@@ -125,7 +125,7 @@ async fn a_second_comparison_that_fits_need_not_wait() {
 async fn rounds_alternate_the_order() {
     let lab = Lab::new(&[8]);
     let mut spec = small();
-    spec["execution"] = json!({"rounds": 2});
+    spec["execution"] = json!({"rounds": {"minimum": 2, "maximum": 2}});
     lab.apply("qwen", spec);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);

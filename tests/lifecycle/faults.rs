@@ -24,7 +24,7 @@ const WRITES: usize = 5;
 /// One read in so many goes wrong: a look has about twenty, and is tried again.
 const READS: usize = 61;
 
-/// The smallest comparison: a pod for each server, few levels.
+/// The smallest comparison: a pod for each server, few levels, one round.
 fn smallest() -> Value {
     let source = |rank: i32| json!({"type": "Recommended", "recommended": {"rank": rank}});
     let mut spec = small();
@@ -32,6 +32,7 @@ fn smallest() -> Value {
         {"name": "baseline", "role": "Baseline", "source": source(2)},
         {"name": "optimized", "role": "Candidate", "source": source(1)},
     ]);
+    spec["execution"] = json!({"rounds": {"maximum": 1}});
     spec
 }
 

@@ -124,10 +124,8 @@ async fn held_and_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn evidence_that_does_not_suffice() {
     let lab = Lab::new(&[8]);
-    lab.apply(
-        "qwen",
-        with(&json!({"evidence": {"minimumRequests": 10000}, "judgement": {"failOn": ["Inconclusive"]}})),
-    );
+    let doubtful = json!({"assumedScatterPercent": "90", "failOn": ["Inconclusive"]});
+    lab.apply("qwen", with(&json!({"judgement": doubtful, "execution": {"rounds": {"maximum": 1}}})));
     lab.finished("qwen", 1).await;
     keep(&lab, "degraded-inconclusive");
     lab.edit("qwen", |object| object["spec"]["judgement"]["failOn"] = json!([]));

@@ -1,11 +1,11 @@
 //! A small cluster in which schedules are played: it carries actions out, and things happen in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
 use bcmp::lifecycle::decision::{Action, Create};
 use bcmp::lifecycle::report;
-use bcmp::lifecycle::world::{Child, Object, Output, Pod, Refusal, Results, Rival, Settings, World};
+use bcmp::lifecycle::world::{Child, Object, Output, Pod, Refusal, Results, Rival, Seal, Settings, World};
 use bcmp::lifecycle::world::{JobState, Node};
 use bcmp::plan::{ChildKind, Component};
 use bcmp::plan::{Identity, Images, Plan, SCHEMA_VERSION};
@@ -30,6 +30,8 @@ pub struct Cluster {
     pub plans: BTreeMap<String, Output<Plan>>,
     pub configurations: BTreeMap<String, Output<Configurations>>,
     pub results: BTreeMap<String, Output<Results>>,
+    /// UIDs of ConfigMaps that accept no more writes.
+    pub sealed: BTreeSet<String>,
     pub refusals: Vec<Refusal>,
     /// The API server refuses what holds or makes pods.
     pub refusing: bool,
@@ -67,6 +69,7 @@ impl Cluster {
             plans: BTreeMap::new(),
             configurations: BTreeMap::new(),
             results: BTreeMap::new(),
+            sealed: BTreeSet::new(),
             refusals: vec![],
             refusing: false,
             rivals: vec![],
@@ -98,7 +101,7 @@ impl Cluster {
             object: earlier.object.clone(),
             spec: earlier.spec.clone(),
             status: earlier.status.clone(),
-            settings: Settings { images: images() },
+            settings: Settings { images: images(), pod_features: Default::default(), own_account: None },
             highest_plan: highest.unwrap_or(0),
             sources: match &plan {
                 Output::Absent if run > 0 => sources.map(|v| (v.name.clone(), Ok(String::new()))).collect(),
@@ -106,6 +109,7 @@ impl Cluster {
             },
             plan,
             configurations: self.document(earlier, run, Component::Configurations, None, &self.configurations),
+            configurations_seal: self.seal(earlier, run),
             results: results.collect(),
             children: earlier.children.clone(),
             pods: self.pods.clone(),
@@ -113,6 +117,17 @@ impl Cluster {
             rivals: self.rivals.clone(),
             nodes: self.nodes.clone(),
             dynamo_served: true,
+        }
+    }
+
+    /// One hash for whatever is in the document: nobody changes it here.
+    fn seal(&self, listed: &Self, run: i64) -> Seal {
+        let wanted = |c: &&Child| c.ours && c.run == run && c.component == Component::Configurations;
+        let child = listed.children.iter().find(wanted);
+        let written = child.is_some_and(|c| matches!(self.configurations.get(&c.uid), Some(Output::Present(_))));
+        Seal {
+            hash: written.then(|| "v1:0".into()),
+            sealed: child.is_some_and(|child| self.sealed.contains(&child.uid)),
         }
     }
 
@@ -139,17 +154,18 @@ impl Cluster {
                     let found = self.children.iter_mut().find(|c| (c.kind, &c.uid) == (delete.kind, &delete.uid));
                     let Some(child) = found else { continue };
                     child.terminating = true;
-                    if !matches!(child.kind, ChildKind::Job | ChildKind::Deployment | ChildKind::DynamoGraphDeployment)
-                    {
+                    if child.kind != ChildKind::Job && !ChildKind::SERVERS.contains(&child.kind) {
                         let uid = child.uid.clone();
                         self.children.retain(|c| c.uid != uid);
                     }
                 }
                 Action::Seal { name } => {
                     let child = self.children.iter().find(|c| &c.name == name).map(|c| c.uid.clone());
-                    if let Some(Output::Present(results)) = child.and_then(|uid| self.results.get_mut(&uid)) {
+                    let Some(uid) = child else { continue };
+                    if let Some(Output::Present(results)) = self.results.get_mut(&uid) {
                         results.sealed = true;
                     }
+                    self.sealed.insert(uid);
                 }
             }
         }
@@ -208,6 +224,7 @@ impl Cluster {
             spec: self.spec.clone(),
             images: images(),
             manifests: BTreeMap::new(),
+            pod_features: Default::default(),
         }
     }
 
@@ -226,6 +243,7 @@ impl Cluster {
         let name = format!("qwen-r{run}-{}-{}", component.as_str(), parts.join("-"));
         let object = format!("{kind:?}/{name}");
         let words = self.words("exceeded quota: gpus");
+        let now = self.now;
         let refuse = |reason: &str| Refusal {
             object: object.clone(),
             run,
@@ -233,6 +251,7 @@ impl Cluster {
             deployment,
             reason: reason.into(),
             message: words.clone(),
+            since: now,
         };
         let pods = matches!(kind, ChildKind::Job | ChildKind::DynamoGraphDeployment);
         if let Some(there) = self.children.iter().find(|c| c.kind == kind && c.name == name) {
@@ -270,7 +289,10 @@ impl Cluster {
         Some(uid)
     }
 
-    fn refused(&mut self, refusal: Refusal) {
+    fn refused(&mut self, mut refusal: Refusal) {
+        if let Some(known) = self.refusals.iter().find(|known| known.object == refusal.object) {
+            refusal.since = known.since;
+        }
         self.refusals.retain(|known| known.object != refusal.object);
         self.refusals.push(refusal);
     }

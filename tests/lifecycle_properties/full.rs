@@ -1,9 +1,12 @@
-//! The largest comparison there may be: six variants with 24 levels of six runs each.
+//! The largest comparison there may be: six variants with 24 levels of six trials each.
 
-use bcmp::api::{BenchmarkComparisonStatus, DeploymentStatus, EvidenceCode, Finding, Mode, Pause, Role, Run, Variant};
+use bcmp::api::{
+    BenchmarkComparisonStatus, DeploymentStatus, EvidenceCode, Finding, Mode, Pause, Role, RoundStatus, Run, Settled,
+    Variant,
+};
 use bcmp::lifecycle::world::{Output, Results, World};
 use bcmp::measurement::ledger::Ledger;
-use bcmp::measurement::record::{Purpose, Step, TrialRecord};
+use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
@@ -26,7 +29,6 @@ pub fn world() -> impl Strategy<Value = World> {
         let name = |number: usize| format!("candidate-no-{number}");
         let more = (2..VARIANTS).map(|number| Variant { name: name(number), ..candidate.clone() });
         cluster.spec.variants.extend(more);
-        cluster.spec.execution.rounds = 10;
         cluster.spec.workload.concurrency = (1..=16).map(|number| 2 * number).collect();
         let now = cluster.now;
         cluster.status = status(&cluster, now);
@@ -54,17 +56,23 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
         measured: Some(time()),
         restarts: if round == 1 { vec![time(); 8] } else { vec![] },
         teardown: Some(time()),
+        freed: Some(time()),
         gone: Some(time()),
     };
     let variant = |variant: &Variant| bcmp::api::VariantStatus {
         gpus: Some(8),
-        deployments: (1..=10).map(deployment).collect(),
+        deployments: (1..=8).map(deployment).collect(),
         ..bcmp::api::VariantStatus::new(variant.name.as_str(), variant.role)
     };
+    let names = || cluster.spec.variants.iter().map(|variant| variant.name.clone()).collect();
+    let round =
+        |number| RoundStatus { number, variants: names(), start_time: time(), gain_percent: None, interval: None };
     BenchmarkComparisonStatus {
         run: Some(Run {
             number: 1,
             inputs_hash: bcmp::plan::inputs::hash(&cluster.spec),
+            plan_hash: Some(format!("v1:{}", "0".repeat(32))),
+            configurations_hash: Some(format!("v1:{}", "0".repeat(32))),
             queued_time: time(),
             generated_time: Some(time()),
             paused: Some(Pause { since: time(), until: Some(time()) }),
@@ -72,9 +80,11 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
             completion_time: Some(time()),
             mode: Some(Mode::Sequential),
             mode_reason: Some("asked for".into()),
+            settled: Some(Settled { rounds: 8, budget_spent: false, time: time() }),
             ended: None,
         }),
         variants: cluster.spec.variants.iter().map(variant).collect(),
+        rounds: (1..=8).map(round).collect(),
         ..BenchmarkComparisonStatus::default()
     }
 }
@@ -83,22 +93,25 @@ fn records(cluster: &Cluster, variant: &Variant, findings: &[(Vec<EvidenceCode>,
     let levels =
         (1..=LEVELS).zip(findings).flat_map(|(level, findings)| (1..=RUNS).map(move |run| (level, run, findings)));
     let record = |(level, run, (codes, length)): (u32, u32, &(Vec<EvidenceCode>, usize))| {
-        let step = Step {
-            round: 1 + run % 2,
-            concurrency: 2 * level,
-            purpose: if run == 1 { Purpose::Ladder } else { Purpose::Decision },
-            repetition: run,
-            attempt: 1,
+        let trial = TrialPlan {
+            key: TrialKey {
+                round: 1 + run % 2,
+                concurrency: 2 * level,
+                purpose: if run == 1 { Purpose::Ladder } else { Purpose::Decision },
+                repetition: run,
+                attempt: 1,
+            },
             requests: 40 * level,
             warmup: level,
+            ramp_seconds: None,
             seed: u64::from(level * run),
             request_timeout_seconds: 600,
         };
         let end = cluster.now + SignedDuration::from_secs(60);
-        let mut record = truth::record(&cluster.spec, &variant.name, step, run, "5d1f", cluster.now, end);
+        let mut record = truth::record(&cluster.spec, &variant.name, trial, run, "5d1f", cluster.now, end);
         let scatter = f64::from(level * run % 7) / 7.0;
         let measurement = record.measurement.as_mut().unwrap();
-        measurement.facts.window_drift_percent = Some(8.0 + 4.0 * scatter);
+        measurement.facts.unsteadiness_percent = Some(8.0 + 4.0 * scatter);
         let finding = |code: &EvidenceCode| Finding::new(*code, format!("run {run}: {}", "words ".repeat(length / 6)));
         // Some runs of a level are spoilt, and each for reasons of its own.
         record.findings.extend(codes.iter().filter(|_| run > 4 || variant.role == Role::Baseline).map(finding));

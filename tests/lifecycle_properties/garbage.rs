@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 
 use bcmp::api::{
-    AnyReason, AtSla, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
-    LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role, Run, SlaState, VariantStatus,
+    AnyReason, AtSla, AtSlaKind, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended,
+    EvidenceCode, Failure, Finding, LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role, RoundStatus, Rounds,
+    Run, Settled, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
-    Child, Container, JobState, Node, Object, Output, Pod, Refusal, Results, Rival, Settings, Termination, World,
+    Child, Container, JobState, Node, Object, Output, Pod, Refusal, Results, Rival, Seal, Settings, Termination, World,
 };
+use bcmp::measurement::counted::OverLimit;
 use bcmp::measurement::ledger::{Ledger, Mark};
-use bcmp::measurement::record::{Purpose, Step, TrialRecord};
+use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
+use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement, Metric};
 use bcmp::plan::{ChildKind, Component};
 use bcmp::plan::{Identity, Images, Plan};
+use bcmp::prediction::claim::{Claim, OperatingPoint};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
+use bcmp::prediction::curve::{Curve, CurvePoint};
+use bcmp::prediction::predicted::{Prediction, PredictionOrigin};
+use bcmp::prediction::serving::{Serving, Shape, Workers};
+use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::prelude::*;
@@ -47,12 +55,23 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A quantity: usual, or one that no tool should ever report.
+fn real() -> impl Strategy<Value = f64> {
+    let extremes = vec![0.0, 5e-324, 1e-25, 1e-7, 0.004, 99_999.5, 1e9, 1e25, 1e300, f64::MAX];
+    prop_oneof![2 => 0.0..1000.0_f64, 1 => prop::sample::select(extremes)]
+}
+
+/// A fact of the audit, which may be negative.
+fn signed() -> impl Strategy<Value = f64> {
+    (any::<bool>(), real()).prop_map(|(negative, value)| if negative { -value } else { value })
+}
+
 fn number() -> impl Strategy<Value = u32> {
     prop_oneof![5 => 0..10_u32, 1 => Just(i32::MAX as u32), 1 => 0..=i32::MAX as u32]
 }
 
 fn run_number() -> impl Strategy<Value = i64> {
-    prop_oneof![6 => 0..3_i64, 1 => Just(i64::MAX - 1), 1 => Just(i64::MIN)]
+    prop_oneof![6 => 0..3_i64, 1 => Just(9_007_199_254_740_990), 1 => Just(-9_007_199_254_740_991)]
 }
 
 fn count() -> impl Strategy<Value = u32> {
@@ -88,8 +107,7 @@ prop_compose! {
         [deadlines.queue_seconds, deadlines.generate_seconds, deadlines.schedule_seconds, deadlines.ready_seconds,
          deadlines.teardown_seconds, spec.execution.keep_on_failure_seconds, spec.load.decision_trials,
          spec.hardware.gpus_per_variant] = limits;
-        // The schema allows ten rounds; a larger number is only a longer loop.
-        (spec.suspend, spec.history.runs, spec.execution.rounds) = (suspend, history, rounds.min(1000));
+        (spec.suspend, spec.history.runs, spec.execution.rounds) = (suspend, history, Rounds { minimum: rounds.min(8), maximum: rounds });
         spec.workload.concurrency = levels;
         spec.load.decision_trials = spec.load.decision_trials.min(20);
         for (variant, name) in spec.variants.iter_mut().zip(names.unwrap_or_default()) {
@@ -103,11 +121,11 @@ prop_compose! {
     fn deployment()(
         (deployment, round) in (number(), number()),
         created in stored(),
-        times in prop::collection::vec(maybe(stored()), 6),
+        times in prop::collection::vec(maybe(stored()), 7),
         restarts in some(stored(), 9),
     ) -> DeploymentStatus {
-        let [scheduled, ready, serving, measured, teardown, gone] = times.try_into().unwrap();
-        DeploymentStatus { number: deployment, round, created, scheduled, ready, serving, measured, restarts, teardown, gone }
+        let [scheduled, ready, serving, measured, teardown, freed, gone] = times.try_into().unwrap();
+        DeploymentStatus { number: deployment, round, created, scheduled, ready, serving, measured, restarts, teardown, freed, gone }
     }
 }
 
@@ -121,13 +139,13 @@ prop_compose! {
         failure in maybe((text(), text(), stored())),
     ) -> VariantStatus {
         let level = |(concurrency, accepted, rejected)| LevelStatus {
-            concurrency, runs: accepted, predicted: None, measured: None, error_percent: None,
+            concurrency, trials: accepted, estimated: None, measured: None, error_percent: None,
             sla: Some(SlaState::Marginal), evidence: LevelEvidence { accepted, rejected, reasons: vec![] },
         };
         VariantStatus {
             gpus, deployments, levels: levels.into_iter().map(level).collect(),
             failure: failure.map(|(reason, message, time)| Failure { reason: AnyReason::parse(&reason), message, time }),
-            at_sla: Some(AtSla { tokens_per_second_per_gpu: "no number".into(), interval: None }),
+            at_sla: Some(AtSla { kind: AtSlaKind::Value, tokens_per_second_per_gpu: Some("no number".into()), interval: None, reason: None }),
             ..VariantStatus::new(name, role)
         }
     }
@@ -135,16 +153,18 @@ prop_compose! {
 
 prop_compose! {
     fn run()(
-        number in run_number(), inputs_hash in text(), queued_time in stored(),
+        number in run_number(), inputs_hash in text(), plan_hash in maybe(text()), configurations_hash in maybe(text()), queued_time in stored(),
         (generated_time, hold) in (maybe(stored()), maybe((stored(), maybe(stored())))),
         (start_time, completion_time) in (maybe(stored()), prop::option::weighted(0.2, stored())),
         mode in maybe(prop::sample::select(vec![Mode::Sequential, Mode::Parallel, Mode::Auto])),
         ended in prop::option::weighted(0.2, (text(), text(), stored())),
+        settled in prop::option::weighted(0.3, (count(), any::<bool>(), stored())),
         outcome in prop::sample::select(vec![EarlyEnd::Failed, EarlyEnd::Cancelled, EarlyEnd::Superseded]),
     ) -> Run {
         let ended = ended.map(|(reason, message, time)| Ended { outcome, reason: AnyReason::parse(&reason), message, time });
+        let settled = settled.map(|(rounds, budget_spent, time)| Settled { rounds, budget_spent, time });
         let hold = hold.map(|(since, until)| Pause { since, until });
-        Run { number, inputs_hash, queued_time, generated_time, paused: hold, start_time, completion_time, mode, mode_reason: None, ended }
+        Run { number, inputs_hash, plan_hash, configurations_hash, queued_time, generated_time, paused: hold, start_time, completion_time, mode, mode_reason: None, settled, ended }
     }
 }
 
@@ -156,7 +176,9 @@ prop_compose! {
         message in maybe(text()),
         conditions in some((text(), text(), stored()), 3),
         history in some((run_number(), text()), 14),
+        rounds in some((number(), some(text(), 3), stored()), 9),
     ) -> BenchmarkComparisonStatus {
+        let round = |(number, variants, start_time)| RoundStatus { number, variants, start_time, gain_percent: None, interval: None };
         let condition = |(type_, message, last_transition_time)| Condition {
             type_, message, last_transition_time, observed_generation: None, reason: "X".into(), status: "True".into(),
         };
@@ -167,6 +189,7 @@ prop_compose! {
             run, variants, phase, message,
             conditions: conditions.into_iter().map(condition).collect(),
             history: history.into_iter().map(past).collect(),
+            rounds: rounds.into_iter().map(round).collect(),
             ..BenchmarkComparisonStatus::default()
         }
     }
@@ -220,7 +243,7 @@ prop_compose! {
 prop_compose! {
     fn container()(
         (name, restarts) in (text(), count()),
-        waiting in maybe((prop::sample::select(vec!["ImagePullBackOff", "CreateContainerError", "x"]), text())),
+        waiting in maybe((prop::sample::select(vec!["ImagePullBackOff", "CreateContainerError", "ContainerCreating", "x"]), text())),
         terminated in maybe((text(), any::<i32>(), text(), maybe(time()))),
     ) -> Container {
         let terminated = terminated.map(|(reason, exit_code, message, finished)| Termination { reason, exit_code, message, finished });
@@ -234,11 +257,11 @@ prop_compose! {
         (name, component, run) in (text(), component(), run_number()),
         (variant, deployment) in (maybe(text()), maybe(number())),
         (ours, terminating, over, ready) in any::<(bool, bool, bool, bool)>(),
-        (node, bound, created) in (maybe(text()), maybe(time()), time()),
+        (node, bound, created, ends_by) in (maybe(text()), maybe(time()), time(), maybe(time())),
         (unschedulable, gpus) in (maybe(text()), count()),
         containers in some(container(), 2),
     ) -> Pod {
-        Pod { name, component, run, variant, deployment, ours, terminating, over, node, bound, ready, created, unschedulable, gpus, containers }
+        Pod { name, component, run, variant, deployment, ours, terminating, ends_by, over, node, bound, ready, created, unschedulable, gpus, containers }
     }
 }
 
@@ -257,10 +280,12 @@ fn objects() -> impl Strategy<Value = Option<Vec<Value>>> {
 }
 
 fn configurations(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Configurations> {
-    let outcomes = prop::collection::vec((objects(), maybe(text()), maybe(text())), spec.variants.len());
+    // On the heap: trees of strategies are large.
+    let predicted = (maybe(shape().boxed()), prediction().boxed()).boxed();
+    let outcomes = prop::collection::vec((objects(), maybe(text()), maybe(text()), predicted), spec.variants.len());
     outcomes.prop_map(move |outcomes| {
         let mut made = truth::configurations(&spec);
-        for (configuration, (objects, refused, name)) in made.variants.iter_mut().zip(outcomes) {
+        for (configuration, (objects, refused, name, (shape, prediction))) in made.variants.iter_mut().zip(outcomes) {
             let Configuration { variant, outcome } = configuration;
             *variant = name.unwrap_or_else(|| variant.clone());
             match (outcome, objects, refused) {
@@ -268,7 +293,10 @@ fn configurations(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Config
                     *outcome = GenerationOutcome::Refused { reason: AnyReason::parse(&message), message }
                 }
                 (GenerationOutcome::Ready(ready), Some(objects), _) => {
-                    **ready = Ready { objects, generated: None, shape: None, prediction: Default::default() };
+                    **ready = Ready { objects, generated: None, shape, prediction };
+                }
+                (GenerationOutcome::Ready(ready), None, None) if shape.is_some() => {
+                    (ready.shape, ready.prediction) = (shape, prediction);
                 }
                 _ => {}
             }
@@ -277,24 +305,177 @@ fn configurations(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Config
     })
 }
 
+fn milliseconds(value: f64) -> Milliseconds {
+    Milliseconds::new(value).unwrap()
+}
+
 prop_compose! {
-    fn step()(
+    fn distribution()(mean in real(), rest in maybe(prop::array::uniform4(real()))) -> Distribution {
+        let [p50, p90, p95, p99] = rest.map_or([None; 4], |rest| rest.map(|value| Some(milliseconds(value))));
+        Distribution { mean: milliseconds(mean), p50, p90, p95, p99 }
+    }
+}
+
+prop_compose! {
+    /// The facts of a clean trial or any, so that absurd figures are accepted too.
+    fn facts()(
+        numbers in prop::array::uniform7(maybe(signed())),
+        (model, complete, cancelled, streaming, requests_unknown) in
+            (maybe(text()), maybe(any::<bool>()), maybe(any::<bool>()), maybe(any::<bool>()), maybe(any::<bool>())),
+        warmup_requests in maybe(count()),
+        not_finite in some(prop::sample::select(vec![Metric::Ttft, Metric::OutputTokens]), 2),
+    ) -> Facts {
+        let [input_tokens, output_tokens, effective_concurrency, client_wait_percent, cached_prompt_percent, cached_prompt_tokens,
+             unsteadiness_percent] = numbers;
+        Facts { model, complete, cancelled, streaming, input_tokens, output_tokens, effective_concurrency, client_wait_percent,
+            cached_prompt_percent, cached_prompt_tokens, warmup_requests, unsteadiness_percent, requests_unknown,
+            not_finite }
+    }
+}
+
+prop_compose! {
+    fn counted()((requests, failed) in (count(), count()), over in prop::array::uniform4(count()), good_ratio in maybe(real())) -> CountedRequests {
+        let [ttft, tpot, request_latency, any] = over;
+        CountedRequests { requests, failed, over: OverLimit { ttft, tpot, request_latency, any }, good_ratio }
+    }
+}
+
+/// What becomes of the measurement of a clean trial.
+#[derive(Clone, Debug)]
+struct Changed {
+    times: [Option<Distribution>; 3],
+    rates: [Option<f64>; 2],
+    counts: (u32, Option<u32>),
+    texts: (String, Option<String>),
+    facts: Option<Facts>,
+    counted: Option<Option<CountedRequests>>,
+}
+
+prop_compose! {
+    fn changed()(
+        times in prop::array::uniform3(maybe(distribution().boxed())), rates in prop::array::uniform2(maybe(real())),
+        counts in (count(), maybe(count())), texts in (text(), maybe(text())), facts in maybe(facts().boxed()), counted in maybe(maybe(counted())),
+    ) -> Changed {
+        Changed { times, rates, counts, texts, facts, counted }
+    }
+}
+
+impl Changed {
+    fn of(self, clean: Measurement) -> Measurement {
+        let [ttft, tpot, request_latency] = self.times;
+        let [tokens, requests] = self.rates;
+        Measurement {
+            tool: self.texts.0,
+            first_error: self.texts.1,
+            requests: self.counts.0,
+            errors: self.counts.1,
+            ttft: ttft.or(clean.ttft),
+            tpot: tpot.or(clean.tpot),
+            request_latency: request_latency.or(clean.request_latency),
+            output_tokens_per_second: tokens
+                .and_then(|value| TokensPerSecond::new(value).ok())
+                .or(clean.output_tokens_per_second),
+            requests_per_second: requests
+                .and_then(|value| RequestsPerSecond::new(value).ok())
+                .or(clean.requests_per_second),
+            counted: self.counted.unwrap_or(clean.counted),
+            facts: self.facts.unwrap_or_else(|| clean.facts.clone()),
+            ..clean
+        }
+    }
+}
+
+prop_compose! {
+    fn workers()(numbers in prop::array::uniform3(count()), limits in prop::array::uniform2(maybe(count()))) -> Workers {
+        let [tensor_parallel, pipeline_parallel, replicas] = numbers;
+        let [max_batch_size, max_num_tokens] = limits;
+        Workers { max_batch_size, max_num_tokens, ..Workers::new(tensor_parallel, pipeline_parallel, replicas) }
+    }
+}
+
+prop_compose! {
+    fn shape()(workers in workers(), gpus in count(), texts in prop::array::uniform3(maybe(text()))) -> Shape {
+        let [weights, kv_cache, image] = texts;
+        Shape {
+            serving: Serving::Aggregated { workers },
+            gpus,
+            weights,
+            kv_cache,
+            image,
+            speculation: None,
+            prefix_caching: None,
+        }
+    }
+}
+
+fn point() -> impl Strategy<Value = OperatingPoint> {
+    prop::array::uniform3(real()).prop_map(|[ttft, tpot, rate]| OperatingPoint {
+        ttft: milliseconds(ttft),
+        tpot: milliseconds(tpot),
+        tokens_per_second_per_gpu: TokensPerSecond::new(rate).unwrap(),
+    })
+}
+
+fn curve() -> impl Strategy<Value = Option<Curve>> {
+    let point = (1..64_u32, prop::array::uniform3(real())).prop_map(|(in_flight, [ttft, tpot, rate])| CurvePoint {
+        in_flight,
+        ttft: milliseconds(ttft),
+        tpot: milliseconds(tpot),
+        request_rate: RequestsPerSecond::new(rate).unwrap(),
+    });
+    let sizes = (1..9_u32, 1..9_u32, 1..1000_u32);
+    (some(point, 4), sizes).prop_map(|(mut points, (replicas, gpus, tokens))| {
+        points.sort_by_key(|point| point.in_flight);
+        points.dedup_by_key(|point| point.in_flight);
+        Curve::new(points, replicas, gpus, tokens).ok()
+    })
+}
+
+prop_compose! {
+    fn prediction()(
+        claim in maybe((count(), point(), maybe(real()))), curve in maybe(curve()),
+        findings in some((prop::sample::select(EvidenceCode::ALL.to_vec()), text()), 20),
+        origin in maybe(prop::array::uniform6(text())),
+    ) -> Prediction {
+        let claim = claim.map(|(concurrency, point, advertised)| Claim {
+            concurrency, point, advertised_tokens_per_second_per_gpu: advertised.and_then(|value| TokensPerSecond::new(value).ok()),
+        });
+        let origin = origin.map(|[tool, backend, database, engine, weights, kv_cache]| PredictionOrigin {
+            tool, backend: Some(backend), database_version: Some(database), engine_version: Some(engine),
+            weights: Some(weights), kv_cache: Some(kv_cache),
+        });
+        let findings = findings.into_iter().map(|(code, message)| Finding::new(code, message)).collect();
+        Prediction { claim, curve: curve.flatten(), findings, origin }
+    }
+}
+
+prop_compose! {
+    fn trial()(
         numbers in prop::array::uniform7(count()),
-        purpose in prop::sample::select(vec![Purpose::Ladder, Purpose::Refinement, Purpose::Decision, Purpose::Drift]),
+        purpose in prop::sample::select(vec![Purpose::Ladder, Purpose::Refinement, Purpose::Decision, Purpose::Recheck]),
         seed in any::<u64>(),
-    ) -> Step {
-        let [round, concurrency, repetition, deployment, requests, warmup, request_timeout_seconds] = numbers;
-        Step { round, concurrency: concurrency.max(1), purpose, repetition, attempt: deployment, requests, warmup, seed, request_timeout_seconds }
+    ) -> TrialPlan {
+        let [round, concurrency, repetition, attempt, requests, warmup, request_timeout_seconds] = numbers;
+        let key = TrialKey { round, concurrency: concurrency.max(1), purpose, repetition, attempt };
+        TrialPlan { key, requests, warmup, ramp_seconds: None, seed, request_timeout_seconds }
     }
 }
 
 fn results(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Results> {
-    let record =
-        (step(), count(), time(), time(), any::<bool>()).prop_map(move |(step, deployment, start, end, silent)| {
+    let found = some((prop::sample::select(EvidenceCode::ALL.to_vec()), text()), 3);
+    let record = (trial(), count(), time(), time(), any::<bool>(), maybe(changed().boxed()), found).prop_map(
+        move |(trial, deployment, start, end, silent, changed, found)| {
             let known = spec.variants[0].name.clone();
-            let record = truth::record(&spec, &known, step, deployment, "5d1f", start, end);
-            TrialRecord { measurement: record.measurement.filter(|_| !silent), ..record }
-        });
+            let record = truth::record(&spec, &known, trial, deployment, "5d1f", start, end);
+            let measurement = record.measurement.filter(|_| !silent);
+            let measurement = match changed {
+                Some(changed) => measurement.map(|clean| changed.of(clean)),
+                None => measurement,
+            };
+            let findings = found.into_iter().map(|(code, message)| Finding::new(code, message)).collect();
+            TrialRecord { measurement, findings, ..record }
+        },
+    );
     let mark = (count(), time()).prop_map(|(d, time)| (d, Mark { schema_version: 1, pod_uid: String::new(), time }));
     (some(record, 6), some(mark, 2), any::<bool>()).prop_map(|(records, serving, sealed)| {
         let ledger = Ledger { records, serving: serving.into_iter().collect(), ..Ledger::default() };
@@ -318,15 +499,24 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text()), run in 0..3_i64, deployment in maybe(0..3_u32)) -> Refusal {
-        Refusal { object, run, variant, deployment, reason, message }
+    fn refusal()((object, variant, reason, message) in (text(), maybe(text()), text(), text()), since in time(), run in 0..3_i64, deployment in maybe(0..3_u32)) -> Refusal {
+        Refusal { object, run, variant, deployment, reason, message, since }
     }
 }
 
 fn plan(spec: BenchmarkComparisonSpec) -> Plan {
     let images = Images { agent: String::new(), predictor: String::new(), load: String::new() };
     let comparison = Identity { namespace: String::new(), name: String::new(), uid: UID.into() };
-    Plan { schema_version: 1, comparison, run: 1, inputs_hash: "v0:x".into(), spec, images, manifests: BTreeMap::new() }
+    Plan {
+        schema_version: 1,
+        comparison,
+        run: 1,
+        inputs_hash: "v0:x".into(),
+        spec,
+        images,
+        manifests: BTreeMap::new(),
+        pod_features: Default::default(),
+    }
 }
 
 /// Any world. Variants of the status are, half of the time, those of the spec.
@@ -350,6 +540,8 @@ pub fn world() -> impl Strategy<Value = World> {
         .prop_map(|(spec, mut status, (configurations, plan, results), seen, asked, sources)| {
             let (children, pods, refusals, rivals, nodes) = seen;
             let (run_requested, cancel_requested, (terminating, orphans), highest_plan, fitting) = asked;
+            let configurations_seal =
+                Seal { hash: status.run.as_ref().map(|run| run.inputs_hash.clone()), sealed: fitting };
             status = storable(&status);
             if fitting {
                 status.variants.truncate(spec.variants.len());
@@ -360,7 +552,11 @@ pub fn world() -> impl Strategy<Value = World> {
             let object =
                 Object { uid: UID.into(), terminating, orphans, run_requested, cancel_requested, ..Object::default() };
             let image = || String::from("image");
-            let settings = Settings { images: Images { agent: image(), predictor: image(), load: image() } };
+            let settings = Settings {
+                images: Images { agent: image(), predictor: image(), load: image() },
+                pod_features: Default::default(),
+                own_account: None,
+            };
             World {
                 object,
                 spec,
@@ -370,6 +566,7 @@ pub fn world() -> impl Strategy<Value = World> {
                 plan,
                 sources,
                 configurations,
+                configurations_seal,
                 results,
                 children,
                 pods,

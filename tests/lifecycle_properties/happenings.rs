@@ -5,7 +5,7 @@ use bcmp::lifecycle::world::{Child, Container, JobState, Output, Pod, Rival, Ter
 use bcmp::measurement::ledger::Mark;
 use bcmp::measurement::record::SCHEMA_VERSION;
 use bcmp::plan::{ChildKind, Component};
-use bcmp::sweep::{NextStep, SweepPlan, next};
+use bcmp::sweep::{Next, VariantSweep};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -24,7 +24,8 @@ pub enum Happening {
     PodReady(u8),
     PodUnschedulable(u8),
     PodVanishes(u8),
-    ContainerWaits(u8, bool),
+    PodTold(u8),
+    ContainerWaits(u8, u8),
     ContainerRestarts(u8, bool),
     Generated(u8),
     GenerationEnds(bool),
@@ -56,7 +57,8 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         2 => any::<u8>().prop_map(PodReady),
         1 => any::<u8>().prop_map(PodUnschedulable),
         1 => any::<u8>().prop_map(PodVanishes),
-        1 => any::<(u8, bool)>().prop_map(|(pick, image)| ContainerWaits(pick, image)),
+        1 => any::<u8>().prop_map(PodTold),
+        1 => (any::<u8>(), 0..3_u8).prop_map(|(pick, why)| ContainerWaits(pick, why)),
         1 => any::<(u8, bool)>().prop_map(|(pick, memory)| ContainerRestarts(pick, memory)),
         1 => prop_oneof![Just(0), Just(1), Just(2)].prop_map(Generated),
         1 => any::<bool>().prop_map(GenerationEnds),
@@ -106,7 +108,8 @@ impl Cluster {
                 let found = pick(&mut self.pods, *number, |_| true).map(|pod| pod.name.clone());
                 self.pods.retain(|pod| Some(&pod.name) != found.as_ref());
             }
-            ContainerWaits(number, image) => self.container_waits(*number, *image),
+            PodTold(number) => self.pod_told(*number),
+            ContainerWaits(number, why) => self.container_waits(*number, *why),
             ContainerRestarts(number, memory) => self.container_restarts(*number, *memory),
             Generated(refused) => self.generated(*refused),
             GenerationEnds(well) => self.job_ends(Component::Generate, 0, *well),
@@ -225,13 +228,6 @@ impl Cluster {
         }
     }
 
-    /// `activeDeadlineSeconds` of every Job is over.
-    pub fn jobs_reach_their_deadline(&mut self) {
-        for job in self.children.iter_mut().filter(|c| c.job == Some(JobState::Running)) {
-            job.job = Some(JobState::Failed("DeadlineExceeded".into()));
-        }
-    }
-
     fn is_gone(&mut self, uid: &str) {
         let Some(at) = self.children.iter().position(|child| child.uid == uid) else { return };
         let child = self.children.remove(at);
@@ -260,6 +256,7 @@ impl Cluster {
                 deployment: child.deployment,
                 ours: child.ours,
                 terminating: false,
+                ends_by: None,
                 over: false,
                 node: None,
                 bound: None,
@@ -285,10 +282,19 @@ impl Cluster {
         }
     }
 
-    fn container_waits(&mut self, number: u8, image: bool) {
+    /// A pod is told to end, and its node does not hear it.
+    fn pod_told(&mut self, number: u8) {
+        let ends_by = self.now + SignedDuration::from_secs(30);
+        if let Some(pod) = pick(&mut self.pods, number, |pod| !pod.terminating) {
+            (pod.terminating, pod.ends_by) = (true, Some(ends_by));
+        }
+    }
+
+    fn container_waits(&mut self, number: u8, why: u8) {
         let words = self.words("not found");
         let Some(pod) = pick(&mut self.pods, number, |pod| pod.node.is_some()) else { return };
-        let reason = if image { "ImagePullBackOff" } else { "CreateContainerConfigError" };
+        let reasons = ["ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"];
+        let reason = reasons[usize::from(why)];
         pod.containers[0].waiting = Some((reason.into(), words));
     }
 
@@ -358,21 +364,21 @@ impl Cluster {
     }
 
     /// The round of the deployment a load Job belongs to, as its arguments say.
-    fn sweep(&self, job: &Child) -> Option<(SweepPlan, bcmp::api::BenchmarkComparisonSpec)> {
+    fn sweep(&self, job: &Child) -> Option<(VariantSweep, bcmp::api::BenchmarkComparisonSpec)> {
         let document = |component| self.children.iter().find(|c| c.component == component && c.run == job.run);
         let plan = self.plans.get(&document(Component::Plan)?.uid)?.present()?;
         let configurations = self.configurations.get(&document(Component::Configurations)?.uid)?.present()?;
         let name = job.variant.as_deref()?;
         let variant = self.status.variants.iter().find(|v| v.name == name)?;
         let round = variant.deployments.iter().find(|d| Some(d.number) == job.deployment)?.round;
-        let sweep = SweepPlan::new(&plan.spec, configurations, name, round).ok()?;
+        let sweep = VariantSweep::new(&plan.spec, configurations, name, round).ok()?;
         Some((sweep, plan.spec.clone()))
     }
 
     fn measures(&mut self, job: &Child) -> bool {
         let sweep = self.sweep(job);
         let Some(Output::Present(results)) = self.ledger(job) else { return false };
-        sweep.is_some_and(|(sweep, _)| !results.sealed && next(&sweep, &results.ledger.records) != NextStep::Done)
+        sweep.is_some_and(|(sweep, _)| !results.sealed && !sweep.is_over(&results.ledger.records))
     }
 
     /// The load pod publishes the next level; first write wins, and nothing is written over what is sealed.
@@ -384,12 +390,12 @@ impl Cluster {
         let (start, end) = (self.now, self.now + SignedDuration::from_secs(20));
         let (Some(variant), Some(deployment)) = (&job.variant, job.deployment) else { return };
         let Some(Output::Present(results)) = self.ledger(job) else { return };
-        let NextStep::Run(step) = next(&sweep, &results.ledger.records) else { return };
-        assert!(results.ledger.records.iter().all(|r| r.step.key() != step.key()), "{} is measured twice", step.key());
+        let Next::Run(trial) = sweep.next(&results.ledger.records, deployment) else { return };
+        assert!(results.ledger.records.iter().all(|r| r.trial.key != trial.key), "{} is measured twice", trial.key);
         if results.sealed {
             return;
         }
-        let mut record = truth::record(&spec, variant, step, deployment, "5d1f", start, end);
+        let mut record = truth::record(&spec, variant, trial, deployment, "5d1f", start, end);
         record.findings.extend(spoilt.map(|code| Finding::new(code, "as it happened")));
         results.ledger.records.push(record);
         self.now = end;

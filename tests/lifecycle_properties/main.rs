@@ -20,12 +20,26 @@ use bcmp::lifecycle::world::World;
 use bcmp::plan::Component;
 use cluster::Cluster;
 use happenings::{Happening, happening};
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use specs::Edit;
 
 /// Looks after which nothing more is to do when nothing happens.
 const LOOKS: usize = 14;
+
+/// Time between looks while nothing moves.
+const LOOK_SECONDS: i64 = 300;
+
+/// How long GPUs can be held at most where nothing moves: one stage after the other, each until its deadline.
+fn longest_hold(spec: &BenchmarkComparisonSpec) -> i64 {
+    let limits = &spec.execution.deadlines;
+    let stages = [limits.generate_seconds, limits.schedule_seconds, limits.ready_seconds];
+    let new_load_pod = limits.schedule_seconds.min(900) + limits.ready_seconds;
+    let silence = limits.trial_seconds + new_load_pod + 300;
+    let seconds: u32 = stages.iter().sum::<u32>() + silence + spec.execution.keep_on_failure_seconds;
+    i64::from(seconds) + LOOK_SECONDS * i64::try_from(stages.len() + 2).unwrap()
+}
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -146,8 +160,23 @@ impl Lab {
         }
     }
 
-    /// Nothing good happens any more, but what was told to go goes, and Jobs end at their deadline. Whatever state was
-    /// reached, the run comes to an end by deadlines alone.
+    /// Nothing moves any more: no pod comes or goes, no Job ends, nothing is published, nobody edits anything. Whatever state
+    /// was reached, after the comparison's deadlines everything that holds GPUs was told to go.
+    fn lets_go(&mut self) {
+        let by = self.cluster.now + SignedDuration::from_secs(longest_hold(&self.cluster.spec));
+        while self.cluster.now < by {
+            self.settle();
+            self.cluster.wait(LOOK_SECONDS);
+        }
+        self.settle();
+        let stays = |v: &VariantStatus| v.deployments.iter().any(|d| d.gone.is_none() && d.teardown.is_none());
+        let held = self.cluster.status.variants.iter().find(|v| stays(v));
+        let message = &self.cluster.status.message;
+        assert!(held.is_none(), "GPUs are held for ever: {message:?} {:?}", held.map(|v| &v.deployments));
+    }
+
+    /// Nothing good happens any more, but what was told to go goes. Whatever state was reached, the run comes to an end by
+    /// the operator's deadlines alone: no Job ends at its own.
     fn ends(&mut self) {
         self.cluster.spec.suspend = false;
         self.cluster.spec.execution.until = Until::Verdict;
@@ -162,12 +191,16 @@ impl Lab {
                 return self.nothing_is_left();
             }
             self.cluster.leftovers_go();
-            if round > 100 {
-                self.cluster.jobs_reach_their_deadline();
-            }
             self.wake();
+            // Until then every deadline is looked at when it comes, from then on a little late.
+            if round > 60 {
+                self.cluster.wait(LOOK_SECONDS);
+            }
         }
-        panic!("the run does not end: {:?} {:?}", self.cluster.status.run, self.cluster.status.message);
+        let status = &self.cluster.status;
+        let of = |v: &VariantStatus| (v.name.clone(), v.phase, v.failure.clone(), v.deployments.clone());
+        let variants: Vec<_> = status.variants.iter().map(of).collect();
+        panic!("the run does not end: {:?} {:?} {:?} {variants:#?}", status.run, status.message, status.rounds);
     }
 
     fn nothing_is_left(&mut self) {
@@ -242,7 +275,7 @@ fn config(cases: u32) -> Config {
     let default = Config::default();
     // PROPTEST_CASES asks for more.
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..default }
+    Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..default }
 }
 
 proptest! {
@@ -255,6 +288,14 @@ proptest! {
         steps.iter().for_each(|step| lab.take(step));
         lab.ends();
         lab.stays_over();
+    }
+
+    /// From any state, if nothing changes any more and time passes, no GPU is held.
+    #[test]
+    fn whatever_stops(spec in specs::spec(), steps in prop::collection::vec(step(), 1..100)) {
+        let mut lab = Lab::new(spec, false);
+        steps.iter().for_each(|step| lab.take(step));
+        lab.lets_go();
     }
 
     /// The same with a second operator that acts on what it decided long ago. For a moment there may be too much, but
@@ -271,14 +312,18 @@ proptest! {
 proptest! {
     #![proptest_config(config(512))]
 
-    /// No world is too strange, also where no schedule leads: no panic, no run comes before another, and there is a time to
-    /// look again. What stays of what was written, and that it can be stored, is asked of worlds that schedules reach.
+    /// No world is too strange, also where no schedule leads: no panic, no run comes before another, there is a time to look
+    /// again, and the API server accepts the status, whatever numbers and texts it is made from. What stays of what was
+    /// written is asked of worlds that schedules reach.
     #[test]
     fn whatever_is_found(world in garbage::world()) {
         let decision = decide(&world, garbage::now());
         prop_assert!(decision.wake != Wake::OnChange || world.object.terminating);
         let (was, is) = (&world.status.run, &decision.status.run);
         prop_assert!(was.is_none() || is.as_ref().map(|run| run.number) >= was.as_ref().map(|run| run.number));
+        let causes = rules::refused(&decision.status);
+        // Of a comparison that is being deleted nothing is written.
+        prop_assert!(causes.is_empty() || world.object.terminating, "the API server would refuse it: {:?}", causes);
         prop_assert_eq!(decide(&world, garbage::now()), decision, "the same world leads to the same");
     }
 }
@@ -291,7 +336,8 @@ proptest! {
     fn the_largest_comparison_fits(world in full::world()) {
         let status = decide(&world, garbage::now()).status;
         let (variants, levels) = (status.variants.len(), status.variants.iter().map(|v| v.levels.len()).min());
-        prop_assert_eq!((variants, levels), (6, Some(24)));
+        // As many as may be asked for, and what the engines hold.
+        prop_assert!(variants == 6 && levels >= Some(24), "{levels:?}");
         prop_assert!(status.verdict.is_some());
         rules::can_be_stored(&status);
     }

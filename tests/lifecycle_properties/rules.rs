@@ -57,6 +57,9 @@ pub fn facts_stay(before: &BenchmarkComparisonStatus, after: &BenchmarkCompariso
     assert_eq!((&is.inputs_hash, &is.queued_time), (&was.inputs_hash, &was.queued_time));
     stays("generatedTime", &was.generated_time, &is.generated_time);
     hold_stays(was.paused.as_ref(), is.paused.as_ref());
+    // Until the plan is stored what it is to be may change.
+    assert!(was.plan_hash.is_none() || is.plan_hash.is_some(), "the plan is forgotten");
+    stays("configurationsHash", &was.configurations_hash, &is.configurations_hash);
     stays("startTime", &was.start_time, &is.start_time);
     stays("completionTime", &was.completion_time, &is.completion_time);
     stays("ended", &was.ended, &is.ended);
@@ -90,6 +93,7 @@ fn deployment_stays(was: &DeploymentStatus, is: &DeploymentStatus) {
     stays("serving", &was.serving, &is.serving);
     stays("measured", &was.measured, &is.measured);
     stays("teardown", &was.teardown, &is.teardown);
+    stays("freed", &was.freed, &is.freed);
     stays("gone", &was.gone, &is.gone);
     assert!(is.restarts.starts_with(&was.restarts));
 }
@@ -149,10 +153,8 @@ fn what_goes_was_recorded(world: &World, actions: &[Action], now: Timestamp) {
 
 /// Whether no deployment of the variant comes after this one.
 fn is_last(world: &World, variant: &VariantStatus) -> bool {
-    let rounds = world.plan.present().map_or(&world.spec, |plan| &plan.spec).execution.rounds;
-    let over = |round| variant.deployments.iter().any(|d| d.round == round && d.measured.is_some());
     let ended = world.status.run.as_ref().is_some_and(|run| run.ended.is_some());
-    variant.failure.is_some() || ended || facts::stops(world, &world.status) || (1..=rounds).all(over)
+    variant.failure.is_some() || ended || facts::stops(world, &world.status) || facts::is_settled(&world.status)
 }
 
 /// There is always a time to look again, in the future, and soon while a run is under way.

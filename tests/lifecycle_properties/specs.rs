@@ -1,7 +1,8 @@
 //! Random comparisons: small enough that a whole run takes a few dozen steps.
 
 use bcmp::api::{
-    BenchmarkComparisonSpec, Decimal, Mode, OnChange, OnVariantFailure, Reason, Role, Source, Start, Until, Variant,
+    BenchmarkComparisonSpec, Decimal, Mode, OnChange, OnVariantFailure, Reason, Role, Rounds, Source, Start, Until,
+    Variant,
 };
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use proptest::prelude::*;
@@ -39,7 +40,7 @@ prop_compose! {
         let mut spec = base();
         spec.variants = variants.iter().enumerate().map(|(index, kind)| variant(index, kind)).collect();
         spec.execution.mode = mode;
-        spec.execution.rounds = rounds;
+        spec.execution.rounds = Rounds { minimum: rounds, maximum: rounds };
         spec.execution.on_change = on_change;
         spec.execution.start = start;
         spec.execution.on_variant_failure = on_variant_failure;

@@ -34,6 +34,7 @@ pub fn fullest_spec() -> Value {
         "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 7},
         "runtime": {"image": "registry.example.com/runtime:nightly", "version": "1.3.0"},
         "imagePullSecrets": [{"name": "docker-imagepullsecret"}],
+        "predictor": {"pod": {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "6", "memory": "6Gi"}}}},
         "scheduling": {"priorityClassName": "benchmarks", "schedulerName": "gang", "queueName": "gpu-queue"},
         "load": {
             "tokenizer": "/workspace/model_hub/qwen3-32b",

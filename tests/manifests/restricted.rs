@@ -60,6 +60,46 @@ fn the_pod_runs_as_a_plain_user_under_seccomp() {
     }
 }
 
+/// OpenShift's `restricted-v2` refuses ids outside of the namespace's own range.
+#[test]
+fn ids_can_be_left_to_the_cluster() {
+    let mut spec = given::smallest_spec();
+    spec["load"]["pod"]["securityContext"] = json!({});
+    let plan = given::plan(spec);
+    let target = LoadTarget { variant: "baseline", deployment: 1, round: 1, url: "http://server:8000" };
+    for job in [generate_job(&plan, &Deadlines::default()), load_job(&plan, target, &Deadlines::default())] {
+        let context = json!(job.spec.unwrap().template.spec.unwrap().security_context.unwrap());
+        for id in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert!(context.get(id).is_none(), "{id}");
+        }
+        assert_eq!(
+            (&context["runAsNonRoot"], &context["seccompProfile"]["type"]),
+            (&json!(true), &json!("RuntimeDefault"))
+        );
+    }
+}
+
+/// A quota may cover limits of both, and then refuses a pod with a container that has none.
+#[test]
+fn every_container_but_the_loads_has_requests_and_limits() {
+    for pod in pods() {
+        for container in containers(&pod).filter(|container| container.name != "load") {
+            let resources = json!(container.resources);
+            for amount in ["/limits/cpu", "/limits/memory", "/requests/cpu"] {
+                assert!(resources.pointer(amount).is_some(), "{}: {amount}", container.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_predictors_amounts_can_be_set() {
+    let mut spec = given::smallest_spec();
+    spec["predictor"] = json!({"pod": {"resources": {"limits": {"cpu": "500m", "memory": "16Gi"}}}});
+    let pod = generate_job(&given::plan(spec), &Deadlines::default()).spec.unwrap().template.spec.unwrap();
+    assert_eq!(json!(pod.containers[0].resources), json!({"limits": {"cpu": "500m", "memory": "16Gi"}}));
+}
+
 #[test]
 fn each_container_gives_up_what_the_profile_asks_for() {
     for pod in pods() {

@@ -20,7 +20,8 @@ pub fn fixture(name: &str) -> Vec<Value> {
 pub fn prepared(objects: &[Value], plan: &Plan, author: Author) -> Result<Prepared, ManifestError> {
     let variant = &plan.spec.variants[1];
     let namespace = &plan.comparison.namespace;
-    prepare(objects, &Preparation { author, namespace, spec: &plan.spec, patches: &variant.patches })
+    let (spec, patches, allowed) = (&plan.spec, &variant.patches, &plan.pod_features);
+    prepare(objects, &Preparation { author, namespace, spec, patches, allowed })
 }
 
 fn deployed(name: &str, plan: &Plan, author: Author) -> VariantDeployment {
@@ -113,7 +114,7 @@ fn a_patch_cannot_bring_in_what_manifests_may_not_contain() {
         {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
         {"name": "optimized", "role": "Candidate", "source": {"type": "Recommended"}, "patches": [
             {"target": {"kind": "DynamoGraphDeployment"}, "operations": [
-                {"op": "add", "path": "/spec/services/TRTLLMWorker/extraPodSpec/hostNetwork", "value": true}]},
+                {"op": "add", "path": "/spec/services/TRTLLMWorker/extraPodSpec/hostNetwork", "yaml": "true"}]},
         ]},
     ]);
     let error = prepared(&fixture("aiconfigurator-0.12.0-agg"), &given::plan(spec), Author::Predictor).unwrap_err();
@@ -153,7 +154,7 @@ fn another_gpu_resource_is_asked_for_and_counted() {
 #[case::too_many_gpus("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["TRTLLMWorker"]["replicas"] = json!(2), "request 16 nvidia.com/gpu, more than the 8 of hardware.gpusPerVariant")]
 #[case::no_frontend("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["Frontend"]["componentType"] = json!("worker"), "has no component of type frontend")]
 #[case::twice("deployments", |o: &mut Vec<Value>| { let again = o[0].clone(); o.push(again) }, "ConfigMap router appears twice")]
-#[case::mixed("deployments", |o: &mut Vec<Value>| o.extend(fixture("graph-v1beta1")), "there are 1 DynamoGraphDeployments and 2 Deployments")]
+#[case::mixed("deployments", |o: &mut Vec<Value>| o.extend(fixture("graph-v1beta1")), "there are 1 DynamoGraphDeployments and 2 Deployments or the like")]
 #[case::nothing_to_run("deployments", |o: &mut Vec<Value>| o.retain(|object| object["kind"] == "ConfigMap"), "there is no DynamoGraphDeployment and no Deployment")]
 #[case::no_service("deployments", |o: &mut Vec<Value>| o.retain(|object| object["kind"] != "Service"), "there is no Service")]
 #[case::which_service("deployments", |o: &mut Vec<Value>| { o[4]["metadata"]["annotations"] = json!({}); }, "there are 2 Services; mark the one")]

@@ -71,6 +71,15 @@ class Alerts(unittest.TestCase):
         self.check(idle, "40m", "BcmpGpusHeldWithoutLoad", False)
         self.check(idle, "50m", "BcmpGpusHeldWithoutLoad", True)
 
+    def test_measuring_without_record(self):
+        name = f"bcmp_last_record_timestamp_seconds{{{OF}}}"
+        self.check([{"series": name, "values": "600x120"}], "80m", "BcmpMeasuringWithoutRecord", False)
+        self.check([{"series": name, "values": "600x120"}], "90m", "BcmpMeasuringWithoutRecord", True)
+        # A record comes now and then.
+        self.check([{"series": name, "values": "600x60 4200x60"}], "110m", "BcmpMeasuringWithoutRecord", False)
+        # 0: nothing is measured.
+        self.check([{"series": name, "values": "0x120"}], "110m", "BcmpMeasuringWithoutRecord", False)
+
     def test_operator_away(self):
         gone = [held("Measuring", "8x20"), up("1x20 0x60")]
         self.check(gone, "15m", "BcmpOperatorAwayWhileGpusHeld", False)

@@ -67,7 +67,9 @@ class Rendering(unittest.TestCase):
         objects = chart('watch.namespaces=["team-a","team-b"]')
         self.assertEqual(environment(objects)["BCMP_NAMESPACES"], "team-a,team-b")
         for kind in ("Role", "RoleBinding"):
-            self.assertEqual([o["metadata"]["namespace"] for o in objects if o["kind"] == kind], ["team-a", "team-b"])
+            found = [o["metadata"] for o in objects if o["kind"] == kind]
+            self.assertEqual([(o["namespace"], o["name"]) for o in found], [
+                ("team-a", "bcmp-operator"), ("team-b", "bcmp-operator"), ("bcmp-system", "bcmp-operator-lease")])
         for binding in (o for o in objects if o["kind"] == "RoleBinding"):
             self.assertEqual(binding["subjects"], [
                 {"kind": "ServiceAccount", "name": "bcmp-operator", "namespace": "bcmp-system"}])
@@ -75,7 +77,25 @@ class Rendering(unittest.TestCase):
 
     def test_a_namespace_gets_the_same_rights_as_the_cluster(self):
         everywhere = one(chart("watch.clusterWide=true"), "ClusterRole", "bcmp-operator")
-        self.assertEqual(one(chart(), "Role")["rules"], everywhere["rules"])
+        self.assertEqual(one(chart(), "Role", "bcmp-operator")["rules"], everywhere["rules"])
+
+    def test_replicas_are_spread_and_drained_one_at_a_time(self):
+        one_replica = chart()
+        self.assertNotIn("PodDisruptionBudget", kinds(one_replica))
+        self.assertNotIn("strategy", one(one_replica, "Deployment")["spec"])
+        self.assertNotIn("affinity", one(one_replica, "Deployment")["spec"]["template"]["spec"])
+        objects = chart("replicas=2")
+        deployment = one(objects, "Deployment")["spec"]
+        self.assertEqual(deployment["replicas"], 2)
+        budget = one(objects, "PodDisruptionBudget")["spec"]
+        self.assertEqual((budget["maxUnavailable"], budget["selector"]), (1, deployment["selector"]))
+        (term,) = deployment["template"]["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        self.assertEqual(term["podAffinityTerm"]["labelSelector"], deployment["selector"])
+
+    def test_the_lease_is_the_one_that_may_be_written(self):
+        objects = chart(release="perf")
+        rules = one(objects, "Role", "perf-bcmp-operator-lease")["rules"]
+        self.assertEqual([rule.get("resourceNames") for rule in rules], [None, [environment(objects)["BCMP_LEASE_NAME"]]])
 
     def test_cluster_wide_names_no_namespace(self):
         self.assertNotIn("BCMP_NAMESPACES", environment(chart("watch.clusterWide=true")))
@@ -108,7 +128,7 @@ class Rendering(unittest.TestCase):
     def test_without_rights_at_cluster_level(self):
         objects = chart("crds.install=false", "rbac.aggregate=false", "admissionPolicy.enabled=false")
         self.assertEqual(kinds(objects), sorted(
-            ["Deployment", "NetworkPolicy", "Pod", "Role", "RoleBinding", "Service", "ServiceAccount"]))
+            ["Deployment", "NetworkPolicy", "Pod", "Role", "Role", "RoleBinding", "RoleBinding", "Service", "ServiceAccount"]))
         for thing in objects:
             self.assertEqual(thing["metadata"]["namespace"], "bcmp-system", thing["kind"])
 
@@ -163,7 +183,7 @@ class Refusing(unittest.TestCase):
         for typo, where in {
             "watch.clusterwide=true": "/watch", "networkpolicy.enabled=false": "networkpolicy",
             "crds.instal=true": "/crds", "metrics.serviceMonitor.enable=true": "/metrics/serviceMonitor",
-            "image.name=x": "/image",
+            "image.name=x": "/image", "replica=2": "replica",
         }.items():
             with self.subTest(typo):
                 words = self.refused("--set", typo)

@@ -1,5 +1,6 @@
 """tools/release: what it would run, and the steps that need neither network nor container engine."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -49,6 +50,21 @@ class DryRun(unittest.TestCase):
                     self.assertEqual(command[command.index("--target") + 1], target)
                     self.assertIn(f"VERSION={VERSION}", command)
                     self.assertNotIn("--platform", command)
+
+    def test_base_images_have_digests(self):
+        digest = "sha256:" + "0" * 64
+        path = self.path_with("docker")
+        ran, _ = commands("images", "--base", f"RUST_IMAGE=mirror.example/rust@{digest}", path=path)
+        for command in ran:
+            self.assertIn(f"RUST_IMAGE=mirror.example/rust@{digest}", command)
+            self.assertTrue(any(word.startswith("PYTHON_IMAGE=") and "@sha256:" in word for word in command), command)
+
+    def test_a_base_image_without_a_digest_is_refused(self):
+        path = self.path_with("docker")
+        done = subprocess.run([RELEASE, "--out", self.tools.name, "images"], text=True, capture_output=True, check=False,
+                              env={**os.environ, "PATH": path})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("without a digest", done.stderr)
 
     def test_several_platforms_and_a_registry(self):
         for builder in ("buildah", "docker"):
@@ -104,6 +120,42 @@ class DryRun(unittest.TestCase):
             done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False)
             self.assertNotEqual(done.returncode, 0, arguments)
             self.assertIn(words, done.stderr)
+
+
+class Pinned(unittest.TestCase):
+    def test_every_package_has_its_hashes(self):
+        for file in (TOP / "tools").glob("requirements-*.txt"):
+            entries = file.read_text().replace(" \\\n", " ").splitlines()
+            for entry in entries:
+                if not entry.startswith("#"):
+                    self.assertRegex(entry, r"^\S+==\S+( +--hash=sha256:[0-9a-f]{64})+$", file.name)
+
+    def test_hashes_are_put_beside_the_versions_they_are_of(self):
+        with tempfile.TemporaryDirectory() as directory:
+            file, report = Path(directory, "requirements.txt"), Path(directory, "report.json")
+            file.write_text("# mine\nruamel.yaml==1.0\n")
+            item = {"metadata": {"name": "ruamel-yaml", "version": "1.0"},
+                    "download_info": {"archive_info": {"hashes": {"sha256": "0" * 64}}}}
+            report.write_text(json.dumps({"install": [item]}))
+            pin = [TOP / "tools/pin", file, report]
+            for _ in range(2):
+                subprocess.run(pin, check=True)
+                self.assertEqual(file.read_text(), f"# mine\nruamel.yaml==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+            item["metadata"]["version"] = "1.1"
+            report.write_text(json.dumps({"install": [item]}))
+            done = subprocess.run(pin, text=True, capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (1, "pin: no report has ruamel.yaml==1.0\n"))
+
+    def test_every_crate_of_the_binary_has_its_notice(self):
+        told = subprocess.run([TOP / "tools/notices", "--no-default-features"], cwd=TOP, text=True, capture_output=True, check=True).stdout
+        listed = subprocess.check_output(["cargo", "tree", "--locked", "--no-default-features", "--edges", "normal,no-proc-macro",
+                                          "--prefix", "none", "--format", "{p}"], cwd=TOP, text=True)
+        for line in listed.splitlines():
+            name, version = line.split()[:2]
+            if name != "bcmp":
+                self.assertIn(f"\n{name} {version.removeprefix('v')}: ", told)
+        self.assertIn("Apache License", told)
+        self.assertNotRegex(told, r"(?m)^\S+ \S+: $", "a crate without a licence")
 
 
 class Files(unittest.TestCase):

@@ -59,7 +59,7 @@ class Versions(unittest.TestCase):
         pinned = {}
         for tool in ("aiconfigurator", "aiperf"):
             text = (TOP / f"tools/requirements-{tool}.txt").read_text()
-            pinned[tool] = re.search(rf"^{tool}==(\S+)$", text, re.MULTILINE)[1]
+            pinned[tool] = re.search(rf"^{tool}==(\S+)", text, re.MULTILINE)[1]
         for path in written():
             if path.suffix != ".md":
                 continue

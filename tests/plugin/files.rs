@@ -7,9 +7,9 @@ use base64::Engine;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use resvg::tiny_skia::Pixmap;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{bcmp, measured, replace_map};
+use crate::harness::{bcmp, measured, measured_as, replace_map};
 
 /// Colours of the first two variants, in the picture.
 const BLUE: (u8, u8, u8) = (0x00, 0x72, 0xb2);
@@ -66,18 +66,19 @@ async fn a_directory_that_cannot_be_written_is_named() {
     let path = file.path().to_str().unwrap();
     let ran = bcmp(&lab.cluster, &["report", "qwen", "-d", path]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.err.starts_with(&format!("kubectl bcmp: {path}/plots: ")), "{}", ran.err);
+    assert!(ran.err.starts_with(&format!("kubectl bcmp: {path}: ")), "{}", ran.err);
+}
+
+fn packed(bytes: &[u8]) -> String {
+    let mut encoder = GzEncoder::new(vec![], Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    base64::engine::general_purpose::STANDARD.encode(encoder.finish().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
 async fn raw_summaries_are_unpacked() {
     let mut lab = measured().await;
     lab.kill();
-    let packed = |bytes: &[u8]| {
-        let mut encoder = GzEncoder::new(vec![], Compression::best());
-        std::io::Write::write_all(&mut encoder, bytes).unwrap();
-        base64::engine::general_purpose::STANDARD.encode(encoder.finish().unwrap())
-    };
     let put = |text: String| {
         replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-a1"] = json!(text));
     };
@@ -93,4 +94,90 @@ async fn raw_summaries_are_unpacked() {
     let ran = bcmp(&lab.cluster, &["results", "qwen", "-d", path]).await;
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("raw-r1-c000001-l1-a1 of baseline: is larger than 64 MiB"), "{}", ran.err);
+}
+
+/// A plan is anybody's who may write ConfigMaps: it names no directory and no command of the person who reads it.
+#[tokio::test(start_paused = true)]
+async fn a_changed_plan_writes_nothing_anywhere() {
+    let mut lab = measured().await;
+    lab.kill();
+    let home = tempfile::tempdir().unwrap();
+    let victim = home.path().join(".docker");
+    for (name, says) in
+        [(victim.to_str().unwrap(), "no comparison can have"), ("../up", "no comparison can have"), ("own", "differs")]
+    {
+        let mut plan = Value::Null;
+        replace_map(&lab, "qwen-r1-plan", |data| {
+            plan = serde_json::from_str(data["plan.json"].as_str().unwrap()).unwrap();
+            let mut changed = plan.clone();
+            changed["spec"]["variants"][0]["name"] = json!(name);
+            data["plan.json"] = json!(changed.to_string());
+        });
+        let directory = home.path().join("out");
+        let ran = bcmp(&lab.cluster, &["results", "qwen", "-d", directory.to_str().unwrap()]).await;
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        assert!(ran.err.contains("qwen-r1-plan does not hold its plan") && ran.err.contains(says), "{}", ran.err);
+        assert!(!victim.exists() && !home.path().join("up").exists());
+        replace_map(&lab, "qwen-r1-plan", |data| data["plan.json"] = json!(plan.to_string()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_in_a_directory_lead_nowhere() {
+    let mut lab = measured().await;
+    lab.kill();
+    replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-a1"] = json!(packed(b"{}")));
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("baseline")).unwrap();
+    let ran = bcmp(&lab.cluster, &["results", "qwen", "-d", directory.path().to_str().unwrap()]).await;
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+/// Each line is one command of a shell. What an image may be is the schema's business.
+#[tokio::test(start_paused = true)]
+async fn commands_to_paste_can_be_pasted() {
+    let lab = measured_as(json!({"results": {"claimName": "results", "path": "/data/results"}})).await;
+    let table = bcmp(&lab.cluster, &["results", "qwen"]).await.ok();
+    let commands: Vec<&str> = table.lines().filter(|line| line.starts_with("  kubectl ")).collect();
+    assert_eq!(commands.len(), 4, "{table}");
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!("kubectl() {{ :; }}\n{}\n", commands.join("\n"));
+    let ran = std::process::Command::new("sh").args(["-ec", &script]).current_dir(directory.path()).status().unwrap();
+    assert!(ran.success(), "{script}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "{script}");
+}
+
+/// A browser opens what the plugin wrote.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_somebody_stored_is_not_handed_on() {
+    let mut lab = measured().await;
+    lab.kill();
+    replace_map(&lab, "qwen-r1-report", |data| data["report.html"] = json!("<script>evil()</script>"));
+    let directory = tempfile::tempdir().unwrap();
+    bcmp(&lab.cluster, &["report", "qwen", "-d", directory.path().to_str().unwrap()]).await.ok();
+    let page = fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(page.contains("<h1") && !page.contains("evil"), "{}", &page[..200]);
+}
+
+/// A report is handed on, and so is what a terminal shows.
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_in_any_file() {
+    let lab = measured_as(json!({"load": {
+        "decisionTrials": 1, "refinements": 0, "env": [{"name": "TOKEN", "value": "hunter2-env"}],
+        "extraArguments": ["--api-key", "hunter2", "-H", "Authorization: Bearer hunter2-header"],
+    }}))
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    bcmp(&lab.cluster, &["report", "qwen", "-d", directory.path().to_str().unwrap()]).await.ok();
+    for entry in fs::read_dir(directory.path()).unwrap().filter_map(Result::ok).filter(|entry| entry.path().is_file()) {
+        let text = String::from_utf8_lossy(&fs::read(entry.path()).unwrap()).into_owned();
+        assert!(!text.contains("hunter2"), "{:?}", entry.path());
+    }
+    for form in ["text", "json", "csv", "html"] {
+        let text = bcmp(&lab.cluster, &["report", "qwen", "-o", form]).await.ok();
+        assert!(!text.contains("hunter2"), "{form}");
+    }
+    let stored = lab.cluster.object("configmaps", "default", "qwen-r1-report").unwrap();
+    assert!(!stored["data"].to_string().contains("hunter2"));
 }

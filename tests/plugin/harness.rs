@@ -79,8 +79,19 @@ pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, words
 
 /// A comparison of few levels, measured.
 pub async fn measured() -> Lab {
+    measured_as(json!({})).await
+}
+
+/// The same with other fields of the spec.
+pub async fn measured_as(fields: Value) -> Lab {
     let lab = Lab::new(&[8]);
-    lab.apply("qwen", small());
+    lab.cluster.put(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "results", "namespace": "default"}, "spec": {"accessModes": ["ReadWriteMany"]}}));
+    let mut spec = small();
+    for (name, field) in fields.as_object().unwrap() {
+        spec[name] = field.clone();
+    }
+    lab.apply("qwen", spec);
     lab.finished("qwen", 1).await;
     lab
 }

@@ -36,9 +36,9 @@ async fn other_rules_give_other_answers_and_write_nothing() {
     let (strict, code, said) = verdict(&["--accuracy-tolerance-percent", "0.001", "--fail-on", "Inaccurate"]).await;
     assert_ne!((strict.as_str(), result.as_str()), ("Confirmed", "DirectionOnly"));
     assert_eq!(code, 4);
-    assert!(said.contains("a prediction is off by more than the tolerance (Inaccurate)"), "{said}");
-    let (rejected, code, _) = verdict(&["--minimum-requests", "100000"]).await;
-    assert_eq!((rejected.as_str(), code), ("Inconclusive", 3));
+    assert!(said.contains("estimates are off by more than the tolerance (Inaccurate)"), "{said}");
+    let (doubtful, code, _) = verdict(&["--assumed-scatter-percent", "90"]).await;
+    assert_eq!((doubtful.as_str(), code), ("Inconclusive", 3));
     assert_eq!(lab.cluster.everything(), before, "nothing is written");
 }
 
@@ -53,7 +53,7 @@ async fn the_rules_of_a_file() {
         spec[field] = value;
         fs::write(&file, comparison("qwen", spec).to_string()).unwrap();
     };
-    write("evidence", json!({"minimumRequests": 100_000}));
+    write("judgement", json!({"assumedScatterPercent": "90"}));
     assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await.code, 3);
     write("workload", json!({"outputTokens": 600}));
     let ran = bcmp(&lab.cluster, &["evaluate", "qwen", "-f", path]).await;
@@ -72,8 +72,7 @@ async fn rules_of_the_object_count_without_a_run() {
     let mut lab = lab;
     lab.kill();
     lab.edit("qwen", |object| {
-        object["spec"]["evidence"] = json!({"minimumRequests": 100_000});
-        object["spec"]["judgement"]["failOn"] = json!([FailOn::Refuted]);
+        object["spec"]["judgement"] = json!({"assumedScatterPercent": "90", "failOn": [FailOn::Refuted]});
     });
     assert_eq!(bcmp(&lab.cluster, &["evaluate", "qwen"]).await.code, 3);
 }
@@ -83,7 +82,7 @@ async fn a_report_of_the_new_judgement_is_written() {
     let lab = measured().await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("new").display().to_string();
-    bcmp(&lab.cluster, &["evaluate", "qwen", "--minimum-requests", "100000", "--report", &path]).await;
+    bcmp(&lab.cluster, &["evaluate", "qwen", "--assumed-scatter-percent", "90", "--report", &path]).await;
     let summary = fs::read_to_string(directory.path().join("new/SUMMARY.txt")).unwrap();
     assert!(summary.contains("Inconclusive: "), "{summary}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{bcmp, measured, on_terminal, replace_map, timeless, uid};
+use crate::harness::{bcmp, measured, measured_as, on_terminal, timeless, uid};
 use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +112,7 @@ async fn the_operators_report_is_preferred_and_anybody_elses_is_not() {
     let map = |owner: &str| {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": files, "metadata": {
             "name": "qwen-r1-report", "namespace": "default", "ownerReferences": [
-                {"apiVersion": "bcmp.dev/v1alpha1", "kind": "BenchmarkComparison", "name": "qwen", "uid": owner}]}})
+                {"apiVersion": "bcmp.dev/v1alpha1", "kind": "BenchmarkComparison", "name": "qwen", "uid": owner, "controller": true}]}})
     };
     lab.cluster.delete("configmaps", "default", "qwen-r1-report", "Background");
     lab.cluster.put(map("another"));
@@ -124,13 +124,8 @@ async fn the_operators_report_is_preferred_and_anybody_elses_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn results_of_each_run_of_the_load_tool() {
-    let mut lab = measured().await;
+    let mut lab = measured_as(json!({"results": {"claimName": "results", "path": "/data/results"}})).await;
     lab.kill();
-    replace_map(&lab, "qwen-r1-plan", |data| {
-        let mut plan: Value = serde_json::from_str(data["plan.json"].as_str().unwrap()).unwrap();
-        plan["spec"]["results"] = json!({"claimName": "results", "path": "/data/results"});
-        data["plan.json"] = json!(plan.to_string());
-    });
     let uid = uid(&lab, "qwen");
     let table = bcmp(&lab.cluster, &["results", "qwen"]).await.ok().replace(&uid[..8], "UID8UID8");
     insta::assert_snapshot!("results", table);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{bcmp, measured, uid};
-use bcmp::simulation::api_server::Verb;
+use bcmp::simulation::api_server::{Request, Verb};
 use bcmp::simulation::lab::{Lab, comparison, small};
 
 /// Kind and name of each object.
@@ -21,7 +21,8 @@ fn identity(object: &Value) -> String {
 /// Bodies of all objects that the operator created for a comparison, in that order.
 fn created(lab: &Lab) -> Vec<Value> {
     let requests = lab.cluster.requests();
-    let creates = requests.iter().filter(|logged| logged.request.verb == Some(Verb::Create));
+    let is_meant = |request: &Request| request.verb == Some(Verb::Create) && !request.query.contains_key("dryRun");
+    let creates = requests.iter().filter(|logged| is_meant(&logged.request));
     let bodies = creates.filter(|logged| logged.code == Some(201)).map(|logged| logged.request.body.clone());
     bodies.filter(|body| !body["metadata"]["labels"]["bcmp.dev/comparison"].is_null()).collect()
 }
@@ -32,7 +33,7 @@ async fn every_object_is_shown_as_the_operator_creates_it() {
     let mut spec = small();
     spec["scheduling"] = json!({"queueName": "gpus", "priorityClassName": "benchmarks"});
     spec["imagePullSecrets"] = json!([{"name": "registry"}]);
-    spec["execution"] = json!({"deadlines": {"trialSeconds": 1200, "generateSeconds": 900}});
+    spec["execution"] = json!({"rounds": {"maximum": 1}, "deadlines": {"trialSeconds": 1200, "generateSeconds": 900}});
     lab.apply("qwen", spec);
     lab.finished("qwen", 1).await;
     let rendered = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.json();

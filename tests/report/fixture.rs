@@ -1,24 +1,24 @@
 //! Simulated comparisons: the real sweep and the real judgement over made-up servers.
 
-use std::num::NonZeroU32;
-
-use bcmp::api::{BenchmarkComparisonSpec, GpuSeconds, Mode, Run, VariantStatus};
-use bcmp::judgement::rules::Rules;
-use bcmp::judgement::{Case, JudgedVariant, VariantEvidence, judge};
+use bcmp::api::{BenchmarkComparisonSpec, GpuSeconds, Mode, Run, Settled, VariantStatus};
+use bcmp::judgement::rounds::TrialOrigin;
 use bcmp::measurement::Distribution;
 use bcmp::measurement::record::TrialRecord;
 use bcmp::plan::Images;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use bcmp::prediction::{Prediction, PredictionOrigin};
 use bcmp::report::{Report, Subject};
-use bcmp::sweep::{NextStep, SweepPlan, next};
+use bcmp::sweep::{Next, VariantSweep};
 use bcmp::units::{Milliseconds, TokensPerSecond};
+use bcmp::verdict::rows::{rows, write_rows};
+use bcmp::verdict::{Judged, Progress, Stored, evidence};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use bcmp::simulation::truth;
 
+const ROUNDS: u32 = 2;
 pub const NOTE: &str = "The figures are simulated. No GPU was measured: this page shows what a report looks like.";
 
 fn start() -> Timestamp {
@@ -37,14 +37,13 @@ pub fn spec() -> BenchmarkComparisonSpec {
         "workload": {"inputTokens": 4000, "outputTokens": 500, "concurrency": [1, 2, 5, 10, 25, 50, 100]},
         "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 20},
         "runtime": {"image": "registry.example/runtime:1.3.0"},
-        "load": {"decisionTrials": 5},
     }))
     .unwrap()
 }
 
 /// What is measured is not quite what was predicted, and no repetition is like the other.
 fn disturbed(mut record: TrialRecord, tpot: f64, ttft: f64) -> TrialRecord {
-    let turn = f64::from(u32::try_from(record.step.seed % 7).unwrap()) - 3.0;
+    let turn = f64::from(u32::try_from(record.trial.seed % 7).unwrap()) - 3.0;
     let scatter = 1.0 + 0.006 * turn;
     let measurement = record.measurement.as_mut().unwrap();
     let scaled = |of: Distribution, factor: f64| {
@@ -67,16 +66,18 @@ fn disturbed(mut record: TrialRecord, tpot: f64, ttft: f64) -> TrialRecord {
     record
 }
 
-/// Everything the sweep asks for, as the load agent would measure it.
+/// Everything the sweep asks for in two rounds, as the load agent would measure it.
 pub fn swept(spec: &BenchmarkComparisonSpec, configurations: &Configurations, variant: &str) -> Vec<TrialRecord> {
-    let sweep = SweepPlan::new(spec, configurations, variant, 1).unwrap();
     let (tpot, ttft) = if variant == "baseline" { (1.02, 0.9) } else { (1.06, 0.8) };
     let mut records: Vec<TrialRecord> = vec![];
-    while let NextStep::Run(step) = next(&sweep, &records) {
-        let begin = after(600 + 90 * i64::try_from(records.len()).unwrap());
-        let end = begin + SignedDuration::from_secs(80);
-        let record = truth::record(spec, variant, step, 1, "5d1f", begin, end);
-        records.push(disturbed(record, tpot, ttft));
+    for round in 1..=ROUNDS {
+        let sweep = VariantSweep::new(spec, configurations, variant, round).unwrap();
+        while let Next::Run(trial) = sweep.next(&records, round) {
+            let begin = after(600 + 90 * i64::try_from(records.len()).unwrap());
+            let end = begin + SignedDuration::from_secs(80);
+            let record = truth::record(spec, variant, trial, round, "5d1f", begin, end);
+            records.push(disturbed(record, tpot, ttft));
+        }
     }
     records
 }
@@ -92,60 +93,60 @@ fn prediction(configurations: &Configurations, variant: &str) -> Option<Predicti
     Some(Prediction { origin: Some(origin), ..ready.prediction.clone() })
 }
 
-/// Status rows of a variant before it is judged.
-fn bare(evidence: &VariantEvidence) -> VariantStatus {
+/// Status of a variant before it is judged.
+fn bare(variant: &bcmp::api::Variant) -> VariantStatus {
     let time = |seconds| after(seconds).to_string();
-    let parallel = if evidence.name == "baseline" { (1, 8) } else { (8, 1) };
+    let parallel = if variant.name == "baseline" { (1, 8) } else { (8, 1) };
+    let deployment = |round: u32| {
+        json!({"number": round, "round": round, "created": time(60), "scheduled": time(65), "serving": time(590),
+               "measured": time(3000), "teardown": time(3001), "gone": time(3030)})
+    };
     serde_json::from_value(json!({
-        "name": evidence.name, "role": evidence.role, "phase": "Done", "gpus": evidence.gpus,
+        "name": variant.name, "role": variant.role, "phase": "Done", "gpus": 8,
         "deployed": {
-            "kind": "DynamoGraphDeployment", "name": format!("qwen3-r1-{}-d1", evidence.name), "servingMode": "aggregated",
+            "kind": "DynamoGraphDeployment", "name": format!("qwen3-r1-{}-d1", variant.name), "servingMode": "aggregated",
             "tensorParallel": parallel.0, "pipelineParallel": 1, "replicas": parallel.1, "maxBatchSize": 64,
             "maxNumTokens": 8192, "image": "registry.example/runtime:1.3.0",
             "imageId": format!("registry.example/runtime@sha256:{}", "4f".repeat(32)), "nodes": ["node-0"],
             "gpuProducts": ["NVIDIA-H200"],
         },
-        "deployments": [{"number": 1, "round": 1, "created": time(60), "scheduled": time(65), "serving": time(590),
-                         "measured": time(3000), "teardown": time(3001), "gone": time(3030)}],
+        "deployments": (1..=ROUNDS).map(deployment).collect::<Vec<_>>(),
     }))
     .unwrap()
 }
 
-fn with_rows(mut status: VariantStatus, judged: JudgedVariant) -> VariantStatus {
-    status.levels = judged.levels;
-    status.claim = judged.claim;
-    status.findings = judged.findings;
-    status.at_sla = judged.at_sla;
-    status.sla_reason = judged.sla_reason;
-    status
+/// What is stored of a variant, to be spoilt.
+pub struct Kept {
+    pub name: String,
+    pub prediction: Option<Prediction>,
+    pub records: Vec<TrialRecord>,
 }
 
 /// A judged report of some records.
-pub fn judged(spec: &BenchmarkComparisonSpec, spoil: impl Fn(&mut VariantEvidence)) -> Report {
+pub fn judged(spec: &BenchmarkComparisonSpec, spoil: impl Fn(&mut Kept)) -> Report {
     let configurations = truth::configurations(spec);
-    let evidence = spec.variants.iter().map(|variant| {
-        let mut evidence = VariantEvidence {
+    let kept = spec.variants.iter().map(|variant| {
+        let mut kept = Kept {
             name: variant.name.clone(),
-            role: variant.role,
-            gpus: NonZeroU32::new(8).unwrap(),
             prediction: prediction(&configurations, &variant.name),
             records: swept(spec, &configurations, &variant.name),
-            findings: vec![],
-            failure: None,
         };
-        spoil(&mut evidence);
-        evidence
+        spoil(&mut kept);
+        kept
     });
-    let evidence: Vec<VariantEvidence> = evidence.collect();
-    let ladder = SweepPlan::new(spec, &configurations, "baseline", 1).unwrap().ladder.to_vec();
-    let case = Case::new(Rules::from_spec(spec).unwrap(), ladder, evidence).unwrap();
-    let judgement = judge(&case);
-    let rows = case.variants().iter().map(bare).zip(judgement.variants.clone());
-    let variants = rows.map(|(status, judged)| with_rows(status, judged)).collect();
+    let kept: Vec<Kept> = kept.collect();
+    let mut variants: Vec<VariantStatus> = spec.variants.iter().map(bare).collect();
+    let stored = |name: &str| {
+        let of = kept.iter().find(|kept| kept.name == name).unwrap();
+        Stored { prediction: of.prediction.as_ref(), records: &of.records, failure: None }
+    };
+    let progress = Progress { rounds: ROUNDS, budget_spent: false, origin: TrialOrigin::Sweep };
+    let judged = Judged::from(evidence(spec, &variants, stored, progress).unwrap());
+    write_rows(rows(&judged, true), &mut variants);
     let subject = Subject { namespace: Some("default".into()), name: "qwen3-32b-h200".into() };
-    let mut report = Report::new(subject, spec.clone(), &case, variants, Some(&judgement));
+    let mut report = Report::new(subject, spec.clone(), &judged, variants, true);
     report.run = Some(run());
-    report.gpu_seconds = Some(GpuSeconds { held: 48_400, measuring: 38_560 });
+    report.gpu_seconds = Some(GpuSeconds { held: 48_400, measuring: 38_560, idle: 1_200 });
     let image = |name: &str| format!("registry.example/{name}:0.1.0");
     report.provenance.images =
         Some(Images { agent: image("bcmp"), predictor: image("bcmp-tools"), load: image("bcmp-tools") });
@@ -162,6 +163,8 @@ fn run() -> Run {
     Run {
         number: 1,
         inputs_hash: "v1:90aa23648aac7917a81e7f020f824675".into(),
+        plan_hash: Some("v1:2f7c5d0b1e6a49c8933b6a1df0e2c754".into()),
+        configurations_hash: Some("v1:c41b7e9a5d2f4086b3e1750c9d8f6a23".into()),
         queued_time: Time(start()),
         generated_time: Some(Time(after(45))),
         paused: None,
@@ -169,20 +172,21 @@ fn run() -> Run {
         completion_time: None,
         mode: Some(Mode::Sequential),
         mode_reason: Some("execution.mode is Sequential".into()),
+        settled: Some(Settled { rounds: ROUNDS, budget_spent: false, time: Time(after(3000)) }),
         ended: None,
     }
 }
 
 /// The guide's comparison, with one level the client spoilt.
 pub fn simulated() -> Report {
-    let mut report = judged(&spec(), |evidence| {
-        for record in &mut evidence.records {
+    let mut report = judged(&spec(), |kept| {
+        for record in &mut kept.records {
             let measurement = record.measurement.as_mut().unwrap();
-            if evidence.name == "baseline" && record.step.concurrency == 100 {
+            if kept.name == "baseline" && record.trial.key.concurrency == 100 {
                 measurement.facts.client_wait_percent = Some(12.5);
             }
-            if record.step.concurrency == 2 {
-                measurement.facts.window_drift_percent = Some(11.2);
+            if record.trial.key.concurrency == 2 {
+                measurement.facts.unsteadiness_percent = Some(11.2);
             }
         }
     });

@@ -1,14 +1,15 @@
 //! One comparison: deployments, trials and judgements, one after the other, as the operator has them.
 
-use bcmp::method::distribution::Distribution;
-use bcmp::method::judgement::comparison::{
-    Comparison, RoundsSoFar, Standing, VariantEvidence, compare, deployment_order,
-};
-use bcmp::method::judgement::rounds::TrialOrigin;
-use bcmp::method::judgement::rules::{RoundLimits, Rules};
-use bcmp::method::sla::Statistic;
-use bcmp::method::sweep::{SizeRules, Step, SweepPlan, TrialPlan, ladder, next};
-use bcmp::method::trial::{Figures, OverLimit, Rejection, Trial, TrialOutcome};
+use bcmp::api::Statistic;
+use bcmp::judgement::comparison::{Comparison, RoundsSoFar, Standing, VariantEvidence, compare, deployment_order};
+use bcmp::judgement::rounds::TrialOrigin;
+use bcmp::judgement::rules::{RoundLimits, Rules};
+use bcmp::measurement::counted::OverLimit;
+use bcmp::measurement::record::TrialPlan;
+use bcmp::measurement::{CountedRequests, Distribution};
+use bcmp::method::sla::share_over;
+use bcmp::method::trial::{Figures, Rejection, Trial, TrialOutcome};
+use bcmp::sweep::{Next, SizeRules, SweepPlan, ladder, next};
 use bcmp::units::{Milliseconds, Percent, RequestsPerSecond, TokensPerSecond};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
@@ -112,6 +113,7 @@ pub fn course(
         refinements: 2,
         stop_after_misses: 0,
         size: SizeRules { trial_minutes: 10.0, unequal_lengths: false, request_timeout_seconds: 600, seed: 100 },
+        warm: false,
     };
     let mut taking_part = vec![0, 1];
     let mut round = 0;
@@ -119,10 +121,11 @@ pub fn course(
         round += 1;
         for variant in deployment_order(round, taking_part.clone()) {
             let deployment = world.deploy();
-            let plan = plan(variant, round);
-            while let Step::Run(trial) = next(&plan, Some(&estimates[variant]), &trials[variant]) {
+            let mut plan = plan(variant, round);
+            while let Next::Run(trial) = next(&plan, Some(&estimates[variant]), &trials[variant]) {
                 let measured = world.run(variant, &servers[variant], deployment, &trial, &rules.sla);
                 trials[variant].push(measured);
+                plan.warm = true;
             }
         }
         let progress = RoundsSoFar { candidates: 1, rounds: round, budget_spent: false };
@@ -177,9 +180,12 @@ impl World<'_> {
             ttft,
             tpot,
             request_latency: constant(latency),
-            counted,
-            over: OverLimit { ttft: ttft_over, tpot: tpot_over, ..OverLimit::default() },
-            good_ratio: None,
+            counted: Some(CountedRequests {
+                requests: counted,
+                failed: 0,
+                over: OverLimit { ttft: ttft_over, tpot: tpot_over, ..OverLimit::default() },
+                good_ratio: None,
+            }),
             requests_per_second: RequestsPerSecond::new(rate).unwrap(),
             tokens_per_second_per_gpu: TokensPerSecond::new(rate * server.output_tokens / GPUS).unwrap(),
         };
@@ -191,7 +197,7 @@ impl World<'_> {
     fn distribution(&mut self, figure: f64, counted: u32, share: f64, limit: f64) -> (Distribution, u32) {
         let Some((statistic, deviation)) = self.setting.percentile else { return (constant(figure), 0) };
         let (deviation, requests) = (deviation * share, f64::from(counted));
-        let quantile = 1.0 - statistic.share_over().unwrap();
+        let quantile = 1.0 - share_over(statistic).unwrap();
         let (normal, z) = (Normal::standard(), Normal::standard().inverse_cdf(quantile));
         let off = if requests < FEW {
             let mut sample: Vec<f64> = (0..counted).map(|_| self.dice.normal()).collect();
@@ -206,6 +212,5 @@ impl World<'_> {
 }
 
 fn constant(value: f64) -> Distribution {
-    let value = Milliseconds::new(value).unwrap();
-    Distribution { mean: value, p50: value, p90: value, p95: value, p99: value }
+    Distribution::constant(Milliseconds::new(value).unwrap())
 }

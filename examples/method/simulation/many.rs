@@ -1,8 +1,8 @@
 //! Many comparisons of random servers.
 
-use bcmp::method::judgement::accuracy::Claim;
-use bcmp::method::judgement::verdict::VerdictResult;
-use bcmp::method::judgement::{Case, VariantCase, judge};
+use bcmp::api::VerdictResult;
+use bcmp::judgement::accuracy::Claim;
+use bcmp::judgement::{Case, VariantCase, judge};
 
 use super::campaign::{Setting, course, evidence, rules};
 use super::dice::Dice;
@@ -53,6 +53,7 @@ pub fn verdicts(factors: [f64; 2], gain: f64, setting: &Setting, comparisons: us
         let variant = |at: usize| VariantCase {
             evidence: evidence(&course.trials[at]),
             estimates: Some(&predicted[at]),
+            estimates_are_judged: true,
             claim: Some(claim(at)),
         };
         let candidates = [variant(1)];
@@ -63,9 +64,9 @@ pub fn verdicts(factors: [f64; 2], gain: f64, setting: &Setting, comparisons: us
             rounds: course.rounds,
             budget_spent: false,
         });
-        match judged.candidates[0].verdict {
+        match judged.candidates[0].verdict.result {
             VerdictResult::Confirmed => counts[0] += 1,
-            VerdictResult::DirectionOnly(_) => counts[1] += 1,
+            VerdictResult::DirectionOnly => counts[1] += 1,
             VerdictResult::Refuted => counts[2] += 1,
             VerdictResult::Inconclusive | VerdictResult::NotPredicted => {}
         }

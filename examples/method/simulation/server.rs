@@ -1,7 +1,8 @@
 //! Servers as formulas.
 
+use bcmp::api::Statistic;
 use bcmp::method::estimate::{Estimate, Estimates};
-use bcmp::method::sla::{Limit, Metric, Sla, Statistic};
+use bcmp::method::sla::{Limit, Metric, Sla};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 use super::dice::Dice;

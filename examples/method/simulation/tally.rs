@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bcmp::method::judgement::comparison::{Look, Outcome, Standing, Stopped};
-use bcmp::method::judgement::side::Side;
+use bcmp::api::{Outcome, Stopped};
+use bcmp::judgement::comparison::{Look, Standing};
+use bcmp::judgement::side::Side;
 
 use super::campaign::Course;
 

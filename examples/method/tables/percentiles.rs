@@ -1,6 +1,6 @@
 //! SLAs of percentiles.
 
-use bcmp::method::sla::Statistic;
+use bcmp::api::Statistic;
 
 use super::{Beside, SEED, head, named, row};
 use crate::simulation::campaign::{Setting, USUAL};

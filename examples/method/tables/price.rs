@@ -1,9 +1,7 @@
 //! What comparisons cost, beside what was said before.
 
-use bcmp::method::sweep::SizeRules;
-use bcmp::method::sweep::price::{
-    PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
-};
+use bcmp::sweep::SizeRules;
+use bcmp::sweep::price::{PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds};
 
 use super::{SEED, head, named, row};
 use crate::simulation::campaign::{Setting, USUAL, course, rules};

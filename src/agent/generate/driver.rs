@@ -60,7 +60,7 @@ impl Driver {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(&command.python, &error))?;
-        let output = ToolOutput::new("predictor");
+        let output = ToolOutput::new("predictor", vec![]);
         let reader = child.stderr.take().map(|pipe| tokio::spawn(output.clone().read(pipe)));
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (questions, answers) = pipes.ok_or_else(|| DriverError::NotStarted("it has no pipes".into()))?;

@@ -116,6 +116,7 @@ fn plan(case: &str) -> Plan {
         spec: spec(case),
         images: Images { agent: "a".into(), predictor: "p".into(), load: "l".into() },
         manifests: Default::default(),
+        pod_features: Default::default(),
     }
 }
 

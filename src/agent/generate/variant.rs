@@ -140,6 +140,9 @@ fn estimation(
         Ok(shape) => shape,
         Err(why) => return Ok(Err(why.clone())),
     };
+    if let Some(why) = shape.beyond_prediction() {
+        return Ok(Err(why));
+    }
     match dialogue.estimate(drafted.engine().backend, shape) {
         Ok(estimation) => Ok(Ok(estimation)),
         Err(NotEstimated::Driver(error)) if !error.is_refusal() => Err(NotGenerated::Failed(error)),

@@ -37,14 +37,14 @@ pub struct LevelStatus {
     /// Concurrent requests over the whole deployment.
     pub concurrency: Count,
     /// Accepted trials, over which the measured figures are averaged.
-    pub runs: Count,
+    pub trials: Count,
     /// The predictor's estimate for what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub predicted: Option<Predicted>,
+    pub estimated: Option<Estimated>,
     /// Mean over the accepted trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
-    /// (measured − predicted) ÷ predicted, signed percent.
+    /// Measured ÷ estimated − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_percent: Option<ErrorPercent>,
     /// Whether the level meets the SLA.
@@ -57,13 +57,13 @@ pub struct LevelStatus {
 /// The predictor's estimate for what is deployed.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Predicted {
+pub struct Estimated {
     /// Latency and throughput.
     #[serde(flatten)]
     pub figures: Figures,
-    /// The level has more requests than the engines hold at once, so its error is not judged.
+    /// The level has more requests than the engines work on at once, so its error is not judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub beyond_operating_point: bool,
+    pub beyond_capacity: bool,
 }
 
 /// What was measured.
@@ -112,11 +112,11 @@ pub struct ErrorPercent {
     VariantNames,
 )]
 pub enum SlaState {
-    /// It meets both limits.
+    /// It meets all limits beyond doubt.
     Met,
-    /// It exceeds a limit.
+    /// It exceeds a limit beyond doubt.
     Missed,
-    /// The interval of its trials contains a limit.
+    /// Within doubt it meets or misses them.
     Marginal,
 }
 

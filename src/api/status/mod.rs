@@ -51,6 +51,14 @@ pub struct BenchmarkComparisonStatus {
     #[schemars(length(max = 6))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub variants: Vec<VariantStatus>,
+    /// What the run is expected to cost, at most, and what it has cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// One entry for each round that began: the deployments it makes, and what is known after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub rounds: Vec<RoundStatus>,
     /// The verdict of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -81,6 +89,8 @@ impl Default for BenchmarkComparisonStatus {
             run: None,
             conditions: vec![],
             variants: vec![],
+            price: None,
+            rounds: vec![],
             verdict: None,
             gpu_seconds: None,
             report: None,
@@ -197,10 +207,44 @@ pub struct Progress {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GpuSeconds {
-    /// From all pods being scheduled until everything is gone. The GPUs of an endpoint count while it is measured.
+    /// From all pods being scheduled until no pod is left. The GPUs of an endpoint count while it is measured.
     pub held: i64,
     /// The part of it during which trials ran.
     pub measuring: i64,
+    /// The part of it during which an engine was serving and no trial ran: tool starts and gaps.
+    pub idle: i64,
+}
+
+/// What a run costs. Of deployments that were queued or suspended, only the time during which GPUs are held counts.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// By what is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Cost>,
+    /// With as many rounds as are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Cost>,
+    /// Over deployments that are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Cost>,
+}
+
+/// What rounds cost.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cost {
+    /// Rounds.
+    pub rounds: Count,
+    /// Minutes during which GPUs are held, with variants one after the other.
+    pub minutes: Count,
+    /// GPUs held × hours, for example `6.8`.
+    #[schemars(length(max = 16))]
+    pub gpu_hours: String,
+    /// In the currency of `hardware.gpuHourlyCost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    pub cost: Option<String>,
 }
 
 /// Reference to the report of a run.

@@ -8,6 +8,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::VerdictResult;
 use crate::api::{AnyReason, Mode};
+use crate::units::Count;
 
 /// One run.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,14 @@ pub struct Run {
     /// Hash of the measured inputs, prefixed with the version of the hash: `v1:…`.
     #[schemars(length(max = 80))]
     pub inputs_hash: String,
+    /// Hash of the run's plan. A ConfigMap that holds another one is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub plan_hash: Option<String>,
+    /// Hash of the predictions and manifests that the run uses. If they change, the run ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub configurations_hash: Option<String>,
     /// When it entered the queue.
     pub queued_time: Time,
     /// When its predictions and manifests were ready.
@@ -39,6 +48,9 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub mode_reason: Option<String>,
+    /// Why no further round begins. A write-once fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
     /// Why the run ended early, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
@@ -53,6 +65,41 @@ pub struct Pause {
     /// When the run resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+}
+
+/// That a run needs no further round.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// Rounds that count.
+    pub rounds: Count,
+    /// A further round would not have fitted in what is left of the budget.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub budget_spent: bool,
+    /// When it was decided.
+    pub time: Time,
+}
+
+/// One round of a run.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoundStatus {
+    /// Number, from 1.
+    pub number: Count,
+    /// The variants it deploys: those that are not decided yet.
+    #[schemars(length(max = 6), inner(length(max = 14)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub variants: Vec<String>,
+    /// When it began.
+    pub start_time: Time,
+    /// The first candidate's gain by all rounds up to this one, in signed percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub gain_percent: Option<String>,
+    /// Its interval, for example `+18.0…+29.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 48))]
+    pub interval: Option<String>,
 }
 
 /// Why a run ended before its verdict. A write-once fact.

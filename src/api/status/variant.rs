@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{Figures, LevelStatus};
+use super::{ErrorPercent, Figures, LevelStatus, SlaState};
 use crate::api::conditions::LONGEST_MESSAGE;
 use crate::api::{AnyReason, Finding, Role};
 use crate::text;
@@ -30,9 +30,12 @@ pub struct VariantStatus {
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployed>,
-    /// What the predictor advertises for it.
+    /// What the predictor advertises for it, and whether it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
+    /// How far the predictor's estimates for what is deployed are off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<EstimateErrors>,
     /// Findings about its prediction, or about the variant as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -40,16 +43,12 @@ pub struct VariantStatus {
     pub findings: Vec<Finding>,
     /// One entry for each level.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 24))]
+    #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub levels: Vec<LevelStatus>,
     /// Throughput at the SLA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_sla: Option<AtSla>,
-    /// Why there is no throughput at the SLA.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub sla_reason: Option<String>,
     /// Its deployments, at least one per round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
@@ -70,10 +69,10 @@ impl VariantStatus {
             gpus: None,
             deployed: None,
             claim: None,
+            estimate: None,
             findings: vec![],
             levels: vec![],
             at_sla: None,
-            sla_reason: None,
             deployments: vec![],
             failure: None,
         }
@@ -141,6 +140,9 @@ pub struct DeploymentStatus {
     /// When its deletion was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Time>,
+    /// When none of its pods was left: its GPUs are free from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Time>,
     /// When everything was verified to be gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Time>,
@@ -188,6 +190,12 @@ pub struct Deployed {
     /// Pipeline stages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline_parallel: Option<Count>,
+    /// Groups of GPUs in an engine that each attend to their own requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_parallel: Option<Count>,
+    /// Groups of GPUs that hold different experts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert_parallel: Option<Count>,
     /// Engines that share the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Count>,
@@ -205,6 +213,13 @@ pub struct Deployed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub kv_cache: Option<String>,
+    /// How the engines guess tokens ahead (speculative decoding).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub speculation: Option<String>,
+    /// Whether prompts that begin alike share their KV cache, where the manifests say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_caching: Option<bool>,
     /// Image of the engines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
@@ -230,7 +245,7 @@ pub struct Deployed {
     pub gpu_products: Vec<String>,
 }
 
-/// What the predictor advertises, at its own operating point.
+/// What the predictor advertises, at its own level, and what came of it.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
@@ -239,17 +254,111 @@ pub struct Claim {
     /// The advertised figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// Measured ÷ advertised − 1, signed percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_percent: Option<ErrorPercent>,
+    /// Whether its level meets the SLA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sla: Option<SlaState>,
+    /// Whether it was kept: at least as good as advertised, within the tolerance, and its level does not miss the SLA.
+    pub kept: Kept,
 }
 
-/// Throughput at the SLA.
+/// Whether a claim was kept.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum Kept {
+    /// It was.
+    True,
+    /// It was not.
+    False,
+    /// Its level is not measured.
+    Unknown,
+}
+
+/// How far the predictor's estimates are off, over the levels up to capacity and up to where the SLA ends.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EstimateErrors {
+    /// Mean absolute errors, percent.
+    pub mean_error_percent: MeanErrorPercent,
+    /// The error that is largest by amount, of either, in signed percent.
+    #[schemars(length(max = 16))]
+    pub worst_error_percent: String,
+    /// Levels that are judged.
+    pub levels: Count,
+}
+
+/// Mean absolute errors, percent.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeanErrorPercent {
+    /// Of TPOT.
+    #[schemars(length(max = 16))]
+    pub tpot: String,
+    /// Of tokens per second per GPU.
+    #[schemars(length(max = 16))]
+    pub tokens_per_second_per_gpu: String,
+}
+
+/// Throughput at the SLA: the most output tokens per second and GPU with all limits kept.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtSla {
-    /// Output tokens per second and GPU where the SLA is just met.
+    /// How it is known.
+    pub kind: AtSlaKind,
+    /// Output tokens per second and GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
-    pub tokens_per_second_per_gpu: String,
-    /// 95 % interval over trials, for example `198.2…203.9`.
+    pub tokens_per_second_per_gpu: Option<String>,
+    /// Its interval over rounds, for example `198.2…203.9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48))]
     pub interval: Option<String>,
+    /// Why it is a bound, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub reason: Option<String>,
+}
+
+/// How a throughput at the SLA is known.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum AtSlaKind {
+    /// It is this.
+    Value,
+    /// It is this or more: no level misses the SLA.
+    AtLeast,
+    /// It is this or less: the lowest level misses the SLA, within doubt.
+    AtMost,
+    /// There is none: even a single request misses the SLA.
+    None,
+    /// It is not known.
+    Unknown,
 }

@@ -16,25 +16,26 @@ pub struct Verdict {
     /// One sentence that claims no more than the evidence supports.
     #[schemars(length(max = 512))]
     pub summary: String,
-    /// The variant that is significantly better than every other, if there is one.
+    /// The variant that is better than every other, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 14))]
     pub winner: Option<String>,
-    /// Measured gain as shown in the column GAIN, for example `+23.4%`.
+    /// Measured gain as shown in the column GAIN, for example `+23.4 %` or `≥ +32.0 %`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub gain: Option<String>,
-    /// Largest judged prediction error as shown in the column PRED-ERR, for example `-12.1%`.
+    /// How the claim was kept, as shown in the column CLAIM, for example `-25.0 % missed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    pub prediction_error: Option<String>,
-    /// Outcome according to the predictions.
-    pub predicted: OutcomeStatus,
-    /// Outcome according to the measurements.
-    pub measured: OutcomeStatus,
-    /// How far off the predictions were.
+    pub claim: Option<String>,
+    /// Largest mean error of the estimates as shown in the column EST-ERR, for example `12.1 %`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<Accuracy>,
+    #[schemars(length(max = 32))]
+    pub estimate_error: Option<String>,
+    /// Outcome according to the predictions.
+    pub predicted: PredictedOutcome,
+    /// Outcome according to the measurements.
+    pub measured: MeasuredOutcome,
     /// How many variants have an accepted level that meets the SLA, for example `1/2 meet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
@@ -63,13 +64,13 @@ pub struct Verdict {
     VariantNames,
 )]
 pub enum VerdictResult {
-    /// Same direction, and the errors are within the tolerance.
+    /// Direction, claim and estimates are all as predicted, within the tolerance.
     Confirmed,
-    /// Same direction, but errors exceed the tolerance, or the claim misses the SLA or was not measured.
+    /// The better one is better; some figure is not as predicted.
     DirectionOnly,
-    /// The directions differ.
+    /// The measurement excludes the prediction.
     Refuted,
-    /// The evidence is insufficient for a verdict.
+    /// It is not known which variant is better.
     Inconclusive,
     /// There is no prediction to compare with.
     NotPredicted,
@@ -108,41 +109,43 @@ pub enum Outcome {
     Undetermined,
 }
 
-/// Which side is better, and by how much.
+/// What the predictions say.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OutcomeStatus {
+pub struct PredictedOutcome {
     /// Which side is better.
     pub outcome: Outcome,
     /// Gain of the candidate over the baseline at the SLA, in signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub gain_percent: Option<String>,
-    /// Confidence interval of the gain in signed percent, for example `+18.0…+29.1`.
+}
+
+/// What the measurements say.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredOutcome {
+    /// Which side is better.
+    pub outcome: Outcome,
+    /// Gain of the candidate over the baseline at the SLA, in signed percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub gain_percent: Option<String>,
+    /// The gain is a bound: it is as large as that, or larger in the direction of its sign.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+    /// Interval of the gain in signed percent, for example `+18.0…+29.1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48))]
     pub interval: Option<String>,
+    /// Rounds that both sides were measured in.
+    pub rounds: Count,
+    /// Why no further round was run; absent while another may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
 }
 
-/// How far off the predictions were at the judged levels.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Accuracy {
-    /// Within the tolerance, outside it, or not judged.
-    pub result: AccuracyResult,
-    /// Error of TPOT with the largest absolute value, in signed percent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
-    pub tpot_percent: Option<String>,
-    /// Error of tokens per second per GPU with the largest absolute value, in signed percent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
-    pub tokens_per_second_per_gpu_percent: Option<String>,
-    /// Number of levels that were judged.
-    pub levels: Count,
-}
-
-/// Whether predictions were accurate.
+/// Why no further round was run.
 #[derive(
     Clone,
     Copy,
@@ -158,13 +161,21 @@ pub struct Accuracy {
     IntoStaticStr,
     VariantNames,
 )]
-pub enum AccuracyResult {
-    /// All judged errors are within the tolerance.
-    Accurate,
-    /// At least one judged error exceeds the tolerance.
-    Inaccurate,
-    /// There is nothing to judge, or the prediction is for something else.
-    NotJudged,
+pub enum Stopped {
+    /// The answer is known.
+    Decided,
+    /// More rounds would hardly bring an answer.
+    Futile,
+    /// As many rounds were run as are allowed.
+    MaximumRounds,
+    /// What is left of the budget is not enough for another round.
+    BudgetSpent,
+    /// Levels that decide could not be measured.
+    RoundsLost,
+    /// A variant's trials failed too often.
+    Unstable,
+    /// What was measured cannot be deployed again.
+    CannotRepeat,
 }
 
 /// One candidate against the baseline.
@@ -177,9 +188,9 @@ pub struct CandidateComparison {
     /// Whether the measurement bears out the prediction.
     pub result: VerdictResult,
     /// Outcome according to the predictions.
-    pub predicted: OutcomeStatus,
+    pub predicted: PredictedOutcome,
     /// Outcome according to the measurements.
-    pub measured: OutcomeStatus,
+    pub measured: MeasuredOutcome,
     /// One sentence that explains the result.
     #[schemars(length(max = 512))]
     pub reason: String,

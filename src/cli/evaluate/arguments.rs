@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::measurement::formats::expected;
+use crate::prediction::predictors;
 
 const LONG: &str = "\
 Judges a comparison from result files, without a cluster
@@ -15,11 +16,12 @@ Reads the comparison, what was predicted for its variants and what was measured,
 /// Formats are named from their list, so that a new one is never missing here.
 fn after() -> String {
     let files = format!(
-        "Results are directories (searched to the bottom) or single files: {}, compressed with gzip or not. A directory \
-         without such names is searched for files that are recognized by their content; AIPerf's profile_export.jsonl \
-         is read with the summary beside it. Predictions are directories that `aiconfigurator` wrote with --save-dir, or \
+        "Results are directories (searched to the bottom), archives of them (.zip, .tar.gz) or single files, compressed with \
+         gzip or not, of {}. A file is known by its content, whatever it is called. AIPerf's records are read with the summary \
+         beside them. Which runs were judged, and which files not and why, is printed at the end. Predictions are {}, or \
          configurations the operator generated. A variant may go without either.",
-        expected()
+        expected(),
+        predictors::expected()
     );
     format!("{}\n\n{AFTER}", textwrap::fill(&files, 116))
 }
@@ -61,6 +63,9 @@ pub struct EvaluateArgs {
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub output: Format,
+    /// Prints accepted levels for another tool instead of the answer
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub export: Option<Export>,
     /// Where the report is written: SUMMARY.txt, levels.csv, report.json and report.html
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -71,10 +76,17 @@ pub struct EvaluateArgs {
 pub enum Format {
     /// A report for people
     Text,
-    /// `schemaVersion`, `verdict` and `variants`
+    /// `schemaVersion`, `verdict`, `variants` and `results`
     Json,
     /// The same
     Yaml,
+}
+
+/// What accepted levels are printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Export {
+    /// AIConfigurator's silicon_refs.csv: measurements that its estimates are held to
+    Silicon,
 }
 
 /// A path that belongs to a variant.

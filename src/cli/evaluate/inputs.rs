@@ -10,16 +10,18 @@ use super::arguments::Named;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
 use crate::cli::file::read_comparison;
 use crate::files::{TreeLimits, read_text_tree};
-use crate::judgement::sla::SlaLimits;
+use crate::method::sla::Sla;
 use crate::offline::Known;
-use crate::offline::measured::records;
+use crate::offline::measured::{Inputs, Lengths, Results, select};
 use crate::offline::predicted::{Predicted, PredictionFiles, predicted, read_configurations};
-use crate::offline::results::{FoundTrial, read_trials};
-use crate::prediction::predictors::is_needed;
-use crate::units::LatencyLimits;
+use crate::offline::results::{Search, holds_variants, search};
+use crate::prediction::Files;
+use crate::prediction::predictors::{is_needed, is_output};
 
 /// No comparison and no configurations are larger.
 const MOST_BYTES: u64 = 8 << 20;
+/// Files beside a report that are looked into.
+const MOST_SETTINGS: usize = 100;
 
 /// Reads the comparison.
 pub fn comparison(path: &Path) -> Result<BenchmarkComparison, EvaluateError> {
@@ -28,17 +30,18 @@ pub fn comparison(path: &Path) -> Result<BenchmarkComparison, EvaluateError> {
     read_comparison(&text.map_err(failed)?).map_err(|error| failed(error.to_string()))
 }
 
+/// What is known of a variant, and the files behind it.
+pub type Given = (BTreeMap<String, Known>, BTreeMap<String, Inputs>);
+
 /// Everything that is known of the variants, by name.
-pub fn known(
-    spec: &BenchmarkComparisonSpec,
-    predictions: &[Named],
-    results: &[Named],
-) -> Result<BTreeMap<String, Known>, EvaluateError> {
+pub fn known(spec: &BenchmarkComparisonSpec, predictions: &[Named], results: &[Named]) -> Result<Given, EvaluateError> {
     check_names(spec, "--prediction", predictions)?;
     check_names(spec, "--results", results)?;
     once_each(predictions)?;
     apart(results)?;
-    let mut known = BTreeMap::new();
+    let (mut known, mut files) = (BTreeMap::new(), BTreeMap::new());
+    let workload = &spec.workload;
+    let lengths = Lengths { input_tokens: workload.input_tokens, output_tokens: workload.output_tokens };
     for variant in &spec.variants {
         let of_variant = |named: &&Named| named.variant == variant.name;
         let prediction = predictions.iter().find(of_variant).map(|named| &named.path);
@@ -48,12 +51,15 @@ pub fn known(
             None => EvaluateError::Failed(error.to_string()),
         })?;
         let paths: Vec<&PathBuf> = results.iter().filter(of_variant).map(|named| &named.path).collect();
-        let records = records(trials(spec, &paths)?)
+        let Results { records, inputs } = select(found(spec, &paths)?, &variant.name, lengths)
             .map_err(|error| EvaluateError::Failed(format!("variant {}: {error}", variant.name)))?;
         let Predicted { prediction, shape, gpus } = predicted;
         known.insert(variant.name.clone(), Known { prediction, shape, gpus, records });
+        if !paths.is_empty() {
+            files.insert(variant.name.clone(), inputs);
+        }
     }
-    Ok(known)
+    Ok((known, files))
 }
 
 fn check_names(spec: &BenchmarkComparisonSpec, option: &str, given: &[Named]) -> Result<(), EvaluateError> {
@@ -85,7 +91,8 @@ fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     let real = |named: &Named| fs::canonicalize(&named.path).unwrap_or_else(|_| named.path.clone());
     for (index, one) in results.iter().enumerate() {
         for (other_index, other) in results.iter().enumerate() {
-            if index != other_index && real(one).starts_with(real(other)) {
+            let is_shared = one.variant != other.variant && one.path == other.path && holds_variants(&one.path);
+            if index != other_index && real(one).starts_with(real(other)) && !is_shared {
                 return Err(EvaluateError::Usage(format!(
                     "--results {}={} and {}={} are the same files, or one contains the other: give each trial once",
                     one.variant,
@@ -99,15 +106,10 @@ fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-fn trials(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<FoundTrial>, EvaluateError> {
+fn found(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<Search>, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
-    let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| failed(&error))?;
-    let limits = LatencyLimits { ttft: limits.ttft, tpot: limits.tpot };
-    let mut trials = vec![];
-    for path in paths {
-        trials.extend(read_trials(path, Some(limits)).map_err(|error| failed(&error))?);
-    }
-    Ok(trials)
+    let limits = Sla::from_spec(&spec.sla).map_err(|error| failed(&error))?.of_requests();
+    paths.iter().map(|path| search(path, Some(limits)).map_err(|error| failed(&error))).collect()
 }
 
 /// A directory, or a table of one, is a predictor's; any other file holds configurations.
@@ -119,10 +121,28 @@ fn output(path: &Path) -> Result<PredictionFiles, EvaluateError> {
         return Ok(PredictionFiles::Predictor(files.map_err(|error| EvaluateError::Failed(error.to_string()))?));
     }
     let text = text_at(path).map_err(failed)?;
+    if let Some(files) = report_and_settings(path, &text) {
+        return Ok(PredictionFiles::Predictor(files));
+    }
     match path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".csv")) {
         Some(name) => Ok(PredictionFiles::Predictor([(name.to_owned(), text)].into())),
         None => Ok(PredictionFiles::Generated(read_configurations(&text).map_err(|error| failed(error.to_string()))?)),
     }
+}
+
+/// A predictor's report, with the settings beside it that show what it is for.
+fn report_and_settings(path: &Path, text: &str) -> Option<Files> {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let report: Files = [(name(path)?, text.to_owned())].into();
+    if !is_output(&report) || name(path)?.ends_with(".csv") {
+        return None;
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_settings = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+    let settings =
+        entries.filter(is_settings).take(MOST_SETTINGS).filter_map(|path| Some((name(&path)?, text_at(&path).ok()?)));
+    Some(report.into_iter().chain(settings).collect())
 }
 
 /// Text of a file, of bounded size.

@@ -8,13 +8,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use arguments::Export;
 pub use arguments::{EvaluateArgs, Format, Named, named};
 pub use inputs::{comparison, text_at};
 use kube::ResourceExt;
 
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
+use crate::offline::measured::Inputs;
+use crate::offline::silicon::{self, Silicon};
 use crate::offline::{Evaluated, Known, evaluate_known};
 use crate::report::{Report, Subject, render};
+use crate::verdict::conditions::caught_by;
 
 /// Something was wrong with the call: exit code 2.
 const USAGE: u8 = 2;
@@ -58,12 +62,16 @@ pub fn evaluate(arguments: EvaluateArgs) -> ExitCode {
 fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     let comparison = inputs::comparison(&arguments.file)?;
-    let known = inputs::known(&comparison.spec, &arguments.predictions, &arguments.results)?;
+    let (known, files) = inputs::known(&comparison.spec, &arguments.predictions, &arguments.results)?;
     let evaluated = evaluate_known(&comparison.spec, &known).map_err(|error| failed(&error))?;
     if let Some(directory) = &arguments.report {
         write_report(directory, &comparison, &evaluated)?;
     }
-    super::print(&answered(&comparison, &known, &evaluated, arguments.output)?).map_err(|error| failed(&error))?;
+    if let Some(Export::Silicon) = arguments.export {
+        return exported(&comparison, &known, &evaluated);
+    }
+    let text = answered(&comparison, &known, &files, &evaluated, arguments.output)?;
+    super::print(&text).map_err(|error| failed(&error))?;
     let (code, caught) = code(&comparison, &evaluated);
     if let Some(caught) = caught {
         eprintln!("bcmp evaluate: {caught}");
@@ -71,18 +79,31 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
     Ok(code)
 }
 
+/// Prints accepted levels as AIConfigurator's references; what is not among them is told on standard error.
+fn exported(
+    comparison: &BenchmarkComparison,
+    known: &BTreeMap<String, Known>,
+    evaluated: &Evaluated,
+) -> Result<u8, EvaluateError> {
+    let Silicon { table, left_out } = silicon::export(&comparison.name_any(), &comparison.spec, known, evaluated);
+    super::print(&table).map_err(|error| EvaluateError::Failed(error.to_string()))?;
+    left_out.iter().for_each(|(variant, why)| eprintln!("bcmp evaluate: {variant} is left out: {why}"));
+    Ok(0)
+}
+
 /// The answer in the requested format.
 pub fn answered(
     comparison: &BenchmarkComparison,
     known: &BTreeMap<String, Known>,
+    files: &BTreeMap<String, Inputs>,
     evaluated: &Evaluated,
     form: Format,
 ) -> Result<String, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     Ok(match form {
-        Format::Text => text::text(comparison, known, evaluated),
-        Format::Json => serde_json::to_string_pretty(&evaluated.answer()).map_err(|error| failed(&error))? + "\n",
-        Format::Yaml => serde_saphyr::to_string(&evaluated.answer()).map_err(|error| failed(&error))?,
+        Format::Text => text::text(comparison, known, evaluated) + &text::files(files),
+        Format::Json => serde_json::to_string_pretty(&evaluated.answer(files)).map_err(|error| failed(&error))? + "\n",
+        Format::Yaml => serde_saphyr::to_string(&evaluated.answer(files)).map_err(|error| failed(&error))?,
     })
 }
 
@@ -94,8 +115,7 @@ pub fn write_report(
 ) -> Result<(), EvaluateError> {
     let unwritten = |path: &Path, error: std::io::Error| EvaluateError::Failed(format!("{}: {error}", path.display()));
     let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
-    let Evaluated { case, judgement, variants } = evaluated;
-    let report = Report::new(subject, comparison.spec.clone(), case, variants.clone(), Some(judgement));
+    let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
     std::fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
     for (name, content) in render(&report) {
         let path = directory.join(name);
@@ -106,10 +126,10 @@ pub fn write_report(
 
 /// The exit code of an answer, and what `judgement.failOn` caught of it.
 pub fn code(comparison: &BenchmarkComparison, evaluated: &Evaluated) -> (u8, Option<String>) {
-    if evaluated.judgement.verdict.result == VerdictResult::Inconclusive {
-        return (INCONCLUSIVE, None);
-    }
-    match evaluated.judgement.caught_by(&comparison.spec.judgement.fail_on) {
+    match caught_by(&evaluated.judged, &comparison.spec.judgement.fail_on) {
+        None | Some(FailOn::Inconclusive) if evaluated.verdict.result == VerdictResult::Inconclusive => {
+            (INCONCLUSIVE, None)
+        }
         None => (0, None),
         Some(caught) => (CAUGHT, Some(format!("{}, which judgement.failOn names", what(caught)))),
     }
@@ -120,6 +140,8 @@ fn what(caught: FailOn) -> &'static str {
         FailOn::Inconclusive => "the evidence does not suffice (Inconclusive)",
         FailOn::Refuted => "the prediction is refuted (Refuted)",
         FailOn::SlaMissed => "no candidate meets the SLA (SlaMissed)",
-        FailOn::Inaccurate => "a prediction is off by more than the tolerance (Inaccurate)",
+        FailOn::Inaccurate => "estimates are off by more than the tolerance (Inaccurate)",
+        FailOn::ClaimMissed => "a claim is missed (ClaimMissed)",
+        FailOn::Regressed => "a candidate is worse than the baseline (Regressed)",
     }
 }

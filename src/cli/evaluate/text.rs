@@ -5,21 +5,23 @@ use std::ops::RangeInclusive;
 
 use kube::ResourceExt;
 
-use crate::api::{BenchmarkComparison, CandidateComparison, EvidenceCode, Finding, OutcomeStatus, Verdict};
+use crate::api::{BenchmarkComparison, CandidateComparison, EvidenceCode, Finding, Verdict};
 use crate::explain;
 use crate::measurement::record::Purpose;
+use crate::offline::measured::{Inputs, LeftOut};
 use crate::offline::{Evaluated, Known};
 use crate::prediction::{Extent, PredictionOrigin, Serving};
 use crate::report::format::{ABSENT, counted, wrapped};
 use crate::report::{Report, ReportVariant, Subject, labels, levels, sentences};
 
 const WIDTH: usize = 110;
+/// Files named for each variant.
+const MOST_LEFT_OUT: usize = 20;
 
 pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, evaluated: &Evaluated) -> String {
     let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
-    let Evaluated { case, judgement, variants } = evaluated;
-    let report = Report::new(subject, comparison.spec.clone(), case, variants.clone(), Some(judgement));
-    let verdict = &judgement.verdict;
+    let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
+    let verdict = &evaluated.verdict;
     let mut page = Page::default();
     page.line(&format!("{}: {}", report.comparison.name, labels::result(verdict.result).0));
     page.paragraph("", &verdict.summary);
@@ -39,10 +41,39 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
     page.0
 }
 
+/// Which runs were judged, and which files were met and not used, with the reason for each.
+pub fn files(files: &BTreeMap<String, Inputs>) -> String {
+    let mut page = Page::default();
+    if !files.is_empty() {
+        page.line("");
+        page.line("Results that were read");
+    }
+    for (variant, Inputs { taken, left_out }) in files {
+        let mut levels: BTreeMap<(&str, u32), usize> = BTreeMap::new();
+        taken.iter().for_each(|run| *levels.entry((run.tool.as_str(), run.concurrency)).or_default() += 1);
+        let tools: BTreeSet<&str> = levels.keys().map(|(tool, _)| *tool).collect();
+        let each = tools.iter().map(|tool| {
+            let of = levels.iter().filter(|((name, _), _)| name == tool);
+            let of =
+                of.map(|((_, level), runs)| if *runs == 1 { level.to_string() } else { format!("{level} (×{runs})") });
+            format!("{tool}, c = {}", of.collect::<Vec<_>>().join(", "))
+        });
+        let each: Vec<String> = each.collect();
+        page.field(variant, &format!("{}: {}", counted(taken.len(), "run"), each.join("; ")));
+        for LeftOut { file, reason } in left_out.iter().take(MOST_LEFT_OUT) {
+            page.paragraph("    not used: ", &format!("{file}: {reason}"));
+        }
+        if left_out.len() > MOST_LEFT_OUT {
+            page.line(&format!("    not used: {} more; -o json lists them all", left_out.len() - MOST_LEFT_OUT));
+        }
+    }
+    page.0
+}
+
 /// Files of the load tool do not show which trials were made to decide.
 fn selects_and_decides(known: &BTreeMap<String, Known>) -> bool {
     let mut records = known.values().flat_map(|known| &known.records).peekable();
-    records.peek().is_some() && records.all(|record| record.step.purpose == Purpose::Ladder)
+    records.peek().is_some() && records.all(|record| record.trial.key.purpose == Purpose::Ladder)
 }
 
 #[derive(Default)]
@@ -68,7 +99,7 @@ fn subject_and_answer(page: &mut Page, report: &Report, verdict: &Verdict) {
     page.field("model", &format!("{} on {}", report.spec.model.name, sentences::hardware(report)));
     page.field("workload", &sentences::workload(report));
     let meeting = verdict.sla.as_deref().unwrap_or(ABSENT);
-    page.field("SLA", &format!("{}: {meeting}", sentences::sla(report)));
+    page.field("SLA", &format!("{}: {meeting}", sentences::sla(&report.spec.sla)));
     for compared in &verdict.comparisons {
         page.field("gain", &gain(compared));
         page.field("", &compared.reason);
@@ -77,17 +108,18 @@ fn subject_and_answer(page: &mut Page, report: &Report, verdict: &Verdict) {
     if let Some(winner) = verdict.winner.as_ref().filter(|_| verdict.comparisons.len() > 1) {
         page.field("winner", winner);
     }
-    accuracy(page, report, verdict);
+    if let Some(claim) = &verdict.claim {
+        page.field("claim", &format!("{claim} in tokens/s/GPU at its own load"));
+    }
+    if let Some(error) = &verdict.estimate_error {
+        let tolerance = &report.spec.judgement.accuracy_tolerance_percent;
+        page.field("estimates", &format!("{error} off on average, where they are worst (tolerance {tolerance} %)"));
+    }
 }
 
 fn gain(compared: &CandidateComparison) -> String {
-    let side = |side: &OutcomeStatus| {
-        let gain = side.gain_percent.as_ref().map(|gain| format!(", {gain} %")).unwrap_or_default();
-        let interval = side.interval.as_ref().map(|interval| format!(" ({interval} %)")).unwrap_or_default();
-        format!("{}{gain}{interval}", labels::outcome(side.outcome))
-    };
-    let (predicted, measured) = (side(&compared.predicted), side(&compared.measured));
-    format!("{} against the baseline at the SLA: predicted: {predicted}; measured: {measured}", compared.candidate)
+    let (predicted, measured) = (sentences::predicted(&compared.predicted), sentences::measured(&compared.measured));
+    format!("{} against the baseline: predicted: {predicted}; measured: {measured}", compared.candidate)
 }
 
 fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
@@ -96,23 +128,6 @@ fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
     if !gains.is_empty() {
         page.field("", &format!("tokens/s/GPU with the same number of concurrent requests: {}", gains.join(", ")));
     }
-}
-
-fn accuracy(page: &mut Page, report: &Report, verdict: &Verdict) {
-    let Some(accuracy) = &verdict.accuracy else { return };
-    let worst = |name: &str, error: &Option<String>| error.as_ref().map(|error| format!("{name} {error} %"));
-    let errors =
-        [worst("TPOT", &accuracy.tpot_percent), worst("tokens/s/GPU", &accuracy.tokens_per_second_per_gpu_percent)];
-    let errors: Vec<String> = errors.into_iter().flatten().collect();
-    let tolerance = &report.spec.judgement.accuracy_tolerance_percent;
-    let detail = match errors.join(", ") {
-        none if none.is_empty() => none,
-        errors => {
-            let levels = counted(accuracy.levels, "level");
-            format!(": largest errors over {levels}: {errors} (tolerance {tolerance} %)")
-        }
-    };
-    page.field("accuracy", &format!("{}{detail}", labels::accuracy(accuracy.result)));
 }
 
 fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Option<&Known>) {
@@ -127,6 +142,12 @@ fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Opt
     page.field("estimated", &estimated(known));
     if let Some(claim) = report.claim(variant) {
         page.field("claim", &sentences::claim(claim));
+    }
+    if let Some(kept) = sentences::claim_kept(variant) {
+        page.field("", &kept);
+    }
+    if let Some(errors) = sentences::estimate(variant) {
+        page.field("estimates", &errors);
     }
     page.field(
         "at the SLA",

@@ -11,6 +11,7 @@ use crate::schema::{Schema, default, unknown_fields};
 
 use crate::api::crd::crd;
 use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};
+use crate::manifests::variant::yaml_documents;
 
 /// Problems that are listed; the rest are counted.
 const MOST_PROBLEMS: usize = 10;
@@ -90,8 +91,7 @@ fn local(problem: &str) -> String {
 }
 
 fn only_comparison(text: &str) -> Result<Map<String, Value>, FileError> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| FileError::Syntax(error.to_string()))?;
+    let documents = yaml_documents(text).map_err(FileError::Syntax)?;
     let mut documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
     let foreign = |found: &str| FileError::Foreign { found: found.to_owned() };
     match (documents.pop(), documents.len()) {
@@ -141,8 +141,8 @@ spec:
         assert_eq!(spec.workload.concurrency, [1, 2, 5, 10, 50, 100, 250]);
         assert_eq!(spec.variants, default_variants());
         assert_eq!(spec.variants[0].role, Role::Baseline);
-        assert_eq!(spec.sla.statistic, Statistic::Mean);
-        assert_eq!(spec.load.decision_trials, 5);
+        assert_eq!(spec.sla.tpot_limit().unwrap().statistic, Statistic::Mean);
+        assert_eq!(spec.load.decision_trials, 2);
     }
 
     #[test]
@@ -167,9 +167,9 @@ spec:
     )]
     #[case::form("h200_sxm", "H200", "spec.hardware.system in body should match")]
     #[case::choice(
-        "500, tpot",
-        "500, statistic: Median, tpot",
-        "spec.sla.statistic: Unsupported value: \"Median\": supported values: \"Mean\""
+        "tpotMilliseconds: \"6.5\"",
+        "tpot: {milliseconds: 7, statistic: Median}",
+        "spec.sla.tpot.statistic: Unsupported value: \"Median\": supported values: \"Mean\""
     )]
     #[case::limit(
         "\"6.5\"",

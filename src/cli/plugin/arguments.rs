@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use strum::VariantNames;
 
 use super::help;
-use crate::api::{FailOn, Statistic};
+use crate::api::FailOn;
 use crate::cli::evaluate::Format;
 use crate::cli::render::RenderSource;
 
@@ -276,12 +276,9 @@ pub struct Rules {
     /// evidence.lengthTolerancePercent
     #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub length_tolerance_percent: Option<String>,
-    /// evidence.minimumRequests
-    #[arg(long, help_heading = "Rules", value_name = "COUNT")]
-    pub minimum_requests: Option<u32>,
-    /// sla.statistic
-    #[arg(long, help_heading = "Rules", value_name = "STATISTIC", value_parser = variants_of::<Statistic>())]
-    pub statistic: Option<Statistic>,
+    /// judgement.assumedScatterPercent
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    pub assumed_scatter_percent: Option<String>,
     /// judgement.failOn
     #[arg(long, help_heading = "Rules", value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]
     pub fail_on: Option<Vec<FailOn>>,

@@ -13,6 +13,7 @@ use super::arguments::Connection;
 use super::error::PluginError;
 use crate::api::BenchmarkComparison;
 use crate::controller::call::{call, optional};
+use crate::controller::children::controller;
 use crate::controller::error::Error;
 
 /// Comparisons asked for at once.
@@ -91,7 +92,8 @@ impl Cluster {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let map = optional(format!("get configmap {name}"), api.get(name)).await?;
         let uid = comparison.uid().unwrap_or_default();
-        Ok(map.filter(|map| map.owner_references().iter().any(|owner| owner.uid == uid)))
+        let is_ours = |map: &ConfigMap| controller(&map.metadata).is_some_and(|owner| owner.uid == uid);
+        Ok(map.filter(is_ours))
     }
 
     /// Sets an annotation that `decide` finds right for the comparison as it is; `None`: it is left as it is.

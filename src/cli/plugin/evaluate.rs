@@ -1,5 +1,7 @@
 //! `kubectl bcmp evaluate`: judges a run's stored trials again.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 
 use super::Plugin;
@@ -30,7 +32,7 @@ pub async fn evaluate(plugin: &mut Plugin, arguments: &Evaluate) -> Result<u8, P
         write_report(directory, &comparison, &evaluated)?;
     }
     let known = run.known();
-    plugin.screen.document(&answered(&comparison, &known, &evaluated, arguments.output)?)?;
+    plugin.screen.document(&answered(&comparison, &known, &BTreeMap::new(), &evaluated, arguments.output)?)?;
     let (code, caught) = code(&comparison, &evaluated);
     if let Some(caught) = caught {
         plugin.screen.note(&format!("kubectl bcmp evaluate: {caught}"));
@@ -50,8 +52,8 @@ fn rules(
             let spec = read_file(path)?.spec;
             if inputs::hash(&spec) != inputs::hash(&run.plan.spec) {
                 return Err(PluginError::usage(format!(
-                    "{}: it changes what is measured, which needs a new run: change only evidence, judgement, sla.statistic \
-                     and hardware.gpuHourlyCost compared with run {}",
+                    "{}: it changes what is measured, which needs a new run: change only evidence, judgement and \
+                     hardware.gpuHourlyCost compared with run {}",
                     path.display(),
                     run.plan.run
                 )));
@@ -70,8 +72,7 @@ fn over(spec: &mut BenchmarkComparisonSpec, rules: &Rules) {
         equivalence_margin_percent,
         maximum_error_percent,
         length_tolerance_percent,
-        minimum_requests,
-        statistic,
+        assumed_scatter_percent,
         fail_on,
     } = rules.clone();
     let set = |into: &mut Decimal, text: Option<String>| {
@@ -83,8 +84,7 @@ fn over(spec: &mut BenchmarkComparisonSpec, rules: &Rules) {
     set(&mut spec.judgement.equivalence_margin_percent, equivalence_margin_percent);
     set(&mut spec.evidence.maximum_error_percent, maximum_error_percent);
     set(&mut spec.evidence.length_tolerance_percent, length_tolerance_percent);
-    spec.evidence.minimum_requests = minimum_requests.unwrap_or(spec.evidence.minimum_requests);
-    spec.sla.statistic = statistic.unwrap_or(spec.sla.statistic);
+    set(&mut spec.judgement.assumed_scatter_percent, assumed_scatter_percent);
     spec.judgement.fail_on = fail_on.unwrap_or_else(|| spec.judgement.fail_on.clone());
 }
 

@@ -17,7 +17,7 @@ use crate::api::{
 };
 use crate::report::format::ABSENT;
 use crate::report::labels::{self, Tone};
-use crate::report::{ReportVariant, levels, table};
+use crate::report::{ReportVariant, levels, sentences, table};
 
 /// Prints comparisons.
 pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError> {
@@ -93,12 +93,12 @@ fn shown(object: &DynamicObject) -> Value {
 
 /// The columns of the CRD.
 fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now: Timestamp) -> String {
-    let mut titles = vec!["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "PRED-ERR", "SLA", "AGE"];
+    let mut titles = vec!["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "CLAIM", "EST-ERR", "SLA", "GPU-H", "AGE"];
     if namespaces {
         titles.insert(0, "NAMESPACE");
     }
     if wide {
-        titles.extend(["MODEL", "SYSTEM", "RUN", "GPUS", "MESSAGE"]);
+        titles.extend(["MODEL", "SYSTEM", "RUN", "ROUNDS", "GPUS", "MESSAGE"]);
     }
     let rows = comparisons.iter().map(|comparison| {
         let mut row = row(comparison, now);
@@ -116,6 +116,7 @@ fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now
 fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
     let status = comparison.status.clone().unwrap_or_default();
     let verdict = status.verdict.as_ref();
+    let actual = status.price.as_ref().and_then(|price| price.actual.as_ref());
     let of_verdict = |read: fn(&Verdict) -> Option<&String>| verdict.and_then(read).cloned().unwrap_or_default();
     vec![
         comparison.name_any(),
@@ -123,18 +124,22 @@ fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
         status.progress.as_ref().map(|progress| progress.summary.clone()).unwrap_or_default(),
         verdict.map(|verdict| verdict.result.to_string()).unwrap_or_default(),
         of_verdict(|verdict| verdict.gain.as_ref()),
-        of_verdict(|verdict| verdict.prediction_error.as_ref()),
+        of_verdict(|verdict| verdict.claim.as_ref()),
+        of_verdict(|verdict| verdict.estimate_error.as_ref()),
         of_verdict(|verdict| verdict.sla.as_ref()),
+        actual.map(|cost| cost.gpu_hours.clone()).unwrap_or_default(),
         age(comparison.creation_timestamp(), now),
     ]
 }
 
 fn wide_row(comparison: &BenchmarkComparison) -> Vec<String> {
     let (spec, status) = (&comparison.spec, comparison.status.as_ref());
+    let rounds = status.and_then(|status| status.verdict.as_ref()).map(|verdict| verdict.measured.rounds);
     vec![
         spec.model.name.clone(),
         spec.hardware.system.clone(),
         status.and_then(|status| status.run.as_ref()).map(|run| run.number.to_string()).unwrap_or_default(),
+        rounds.map(|rounds| rounds.to_string()).unwrap_or_default(),
         spec.hardware.gpus_per_variant.to_string(),
         status.and_then(|status| status.message.clone()).unwrap_or_default(),
     ]
@@ -214,20 +219,24 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
     let spec = &comparison.spec;
     let gpus = spec.hardware.gpus_per_variant;
     page.field("model", &format!("{} on {}, {gpus} GPUs per variant", spec.model.name, spec.hardware.system));
-    let (workload, sla) = (&spec.workload, &spec.sla);
+    let workload = &spec.workload;
     page.field("workload", &format!("{} input and {} output tokens", workload.input_tokens, workload.output_tokens));
-    let statistic = labels::statistic(sla.statistic);
-    let (ttft, tpot) = (&sla.ttft_milliseconds, &sla.tpot_milliseconds);
     let verdict = status.verdict.as_ref();
     let meet = verdict.and_then(|verdict| verdict.sla.as_ref()).map(|meet| format!(": {meet}")).unwrap_or_default();
-    page.field("SLA", &format!("{statistic} TTFT ≤ {ttft} ms and {statistic} TPOT ≤ {tpot} ms{meet}"));
+    page.field("SLA", &format!("{}{meet}", sentences::sla(&spec.sla)));
+    for (name, cost) in status.price.iter().flat_map(sentences::price) {
+        page.field(&name.to_lowercase(), &cost);
+    }
     let Some(verdict) = verdict else { return };
     page.field("verdict", &format!("{}: {}", verdict.result, verdict.summary));
     if let Some(gain) = &verdict.gain {
         page.field("gain", &format!("{gain} at the SLA (measured)"));
     }
-    if let Some(error) = &verdict.prediction_error {
-        page.field("predictions", &format!("largest error {error}"));
+    if let Some(claim) = &verdict.claim {
+        page.field("claim", &format!("{claim} in tokens/s/GPU"));
+    }
+    if let Some(error) = &verdict.estimate_error {
+        page.field("estimates", &format!("{error} off on average, where they are worst"));
     }
     if verdict.result == VerdictResult::Inconclusive {
         page.field("", "run kubectl bcmp report to see which evidence is missing");
@@ -243,10 +252,10 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
     if let Some(failure) = &variant.failure {
         page.field("failed", &format!("{}: {}", failure.reason, failure.message));
     }
-    match (&variant.at_sla, &variant.sla_reason) {
-        (Some(at), _) => page.field("at the SLA", &format!("{} tokens/s/GPU", at.tokens_per_second_per_gpu)),
-        (None, Some(why)) => page.field("at the SLA", why),
-        (None, None) => {}
+    if let Some(at) = &variant.at_sla {
+        let tokens = at.tokens_per_second_per_gpu.as_ref().map(|tokens| format!("{tokens} tokens/s/GPU"));
+        let both = tokens.into_iter().chain(at.reason.clone()).collect::<Vec<_>>();
+        page.field("at the SLA", &both.join("; "));
     }
     levels::terminal(&ReportVariant::of_status(variant)).lines().for_each(|line| page.line(format!("  {line}")));
 }

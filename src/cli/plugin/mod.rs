@@ -20,6 +20,7 @@ mod report;
 mod requests;
 mod results;
 pub mod screen;
+mod shell;
 mod stored;
 mod watch;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::cluster::Cluster;
 use super::stored::{StoredRun, number, stored_run};
 use crate::api::{BenchmarkComparison, VariantStatus};
-use crate::sweep::{SweepPlan, planned_total};
+use crate::sweep::VariantSweep;
 
-/// Runs of the load tool, of one variant.
+/// Trials of one variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Those that ended.
@@ -64,8 +64,10 @@ fn of_records(run: &StoredRun) -> BTreeMap<String, Progress> {
     let Some(configurations) = &run.configurations else { return BTreeMap::new() };
     let of = |name: &String| {
         let records = run.records(name);
-        let sweep = SweepPlan::new(&run.plan.spec, configurations, name, 1).ok();
-        Progress { done: records.len(), total: sweep.map(|sweep| planned_total(&sweep, records)) }
+        let round = records.iter().map(|record| record.trial.key.round).max().unwrap_or(1);
+        let sweep = VariantSweep::new(&run.plan.spec, configurations, name, round).ok();
+        let left = sweep.map(|sweep| sweep.progress(records)).map(|of| of.expected.saturating_sub(of.done) as usize);
+        Progress { done: records.len(), total: left.map(|left| records.len() + left) }
     };
     run.plan.spec.variants.iter().map(|variant| (variant.name.clone(), of(&variant.name))).collect()
 }

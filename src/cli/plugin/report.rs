@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
 use super::{Plugin, browser};
+use crate::agent::directory::Directory;
 use crate::api::BenchmarkComparison;
 use crate::report::format::counted;
 use crate::report::{HTML, JSON, LEVELS, Provenance, Report, SUMMARY, Subject, render};
@@ -25,12 +26,14 @@ pub async fn report(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
     let files = Files::of(&cluster, &comparison, number).await?;
     if let Some(directory) = &arguments.directory {
         let report = files.drawable(&cluster, &comparison, number).await?;
-        let written = write(directory, &files.texts, &report)?;
+        let texts = BTreeMap::from([(HTML.to_owned(), page(&report))]);
+        let written = write(directory, &files.texts.into_iter().chain(texts).collect(), &report)?;
         plugin.screen.document(&format!("wrote {} to {}\n", counted(written, "file"), directory.display()))?;
         return Ok(0);
     }
     if arguments.open {
-        let path = page_for_browser(&comparison, number, files.text(HTML))?;
+        let report = files.drawable(&cluster, &comparison, number).await?;
+        let path = page_for_browser(&comparison, number, &page(&report))?;
         plugin.screen.document(&format!("{}\n", path.display()))?;
         browser::open(&path)?;
         return Ok(0);
@@ -110,11 +113,12 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
         None => stored::history(comparison, run.plan.run).is_some_and(|past| past.verdict.is_some()),
     };
     let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
-    let judgement = is_judged.then_some(&evaluated.judgement);
-    let report = Report::new(subject, spec, &evaluated.case, evaluated.variants.clone(), judgement);
+    let report = Report::new(subject, spec, &evaluated.judged, evaluated.variants.clone(), is_judged);
     Ok(Report {
         run: run.run.clone(),
         gpu_seconds: status.and_then(|status| status.gpu_seconds.clone()),
+        price: status.and_then(|status| status.price.clone()),
+        rounds: status.map(|status| status.rounds.clone()).unwrap_or_default(),
         provenance: Provenance {
             images: Some(run.plan.images.clone()),
             load_tool: run.configurations.as_ref().and_then(|all| all.load_tool.clone()),
@@ -124,21 +128,27 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
     })
 }
 
+/// The page of a report, made here: a browser opens what this program wrote, never a page that somebody stored.
+fn page(report: &Report) -> String {
+    render(report).remove(HTML).unwrap_or_default()
+}
+
 /// Writes all files over those of an earlier report; returns how many.
 fn write(directory: &Path, texts: &BTreeMap<String, String>, report: &Report) -> Result<usize, PluginError> {
-    let below = directory.join(PLOTS);
-    let mut files: Vec<(PathBuf, Vec<u8>)> = [SUMMARY, JSON, LEVELS, HTML]
-        .into_iter()
-        .filter_map(|name| Some((directory.join(name), texts.get(name)?.clone().into_bytes())))
-        .collect();
-    // The guide's folder has the summary beside the plots.
-    files.extend(texts.get(SUMMARY).map(|text| (below.join(SUMMARY), text.clone().into_bytes())));
-    files.extend(pictures(report)?.into_iter().map(|(name, picture)| (below.join(name), picture)));
-    std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, &error))?;
-    for (path, content) in &files {
-        std::fs::write(path, content).map_err(|error| unwritten(path, &error))?;
+    let directory = Directory::given(directory)?;
+    let below = directory.below(PLOTS)?;
+    let mut written = 0;
+    for (name, text) in [SUMMARY, JSON, LEVELS, HTML].into_iter().filter_map(|name| Some((name, texts.get(name)?))) {
+        directory.write(name, text.as_bytes())?;
+        written += 1;
     }
-    Ok(files.len())
+    // The guide's folder has the summary beside the plots.
+    let summary = texts.get(SUMMARY).map(|text| (SUMMARY.to_owned(), text.clone().into_bytes()));
+    for (name, content) in summary.into_iter().chain(pictures(report)?) {
+        below.write(&name, &content)?;
+        written += 1;
+    }
+    Ok(written)
 }
 
 /// Names and contents of the plots.
@@ -167,11 +177,7 @@ fn page_for_browser(comparison: &BenchmarkComparison, number: i64, page: &str) -
     let root = browser::cache_directory()?.join("kubectl-bcmp");
     let namespace = comparison.namespace().unwrap_or_default();
     let path = root.join(format!("{namespace}-{}-r{number}.html", comparison.name_any()));
-    std::fs::create_dir_all(&root).map_err(|error| unwritten(&root, &error))?;
-    std::fs::write(&path, page).map_err(|error| unwritten(&path, &error))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Directory::given(&root)?.write(name, page.as_bytes())?;
     Ok(path)
-}
-
-fn unwritten(path: &Path, error: &std::io::Error) -> PluginError {
-    PluginError::failed(format!("{}: {error}", path.display()))
 }

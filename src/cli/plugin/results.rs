@@ -13,7 +13,10 @@ use serde_json::json;
 use super::Plugin;
 use super::arguments::{Results as Arguments, ResultsForm};
 use super::error::PluginError;
+use super::shell::command;
 use super::stored::{self, StoredRun, stored_run};
+use crate::agent::directory::{Directory, Key};
+use crate::api::BenchmarkComparison;
 use crate::manifests::agent_pod::pod_security_context;
 use crate::manifests::load_job::{artifacts_directory, results_mount_path};
 use crate::measurement::record::SCHEMA_VERSION;
@@ -56,7 +59,7 @@ pub async fn results(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, P
     };
     plugin.screen.document(&text)?;
     if arguments.output == ResultsForm::Table
-        && let Some(place) = on_the_volume(&run)
+        && let Some(place) = on_the_volume(&comparison, &run)
     {
         plugin.screen.document(&format!("\n{place}"))?;
     }
@@ -80,25 +83,23 @@ fn trials(run: &StoredRun) -> Vec<TrialRow<'_>> {
     for variant in &run.plan.spec.variants {
         let records = run.records(&variant.name).iter();
         let mut trials: Vec<TrialRow> = records.map(|record| TrialRow { variant: &variant.name, record }).collect();
-        trials.sort_by_key(|trial| (trial.record.start_time, trial.record.step.key()));
+        trials.sort_by_key(|trial| (trial.record.start_time, trial.record.trial.key.to_string()));
         all.extend(trials);
     }
     all
 }
 
-/// Writes the load tool's own summaries as `<variant>/<trial>.json`; returns how many.
+/// Writes the load tool's own summaries as `<variant>/<trial>.json`; returns how many. Both names come from the cluster.
 fn write_raw(directory: &Path, run: &StoredRun) -> Result<usize, PluginError> {
-    let unwritten = |path: &Path, error: std::io::Error| PluginError::failed(format!("{}: {error}", path.display()));
+    let directory = Directory::given(directory)?;
     let mut written = 0;
     for (variant, summaries) in &run.raw {
-        let below = directory.join(variant);
-        std::fs::create_dir_all(&below).map_err(|error| unwritten(&below, error))?;
+        let below = directory.below(variant)?;
         for (key, text) in summaries {
-            let summary =
-                unpacked(text).map_err(|why| PluginError::failed(format!("raw-{key} of {variant}: {why}")))?;
-            // Keys of ConfigMaps hold letters, digits, dashes, underscores and dots: never a path.
-            let path = below.join(format!("{key}.json"));
-            std::fs::write(&path, summary).map_err(|error| unwritten(&path, error))?;
+            let of = |why: &str| PluginError::failed(format!("raw-{key} of {variant}: {why}"));
+            let name = Key::new(&format!("{key}.json")).ok_or_else(|| of("is not the name of a trial"))?;
+            let summary = unpacked(text).map_err(|why| of(&why))?;
+            below.write(name.as_str(), &summary)?;
             written += 1;
         }
     }
@@ -117,14 +118,13 @@ fn unpacked(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Where the load tool's files are, and how to copy them: a pod that mounts the volume claim, and a copy out of it.
-fn on_the_volume(run: &StoredRun) -> Option<String> {
+fn on_the_volume(comparison: &BenchmarkComparison, run: &StoredRun) -> Option<String> {
     let results = run.plan.spec.results.as_ref()?;
-    let comparison = &run.plan.comparison;
-    let (namespace, number) = (&comparison.namespace, run.plan.run);
+    let (namespace, name, number) = (comparison.namespace()?, comparison.name_any(), run.plan.run);
     let names: Vec<&String> = run.ledgers.keys().collect();
     let directory = artifacts_directory(&run.plan, names.first()?)?;
     let of_run = directory.rsplit_once('/')?.0;
-    let pod = format!("{}-r{number}-copy", comparison.name);
+    let pod = format!("{name}-r{number}-copy");
     let overrides = json!({"spec": {
         "securityContext": pod_security_context(run.plan.spec.load.pod.security_context.as_ref()),
         "imagePullSecrets": run.plan.spec.image_pull_secrets,
@@ -135,12 +135,17 @@ fn on_the_volume(run: &StoredRun) -> Option<String> {
         }],
         "volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": results.claim_name}}],
     }});
+    let kubectl = |words: &[&str]| command(["kubectl", "-n", &namespace].iter().chain(words));
+    let (image, overrides) = (format!("--image={}", run.plan.images.load), format!("--overrides={overrides}"));
+    let commands = [
+        kubectl(&["run", &pod, &image, "--restart=Never", &overrides]),
+        kubectl(&["wait", &format!("pod/{pod}"), "--for=condition=Ready", "--timeout=5m"]),
+        kubectl(&["cp", &format!("{pod}:{of_run}"), &format!("./{name}-r{number}")]),
+        kubectl(&["delete", "pod", &pod, "--wait=false"]),
+    ];
     Some(format!(
-        "The load tool's files are on the PersistentVolumeClaim {}: {of_run}/VARIANT/concurrency_C/run_K/. To copy them:\n  \
-         kubectl -n {namespace} run {pod} --image={} --restart=Never --overrides='{overrides}'\n  \
-         kubectl -n {namespace} wait pod/{pod} --for=condition=Ready --timeout=5m\n  \
-         kubectl -n {namespace} cp {pod}:{of_run} ./{}-r{number}\n  \
-         kubectl -n {namespace} delete pod {pod} --wait=false\n",
-        results.claim_name, run.plan.images.load, comparison.name,
+        "The load tool's files are on the PersistentVolumeClaim {}: {of_run}/VARIANT/concurrency_C/trial_K/. To copy them:\n  {}\n",
+        results.claim_name,
+        commands.join("\n  "),
     ))
 }

@@ -8,16 +8,17 @@ use kube::ResourceExt;
 use super::cluster::Cluster;
 use super::error::PluginError;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, PastRun, Run, VariantStatus};
-use crate::controller::observe;
-use crate::judgement::stored::{Stored, judged_now};
+use crate::controller::{documents, observe};
+use crate::judgement::rounds::TrialOrigin;
 use crate::lifecycle::world::Output;
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::names::Names;
 use crate::measurement::ledger::{Ledger, RAW_PREFIX};
 use crate::measurement::record::TrialRecord;
 use crate::offline::{Evaluated, Known, evaluate};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome, Ready};
+use crate::verdict::{Progress, Stored, judged_now};
 
 /// Everything that is stored of a run.
 pub struct StoredRun {
@@ -75,18 +76,15 @@ pub async fn stored_run(
     let names = names(comparison, number);
     let map = cluster.config_map(comparison, &names.plan()).await?;
     let planned = map.as_ref().and_then(ConfigMap::creation_timestamp);
-    let version = |plan: &Plan| plan.schema_version;
-    let plan = present(observe::document(map, PLAN_KEY, version, plan::SCHEMA_VERSION))?.ok_or_else(|| {
-        let (name, map) = (comparison.name_any(), names.plan());
-        PluginError::failed(format!("run {number} of {name} cannot be read: its ConfigMap {map} does not exist"))
-    })?;
+    let plan = plan_of(map, comparison, number)?;
     let mut config_maps = BTreeMap::from([("plan".to_owned(), names.plan())]);
     let map = cluster.config_map(comparison, &names.configurations()).await?;
     if map.is_some() {
         config_maps.insert("configurations".into(), names.configurations());
     }
     let version = |document: &Configurations| document.schema_version;
-    let configurations = present(observe::document(map, configurations::KEY, version, configurations::SCHEMA_VERSION))?;
+    let configurations =
+        present(documents::document(map, configurations::KEY, version, configurations::SCHEMA_VERSION))?;
     let (mut ledgers, mut raw) = (BTreeMap::new(), BTreeMap::new());
     for variant in &plan.spec.variants {
         let name = names.results(&variant.name);
@@ -104,11 +102,24 @@ pub async fn stored_run(
     Ok(StoredRun { configurations, ledgers, raw, config_maps, run, is_current, plan })
 }
 
+/// The plan of a run, if the ConfigMap of its name holds that and nothing else.
+fn plan_of(map: Option<ConfigMap>, comparison: &BenchmarkComparison, number: i64) -> Result<Plan, PluginError> {
+    let (name, place) = (comparison.name_any(), names(comparison, number).plan());
+    let unusable =
+        |why: &str| PluginError::failed(format!("run {number} of {name} cannot be read: its ConfigMap {place} {why}"));
+    let text = map.and_then(|map| map.data?.remove(PLAN_KEY)).ok_or_else(|| unusable("does not exist"))?;
+    let status = comparison.status.as_ref();
+    let current = status.and_then(|status| status.run.as_ref()).filter(|run| run.number == number);
+    let hash = current.and_then(|run| run.plan_hash.as_deref());
+    Plan::checked(&text, &observe::identity(comparison), number, hash)
+        .map_err(|why| unusable(&format!("does not hold its plan: {why}")))
+}
+
 fn present<T>(output: Output<T>) -> Result<Option<T>, PluginError> {
     match output {
         Output::Present(value) => Ok(Some(value)),
         Output::Absent | Output::Empty => Ok(None),
-        Output::Unreadable(why) => Err(PluginError::failed(why)),
+        Output::Unreadable(why) | Output::Refused { message: why, .. } => Err(PluginError::failed(why)),
     }
 }
 
@@ -131,6 +142,8 @@ fn past_run(
     Some(Run {
         number: plan.run,
         inputs_hash: plan.inputs_hash.clone(),
+        plan_hash: Some(plan.hash()),
+        configurations_hash: None,
         queued_time: planned?,
         generated_time: None,
         paused: None,
@@ -138,6 +151,7 @@ fn past_run(
         completion_time: history(comparison, plan.run).and_then(|past| past.completion_time.clone()),
         mode: None,
         mode_reason: None,
+        settled: None,
         ended: None,
     })
 }
@@ -184,7 +198,19 @@ impl StoredRun {
             records: self.records(variant),
             failure: None,
         };
-        evaluate(spec, self.variants(comparison), stored).map_err(|error| PluginError::failed(error.to_string()))
+        evaluate(spec, self.variants(comparison), stored, self.progress())
+            .map_err(|error| PluginError::failed(error.to_string()))
+    }
+
+    /// The rounds that count: as the run says, else all there are records of.
+    fn progress(&self) -> Progress {
+        let settled = self.run.as_ref().and_then(|run| run.settled.as_ref());
+        let last = self.ledgers.values().flat_map(|of| &of.records).map(|record| record.trial.key.round).max();
+        Progress {
+            rounds: settled.map_or(last.unwrap_or(0), |settled| settled.rounds),
+            budget_spent: settled.is_some_and(|settled| settled.budget_spent),
+            origin: TrialOrigin::Sweep,
+        }
     }
 
     /// What is known of its variants.

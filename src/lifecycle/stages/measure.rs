@@ -4,18 +4,19 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Reason, Role, Run, VariantStatus};
-use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, round_over, stops};
+use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, stops};
 use crate::lifecycle::problem::unreadable;
 use crate::lifecycle::problem::{self, Problem};
-use crate::lifecycle::stages::queue;
+use crate::lifecycle::stages::view::View;
+use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::time::{after, stamp};
-use crate::lifecycle::world::{Child, JobState, Output, Pod, World};
-use crate::manifests::demand;
+use crate::lifecycle::world::{Child, JobState, Output, World};
 use crate::plan::{ChildKind, Component};
+use crate::sweep::VariantSweep;
 
 /// How long part of a parallel run may hold GPUs while the rest finds none.
 const HALF_HELD_SECONDS: i64 = 300;
-/// Deployments of a variant in one run, at most: as many as a status holds. Rounds take ten, the rest is for suspensions and
+/// Deployments of a variant in one run, at most: as many as a status holds. Rounds take eight, the rest is for suspensions and
 /// for parallel runs that found GPUs for a part only.
 pub const MOST_DEPLOYMENTS: usize = 24;
 /// First wait before a parallel run tries again; it doubles up to 15 minutes.
@@ -32,74 +33,13 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     }
     fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
-    if may_deploy(world, &run) && !stops(world, status) {
-        if !facts::anything_deployed(status) && queue::must_wait_behind(&run, world).is_some() {
+    if may_deploy(world, &run) && !stops(world, status) && !facts::is_settled(status) {
+        if !facts::anything_deployed(status) && queue::must_wait_behind(&run, world, now).is_some() {
             return;
         }
-        deploy_next(status, &run, world, now);
+        deploy_next(status, &run, now);
     } else {
         tear_down_all(status, &run, world, now);
-    }
-}
-
-/// One deployment as the world shows it.
-struct View<'a> {
-    world: &'a World,
-    run: &'a Run,
-    variant: &'a str,
-    deployment: &'a DeploymentStatus,
-}
-
-impl<'a> View<'a> {
-    fn servers(&self) -> impl Iterator<Item = &'a Pod> {
-        self.world.deployment_pods(self.run.number, self.variant, self.deployment.number, Component::Server)
-    }
-
-    fn loaders(&self) -> impl Iterator<Item = &'a Pod> {
-        self.world.deployment_pods(self.run.number, self.variant, self.deployment.number, Component::Load)
-    }
-
-    fn children(&self) -> impl Iterator<Item = &'a Child> {
-        self.world.deployment_children(self.run.number, self.variant, self.deployment.number)
-    }
-
-    fn load_job(&self) -> Option<&'a Child> {
-        self.world.load_job(self.run.number, self.variant, self.deployment.number)
-    }
-
-    fn all_bound(&self) -> bool {
-        if is_endpoint(self.world, self.variant) {
-            return true;
-        }
-        let asked = self.world.ready(self.variant).map_or(0, |ready| {
-            let gpu = &planned(self.world).hardware.gpu_resource_name;
-            demand::of(&ready.objects, gpu).iter().map(|d| d.pods as usize).sum()
-        });
-        let bound = || self.servers().filter(|p| !p.terminating && p.node.is_some());
-        let holding = bound().filter(|p| p.gpus > 0).count();
-        let enough = if asked == 0 { bound().next().is_some() } else { holding >= asked };
-        enough && self.servers().all(|p| p.terminating || p.node.is_some())
-    }
-
-    /// Whether every pod is Ready. One that comes up after the first answer would be missing in the first levels; what Ready
-    /// promises too early, the completed request that load waits for does not.
-    fn all_ready(&self) -> bool {
-        self.unready().next().is_none()
-    }
-
-    fn unready(&self) -> impl Iterator<Item = &'a Pod> {
-        self.servers().filter(|pod| !pod.terminating && !pod.over && !pod.ready)
-    }
-
-    fn is_gone(&self) -> bool {
-        self.children().next().is_none() && self.servers().next().is_none() && self.loaders().next().is_none()
-    }
-
-    /// When the first request was completed, as the load pod says.
-    fn serving(&self) -> Option<Timestamp> {
-        let results = self.world.results.get(self.variant).and_then(Output::present)?;
-        let deployment = self.deployment.number;
-        results.ledger.serving.get(&deployment).map(|mark| mark.time)
     }
 }
 
@@ -108,6 +48,9 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
     let mut seen = variant.deployments[index].clone();
     let view = View { world, run, variant: &variant.name, deployment: &variant.deployments[index] };
     if seen.teardown.is_some() {
+        if seen.freed.is_none() && view.servers().all(|pod| pod.over) {
+            seen.freed = Some(stamp(now));
+        }
         if view.is_gone() {
             seen.gone = Some(stamp(now));
         }
@@ -124,12 +67,11 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         note_restarts(&mut seen, &view);
         let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
         let readable = world.results.get(&variant.name).is_some_and(|results| results.present().is_some());
-        if complete && readable {
+        let problem = problem(&view, now).filter(|problem| problem.is_final(now) && variant.failure.is_none());
+        if readable && (complete || (problem.is_some() && is_measured(&view))) {
             seen.measured = Some(stamp(now));
             seen.teardown = Some(stamp(now));
-        } else if variant.failure.is_none()
-            && let Some(problem) = problem(&view, now).filter(|problem| problem.is_final(now))
-        {
+        } else if let Some(problem) = problem {
             variant.failure = Some(Failure::new(problem.reason, &problem.message, stamp(now)));
         }
         if let Some(failure) = &variant.failure
@@ -139,6 +81,15 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         }
     }
     variant.deployments[index] = seen;
+}
+
+/// Whether everything of the round is published. What says so are the records: a Job that was complete may be gone, and one
+/// that hangs has measured nonetheless.
+fn is_measured(view: &View) -> bool {
+    let results = view.world.results.get(view.variant).and_then(Output::present);
+    let (Some(results), Some(configurations)) = (results, view.world.configurations.present()) else { return false };
+    let sweep = VariantSweep::new(planned(view.world), configurations, view.variant, view.deployment.round);
+    sweep.is_ok_and(|sweep| sweep.is_over(&results.ledger.records))
 }
 
 /// Servers that were restarted or replaced since the first completed request. The load pod says when that was, as nobody
@@ -161,6 +112,19 @@ fn note_restarts(seen: &mut DeploymentStatus, view: &View) {
 pub fn trouble_of(variant: &VariantStatus, run: &Run, world: &World, now: Timestamp) -> Option<Problem> {
     let deployment = live(variant)?;
     problem(&View { world, run, variant: &variant.name, deployment }, now)
+}
+
+/// When something can become due of a deployment that is not being torn down: each of its states has a deadline.
+pub fn deadlines(variant: &VariantStatus, run: &Run, world: &World) -> Vec<Timestamp> {
+    let Some(deployment) = live(variant).filter(|deployment| deployment.teardown.is_none()) else { return vec![] };
+    let view = View { world, run, variant: &variant.name, deployment };
+    let limits = &world.spec.execution.deadlines;
+    let of_state = match (&deployment.scheduled, &deployment.serving) {
+        (None, _) => Some(after(deployment.created.0, limits.schedule_seconds)),
+        (Some(scheduled), None) => Some(after(scheduled.0, limits.ready_seconds)),
+        (Some(_), Some(_)) => stalled::deadline(&view),
+    };
+    of_state.into_iter().chain(stalled::load_pods_due(&view)).collect()
 }
 
 fn problem(view: &View, now: Timestamp) -> Option<Problem> {
@@ -187,6 +151,7 @@ fn problem(view: &View, now: Timestamp) -> Option<Problem> {
         view.load_job().and_then(|job| problem::of_failed_job(job, view.loaders(), now)),
         problem::of_pods(view.servers(), limits.schedule_seconds, schedule_by, now),
         problem::of_pods(view.loaders(), limits.schedule_seconds, schedule_by, now),
+        stalled::of_load_pods(view, now),
         problem::of_objects(complaining, refusals, deployment.created.0, limits.teardown_seconds),
     ];
     let cause = found.into_iter().flatten().min_by_key(|problem| problem.fatal);
@@ -224,6 +189,9 @@ fn overdue(view: &View, now: Timestamp) -> Option<Problem> {
     match (&view.deployment.scheduled, &view.deployment.serving) {
         (None, _) => {
             let fatal = after(view.deployment.created.0, limits.schedule_seconds);
+            if view.servers().next().is_none() && !is_endpoint(view.world, variant) {
+                return (now >= fatal).then(|| no_pods(view, fatal));
+            }
             let message = format!(
                 "not all pods of variant {variant} had a node after {} s (execution.deadlines.scheduleSeconds): free GPUs, correct \
                  spec.hardware.nodeSelector and tolerations, or raise the deadline",
@@ -244,8 +212,25 @@ fn overdue(view: &View, now: Timestamp) -> Option<Problem> {
             );
             (now >= fatal).then_some(Problem { reason: Reason::NotServing, message, fatal })
         }
-        _ => None,
+        (Some(_), Some(_)) => stalled::of_silence(view, now),
     }
+}
+
+/// There is no pod that could wait for GPUs.
+fn no_pods(view: &View, fatal: Timestamp) -> Problem {
+    let made_by = view.children().find(|child| ChildKind::SERVERS.contains(&child.kind));
+    let cure = match made_by {
+        Some(child) if child.kind == ChildKind::DynamoGraphDeployment => {
+            format!("check the status of {} {} and that Dynamo's operator runs", child.kind, child.name)
+        }
+        Some(child) => format!("check the status of {} {} and that its controller runs", child.kind, child.name),
+        None => "its server could not be created; check the API server and its admission webhooks".into(),
+    };
+    let message = format!(
+        "no pod of variant {} was created within {} s (execution.deadlines.scheduleSeconds): {cure}, or raise the deadline",
+        view.variant, view.world.spec.execution.deadlines.schedule_seconds
+    );
+    Problem { reason: Reason::PodsNotCreated, message, fatal }
 }
 
 fn not_ready(view: &View, fatal: Timestamp) -> Problem {
@@ -290,43 +275,41 @@ fn fall_back(status: &mut BenchmarkComparisonStatus, world: &World, now: Timesta
     }
 }
 
-fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, world: &World, now: Timestamp) {
-    let rounds = planned(world).execution.rounds.max(1);
+/// Deploys what the round under way still lacks.
+fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, now: Timestamp) {
+    let Some(round) = status.rounds.last().map(|round| round.number) else { return };
     let parallel = mode(run) == Mode::Parallel;
-    for round in 1..=rounds {
-        for index in order(status, round) {
-            if round_over(&status.variants[index], round) || live(&status.variants[index]).is_some() {
-                continue;
-            }
-            if facts::anything_deployed(status) && !(parallel && only_round(status, round)) {
-                return;
-            }
-            if now < retry_at(status, round) {
-                return;
-            }
-            let variant = &mut status.variants[index];
-            if variant.deployments.len() >= MOST_DEPLOYMENTS {
-                variant.failure = Some(too_many_deployments(&variant.name, now));
-                continue;
-            }
-            let number = variant.deployments.last().map_or(0, |d| d.number).saturating_add(1);
-            variant.deployments.push(DeploymentStatus {
-                number,
-                round,
-                created: stamp(now),
-                scheduled: None,
-                ready: None,
-                serving: None,
-                measured: None,
-                restarts: vec![],
-                teardown: None,
-                gone: None,
-            });
-            if !parallel {
-                return;
-            }
+    for index in order(status, round) {
+        let variant = &status.variants[index];
+        if !facts::is_wanted(status, variant) || live(variant).is_some() {
+            continue;
         }
-        if status.variants.iter().any(|v| !round_over(v, round)) || facts::anything_deployed(status) {
+        if facts::anything_deployed(status) && !(parallel && only_round(status, round)) {
+            return;
+        }
+        if now < retry_at(status, round) {
+            return;
+        }
+        let variant = &mut status.variants[index];
+        if variant.deployments.len() >= MOST_DEPLOYMENTS {
+            variant.failure = Some(too_many_deployments(&variant.name, now));
+            continue;
+        }
+        let number = variant.deployments.last().map_or(0, |d| d.number).saturating_add(1);
+        variant.deployments.push(DeploymentStatus {
+            number,
+            round,
+            created: stamp(now),
+            scheduled: None,
+            ready: None,
+            serving: None,
+            measured: None,
+            restarts: vec![],
+            teardown: None,
+            freed: None,
+            gone: None,
+        });
+        if !parallel {
             return;
         }
     }

@@ -87,6 +87,8 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         run: Some(Run {
             number,
             inputs_hash: inputs::hash(&world.spec),
+            plan_hash: None,
+            configurations_hash: None,
             queued_time: stamp(now),
             generated_time: None,
             paused: None,
@@ -94,6 +96,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             completion_time: None,
             mode: None,
             mode_reason: None,
+            settled: None,
             ended: None,
         }),
         variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),

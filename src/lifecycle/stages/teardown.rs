@@ -58,11 +58,12 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
     let holds = |finalizer: &&str| ![FOREGROUND, ORPHAN].contains(finalizer);
     let finalizers = child.map(|child| child.finalizers.iter().map(String::as_str).filter(holds).collect::<Vec<_>>());
     Some(match (child, pod) {
-        (Some(child), _) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
-            "{} {} {whose} is held by finalizer {}: start the controller that owns it, or remove the finalizer",
+        (Some(child), pod) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
+            "{} {} {whose} is held by finalizer {}{}: start the controller that owns it, or remove the finalizer",
             child.kind,
             child.name,
-            finalizers.unwrap_or_default().join(", ")
+            finalizers.unwrap_or_default().join(", "),
+            if pod.is_none() { " (no pod is left, so no GPU is held)" } else { "" }
         ),
         (_, Some(pod)) => format!(
             "pod {} {whose} was deleted and is still there on node {}: check that the node's kubelet works",

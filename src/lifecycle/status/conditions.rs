@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use crate::api::conditions::{ConditionStatus, ConditionType, Statement};
+use crate::api::conditions::{ConditionStatus, ConditionType, NewCondition};
 use crate::api::{AnyReason, BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, Reason, Start};
-use crate::judgement::Judgement;
-use crate::lifecycle::facts::{active_run, all_measured, anything_deployed};
+use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, live};
 use crate::lifecycle::judge;
 use crate::lifecycle::remains::nothing_left;
 use crate::lifecycle::stages::teardown;
 use crate::lifecycle::world::World;
 use crate::prediction::configurations::GenerationOutcome;
+use crate::verdict::{Judged, conditions};
 
 use ConditionStatus::{False, True, Unknown};
 
@@ -18,28 +18,28 @@ use ConditionStatus::{False, True, Unknown};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RunState {
     Active,
-    Held,
+    Paused,
     Idle,
     Well,
     Badly,
 }
 
 /// Every condition, in the order it is written. `judged` is set once all facts are in.
-pub fn statements(
+pub fn all(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judgement>,
+    judged: Option<&Judged>,
     phase: Phase,
     message: &str,
     now: Timestamp,
-) -> Vec<Statement> {
+) -> Vec<NewCondition> {
     let state = state(status, world, phase);
     let stuck = teardown::overdue(status, world, now);
     let reason = reason(status, phase, judge::caught(judged, world), stuck.is_some());
     let finished = matches!(state, RunState::Well | RunState::Badly);
-    let mut statements = vec![
-        Statement::new(ConditionType::Finished, if finished { True } else { False }, &reason, message),
-        Statement::new(
+    let mut all = vec![
+        NewCondition::new(ConditionType::Finished, if finished { True } else { False }, &reason, message),
+        NewCondition::new(
             ConditionType::Succeeded,
             match state {
                 RunState::Well => True,
@@ -49,24 +49,24 @@ pub fn statements(
             &reason,
             message,
         ),
-        Statement::new(
+        NewCondition::new(
             ConditionType::Reconciling,
             if state == RunState::Active && stuck.is_none() { True } else { False },
             &reason,
             message,
         ),
-        Statement::new(
+        NewCondition::new(
             ConditionType::Stalled,
             if state == RunState::Badly || stuck.is_some() { True } else { False },
             &reason,
             message,
         ),
     ];
-    statements.push(generated(status, world));
-    statements.push(measured(status, world));
-    statements.push(torn_down(status, world, stuck));
-    statements.extend(judgements(judged));
-    statements
+    all.push(generated(status, world));
+    all.push(measured(status, world));
+    all.push(torn_down(status, world, stuck));
+    all.extend(judgements(judged));
+    all
 }
 
 fn state(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> RunState {
@@ -75,7 +75,7 @@ fn state(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> Run
         Phase::Failed | Phase::Cancelled => RunState::Badly,
         Phase::Inconclusive if world.spec.judgement.fail_on.contains(&FailOn::Inconclusive) => RunState::Badly,
         Phase::Inconclusive => RunState::Well,
-        Phase::Suspended => RunState::Held,
+        Phase::Suspended => RunState::Paused,
         Phase::Predicted if status.run.as_ref().is_some_and(|run| nothing_left(run.number, world)) => RunState::Well,
         Phase::Pending if status.run.is_none() && world.spec.execution.start == Start::OnRequest => RunState::Idle,
         _ => RunState::Active,
@@ -99,80 +99,71 @@ fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailO
     }
 }
 
-fn generated(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
+fn generated(status: &BenchmarkComparisonStatus, world: &World) -> NewCondition {
     let kind = ConditionType::ConfigurationsGenerated;
-    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
+    let new = |status, reason: AnyReason, message: String| NewCondition::new(kind, status, reason, &message);
     if let Some(configurations) = world.configurations.present() {
         let refused = configurations.variants.iter().find_map(|c| match &c.outcome {
             GenerationOutcome::Refused { reason, message } => Some((c.variant.as_str(), reason, message)),
             GenerationOutcome::Ready(_) => None,
         });
         return match refused {
-            Some((variant, reason, message)) => {
-                statement(False, reason.clone(), format!("variant {variant}: {message}"))
-            }
-            None => {
-                statement(True, Reason::Generated.into(), "predictions and manifests of all variants are ready".into())
-            }
+            Some((variant, reason, message)) => new(False, reason.clone(), format!("variant {variant}: {message}")),
+            None => new(True, Reason::Generated.into(), "predictions and manifests of all variants are ready".into()),
         };
     }
     match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
-        Some(ended) if ended.outcome == EarlyEnd::Failed => {
-            statement(False, ended.reason.clone(), ended.message.clone())
-        }
-        Some(ended) => statement(Unknown, ended.reason.clone(), ended.message.clone()),
-        None => statement(Unknown, Reason::Generating.into(), "predictions and manifests are not ready yet".into()),
+        Some(ended) if ended.outcome == EarlyEnd::Failed => new(False, ended.reason.clone(), ended.message.clone()),
+        Some(ended) => new(Unknown, ended.reason.clone(), ended.message.clone()),
+        None => new(Unknown, Reason::Generating.into(), "predictions and manifests are not ready yet".into()),
     }
 }
 
-fn measured(status: &BenchmarkComparisonStatus, world: &World) -> Statement {
+fn measured(status: &BenchmarkComparisonStatus, world: &World) -> NewCondition {
     let kind = ConditionType::VariantsMeasured;
-    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
+    let new = |status, reason: AnyReason, message: String| NewCondition::new(kind, status, reason, &message);
     let failed = status.variants.iter().find_map(|v| v.failure.as_ref().map(|failure| (&v.name, failure)));
     match failed {
-        Some((name, failure)) => {
-            statement(False, failure.reason.clone(), format!("variant {name}: {}", failure.message))
-        }
-        None if all_measured(world, status) => {
-            statement(True, Reason::Measured.into(), "all variants are measured".into())
-        }
+        Some((name, failure)) => new(False, failure.reason.clone(), format!("variant {name}: {}", failure.message)),
+        None if all_measured(world, status) => new(True, Reason::Measured.into(), "all variants are measured".into()),
         None => match status.run.as_ref().and_then(|run| run.ended.as_ref()) {
-            Some(ended) => statement(False, ended.reason.clone(), ended.message.clone()),
-            None => statement(Unknown, Reason::NotMeasured.into(), "not all variants are measured yet".into()),
+            Some(ended) => new(False, ended.reason.clone(), ended.message.clone()),
+            None => new(Unknown, Reason::NotMeasured.into(), "not all variants are measured yet".into()),
         },
     }
 }
 
-fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<String>) -> Statement {
+fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<String>) -> NewCondition {
     let kind = ConditionType::TornDown;
-    let statement = |status, reason: AnyReason, message: String| Statement::new(kind, status, reason, &message);
+    let new = |status, reason: AnyReason, message: String| NewCondition::new(kind, status, reason, &message);
     if let Some(message) = stuck {
-        return statement(False, Reason::TeardownStuck.into(), message);
+        return new(False, Reason::TeardownStuck.into(), message);
     }
     if let Some(name) = teardown::kept(status, world) {
-        return statement(False, Reason::KeptForDebugging.into(), teardown::words_of_kept(name));
+        return new(False, Reason::KeptForDebugging.into(), teardown::words_of_kept(name));
+    }
+    let freed = status.variants.iter().filter_map(live).all(|deployment| deployment.freed.is_some());
+    if anything_deployed(status) && freed {
+        let message = "no pod is left and the GPUs are free; the last objects of a variant are being deleted";
+        return new(False, Reason::TearingDown.into(), message.into());
     }
     if anything_deployed(status) {
-        return statement(False, Reason::Deployed.into(), "a variant is deployed and holds its GPUs".into());
+        return new(False, Reason::Deployed.into(), "a variant is deployed and holds its GPUs".into());
     }
     match active_run(status) {
         Some(run) if run.ended.is_some() && !nothing_left(run.number, world) => {
-            statement(False, Reason::TearingDown.into(), "the last objects of the run are being deleted".into())
+            new(False, Reason::TearingDown.into(), "the last objects of the run are being deleted".into())
         }
-        _ => statement(True, Reason::Gone.into(), "nothing that holds GPUs is left".into()),
+        _ => new(True, Reason::Gone.into(), "nothing that holds GPUs is left".into()),
     }
 }
 
-fn judgements(judged: Option<&Judgement>) -> Vec<Statement> {
-    let kinds = [ConditionType::EvidenceSufficient, ConditionType::PredictionAccurate, ConditionType::SlaMet];
+fn judgements(judged: Option<&Judged>) -> Vec<NewCondition> {
     match judged {
-        Some(judgement) => {
-            let Judgement { evidence_sufficient, prediction_accurate, sla_met, .. } = judgement.clone();
-            vec![evidence_sufficient, prediction_accurate, sla_met]
-        }
-        None => kinds
+        Some(judged) => conditions::conditions(judged).into(),
+        None => conditions::TYPES
             .into_iter()
-            .map(|kind| Statement::new(kind, Unknown, Reason::NotJudged, "judged when all variants are measured"))
+            .map(|kind| NewCondition::new(kind, Unknown, Reason::NotJudged, "judged when no further round follows"))
             .collect(),
     }
 }

@@ -41,6 +41,15 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         let mode = run.mode.map(Mode::as_str).unwrap_or_default();
         notes.push(warning(Reason::ModeChanged, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     }
+    for round in after.rounds.iter().skip(before.rounds.len()).filter(|round| round.number > 1) {
+        let message = format!("round {} begins: {} deployed again", round.number, are(&round.variants));
+        notes.push(normal(Reason::RoundStarted, message));
+    }
+    if let Some(settled) = run.settled.as_ref().filter(|_| past.is_none_or(|past| past.settled.is_none())) {
+        let why = if settled.budget_spent { "the budget is spent" } else { "another would tell no more" };
+        let message = format!("no round follows round {}: {why}", settled.rounds);
+        notes.push(normal(Reason::RoundsSettled, message));
+    }
     if let Some(ended) = &run.ended
         && past.is_none_or(|past| past.ended.is_none())
     {
@@ -52,6 +61,11 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
             "nothing runs; what was measured is kept; set spec.suspend to false to go on".into(),
         ));
     }
+}
+
+fn are(variants: &[String]) -> String {
+    let verb = if variants.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", variants.join(", "))
 }
 
 fn variant_notes(before: Option<&VariantStatus>, after: &VariantStatus, notes: &mut Vec<Event>) {

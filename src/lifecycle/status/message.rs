@@ -4,19 +4,21 @@ use crate::text;
 use jiff::Timestamp;
 
 use crate::api::conditions::LONGEST_MESSAGE;
-use crate::api::{BenchmarkComparisonStatus, Phase, Start};
-use crate::judgement::Judgement;
-use crate::lifecycle::facts::{active_run, all_measured, live};
+use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Phase, Run, Start, VariantStatus};
+use crate::lifecycle::facts::{active_run, all_measured, is_endpoint, live};
 use crate::lifecycle::judge;
 use crate::lifecycle::stages::queue::{self, Admission};
 use crate::lifecycle::stages::{generate, measure, start, teardown};
 use crate::lifecycle::world::World;
+use crate::plan::Component;
+use crate::verdict::Judged;
+use crate::verdict::status::verdict;
 
 /// What is happening, for people, in as many words as a status holds. Stable text: no times, no counters that tick.
 pub fn message(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judgement>,
+    judged: Option<&Judged>,
     phase: Phase,
     now: Timestamp,
 ) -> String {
@@ -26,7 +28,7 @@ pub fn message(
 fn happening(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judgement>,
+    judged: Option<&Judged>,
     phase: Phase,
     now: Timestamp,
 ) -> String {
@@ -47,7 +49,7 @@ fn happening(
             Some(problem) => problem.message,
             None => "predictions and manifests are being made".into(),
         },
-        Phase::Queued => queued(status, world),
+        Phase::Queued => queued(status, world, now),
         Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
         Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, world, judged, phase),
     }
@@ -66,8 +68,12 @@ fn pending(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     }
 }
 
-fn queued(status: &BenchmarkComparisonStatus, world: &World) -> String {
-    match queue::waiting(status, world).map(|run| queue::turn(run, world)) {
+fn queued(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
+    let waiting = queue::waiting(status, world);
+    if let Some((index, problem)) = waiting.and_then(|run| queue::refused(status, run, world)) {
+        return format!("variant {}: {}", status.variants[index].name, problem.message);
+    }
+    match waiting.map(|run| queue::turn(run, world, now)) {
         Some(Admission::Wait(why)) => why,
         _ => "the run is next to get GPUs".into(),
     }
@@ -89,6 +95,7 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
             (None, Some(_), _) => "is being measured",
             (None, None, Some(_)) if deployment.ready.is_some() => "is ready; its first request is awaited",
             (None, None, Some(_)) => "starts up",
+            (None, None, None) if is_podless(world, run, variant, deployment) => "waits for its pods to be created",
             (None, None, None) => "waits for nodes",
         };
         format!("{} {doing}", variant.name)
@@ -97,7 +104,7 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     let next = if start::waits_for_next(status, world) { "; another run begins after this one" } else { "" };
     match doing.is_empty() {
         true if all_measured(world, status) => format!("the last objects of the run are being deleted{next}"),
-        true => match queue::must_wait_behind(run, world) {
+        true => match queue::must_wait_behind(run, world, now) {
             Some(behind) => format!("{behind}{next}"),
             None => format!("the next variant is about to be deployed{next}"),
         },
@@ -105,15 +112,20 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
     }
 }
 
-fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>, phase: Phase) -> String {
+fn is_podless(world: &World, run: &Run, variant: &VariantStatus, deployment: &DeploymentStatus) -> bool {
+    let mut pods = world.deployment_pods(run.number, &variant.name, deployment.number, Component::Server);
+    pods.next().is_none() && !is_endpoint(world, &variant.name)
+}
+
+fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>, phase: Phase) -> String {
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
     let caught = judge::caught(judged, world).filter(|_| phase == Phase::Failed);
     match (failure, judged, caught) {
         (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
         (None, Some(judgement), Some(outcome)) => {
-            format!("judgement.failOn names {outcome}: {}", judgement.verdict.summary)
+            format!("judgement.failOn names {outcome}: {}", verdict(judgement).summary)
         }
-        (None, Some(judgement), None) => judgement.verdict.summary.clone(),
+        (None, Some(judgement), None) => verdict(judgement).summary,
         (None, None, _) => status.message.clone().unwrap_or_default(),
     }
 }

@@ -3,9 +3,11 @@
 pub mod conditions;
 pub mod deployed;
 pub mod events;
+pub mod fit;
 pub mod message;
 pub mod phase;
 pub mod progress;
+pub mod refused;
 
 use jiff::Timestamp;
 
@@ -13,8 +15,10 @@ use crate::api::conditions::conditions;
 use crate::api::{BenchmarkComparisonStatus, ReportReference};
 use crate::lifecycle::facts::{gpu_seconds, is_judged};
 use crate::lifecycle::judge;
+use crate::lifecycle::price::price;
 use crate::lifecycle::time::stamp;
 use crate::lifecycle::world::World;
+use crate::verdict::status::verdict;
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
@@ -26,23 +30,24 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
     for index in 0..status.variants.len() {
         let mut variant = status.variants[index].clone();
         deployed::describe(&mut variant, &status, world);
-        variant.phase = Some(phase::variant_phase(&variant, &status, world));
+        variant.phase = Some(phase::variant_phase(&variant, &status));
         status.variants[index] = variant;
     }
     let complete = is_judged(&status, world);
     let judged = judge::fold_rows(&mut status, world, complete);
     if let Some(judgement) = &judged {
         // A verdict stands until another is reached: records may be gone, the answer is not.
-        status.verdict = Some(judgement.verdict.clone());
+        status.verdict = Some(verdict(judgement));
     }
     status.progress = progress::progress(&status, world).or(status.progress);
-    status.gpu_seconds = gpu_seconds(&status);
+    status.gpu_seconds = gpu_seconds(&status, world);
+    status.price = price(&status, world).or(status.price);
     let report = world.report(&status).map(|child| ReportReference { config_map_name: child.name.clone() });
     status.report = report.or(status.report);
     let phase = phase::phase(&status, world, judged.as_ref());
     let message = message::message(&status, world, judged.as_ref(), phase, now);
-    let statements = conditions::statements(&status, world, judged.as_ref(), phase, &message, now);
-    status.conditions = conditions(statements, &before, world.object.generation, &stamp(now));
+    let new = conditions::all(&status, world, judged.as_ref(), phase, &message, now);
+    status.conditions = conditions(new, &before, world.object.generation, &stamp(now));
     status.phase = Some(phase);
     status.message = Some(message);
     status

@@ -1,12 +1,13 @@
 //! Facts → the phase of a run and of each variant.
 
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase, VariantStatus, VerdictResult};
-use crate::judgement::Judgement;
 use crate::lifecycle::facts::{self, all_measured, anything_deployed, live, rests_predicted};
 use crate::lifecycle::world::{Output, World};
+use crate::verdict::Judged;
+use crate::verdict::conditions::caught_by;
 
 /// The phase, from facts.
-pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>) -> Phase {
+pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
     let Some(run) = &status.run else {
         return if world.spec.suspend { Phase::Suspended } else { Phase::Pending };
     };
@@ -34,7 +35,7 @@ pub fn phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&
     }
 }
 
-fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judgement>) -> Phase {
+fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>) -> Phase {
     if status.variants.iter().any(|v| v.failure.is_some()) {
         return Phase::Failed;
     }
@@ -43,21 +44,21 @@ fn final_phase(status: &BenchmarkComparisonStatus, world: &World, judged: Option
         let said = status.phase.filter(|phase| matches!(phase, Phase::Succeeded | Phase::Inconclusive));
         return said.unwrap_or(Phase::Failed);
     };
-    if judgement.verdict.result == VerdictResult::Inconclusive {
+    if judgement.result() == VerdictResult::Inconclusive {
         return Phase::Inconclusive;
     }
-    if judgement.caught_by(&world.spec.judgement.fail_on).is_some() { Phase::Failed } else { Phase::Succeeded }
+    if caught_by(judgement, &world.spec.judgement.fail_on).is_some() { Phase::Failed } else { Phase::Succeeded }
 }
 
 /// The phase of a variant, from facts.
-pub fn variant_phase(variant: &VariantStatus, status: &BenchmarkComparisonStatus, world: &World) -> VariantPhase {
+pub fn variant_phase(variant: &VariantStatus, status: &BenchmarkComparisonStatus) -> VariantPhase {
     let deployment = live(variant);
     match deployment {
         Some(deployment) if deployment.teardown.is_some() => VariantPhase::TearingDown,
         _ if variant.failure.is_some() => VariantPhase::Failed,
         Some(deployment) if deployment.serving.is_some() => VariantPhase::Measuring,
         Some(_) => VariantPhase::Deploying,
-        None if facts::all_rounds_over(world, variant) => VariantPhase::Done,
+        None if facts::is_settled(status) => VariantPhase::Done,
         None if status.run.as_ref().is_some_and(|run| run.ended.is_some()) => VariantPhase::Failed,
         None => VariantPhase::Waiting,
     }

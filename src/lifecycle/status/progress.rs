@@ -4,24 +4,27 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BenchmarkComparisonStatus, Progress};
-use crate::lifecycle::facts::{active_run, planned};
+use crate::lifecycle::facts::{active_run, is_settled, is_wanted, planned};
 use crate::lifecycle::judge::records;
 use crate::lifecycle::world::World;
-use crate::sweep::{SweepPlan, planned_total};
+use crate::measurement::record::TrialRecord;
+use crate::sweep::VariantSweep;
 use crate::units::count;
 
-/// Levels done of levels planned; changes when a level ends, not with time.
+/// Trials done of trials planned in the rounds that began; changes when a trial ends, not with time.
 pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Progress> {
     let run = status.run.as_ref()?;
     world.configurations.present()?;
+    let round = status.rounds.last().map_or(1, |round| round.number);
     let counted: Vec<(usize, usize)> = status
         .variants
         .iter()
         .filter_map(|variant| {
             let records = records(world, &variant.name);
-            let over = variant.failure.is_some() || run.ended.is_some();
-            let total = if over { records.len() } else { planned_total(&sweep(world, &variant.name)?, records) };
-            Some((records.len(), total))
+            let over = variant.failure.is_some() || run.ended.is_some() || is_settled(status);
+            let is_left_out = !status.rounds.is_empty() && !is_wanted(status, variant);
+            let left = if over || is_left_out { 0 } else { left(world, &variant.name, round, records)? };
+            Some((records.len(), records.len() + left))
         })
         .collect();
     let done: usize = counted.iter().map(|(done, _)| done).sum();
@@ -34,7 +37,14 @@ pub fn progress(status: &BenchmarkComparisonStatus, world: &World) -> Option<Pro
     })
 }
 
-/// The last level's end, and for each one left the mean of those done.
+/// Trials the round of a variant still has, as far as can be said.
+fn left(world: &World, variant: &str, round: u32, records: &[TrialRecord]) -> Option<usize> {
+    let sweep = VariantSweep::new(planned(world), world.configurations.present()?, variant, round).ok()?;
+    let progress = sweep.progress(records);
+    Some(progress.expected.saturating_sub(progress.done) as usize)
+}
+
+/// The last trial's end, and for each one left the mean of those done.
 fn estimate(status: &BenchmarkComparisonStatus, world: &World, left: usize) -> Option<Time> {
     let all = || status.variants.iter().flat_map(|variant| records(world, &variant.name));
     let last = all().map(|record| record.completion_time).max()?;
@@ -43,8 +53,4 @@ fn estimate(status: &BenchmarkComparisonStatus, world: &World, left: usize) -> O
     let left = i64::try_from(left).ok()?;
     let end = last.checked_add(SignedDuration::from_secs(mean.checked_mul(left)?)).ok()?;
     Timestamp::from_second(end.as_second()).ok().map(Time)
-}
-
-fn sweep(world: &World, variant: &str) -> Option<SweepPlan> {
-    SweepPlan::new(planned(world), world.configurations.present()?, variant, 1).ok()
 }

@@ -14,7 +14,11 @@ const GENERATED_GPU: &str = "nvidia.com/gpu";
 const CACHE_VOLUME: &str = "model-cache";
 
 /// Labels and annotations by which other tools track what they created: copies of them would be pruned or adopted.
-const TRACKING_PREFIXES: [&str; 8] = [
+///
+/// Dynamo's operator keeps notes of its own in annotations: copied, they make a new graph look like one that is being
+/// updated.
+const TRACKING_PREFIXES: [&str; 9] = [
+    "nvidia.com/current-worker-hash",
     "argocd.argoproj.io/",
     "helm.sh/",
     "meta.helm.sh/",
@@ -24,11 +28,17 @@ const TRACKING_PREFIXES: [&str; 8] = [
     "config.kubernetes.io/",
     "config.k8s.io/",
 ];
-const TRACKING_KEYS: [&str; 3] = [
+const TRACKING_KEYS: [&str; 6] = [
+    "nvidia.com/dgd-spec",
+    "nvidia.com/dynamo-operator-origin-version",
+    "nvidia.com/workload-provider",
     "app.kubernetes.io/instance",
     "kubectl.kubernetes.io/last-applied-configuration",
     "deployment.kubernetes.io/revision",
 ];
+
+/// Finalizer that Dynamo's operator adds by itself.
+const DYNAMO_FINALIZER: &str = "nvidia.com/finalizer";
 
 /// Removes the status and all metadata that do not belong in a manifest.
 ///
@@ -42,6 +52,9 @@ pub(super) fn strip(object: &mut Value) {
     metadata.retain(|key, value| kept.contains(&key.as_str()) && !value.is_null());
     if metadata.get("namespace").is_some_and(|namespace| namespace == "None") {
         metadata.remove("namespace");
+    }
+    if let Some(Value::Array(finalizers)) = metadata.get_mut("finalizers") {
+        finalizers.retain(|finalizer| finalizer != DYNAMO_FINALIZER);
     }
     for map in ["labels", "annotations"] {
         if let Some(Value::Object(map)) = metadata.get_mut(map) {
@@ -109,28 +122,60 @@ pub(super) fn all(object: &mut Value, spec: &BenchmarkComparisonSpec) {
     }
 }
 
-/// Dynamo's operator reads the runtime's version from the tag; other tags need the version in a field.
+/// Dynamo's operator reads the runtime's version from a tag that is a semantic version, and wants it in a field otherwise:
+/// there it takes three numbers, and nothing behind them.
 fn set_image(object: &mut Value, pods: &PodSet, image: &str, version: Option<&str>) {
     for container in pods.main_containers(object) {
         set(object, &container, "image", image);
     }
-    if let Some(version) = version
-        && pods.layout().is_graph()
-        && !has_version_tag(image)
+    let tag = tag(image).filter(|_| pods.layout().is_graph());
+    if pods.layout().is_graph()
+        && !tag.is_some_and(is_semantic)
+        && let Some(version) = version.or(tag).and_then(release)
     {
         set(object, pods.component(), "runtimeVersionOverride", version);
     }
 }
 
-/// Whether the image's tag is a semantic version.
-fn has_version_tag(image: &str) -> bool {
+fn tag(image: &str) -> Option<&str> {
     let without_digest = image.split('@').next().unwrap_or_default();
     let last = without_digest.rsplit('/').next().unwrap_or_default();
-    let Some((_, tag)) = last.split_once(':') else { return false };
-    let core = tag.strip_prefix('v').unwrap_or(tag).split(['-', '+']).next().unwrap_or_default();
+    last.split_once(':').map(|(_, tag)| tag)
+}
+
+/// Whether a tag is a semantic version, with or without a `v`.
+fn is_semantic(tag: &str) -> bool {
+    let version = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
+    let (core, candidate) = version.split_once('-').map_or((version, None), |(core, rest)| (core, Some(rest)));
     let numbers: Vec<&str> = core.split('.').collect();
-    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.len() == 3 && numbers.iter().all(is_number)
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && (!part.bytes().all(|byte| byte.is_ascii_digit()) || is_number(part))
+    };
+    numbers.len() == 3
+        && numbers.into_iter().all(is_number)
+        && candidate.is_none_or(|candidate| candidate.split('.').all(is_part))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+}
+
+/// The three numbers a version begins with.
+fn release(version: &str) -> Option<String> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let mut rest = version.strip_prefix(['v', 'V']).unwrap_or(version);
+    let mut numbers = vec![];
+    for place in 0..3 {
+        if place > 0 {
+            rest = rest.strip_prefix('.')?;
+        }
+        let (number, after) = rest.split_at(digits(rest));
+        numbers.push(number);
+        rest = after;
+    }
+    numbers.iter().all(|number| is_number(number) && number.len() <= 4).then(|| numbers.join("."))
 }
 
 /// Every server gets its environment from this Secret; without one, from no Secret at all.
@@ -209,17 +254,48 @@ mod tests {
 
     use super::*;
 
+    /// A tag, a version in the spec, and what Dynamo's operator is told.
     #[rstest]
-    #[case("nvcr.io/nvidia/runtime:0.5.0", true)]
-    #[case("localhost:5000/runtime:v1.3.0-rc.1", true)]
-    #[case("runtime:1.3.0@sha256:abc", true)]
-    #[case("runtime:0.8.1.post1", false)]
-    #[case("runtime:1.0.0rc6", false)]
-    #[case("runtime:nightly", false)]
-    #[case("localhost:5000/runtime", false)]
-    #[case("runtime@sha256:abc", false)]
-    fn versions_are_read_off_tags(#[case] image: &str, #[case] expected: bool) {
-        assert_eq!(has_version_tag(image), expected);
+    #[case("nvcr.io/nvidia/runtime:0.5.0", None, None)]
+    #[case("localhost:5000/runtime:v1.3.0-rc.1", None, None)]
+    #[case("runtime:V1.3.0", None, None)]
+    #[case("runtime:1.3.0@sha256:abc", None, None)]
+    #[case("runtime:0.8.1.post1", None, Some("0.8.1"))]
+    #[case("runtime:1.0.0rc6", None, Some("1.0.0"))]
+    #[case("runtime:1.3.0-", None, Some("1.3.0"))]
+    #[case("runtime:1.3.0-rc..1", None, Some("1.3.0"))]
+    #[case("runtime:1.3.0-01", None, Some("1.3.0"))]
+    #[case("runtime:01.3.0", None, None)]
+    #[case("runtime:nightly", None, None)]
+    #[case("runtime:nightly", Some("v1.3.0-rc.6"), Some("1.3.0"))]
+    #[case("runtime:dev", Some("0.7.0.post1"), Some("0.7.0"))]
+    #[case("runtime:dev", Some("1.3"), None)]
+    #[case("localhost:5000/runtime", Some("1.3.0"), Some("1.3.0"))]
+    #[case("runtime@sha256:abc", Some("1.3.0"), Some("1.3.0"))]
+    fn the_runtimes_version_is_told_where_the_tag_does_not(
+        #[case] image: &str,
+        #[case] version: Option<&str>,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut graph = json!({"apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "g"},
+                               "spec": {"services": {"W": {"extraPodSpec": {"mainContainer": {}}}}}});
+        let pods = PodSet::of(&graph);
+        set_image(&mut graph, &pods[0], image, version);
+        let told = graph.pointer("/spec/services/W/runtimeVersionOverride").and_then(Value::as_str);
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_dynamos_operator_notes_on_its_graphs_is_stripped() {
+        let mut object = json!({"metadata": {
+            "name": "a", "finalizers": ["nvidia.com/finalizer"],
+            "annotations": {"nvidia.com/current-worker-hash-v2": "x", "nvidia.com/dgd-spec": "{}", "nvidia.com/kept": "y"},
+        }});
+        strip(&mut object);
+        assert_eq!(
+            object,
+            json!({"metadata": {"name": "a", "finalizers": [], "annotations": {"nvidia.com/kept": "y"}}})
+        );
     }
 
     #[test]

@@ -2,28 +2,33 @@
 
 use serde_json::Value;
 
-use super::object::{ManifestKind, describe, kind};
+use super::graph_fields;
+use super::object::{ManifestKind, describe, elsewhere, kind};
 use crate::dynamo::{Layout, PodSet};
 use crate::manifests::ManifestError;
+use crate::plan::{PodFeature, PodFeatures};
 use crate::pointer::{element_pointers, path, text};
 
-/// Checks one object. `number` is its place among the documents, from 1, for those without kind or name.
-pub(super) fn check(object: &Value, number: usize, namespace: &str) -> Result<ManifestKind, ManifestError> {
-    let kind = identity(object, number)?;
-    metadata(object, namespace)?;
-    shape(object)?;
+/// Everything that is refused in one object.
+pub(super) fn check(object: &Value, namespace: &str, allowed: &PodFeatures) -> Vec<ManifestError> {
+    let Some(kind) = kind(object) else { return vec![] };
+    let mut refused = Refusals { object, allowed, list: vec![] };
+    refused.metadata(namespace);
+    refused.list.extend(shape(object));
     if kind != ManifestKind::ConfigMap {
-        fields(object, object.get("spec").unwrap_or(&Value::Null), "spec")?;
+        refused.fields(object.get("spec").unwrap_or(&Value::Null), "spec");
     }
     match kind {
-        ManifestKind::Service => service(object)?,
-        ManifestKind::Graph => graph(object)?,
+        ManifestKind::Service => refused.service(),
+        ManifestKind::Graph => refused.graph(),
+        ManifestKind::StatefulSet => refused.stateful_set(),
         _ => {}
     }
-    Ok(kind)
+    refused.list
 }
 
-/// The object's kind, if it has a name and is of a kind that may be deployed.
+/// The object's kind, if it has a name and is of a kind that may be deployed. `number` is its place among the documents,
+/// from 1, for those without kind or name.
 pub(super) fn identity(object: &Value, number: usize) -> Result<ManifestKind, ManifestError> {
     let place = || format!("document {number}");
     let field = |name: &str| {
@@ -36,36 +41,9 @@ pub(super) fn identity(object: &Value, number: usize) -> Result<ManifestKind, Ma
         return Err(ManifestError::refused(place(), "metadata.name", "is missing", "give the object a name"));
     }
     kind(object).ok_or_else(|| {
-        ManifestError::refused(
-            describe(object),
-            "kind",
-            format!("{version} {kind_name} cannot be part of a variant"),
-            "use DynamoGraphDeployment (nvidia.com/v1alpha1 or v1beta1), Deployment (apps/v1), Service or ConfigMap (v1)",
-        )
+        let problem = format!("{version} {kind_name} cannot be part of a variant");
+        ManifestError::refused(describe(object), "kind", problem, elsewhere(version, kind_name))
     })
-}
-
-fn metadata(object: &Value, namespace: &str) -> Result<(), ManifestError> {
-    let refuse = |field: &str, problem: String, cure: &str| {
-        Err(ManifestError::refused(describe(object), format!("metadata.{field}"), problem, cure))
-    };
-    if let Some(other) = object.pointer("/metadata/namespace").filter(|other| other.as_str() != Some(namespace)) {
-        return refuse(
-            "namespace",
-            format!("is {other}, but everything of a comparison runs in the comparison's namespace, {namespace}"),
-            "remove the field",
-        );
-    }
-    for field in ["finalizers", "ownerReferences"] {
-        if object.pointer(&format!("/metadata/{field}")).is_some_and(|list| !is_empty(list)) {
-            return refuse(
-                field,
-                "would keep the object alive after its comparison is deleted".into(),
-                "remove the field",
-            );
-        }
-    }
-    Ok(())
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -77,149 +55,191 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The fields that are changed later have the types they should have.
-pub(super) fn shape(object: &Value) -> Result<(), ManifestError> {
-    let must = |pointer: &str, what: &str, fits: fn(&Value) -> bool| match object.pointer(pointer) {
-        None | Some(Value::Null) => Ok(()),
-        Some(value) if fits(value) => Ok(()),
-        Some(_) => Err(ManifestError::refused(
+/// The fields that are changed later and do not have the types they should have.
+pub(super) fn shape(object: &Value) -> Vec<ManifestError> {
+    let mut refused = vec![];
+    let mut must = |pointer: &str, what: &str, fits: fn(&Value) -> bool| match object.pointer(pointer) {
+        None | Some(Value::Null) => {}
+        Some(value) if fits(value) => {}
+        Some(_) => refused.push(ManifestError::refused(
             describe(object),
             path(pointer),
             format!("is not a {what}"),
             format!("write a {what}"),
         )),
     };
-    must("/metadata", "map", Value::is_object)?;
-    must("/metadata/labels", "map", Value::is_object)?;
-    must("/metadata/annotations", "map", Value::is_object)?;
-    must("/spec", "map", Value::is_object)?;
+    must("/metadata", "map", Value::is_object);
+    must("/metadata/labels", "map", Value::is_object);
+    must("/metadata/annotations", "map", Value::is_object);
+    must("/spec", "map", Value::is_object);
     match Layout::of(object) {
-        Some(Layout::Alpha) => must("/spec/services", "map", Value::is_object)?,
-        Some(Layout::Beta) => must("/spec/components", "list", Value::is_array)?,
-        Some(Layout::Deployment) => must("/spec/selector/matchLabels", "map", Value::is_object)?,
+        Some(Layout::Alpha) => must("/spec/services", "map", Value::is_object),
+        Some(Layout::Beta) => must("/spec/components", "list", Value::is_array),
+        Some(Layout::Deployment | Layout::StatefulSet) => must("/spec/selector/matchLabels", "map", Value::is_object),
+        Some(Layout::LeaderWorkerSet) => must("/spec/leaderWorkerTemplate", "map", Value::is_object),
         None => {}
     }
     match kind(object) {
         Some(ManifestKind::Service) => {
-            must("/spec/selector", "map", Value::is_object)?;
-            must("/spec/ports", "list", Value::is_array)?;
+            must("/spec/selector", "map", Value::is_object);
+            must("/spec/ports", "list", Value::is_array);
         }
-        Some(ManifestKind::ConfigMap) => must("/data", "map", Value::is_object)?,
+        Some(ManifestKind::ConfigMap) => must("/data", "map", Value::is_object),
         _ => {}
     }
     for pods in PodSet::of(object) {
-        must(pods.component(), "map", Value::is_object)?;
-        must(&pods.metadata(), "map", Value::is_object)?;
-        must(&format!("{}/labels", pods.metadata()), "map", Value::is_object)?;
-        must(&format!("{}/annotations", pods.metadata()), "map", Value::is_object)?;
-        must(&pods.spec(), "map", Value::is_object)?;
-        for list in ["containers", "initContainers", "volumes", "tolerations", "imagePullSecrets"] {
-            must(&format!("{}/{list}", pods.spec()), "list", Value::is_array)?;
+        must(pods.component(), "map", Value::is_object);
+        must(&pods.metadata(), "map", Value::is_object);
+        must(&format!("{}/labels", pods.metadata()), "map", Value::is_object);
+        must(&format!("{}/annotations", pods.metadata()), "map", Value::is_object);
+        must(&pods.spec(), "map", Value::is_object);
+        for list in ["containers", "initContainers", "volumes", "tolerations", "imagePullSecrets", "resourceClaims"] {
+            must(&format!("{}/{list}", pods.spec()), "list", Value::is_array);
         }
         for container in pods.containers(object) {
-            must(&container, "map", Value::is_object)?;
+            must(&container, "map", Value::is_object);
             for list in ["env", "envFrom", "volumeMounts"] {
-                must(&format!("{container}/{list}"), "list", Value::is_array)?;
+                must(&format!("{container}/{list}"), "list", Value::is_array);
             }
         }
     }
-    Ok(())
+    refused
 }
 
-/// Fields that reach beyond the pod, wherever a pod or container is described.
-fn fields(object: &Value, value: &Value, at: &str) -> Result<(), ManifestError> {
-    match value {
-        Value::Object(map) => map.iter().try_for_each(|(key, child)| {
-            let field = format!("{at}.{key}");
-            match forbidden(key, child) {
-                Some((problem, cure)) => Err(ManifestError::refused(describe(object), field, problem, cure)),
-                None => fields(object, child, &field),
+/// What is refused in one object, as it is found.
+struct Refusals<'a> {
+    object: &'a Value,
+    allowed: &'a PodFeatures,
+    list: Vec<ManifestError>,
+}
+
+impl Refusals<'_> {
+    fn refuse(&mut self, field: impl Into<String>, problem: impl Into<String>, cure: impl Into<String>) {
+        self.list.push(ManifestError::refused(describe(self.object), field, problem, cure));
+    }
+
+    fn metadata(&mut self, namespace: &str) {
+        let object = self.object;
+        if let Some(other) = object.pointer("/metadata/namespace").filter(|other| other.as_str() != Some(namespace)) {
+            let problem =
+                format!("is {other}, but everything of a comparison runs in the comparison's namespace, {namespace}");
+            self.refuse("metadata.namespace", problem, "remove the field");
+        }
+        for field in ["finalizers", "ownerReferences"] {
+            if object.pointer(&format!("/metadata/{field}")).is_some_and(|list| !is_empty(list)) {
+                let problem = "would keep the object alive after its comparison is deleted";
+                self.refuse(format!("metadata.{field}"), problem, "remove the field");
             }
-        }),
-        Value::Array(list) => {
-            list.iter().enumerate().try_for_each(|(index, child)| fields(object, child, &format!("{at}[{index}]")))
         }
-        _ => Ok(()),
     }
-}
 
-fn forbidden(key: &str, value: &Value) -> Option<(&'static str, &'static str)> {
-    let is_set = !matches!(value, Value::Null | Value::Bool(false));
-    match key {
-        "hostNetwork" | "hostPID" | "hostIPC" if is_set => Some((
-            "shares a namespace of the node",
-            "remove the field: the pods of a variant must not use the node's namespaces",
-        )),
-        "hostPath" if value.is_object() => {
-            Some(("mounts a directory of the node", "use a PersistentVolumeClaim or an emptyDir"))
+    /// Fields that reach beyond the pod, wherever a pod or container is described.
+    fn fields(&mut self, value: &Value, at: &str) {
+        let allowed = self.allowed;
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, child)| {
+                let field = format!("{at}.{key}");
+                let features = features(key, child);
+                for feature in features.iter().filter(|feature| !allowed.allow(feature)) {
+                    self.not_allowed(&field, feature);
+                }
+                match forbidden(key, child) {
+                    Some((problem, cure)) => self.refuse(field, problem, cure),
+                    None if features.is_empty() => self.fields(child, &field),
+                    None => {}
+                }
+            }),
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(index, child)| self.fields(child, &format!("{at}[{index}]")));
+            }
+            _ => {}
         }
-        "hostPort" if is_set && value.as_u64() != Some(0) => {
-            Some(("occupies a port of the node", "remove the field: the load reaches the pods through a Service"))
-        }
-        "privileged" if is_set => Some(("gives the container full access to the node", "remove the field")),
-        "hostProcess" if is_set => Some(("gives the container full access to the node", "remove the field")),
-        "procMount" if value.as_str() == Some("Unmasked") => Some(("exposes the node's /proc", "remove the field")),
-        "finalizers" | "ownerReferences" if value.is_array() && !is_empty(value) => {
-            Some(("would keep the object alive after its comparison is deleted", "remove the field"))
-        }
-        _ => None,
     }
-}
 
-fn service(object: &Value) -> Result<(), ManifestError> {
-    let refuse = |field: &str, problem: String, cure: &str| {
-        Err(ManifestError::refused(describe(object), format!("spec.{field}"), problem, cure))
-    };
-    if let Some(other) = text(object, "/spec/type").filter(|other| *other != "ClusterIP") {
-        return refuse("type", format!("is {other}"), "set it to ClusterIP: the load runs in the cluster");
+    fn not_allowed(&mut self, field: &str, feature: &PodFeature) {
+        let problem = match feature {
+            PodFeature::Rdma => "asks for network devices of the node".to_owned(),
+            PodFeature::HostIpc => "shares a namespace of the node".to_owned(),
+            PodFeature::Privileged => "gives the container full access to the node".to_owned(),
+            PodFeature::Capability(name) => format!("adds the capability {name}"),
+            PodFeature::HostPath(path) => format!("mounts {path} of the node"),
+        };
+        let cure = format!(
+            "remove it, or have an administrator add `{feature}` to the namespace's allowedPodFeatures (now: {})",
+            self.allowed
+        );
+        self.refuse(field, problem, cure);
     }
-    if let Some(address) = text(object, "/spec/clusterIP").filter(|address| !address.is_empty() && *address != "None") {
-        return refuse("clusterIP", format!("is fixed to {address}"), "remove the field: each deployment gets its own");
-    }
-    for field in ["externalIPs", "externalName", "loadBalancerIP", "loadBalancerSourceRanges"] {
-        if object.pointer(&format!("/spec/{field}")).is_some_and(|value| !is_empty(value)) {
-            return refuse(field, "is reachable from outside the cluster".into(), "remove the field");
-        }
-    }
-    for port in element_pointers(object, "/spec/ports") {
-        if object.pointer(&format!("{port}/nodePort")).and_then(Value::as_u64).is_some_and(|number| number != 0) {
-            return refuse(&path(&port)["spec.".len()..], "has a nodePort".into(), "remove nodePort");
-        }
-    }
-    if object.pointer("/spec/selector").is_none_or(is_empty) {
-        return refuse("selector", "selects no pods".into(), "select the pods of the variant's Deployment");
-    }
-    Ok(())
-}
 
-/// What would make a DynamoGraphDeployment change by itself, mix with another, or outlive its deletion.
-fn graph(object: &Value) -> Result<(), ManifestError> {
-    let refuse = |pointer: &str, problem: &str, cure: &str| {
-        Err(ManifestError::refused(describe(object), path(pointer), problem, cure))
-    };
-    for claim in element_pointers(object, "/spec/pvcs") {
-        let pointer = format!("{claim}/create");
-        if object.pointer(&pointer) == Some(&Value::Bool(true)) {
-            let cure = "create the PersistentVolumeClaim beforehand, and set create to false";
-            return refuse(&pointer, "would create storage that outlives the variant", cure);
+    fn service(&mut self) {
+        let object = self.object;
+        if let Some(other) = text(object, "/spec/type").filter(|other| *other != "ClusterIP") {
+            self.refuse("spec.type", format!("is {other}"), "set it to ClusterIP: the load runs in the cluster");
+        }
+        let address = text(object, "/spec/clusterIP").filter(|address| !address.is_empty() && *address != "None");
+        if let Some(address) = address {
+            let problem = format!("is fixed to {address}");
+            self.refuse("spec.clusterIP", problem, "remove the field: each deployment gets its own");
+        }
+        for field in ["externalIPs", "externalName", "loadBalancerIP", "loadBalancerSourceRanges"] {
+            if object.pointer(&format!("/spec/{field}")).is_some_and(|value| !is_empty(value)) {
+                self.refuse(format!("spec.{field}"), "is reachable from outside the cluster", "remove the field");
+            }
+        }
+        for port in element_pointers(object, "/spec/ports") {
+            let node_port = object.pointer(&format!("{port}/nodePort")).and_then(Value::as_u64);
+            if node_port.is_some_and(|number| number != 0) {
+                self.refuse(path(&port), "has a nodePort", "remove nodePort");
+            }
+        }
+        if object.pointer("/spec/selector").is_none_or(is_empty) {
+            self.refuse("spec.selector", "selects no pods", "select the pods that answer requests");
         }
     }
-    for pods in PodSet::of(object) {
+
+    /// Claims that a StatefulSet creates stay unless it says otherwise.
+    fn stateful_set(&mut self) {
+        let object = self.object;
+        let creates = object.pointer("/spec/volumeClaimTemplates").is_some_and(|list| !is_empty(list));
+        if creates && text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") != Some("Delete") {
+            self.refuse(
+                "spec.volumeClaimTemplates",
+                "creates volume claims that outlive the variant",
+                "set spec.persistentVolumeClaimRetentionPolicy.whenDeleted to Delete",
+            );
+        }
+    }
+
+    /// What would make a DynamoGraphDeployment change by itself, mix with another, or outlive its deletion.
+    fn graph(&mut self) {
+        let object = self.object;
+        for claim in element_pointers(object, "/spec/pvcs") {
+            let pointer = format!("{claim}/create");
+            if object.pointer(&pointer) == Some(&Value::Bool(true)) {
+                let cure = "create the PersistentVolumeClaim beforehand, and set create to false";
+                self.refuse(path(&pointer), "would create storage that outlives the variant", cure);
+            }
+        }
+        graph_fields::refusals(object, &mut self.list);
+        for pods in PodSet::of(object) {
+            self.component(&pods);
+        }
+    }
+
+    fn component(&mut self, pods: &PodSet) {
+        let object = self.object;
         let at = |below: &str| format!("{}/{below}", pods.component());
         let is_true = |pointer: &str| object.pointer(pointer) == Some(&Value::Bool(true));
         if pods.name.is_empty() {
-            return refuse(pods.component(), "has no name", "give each component a name");
+            self.refuse(path(pods.component()), "has no name", "give each component a name");
         }
         if is_true(&at("ingress/enabled")) {
-            return refuse(
-                &at("ingress"),
-                "is reachable from outside the cluster",
-                "remove the field: the load runs in the cluster",
-            );
+            let problem = "is reachable from outside the cluster";
+            self.refuse(path(&at("ingress")), problem, "remove the field: the load runs in the cluster");
         }
         if is_true(&at("globalDynamoNamespace")) {
             let problem = "shares workers with every other deployment that sets it";
-            return refuse(&at("globalDynamoNamespace"), problem, "remove the field");
+            self.refuse(path(&at("globalDynamoNamespace")), problem, "remove the field");
         }
         let scaled = if pods.layout() == Layout::Alpha {
             is_true(&at("scalingAdapter/enabled"))
@@ -228,14 +248,60 @@ fn graph(object: &Value) -> Result<(), ManifestError> {
         };
         if scaled {
             let problem = "lets something else change the replicas during the measurement";
-            return refuse(&at("scalingAdapter"), problem, "remove the field, and fix replicas");
+            self.refuse(path(&at("scalingAdapter")), problem, "remove the field, and fix replicas");
         }
         if pods.role(object) == Some("planner") {
             let problem = "is a planner, which changes the replicas during the measurement";
-            return refuse(pods.component(), problem, "remove the component, and fix the workers' replicas");
+            let cure = "remove the component, and fix the workers' replicas";
+            self.refuse(path(pods.component()), problem, cure);
         }
     }
-    Ok(())
+}
+
+/// The features that a field of a pod or container uses.
+fn features(key: &str, value: &Value) -> Vec<PodFeature> {
+    let is_set = !matches!(value, Value::Null | Value::Bool(false));
+    match key {
+        "hostIPC" if is_set => vec![PodFeature::HostIpc],
+        "privileged" if is_set => vec![PodFeature::Privileged],
+        "hostPath" if value.is_object() => {
+            vec![PodFeature::HostPath(text(value, "/path").unwrap_or_default().to_owned())]
+        }
+        "add" => {
+            let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.map(|name| PodFeature::Capability(name.trim_start_matches("CAP_").to_owned())).collect()
+        }
+        "limits" | "requests" | "custom" => {
+            let asks = value.as_object().into_iter().flatten().any(|(name, _)| is_rdma(name));
+            if asks { vec![PodFeature::Rdma] } else { vec![] }
+        }
+        _ => vec![],
+    }
+}
+
+/// Resources by which device plugins hand out network devices.
+fn is_rdma(resource: &str) -> bool {
+    ["rdma", "roce", "infiniband", "mellanox", "mlnx"].iter().any(|part| resource.contains(part))
+        || resource.ends_with("/efa")
+}
+
+fn forbidden(key: &str, value: &Value) -> Option<(&'static str, &'static str)> {
+    let is_set = !matches!(value, Value::Null | Value::Bool(false));
+    match key {
+        "hostNetwork" | "hostPID" if is_set => Some((
+            "shares a namespace of the node",
+            "remove the field: the pods of a variant must not use the node's namespaces",
+        )),
+        "hostPort" if is_set && value.as_u64() != Some(0) => {
+            Some(("occupies a port of the node", "remove the field: the load reaches the pods through a Service"))
+        }
+        "hostProcess" if is_set => Some(("gives the container full access to the node", "remove the field")),
+        "procMount" if value.as_str() == Some("Unmasked") => Some(("exposes the node's /proc", "remove the field")),
+        "finalizers" | "ownerReferences" if value.is_array() && !is_empty(value) => {
+            Some(("would keep the object alive after its comparison is deleted", "remove the field"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -296,6 +362,10 @@ mod tests {
     #[case(alpha(json!("text")), "DynamoGraphDeployment g: spec.services.W: is not a map")]
     #[case(beta(json!({"name": "w", "scalingAdapter": {}})), "DynamoGraphDeployment g: spec.components[0].scalingAdapter: ")]
     #[case(beta(json!({"podTemplate": {}})), "DynamoGraphDeployment g: spec.components[0]: has no name")]
+    #[case(beta(json!({"name": "w", "experimental": {"checkpoint": {"enabled": true}}})), "DynamoGraphDeployment g: spec.components[0].experimental.checkpoint: ")]
+    #[case(json!({"apiVersion": "apps.nvidia.com/v1alpha1", "kind": "NIMService", "metadata": {"name": "n"}}), "NIMService n: kind: apps.nvidia.com/v1alpha1 NIMService cannot be part of a variant; deploy it yourself, and measure it with source.type Endpoint")]
+    #[case(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "p"}}), "PersistentVolumeClaim p: kind: v1 PersistentVolumeClaim cannot be part of a variant; create it beforehand")]
+    #[case(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"}, "spec": {"volumeClaimTemplates": [{}]}}), "StatefulSet s: spec.volumeClaimTemplates: ")]
     #[case(beta(json!({"name": "w", "podTemplate": {"metadata": {"finalizers": ["a/b"]}}})), "DynamoGraphDeployment g: spec.components[0].podTemplate.metadata.finalizers: ")]
     #[case(service(json!({"type": "NodePort"})), "Service s: spec.type: is NodePort")]
     #[case(service(json!({"type": "LoadBalancer"})), "Service s: spec.type: is LoadBalancer")]
@@ -304,9 +374,13 @@ mod tests {
     #[case(service(json!({"ports": [{"port": 80, "nodePort": 30080}]})), "Service s: spec.ports[0]: has a nodePort")]
     #[case(service(json!({"selector": {}})), "Service s: spec.selector: selects no pods")]
     fn refusals_name_object_and_field(#[case] object: Value, #[case] start: &str) {
-        let error = check(&object, 3, "llm").unwrap_err().to_string();
-        assert!(error.starts_with(start), "{error}");
-        assert!(error.contains("; "), "no cure: {error}");
+        let refused = match identity(&object, 3) {
+            Ok(_) => check(&object, "llm", &PodFeatures::default()),
+            Err(error) => vec![error],
+        };
+        let errors: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        assert!(errors.iter().any(|error| error.starts_with(start)), "{errors:?}");
+        assert!(errors.iter().all(|error| error.contains("; ")), "no cure: {errors:?}");
     }
 
     #[rstest]
@@ -317,6 +391,31 @@ mod tests {
     #[case(beta(json!({"name": "w"})))]
     #[case(service(json!({"type": "ClusterIP", "clusterIP": "None"})))]
     fn what_does_no_harm_passes(#[case] object: Value) {
-        assert!(check(&object, 1, "llm").is_ok());
+        assert!(identity(&object, 1).is_ok());
+        assert_eq!(check(&object, "llm", &PodFeatures::default()), []);
+    }
+
+    #[test]
+    fn all_that_is_refused_is_told_at_once() {
+        let object =
+            deployment(json!({"hostNetwork": true, "hostPID": true, "volumes": [{"hostPath": {"path": "/dev/mem"}}]}));
+        assert_eq!(check(&object, "llm", &PodFeatures::default()).len(), 3);
+    }
+
+    #[rstest]
+    #[case(json!({"hostIPC": true}), "hostIPC")]
+    #[case(json!({"containers": [{"securityContext": {"privileged": true}}]}), "privileged")]
+    #[case(json!({"containers": [{"securityContext": {"capabilities": {"add": ["CAP_SYS_ADMIN", "CHOWN"]}}}]}), "capability:SYS_ADMIN")]
+    #[case(json!({"volumes": [{"name": "v", "hostPath": {"path": "/dev/infiniband"}}]}), "hostPath:/dev/infiniband")]
+    #[case(json!({"containers": [{"resources": {"limits": {"vpc.amazonaws.com/efa": 4}}}]}), "rdma")]
+    #[case(json!({"containers": [{"resources": {"limits": {"rdma/ib": 4}}}]}), "rdma")]
+    fn an_administrator_may_allow_what_reaches_beyond_the_pod(#[case] pod: Value, #[case] feature: &str) {
+        let refused = check(&deployment(pod.clone()), "llm", &PodFeatures::new([]));
+        let told = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(
+            told.contains(&format!("add `{feature}` to the namespace's allowedPodFeatures (now: nothing)")),
+            "{told}"
+        );
+        assert_eq!(check(&deployment(pod), "llm", &PodFeatures::new([feature.parse().unwrap()])), []);
     }
 }

@@ -30,10 +30,28 @@ impl Endpoint {
 
 /// Finds the endpoint of objects that were checked one by one.
 pub(super) fn endpoint(objects: &[Value]) -> Result<Endpoint, ManifestError> {
-    match objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph)) {
-        Some(graph) => frontend(graph),
-        None => service(objects),
+    let graph = objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph));
+    match (graph, marked(objects).as_slice()) {
+        (None, _) => service(objects),
+        // Where frontends are sidecars, or something else stands in front of them.
+        (Some(_), [service]) => of_service(service),
+        (Some(graph), []) => frontend(graph),
+        (Some(_), several) => Err(ManifestError::incomplete(
+            format!("{} Services have the annotation {ENDPOINT_ANNOTATION}: \"true\"", several.len()),
+            "keep it on the one that answers requests",
+        )),
     }
+}
+
+/// Services that are marked as the one that answers requests.
+fn marked(objects: &[Value]) -> Vec<&Value> {
+    let annotation = format!("/metadata/annotations/{}", token(ENDPOINT_ANNOTATION));
+    let is_marked = |object: &&Value| is(object, ManifestKind::Service) && text(object, &annotation) == Some("true");
+    objects.iter().filter(is_marked).collect()
+}
+
+fn of_service(service: &Value) -> Result<Endpoint, ManifestError> {
+    Ok(Endpoint::Service { name: name(service).to_owned(), port: port(service)? })
 }
 
 fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
@@ -43,7 +61,11 @@ fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
         [frontend] => Ok(Endpoint::Frontend { component: frontend.name.clone() }),
         [] => Err(ManifestError::incomplete(
             format!("{} has no component of type frontend", describe(graph)),
-            "add one: it receives the load",
+            format!(
+                "add one, or a Service with the annotation {ENDPOINT_ANNOTATION}: \"true\" that selects the pods which \
+                 answer requests, such as workers with frontends as sidecars; a server behind a gateway is measured with \
+                 source.type Endpoint"
+            ),
         )),
         several => Err(ManifestError::incomplete(
             format!("{} has {} components of type frontend", describe(graph), several.len()),
@@ -54,15 +76,10 @@ fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
 
 fn service(objects: &[Value]) -> Result<Endpoint, ManifestError> {
     let services: Vec<&Value> = objects.iter().filter(|object| is(object, ManifestKind::Service)).collect();
-    let annotation = format!("/metadata/annotations/{}", token(ENDPOINT_ANNOTATION));
-    let marked: Vec<&Value> = services.iter().copied().filter(|s| text(s, &annotation) == Some("true")).collect();
-    let service = match (services.as_slice(), marked.as_slice()) {
+    let service = match (services.as_slice(), marked(objects).as_slice()) {
         ([only], _) | (_, [only]) => *only,
         ([], _) => {
-            return Err(ManifestError::incomplete(
-                "there is no Service",
-                "add one for the Deployment that answers requests",
-            ));
+            return Err(ManifestError::incomplete("there is no Service", "add one for the pods that answer requests"));
         }
         _ => {
             return Err(ManifestError::incomplete(
@@ -71,7 +88,7 @@ fn service(objects: &[Value]) -> Result<Endpoint, ManifestError> {
             ));
         }
     };
-    Ok(Endpoint::Service { name: name(service).to_owned(), port: port(service)? })
+    of_service(service)
 }
 
 /// The only port, or the one called `http`.

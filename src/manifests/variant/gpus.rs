@@ -1,16 +1,18 @@
-//! GPUs that manifests ask for.
+//! GPUs that manifests ask for, as extended resources or by claims for devices.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::claims;
 use super::object::describe;
 use crate::dynamo::{Layout, NotWhole, PodSet};
 use crate::manifests::ManifestError;
 use crate::plan::Demand;
 use crate::pointer::{element_pointers, path, text, token};
 
-/// GPUs that all pods of the objects hold together, counted by the extended resource called `resource`.
+/// GPUs that all pods of the objects hold together, counted by the extended resource called `resource` and the device
+/// class that goes with it.
 pub(super) fn gpus(objects: &[Value], resource: &str) -> Result<u32, ManifestError> {
     gpu_pods(objects, resource).try_fold(0_u32, |total, demand| {
         let Demand { pods, gpus, .. } = demand?;
@@ -27,7 +29,7 @@ pub fn gpu_pods<'a>(
     components.map(move |(object, pods)| {
         Ok(Demand {
             pods: clamp(pod_count(object, &pods)?),
-            gpus: clamp(per_pod(object, &pods, resource)?),
+            gpus: clamp(per_pod(objects, object, &pods, resource)?),
             node_selector: node_selector(object, &pods),
         })
     })
@@ -53,8 +55,14 @@ fn node_selector(object: &Value, pods: &PodSet) -> BTreeMap<String, String> {
     pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-/// What the scheduler sets aside for one pod: containers run together, those before them one after the other.
-fn per_pod(object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
+/// What the scheduler sets aside for one pod.
+fn per_pod(objects: &[Value], object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
+    let requested = of_containers(object, pods, resource)?;
+    Ok(requested.saturating_add(claims::gpus(objects, object, pods, resource, requested > 0)?))
+}
+
+/// Containers run together, those before them one after the other.
+fn of_containers(object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
     let spec = pods.spec();
     let mut together = main_of_alpha(object, pods, resource)?;
     let mut alone = 0;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::claims::CHANNEL_TEMPLATE;
 use super::endpoint::{Endpoint, endpoint};
 use super::gpus::gpus;
 use super::hosts::Hosts;
@@ -27,7 +28,7 @@ pub struct VariantDeployment {
     pub endpoint_url: String,
     /// GPUs the pods hold together.
     pub gpus: u32,
-    /// The DynamoGraphDeployment, or the Deployment that answers requests; none for an endpoint.
+    /// The DynamoGraphDeployment, or the Deployment or the like that answers requests; none for an endpoint.
     pub main: Option<MainObject>,
 }
 
@@ -35,7 +36,7 @@ pub struct VariantDeployment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MainObject {
     pub api_version: String,
-    /// `DynamoGraphDeployment` or `Deployment`.
+    /// For example `DynamoGraphDeployment` or `Deployment`.
     pub kind: String,
     pub name: String,
 }
@@ -98,7 +99,7 @@ fn new_names(
     deployment: u32,
 ) -> Result<NewNames, ManifestError> {
     let names = Names::of(plan);
-    let answering = answering_deployment(objects, endpoint).map(name);
+    let answering = answering_workload(objects, endpoint);
     objects
         .iter()
         .filter_map(|object| Some((kind(object)?, object)))
@@ -106,15 +107,21 @@ fn new_names(
             let old = name(object);
             let new = match kind {
                 ManifestKind::Graph => graph_name(object, plan, &names, variant, deployment)?,
-                ManifestKind::Deployment if Some(old) == answering => {
+                kind if kind.is_workload() && Some(object) == answering => {
                     names.variant(variant, deployment, DEPLOYMENT_LIMIT)
                 }
-                ManifestKind::Deployment => names.variant_part(variant, deployment, old, DEPLOYMENT_LIMIT),
+                ManifestKind::Deployment | ManifestKind::StatefulSet | ManifestKind::LeaderWorkerSet => {
+                    names.variant_part(variant, deployment, old, DEPLOYMENT_LIMIT)
+                }
                 ManifestKind::Service if matches!(endpoint, Endpoint::Service { name, .. } if name == old) => {
                     names.variant(variant, deployment, LABEL_LIMIT)
                 }
-                ManifestKind::Service => names.variant_part(variant, deployment, old, LABEL_LIMIT),
-                ManifestKind::ConfigMap => names.variant_part(variant, deployment, old, OBJECT_LIMIT),
+                ManifestKind::Service | ManifestKind::ComputeDomain => {
+                    names.variant_part(variant, deployment, old, LABEL_LIMIT)
+                }
+                ManifestKind::ConfigMap | ManifestKind::ClaimTemplate => {
+                    names.variant_part(variant, deployment, old, OBJECT_LIMIT)
+                }
             };
             Ok(((kind, old.to_owned()), new))
         })
@@ -143,17 +150,19 @@ fn graph_name(
     Ok(name)
 }
 
-/// The Deployment whose pods the endpoint's Service selects; the first one if labels select none.
-fn answering_deployment<'a>(objects: &'a [Value], endpoint: &Endpoint) -> Option<&'a Value> {
+/// The Deployment, or the like, whose pods the endpoint's Service selects; the first one if labels select none.
+fn answering_workload<'a>(objects: &'a [Value], endpoint: &Endpoint) -> Option<&'a Value> {
     let Endpoint::Service { name: service, .. } = endpoint else { return None };
     let service = objects.iter().find(|object| is(object, ManifestKind::Service) && name(object) == service)?;
     let selector = service.pointer("/spec/selector").and_then(Value::as_object)?;
-    let deployments = || objects.iter().filter(|object| is(object, ManifestKind::Deployment));
-    let is_selected = |deployment: &&Value| {
-        let labels = deployment.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
-        labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+    let workloads = || objects.iter().filter(|object| kind(object).is_some_and(ManifestKind::is_workload));
+    let is_selected = |workload: &&Value| {
+        PodSet::of(workload).iter().any(|pods| {
+            let labels = workload.pointer(&format!("{}/labels", pods.metadata())).and_then(Value::as_object);
+            labels.is_some_and(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+        })
     };
-    deployments().find(is_selected).or_else(|| deployments().next())
+    workloads().find(is_selected).or_else(|| workloads().next())
 }
 
 fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
@@ -168,7 +177,16 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
                 renames.config_maps.insert(old, new);
             }
             ManifestKind::Service => renames.hosts.insert(old, new),
-            ManifestKind::Deployment => {}
+            ManifestKind::ClaimTemplate => {
+                renames.claim_templates.insert(old, new);
+            }
+            ManifestKind::ComputeDomain => {
+                if let Some(template) = text(object, &format!("{CHANNEL_TEMPLATE}/name")) {
+                    // Beside the domain's own new name there is nothing of the same beginning.
+                    renames.claim_templates.insert(template.to_owned(), format!("{new}-channel"));
+                }
+            }
+            ManifestKind::Deployment | ManifestKind::StatefulSet | ManifestKind::LeaderWorkerSet => {}
             ManifestKind::Graph => {
                 let pods = PodSet::of(object);
                 for pods in &pods {
@@ -197,9 +215,14 @@ fn own(object: &mut Value, kind: ManifestKind, name: Option<&String>, ownership:
         merge(object, &format!("{}/annotations", pods.metadata()), labels::pod_annotations());
     }
     match kind {
-        ManifestKind::ConfigMap => {}
+        ManifestKind::ConfigMap
+        | ManifestKind::ClaimTemplate
+        | ManifestKind::ComputeDomain
+        | ManifestKind::LeaderWorkerSet => {}
         ManifestKind::Service => merge_selector(object, "/spec/selector", ownership),
-        ManifestKind::Deployment => merge_selector(object, "/spec/selector/matchLabels", ownership),
+        ManifestKind::Deployment | ManifestKind::StatefulSet => {
+            merge_selector(object, "/spec/selector/matchLabels", ownership);
+        }
         ManifestKind::Graph => {
             merge_pod_labels(object, "/spec/labels", ownership);
             merge(object, "/spec/annotations", labels::pod_annotations());
@@ -241,7 +264,7 @@ fn main_object(objects: &[Value], endpoint: &Endpoint, hosts: &Hosts) -> Option<
         frontend => frontend.clone(),
     };
     let graph = objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph));
-    let main = graph.or_else(|| answering_deployment(objects, &renamed))?;
+    let main = graph.or_else(|| answering_workload(objects, &renamed))?;
     Some(MainObject {
         api_version: text(main, "/apiVersion")?.to_owned(),
         kind: text(main, "/kind")?.to_owned(),

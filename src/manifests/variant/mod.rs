@@ -2,8 +2,10 @@
 
 mod adapt;
 mod check;
+mod claims;
 mod endpoint;
 mod gpus;
+mod graph_fields;
 mod hosts;
 mod instantiate;
 mod object;
@@ -16,6 +18,6 @@ mod references;
 pub use endpoint::ENDPOINT_ANNOTATION;
 pub use gpus::gpu_pods;
 pub use instantiate::{MainObject, VariantDeployment, instantiate};
-pub use parse::parse;
-pub use prepare::{Author, Preparation, Prepared, prepare, prepare_variant};
+pub use parse::{parse, yaml_documents};
+pub use prepare::{Author, Preparation, Prepared, prepare, prepare_variant, prepared};
 pub use references::{Reference, references};

@@ -9,9 +9,22 @@ use crate::pointer::{elements, text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ManifestKind {
     ConfigMap,
+    /// Claims for devices, one per pod.
+    ClaimTemplate,
+    /// A group of nodes whose GPUs share memory; makes a claim template of its own.
+    ComputeDomain,
     Service,
     Deployment,
+    StatefulSet,
+    LeaderWorkerSet,
     Graph,
+}
+
+impl ManifestKind {
+    /// Whether its pods are described by pod templates of Kubernetes, and reached through a Service of the manifests.
+    pub(super) fn is_workload(self) -> bool {
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::LeaderWorkerSet)
+    }
 }
 
 /// The kind of an object that may be deployed; `None` for other kinds, and for versions that are not supported.
@@ -19,10 +32,44 @@ pub(super) fn kind(object: &Value) -> Option<ManifestKind> {
     match (text(object, "/apiVersion")?, text(object, "/kind")?) {
         ("v1", "ConfigMap") => Some(ManifestKind::ConfigMap),
         ("v1", "Service") => Some(ManifestKind::Service),
+        ("resource.k8s.io/v1" | "resource.k8s.io/v1beta1" | "resource.k8s.io/v1beta2", "ResourceClaimTemplate") => {
+            Some(ManifestKind::ClaimTemplate)
+        }
+        ("resource.nvidia.com/v1beta1", "ComputeDomain") => Some(ManifestKind::ComputeDomain),
         _ => Layout::of(object).map(|layout| match layout {
             Layout::Deployment => ManifestKind::Deployment,
+            Layout::StatefulSet => ManifestKind::StatefulSet,
+            Layout::LeaderWorkerSet => ManifestKind::LeaderWorkerSet,
             Layout::Alpha | Layout::Beta => ManifestKind::Graph,
         }),
+    }
+}
+
+/// What to do with an object of a kind that cannot be part of a variant.
+pub(super) fn elsewhere(version: &str, kind: &str) -> String {
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let serves = ["serving.kserve.io", "apps.nvidia.com", "ray.io", "llm-d.ai"].contains(&group)
+        || group.starts_with("inference.networking.");
+    match (group, kind) {
+        _ if serves => "deploy it yourself, and measure it with source.type Endpoint".to_owned(),
+        ("gateway.networking.k8s.io", _) => {
+            "deploy it yourself, and measure what is behind it with source.type Endpoint".to_owned()
+        }
+        ("", "PersistentVolumeClaim") => {
+            "create it beforehand, so that its contents outlive the variant; the manifests may refer to it".to_owned()
+        }
+        ("", "Secret" | "ServiceAccount") => "create it beforehand; the manifests may refer to it".to_owned(),
+        ("nvidia.com", "DynamoGraphDeploymentRequest" | "DynamoComponentDeployment") => {
+            "give the DynamoGraphDeployment that belongs to it".to_owned()
+        }
+        ("batch", "Job") => "run it beforehand".to_owned(),
+        ("resource.k8s.io", "ResourceClaim") => {
+            "give a ResourceClaimTemplate, so that each pod has devices of its own".to_owned()
+        }
+        _ => "use DynamoGraphDeployment (nvidia.com/v1alpha1 or v1beta1), Deployment or StatefulSet (apps/v1), \
+              LeaderWorkerSet (leaderworkerset.x-k8s.io/v1), Service or ConfigMap (v1), ResourceClaimTemplate or \
+              ComputeDomain"
+            .to_owned(),
     }
 }
 

@@ -5,13 +5,19 @@ use serde_json::Value;
 use crate::manifests::ManifestError;
 
 /// Reads YAML documents. Empty documents are dropped, and the items of a `List` take its place.
-///
-/// Octal numbers (`defaultMode: 0644`) are read as kubectl reads them.
 pub fn parse(text: &str) -> Result<Vec<Value>, ManifestError> {
-    let options = serde_saphyr::options! { legacy_octal_numbers: true };
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| ManifestError::NotYaml(error.to_string()))?;
+    let documents = yaml_documents(text).map_err(ManifestError::NotYaml)?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).flat_map(list_items).collect())
+}
+
+/// The documents of a text as kubectl reads them: with octal numbers (`defaultMode: 0644`), and with as many comments as
+/// people write, of which the parser would keep few.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn yaml_documents(text: &str) -> Result<Vec<Value>, String> {
+    let options = serde_saphyr::options! { legacy_octal_numbers: true, emit_comments: false };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| error.to_string())
 }
 
 fn list_items(mut document: Value) -> Vec<Value> {
@@ -40,6 +46,12 @@ mod tests {
     fn numbers_and_strings_stay_what_they_are() {
         let values = parse("gpu: '8'\nreplicas: 2\ndefaultMode: 0644\nenabled: \"true\"\n").unwrap();
         assert_eq!(values, vec![json!({"gpu": "8", "replicas": 2, "defaultMode": 420, "enabled": "true"})]);
+    }
+
+    #[test]
+    fn comments_between_a_key_and_its_block_may_be_long() {
+        let text = format!("spec:\n{}  - a\n", "  # said at length\n".repeat(100));
+        assert_eq!(parse(&text).unwrap(), vec![json!({"spec": ["a"]})]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::object::{describe, name};
-use crate::api::{Patch, PatchOp, PatchOperation, PatchTarget, RemoveLines};
+use crate::api::{Patch, PatchOp, PatchOperation, PatchTarget, RemoveLines, Scalar};
 use crate::manifests::ManifestError;
 use crate::pointer::{path, text};
 
@@ -66,22 +66,34 @@ fn remove_lines(object: &mut Value, lines: &RemoveLines) -> Result<(), ProblemAn
 fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), ProblemAndCure> {
     let described = describe(object);
     let cure = || "compare with the object as `bcmp render` shows it".to_owned();
-    let operations: Vec<Value> = operations.iter().map(operation).collect();
+    let operations: Vec<Value> = operations.iter().map(operation).collect::<Result<_, _>>()?;
     let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations))
         .map_err(|error| (format!("not a valid JSON Patch: {error}"), cure()))?;
     json_patch::patch(object, &patch).map_err(|error| (format!("{described}: {error}"), cure()))
 }
 
-/// An absent value is null: that is what the API server leaves of `value: null`.
-fn operation(operation: &PatchOperation) -> Value {
-    let PatchOperation { op, path, from, value } = operation;
-    match op {
+fn operation(operation: &PatchOperation) -> Result<Value, ProblemAndCure> {
+    let PatchOperation { op, path, from, value: _, yaml: _ } = operation;
+    let value = value(operation)?;
+    Ok(match op {
         PatchOp::Remove => json!({"op": "remove", "path": path}),
         PatchOp::Move => json!({"op": "move", "path": path, "from": from}),
         PatchOp::Copy => json!({"op": "copy", "path": path, "from": from}),
         PatchOp::Add => json!({"op": "add", "path": path, "value": value}),
         PatchOp::Replace => json!({"op": "replace", "path": path, "value": value}),
         PatchOp::Test => json!({"op": "test", "path": path, "value": value}),
+    })
+}
+
+/// An absent value is null: that is what the API server leaves of `value: null`.
+fn value(operation: &PatchOperation) -> Result<Value, ProblemAndCure> {
+    match (&operation.value, &operation.yaml) {
+        (Some(Scalar::Integer(number)), _) => Ok(json!(number)),
+        (Some(Scalar::Text(text)), _) => Ok(json!(text)),
+        (None, Some(yaml)) => serde_saphyr::from_str(yaml).map_err(|error| {
+            (format!("yaml of the operation on {} cannot be read: {error}", path(&operation.path)), "correct it".into())
+        }),
+        (None, None) => Ok(Value::Null),
     }
 }
 
@@ -117,11 +129,28 @@ mod tests {
         let mut objects = objects();
         let target = json!({"kind": "Service"});
         let patch = json!([
-            {"target": target, "operations": [{"op": "add", "path": "/spec", "value": {"ports": []}}]},
-            {"target": target, "operations": [{"op": "test", "path": "/spec/ports", "value": []}, {"op": "add", "path": "/spec/ports/-", "value": {"port": 80}}]},
+            {"target": target, "operations": [{"op": "add", "path": "/spec", "yaml": "ports: []\ntype: ClusterIP"}]},
+            {"target": target, "operations": [{"op": "test", "path": "/spec/ports", "yaml": "[]"}, {"op": "add", "path": "/spec/ports/-", "yaml": "{port: 80}"}]},
         ]);
         apply(&mut objects, &patches(patch)).unwrap();
         assert_eq!(objects[2]["spec"]["ports"][0]["port"], 80);
+    }
+
+    #[rstest]
+    #[case(json!({"value": "8"}), json!("8"))]
+    #[case(json!({"value": 8}), json!(8))]
+    #[case(json!({"value": "true"}), json!("true"))]
+    #[case(json!({"yaml": "true"}), json!(true))]
+    #[case(json!({"yaml": "2.5"}), json!(2.5))]
+    #[case(json!({"yaml": "null"}), json!(null))]
+    #[case(json!({}), json!(null))]
+    #[case(json!({"yaml": "- name: A\n  value: \"8\"\n"}), json!([{"name": "A", "value": "8"}]))]
+    fn a_value_is_what_is_written(#[case] written: Value, #[case] expected: Value) {
+        let mut operation = json!({"op": "add", "path": "/spec"});
+        operation.as_object_mut().unwrap().extend(written.as_object().unwrap().clone());
+        let mut objects = objects();
+        apply(&mut objects, &patches(json!([{"target": {"kind": "Service"}, "operations": [operation]}]))).unwrap();
+        assert_eq!(objects[2]["spec"], expected);
     }
 
     #[rstest]
@@ -131,8 +160,10 @@ mod tests {
     #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/other", "matching": "ucx"}}), "ConfigMap a has no data.other")]
     #[case(json!({"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data", "matching": "ucx"}}), "data of ConfigMap a is not a string")]
     #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "remove", "path": "/spec"}]}), "Service s: ")]
+    #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/spec/a", "yaml": "[1"}]}), "yaml of the operation on spec.a cannot be read: ")]
+    #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/spec/a", "yaml": "[".repeat(5000)}]}), "yaml of the operation on spec.a cannot be read: ")]
     fn failures_say_which_patch_and_why(#[case] patch: Value, #[case] expected: &str) {
-        let first = json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/x", "value": null}]});
+        let first = json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/x"}]});
         let error = apply(&mut objects(), &patches(json!([first, patch]))).unwrap_err().to_string();
         assert!(error.starts_with(&format!("patches[1]: {expected}")), "{error}");
     }

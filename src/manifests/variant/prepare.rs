@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::endpoint::endpoint;
 use super::object::{ManifestKind, describe};
 use super::parse::parse;
-use super::{adapt, check, gpus, patch};
+use super::{adapt, check, claims, gpus, patch};
 use crate::api::{BenchmarkComparisonSpec, Patch, SourceKind, Variant};
 use crate::manifests::ManifestError;
-use crate::plan::Plan;
+use crate::plan::{Plan, PodFeatures};
 
 /// Who wrote the manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub struct Preparation<'a> {
     pub spec: &'a BenchmarkComparisonSpec,
     /// The variant's patches, applied in order.
     pub patches: &'a [Patch],
+    /// What pods may have beside the ordinary.
+    pub allowed: &'a PodFeatures,
 }
 
 /// Manifests that can be deployed.
@@ -53,23 +55,51 @@ pub struct Prepared {
 
 /// Applies the spec, then the variant's patches, which have the last word, and checks the result.
 ///
-/// Manifests that are prepared once more, without patches, stay as they are.
+/// # Errors
+/// Everything that cannot be deployed or is missing, with what to do.
+pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared, ManifestError> {
+    let Preparation { author, namespace, spec, patches, allowed } = *preparation;
+    let mut objects = raw.to_vec();
+    let mut refused = vec![];
+    for (index, object) in objects.iter_mut().enumerate() {
+        refused.extend(check::identity(object, index + 1).err());
+        adapt::strip(object);
+        refused.extend(check::shape(object));
+    }
+    if refused.is_empty() {
+        for object in &mut objects {
+            if author == Author::Predictor {
+                adapt::generated(object, spec);
+            }
+            adapt::all(object, spec);
+        }
+        refused.extend(patch::apply(&mut objects, patches).err());
+    }
+    finished(objects, namespace, spec, allowed, refused)
+}
+
+/// Checks objects that are said to be prepared, and changes nothing but what no manifest has: what was checked by somebody
+/// else, on another machine, is checked again by whoever creates it.
 ///
 /// # Errors
-/// The first object and field that cannot be deployed, or what is missing, with what to do.
-pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared, ManifestError> {
-    let Preparation { author, namespace, spec, patches } = *preparation;
-    let mut objects = raw.to_vec();
-    for (index, object) in objects.iter_mut().enumerate() {
-        check::identity(object, index + 1)?;
-        adapt::strip(object);
-        check::shape(object)?;
-        if author == Author::Predictor {
-            adapt::generated(object, spec);
-        }
-        adapt::all(object, spec);
-    }
-    patch::apply(&mut objects, patches)?;
+/// See [`prepare`].
+pub fn prepared(
+    objects: Vec<Value>,
+    namespace: &str,
+    spec: &BenchmarkComparisonSpec,
+    allowed: &PodFeatures,
+) -> Result<Prepared, ManifestError> {
+    finished(objects, namespace, spec, allowed, vec![])
+}
+
+/// Checks objects as they are to be deployed; `refused` is what was found before.
+fn finished(
+    mut objects: Vec<Value>,
+    namespace: &str,
+    spec: &BenchmarkComparisonSpec,
+    allowed: &PodFeatures,
+    mut refused: Vec<ManifestError>,
+) -> Result<Prepared, ManifestError> {
     let mut kinds = vec![];
     for (index, object) in objects.iter_mut().enumerate() {
         adapt::strip(object);
@@ -78,13 +108,33 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
         {
             metadata.remove("namespace");
         }
-        kinds.push(check::check(object, index + 1, namespace)?);
+        match check::identity(object, index + 1) {
+            Ok(kind) => kinds.push(kind),
+            Err(error) => refused.push(error),
+        }
+        refused.extend(check::check(object, namespace, allowed));
     }
-    compose(&objects, &kinds)?;
-    endpoint(&objects)?;
-    let gpus = count(&objects, spec)?;
+    // What is missing is not told of manifests that are not read as a whole.
+    let gpus = if kinds.len() == objects.len() {
+        refused.extend(compose(&objects, &kinds).and_then(|()| endpoint(&objects).map(drop)).err());
+        count(&objects, spec).map_err(|error| refused.push(error)).unwrap_or_default()
+    } else {
+        0
+    };
+    ManifestError::all(without_repetitions(refused))?;
     let findings = unused(gpus, spec).into_iter().collect();
     Ok(Prepared { objects, gpus, findings })
+}
+
+/// Errors that are found before the patches and after them are one.
+fn without_repetitions(errors: Vec<ManifestError>) -> Vec<ManifestError> {
+    let mut distinct: Vec<ManifestError> = vec![];
+    for error in errors {
+        if !distinct.contains(&error) {
+            distinct.push(error);
+        }
+    }
+    distinct
 }
 
 /// Prepares the manifests of one of the plan's variants, given as YAML documents.
@@ -97,11 +147,12 @@ pub fn prepare_variant(plan: &Plan, variant: &Variant, manifests: &str) -> Resul
         namespace: &plan.comparison.namespace,
         spec: &plan.spec,
         patches: &variant.patches,
+        allowed: &plan.pod_features,
     };
     prepare(&parse(manifests)?, &preparation)
 }
 
-/// One DynamoGraphDeployment, or Deployments; and no two objects of one kind and name.
+/// One DynamoGraphDeployment, or Deployments and the like; and no two objects of one kind and name.
 fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestError> {
     let mut seen = std::collections::BTreeSet::new();
     for object in objects {
@@ -113,17 +164,17 @@ fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestErro
         }
     }
     let graphs = kinds.iter().filter(|kind| **kind == ManifestKind::Graph).count();
-    let deployments = kinds.iter().filter(|kind| **kind == ManifestKind::Deployment).count();
-    match (graphs, deployments) {
+    let workloads = kinds.iter().filter(|kind| kind.is_workload()).count();
+    match (graphs, workloads) {
         (1, 0) => Ok(()),
         (0, 1..) => Ok(()),
         (0, 0) => Err(ManifestError::incomplete(
             "there is no DynamoGraphDeployment and no Deployment",
-            "add one DynamoGraphDeployment, or Deployments and a Service",
+            "add one DynamoGraphDeployment, or Deployments, StatefulSets or LeaderWorkerSets and a Service",
         )),
         _ => Err(ManifestError::incomplete(
-            format!("there are {graphs} DynamoGraphDeployments and {deployments} Deployments"),
-            "keep one DynamoGraphDeployment, or Deployments alone: a variant is one server",
+            format!("there are {graphs} DynamoGraphDeployments and {workloads} Deployments or the like"),
+            "keep one DynamoGraphDeployment, or the others alone: a variant is one server",
         )),
     }
 }
@@ -133,9 +184,15 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
     let gpus = gpus::gpus(objects, resource)?;
     let allowed = allowed(spec);
     if gpus == 0 {
+        let classes = claims::classes(objects);
+        let claimed = match classes.first() {
+            Some(class) => format!(" and the pods claim devices of the class {class}"),
+            None => String::new(),
+        };
         return Err(ManifestError::incomplete(
-            format!("no container requests {resource}"),
-            "set its limit on the containers that serve, or set hardware.gpuResourceName to the resource they request",
+            format!("no container requests {resource}{claimed}"),
+            "set its limit on the containers that serve, or set hardware.gpuResourceName to the resource or device \
+             class they request",
         ));
     }
     if gpus > allowed {

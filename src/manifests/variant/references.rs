@@ -4,27 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::claims::CHANNEL_TEMPLATE;
 use super::hosts::{Hosts, is_address_name};
 use super::object::{ManifestKind, is, name};
 use crate::dynamo;
+use crate::pointer::text;
 
 /// Something that a variant needs in its namespace and does not contain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
-    /// `ConfigMap`, `Secret`, `PersistentVolumeClaim` or `ServiceAccount`.
+    /// `ConfigMap`, `Secret`, `PersistentVolumeClaim`, `ServiceAccount` or `ResourceClaimTemplate`.
     pub kind: &'static str,
     pub name: String,
 }
 
 /// What prepared objects refer to and do not contain; optional references are left out.
 pub fn references(objects: &[Value]) -> BTreeSet<Reference> {
-    let brought: BTreeSet<&str> =
-        objects.iter().filter(|object| is(object, ManifestKind::ConfigMap)).map(name).collect();
+    let of_kind = |wanted: ManifestKind| objects.iter().filter(move |object| is(object, wanted));
+    let channels = of_kind(ManifestKind::ComputeDomain)
+        .filter_map(|domain| Some(("ResourceClaimTemplate", text(domain, &format!("{CHANNEL_TEMPLATE}/name"))?)));
+    let brought: BTreeSet<(&str, &str)> = of_kind(ManifestKind::ConfigMap)
+        .map(|map| ("ConfigMap", name(map)))
+        .chain(of_kind(ManifestKind::ClaimTemplate).map(|template| ("ResourceClaimTemplate", name(template))))
+        .chain(channels)
+        .collect();
     let mut found = BTreeSet::new();
     for object in objects.iter().filter(|object| !is(object, ManifestKind::ConfigMap)) {
         collect(object.get("spec").unwrap_or(&Value::Null), &mut found);
     }
-    found.into_iter().filter(|found| found.kind != "ConfigMap" || !brought.contains(found.name.as_str())).collect()
+    found.into_iter().filter(|found| !brought.contains(&(found.kind, found.name.as_str()))).collect()
 }
 
 fn collect(value: &Value, found: &mut BTreeSet<Reference>) {
@@ -47,6 +55,9 @@ fn reference(key: &str, value: &Value) -> Option<Reference> {
         "persistentVolumeClaim" => ("PersistentVolumeClaim", "claimName"),
         "compilationCache" => ("PersistentVolumeClaim", "pvcName"),
         "envFromSecret" => return Some(Reference { kind: "Secret", name: value.as_str()?.to_owned() }),
+        "resourceClaimTemplateName" => {
+            return Some(Reference { kind: "ResourceClaimTemplate", name: value.as_str()?.to_owned() });
+        }
         "serviceAccountName" => return Some(Reference { kind: "ServiceAccount", name: value.as_str()?.to_owned() }),
         _ => return None,
     };
@@ -59,6 +70,8 @@ fn reference(key: &str, value: &Value) -> Option<Reference> {
 #[derive(Debug, Default)]
 pub(super) struct Renames {
     pub config_maps: BTreeMap<String, String>,
+    /// Templates of claims for devices, including those that ComputeDomains make.
+    pub claim_templates: BTreeMap<String, String>,
     /// Services, including those that Dynamo's operator creates.
     pub hosts: Hosts,
     pub graph: Option<GraphRename>,
@@ -90,6 +103,7 @@ impl Renames {
         match value {
             Value::Object(map) => {
                 self.variable(map);
+                self.expression(map);
                 for (key, child) in map.iter_mut() {
                     self.field(key, child);
                     self.walk(child);
@@ -115,12 +129,54 @@ impl Renames {
                     name.clone_from(&graph.new);
                 }
             }
+            "resourceClaimTemplateName" => self.claim_template(value),
+            "resourceClaimTemplate" => {
+                if let Some(name) = value.get_mut("name") {
+                    self.claim_template(name);
+                }
+            }
+            "serviceName" => {
+                if let Value::String(text) = value
+                    && let Some(new) = self.hosts.get(text).map(str::to_owned)
+                {
+                    *text = new;
+                }
+            }
+            label => self.label(label, value),
+        }
+    }
+
+    fn claim_template(&self, value: &mut Value) {
+        if let Value::String(name) = value
+            && let Some(new) = self.claim_templates.get(name)
+        {
+            name.clone_from(new);
+        }
+    }
+
+    /// A label by which Dynamo's operator tells the pods of a graph or of a component of it.
+    fn label(&self, key: &str, value: &mut Value) {
+        let Value::String(text) = value else { return };
+        match key {
             dynamo::GRAPH_LABEL | dynamo::NAMESPACE_LABEL => {
-                if let (Some(graph), Value::String(text)) = (&self.graph, value) {
+                if let Some(graph) = &self.graph {
                     graph.rename_label(text);
                 }
             }
+            dynamo::COMPONENT_LABEL => {
+                if let Some(new) = self.hosts.get(text).map(str::to_owned) {
+                    *text = new;
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// A selector's expression: `{key, operator, values}`.
+    fn expression(&self, map: &mut Map<String, Value>) {
+        let Some(Value::String(key)) = map.get("key").cloned() else { return };
+        for value in map.get_mut("values").and_then(Value::as_array_mut).into_iter().flatten() {
+            self.label(&key, value);
         }
     }
 
@@ -202,6 +258,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn selectors_follow_the_names_of_graph_and_components() {
+        let mut hosts = Hosts::new("llm");
+        hosts.insert("old-worker", "new-worker");
+        let graph = GraphRename {
+            old: "old".into(),
+            new: "new".into(),
+            namespace: "llm".into(),
+            dynamo_namespaces: BTreeSet::new(),
+        };
+        let renames = Renames { hosts, graph: Some(graph), ..Renames::default() };
+        let selector = |graph: &str, namespace: &str, component: &str| {
+            json!({"matchLabels": {"nvidia.com/dynamo-graph-deployment-name": graph}, "matchExpressions": [
+                {"key": "nvidia.com/dynamo-graph-deployment-name", "operator": "In", "values": [graph, "other"]},
+                {"key": "nvidia.com/dynamo-namespace", "operator": "In", "values": [namespace]},
+                {"key": "nvidia.com/selector", "operator": "In", "values": [component]},
+                {"key": "app", "operator": "In", "values": ["old"]},
+            ]})
+        };
+        let graph = |selector: Value| {
+            json!({"apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "old"},
+                   "spec": {"components": [{"name": "worker", "podTemplate": {"spec": {"affinity": {"podAffinity": {
+                       "requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": selector}]}}}}}]}})
+        };
+        let mut object = graph(selector("old", "llm-old", "old-worker"));
+        renames.apply(&mut object);
+        assert_eq!(object, graph(selector("new", "llm-new", "new-worker")));
+    }
 
     #[test]
     fn references_to_objects_of_others_are_listed() {

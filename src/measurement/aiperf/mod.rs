@@ -4,15 +4,16 @@ mod records;
 mod summary;
 
 use std::io::{BufRead, Empty};
-use std::path::{Component, Path};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 
 use self::records::Records;
 use self::summary::Summary;
 use super::error::{ParseError, Place};
-use super::format::{Part, ResultFormat, has_key};
+use super::format::{Part, ResultFormat, Run, Tells, Told, has_key};
 use super::statistics::{self, Field, Reader, note};
-use super::window::Window;
-use super::{Distribution, Facts, Measurement, json, percent};
+use super::window::{Counted, Request};
+use super::{CountedRequests, Distribution, Facts, Measurement, genai_perf, json, percent};
 use crate::text;
 use crate::units::{LatencyLimits, Milliseconds, TokensPerSecond};
 
@@ -25,8 +26,10 @@ pub const NO_RECORDS: Option<Empty> = None;
 
 /// What the names of all its exports begin with.
 const EXPORT_PREFIX: &str = "profile_export_aiperf";
-/// Directories with summaries over trials, and with parts of a trial that its own summary repeats.
-const OTHER_DIRECTORIES: [&str; 3] = ["aggregate", "sweep_aggregate", "phases"];
+/// How the names of its summaries end, `--profile-export-prefix` or not.
+const SUFFIX: &str = "_aiperf.json";
+/// Keys of its summaries over several runs.
+const AGGREGATE_KEYS: [&str; 2] = ["num_profile_runs", "per_combination_metrics"];
 
 /// NVIDIA's load tool, which the operator drives.
 pub struct Aiperf;
@@ -42,18 +45,38 @@ impl ResultFormat for Aiperf {
 
     fn claims(&self, path: &Path) -> Option<Part> {
         let name = path.file_name()?.to_str()?;
-        if path.parent().is_some_and(holds_no_trials) {
-            return Some(Part::Other);
-        }
         match name {
-            SUMMARY_FILE => Some(Part::Result),
             RECORDS_FILE => Some(Part::Records),
+            _ if name.ends_with(SUFFIX) => Some(Part::Result),
             _ => name.starts_with(EXPORT_PREFIX).then_some(Part::Other),
         }
     }
 
+    fn records_of(&self, result: &Path) -> Option<PathBuf> {
+        let prefix = result.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+        Some(result.with_file_name(format!("{prefix}.jsonl")))
+    }
+
+    /// Versions before 0.4 do not name themselves.
     fn recognizes(&self, beginning: &[u8]) -> bool {
-        has_key(beginning, "aiperf_version") && has_key(beginning, "input_config")
+        let any = |keys: &[&str]| keys.iter().any(|key| has_key(beginning, key));
+        has_key(beginning, "input_config")
+            && any(&["aiperf_version", "loadgen", "phases"])
+            && !any(&AGGREGATE_KEYS)
+            && !genai_perf::is_of_genai_perf(beginning)
+    }
+
+    fn tells(&self) -> Tells {
+        Tells {
+            versions: "0.1.1 to 0.13",
+            concurrency: "`input_config.phases` or `.loadgen`",
+            model: true,
+            request_latency: Told::Yes,
+            failed_requests: Told::Yes,
+            warmup: Told::Yes,
+            cached_tokens: Told::If("in newer versions, where the server reports them"),
+            records: Told::If("with `profile_export.jsonl` beside it"),
+        }
     }
 
     fn read(
@@ -61,23 +84,23 @@ impl ResultFormat for Aiperf {
         result: &mut dyn BufRead,
         records: Option<&mut dyn BufRead>,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Measurement>, ParseError> {
-        read(result, records, limits).map(|measurement| vec![measurement])
+    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+        let summary: Summary = json::read_summary(SUMMARY_FILE, result)?;
+        let asked = summary.input_config.asked();
+        let measurement = read_parsed(&summary.flat(), records, limits)?;
+        Ok(vec![Ok(Run { asked, ..measurement.into() })])
     }
 }
 
-fn holds_no_trials(directory: &Path) -> bool {
-    directory.components().any(|component| match component {
-        Component::Normal(name) => OTHER_DIRECTORIES.iter().any(|other| name == *other),
-        _ => false,
-    })
+/// Whether a file is one of AIPerf's summaries over runs that are there themselves.
+pub(super) fn is_aggregate(beginning: &[u8]) -> bool {
+    AGGREGATE_KEYS.iter().any(|key| has_key(beginning, key))
 }
 
 /// Reads one trial.
 ///
-/// With records, figures come from the window (METHOD §3) where one is left after the start-up burst; without, from the
-/// summary, as for a trial that was cancelled. Token counts are the server's where it reports them. `limits` only count
-/// good requests.
+/// With records, figures are taken over the requests that count (METHOD §3); without, from the summary, as for a
+/// trial that was cancelled. Token counts are the server's where it reports them.
 ///
 /// # Errors
 /// A file that is empty, cut off, of another tool, or whose summary and records do not belong together. A metric that
@@ -88,13 +111,21 @@ pub fn read(
     limits: Option<LatencyLimits>,
 ) -> Result<Measurement, ParseError> {
     let summary: Summary = json::read_summary(SUMMARY_FILE, summary)?;
-    let mut measurement = from_summary(&summary)?;
+    read_parsed(&summary.flat(), records, limits)
+}
+
+fn read_parsed(
+    summary: &Summary,
+    records: Option<impl BufRead>,
+    limits: Option<LatencyLimits>,
+) -> Result<Measurement, ParseError> {
+    let mut measurement = from_summary(summary)?;
     // A trial that was cancelled ends before the tool has counted all its records or written the last. It is rejected anyway.
     let over = summary.was_cancelled != Some(true) && summary.is_complete != Some(false);
     if let Some(reader) = records.filter(|_| over) {
         let mut records = records::read(reader)?;
         complete(&mut measurement, &records, summary.request_count.is_some())?;
-        narrow(&mut measurement, &mut records, limits.as_ref());
+        narrow(&mut measurement, &mut records.requests, limits.as_ref());
     }
     Ok(measurement)
 }
@@ -119,25 +150,27 @@ fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> 
     Ok(())
 }
 
-/// Replaces figures over all requests by those of the window.
-fn narrow(measurement: &mut Measurement, records: &mut Records, limits: Option<&LatencyLimits>) {
-    let Some(window) = Window::of(&mut records.requests, measurement.concurrency, limits) else { return };
+/// Replaces figures over all requests by those over the requests that count.
+pub(super) fn narrow(measurement: &mut Measurement, requests: &mut [Request], limits: Option<&LatencyLimits>) {
+    let Some(users) = NonZeroU32::new(measurement.concurrency) else { return };
+    let Ok(counted) = Counted::of(requests, users) else { return };
+    let Ok(window) = counted.window() else { return };
+    let counted = CountedRequests::of(&counted, limits.unwrap_or(&LatencyLimits::NONE));
     measurement.ttft = window.ttft;
     measurement.tpot = window.tpot;
     measurement.request_latency = window.request_latency;
-    measurement.output_tokens_per_second = window.output_tokens_per_second;
-    measurement.requests_per_second = window.requests_per_second;
-    measurement.good_requests_percent = window.good_requests_percent;
-    measurement.facts.windowed = true;
-    measurement.facts.window_drift_percent = window.drift_percent;
-    measurement.facts.client_wait_percent = window.client_wait_percent.or(measurement.facts.client_wait_percent);
+    measurement.output_tokens_per_second = window.throughput.output_tokens_per_second;
+    measurement.requests_per_second = Some(window.throughput.requests_per_second);
+    measurement.good_requests_percent = limits.map(|_| counted.good_percent());
+    measurement.counted = Some(counted);
+    let facts = &mut measurement.facts;
+    facts.effective_concurrency = Some(window.mean_concurrency);
+    facts.unsteadiness_percent = window.unsteadiness_percent;
+    facts.client_wait_percent = window.client_wait_percent.or(facts.client_wait_percent);
 }
 
 fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
-    let Some(version) = &summary.aiperf_version else {
-        let problem = "is missing; expected the summary of an AIPerf run";
-        return Err(ParseError::new(SUMMARY_FILE, Place::field("aiperf_version"), problem));
-    };
+    let version = summary.version()?;
     let mut reader = Reader::new(SUMMARY_FILE);
     let requests = reader.count(statistics::REQUEST_COUNT, &summary.request_count)?.unwrap_or(0);
     let latency = reader.distribution(statistics::REQUEST_LATENCY, &summary.request_latency)?;
@@ -160,6 +193,7 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             .and_then(|throughput| TokensPerSecond::new(throughput * tokens.ratio()).ok()),
         requests_per_second: rate,
         good_requests_percent: None,
+        counted: None,
         facts: Facts {
             model: summary.input_config.model(),
             complete: summary.is_complete,
@@ -177,11 +211,12 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             cached_prompt_percent: cached_percent,
             cached_prompt_tokens: cached_tokens,
             warmup_requests: warmup(&mut reader, summary)?,
-            windowed: false,
-            window_drift_percent: None,
+            unsteadiness_percent: None,
+            requests_unknown: None,
             not_finite: reader.not_finite,
         },
-    })
+    }
+    .by_littles_law())
 }
 
 /// Mean tokens of a request: the server's count, and how the tool's own count of the output differs from it.
@@ -413,7 +448,7 @@ mod tests {
         assert!(with(&summary).is_err());
         summary[mark] = json!(value);
         let level = with(&summary).unwrap();
-        assert_eq!((level.requests, level.facts.windowed), (7, false));
+        assert_eq!((level.requests, level.counted), (7, None));
     }
 
     #[test]

@@ -2,18 +2,24 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::measurement::error::{ParseError, Place};
+use crate::measurement::format::Asked;
 use crate::measurement::statistics::Statistics;
 use crate::text;
 
 /// Name the tool gives the file.
 pub const FILE: &str = "profile_export_aiperf.json";
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Summary {
+    /// From 0.4.0.
     #[serde(default)]
     pub aiperf_version: Option<String>,
+    /// The metrics of 0.1.1, which later versions write beside everything else.
+    #[serde(default)]
+    records: Option<Box<Summary>>,
     #[serde(default)]
     pub input_config: InputConfig,
     #[serde(default)]
@@ -57,6 +63,28 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// The version, or what is known of one that does not name itself.
+    ///
+    /// # Errors
+    /// The file has no load of AIPerf's.
+    pub fn version(&self) -> Result<&str, ParseError> {
+        match &self.aiperf_version {
+            Some(version) => Ok(version),
+            None if self.input_config.loadgen.is_some() => Ok("before 0.4"),
+            None => {
+                let problem = "is missing; expected the summary of an AIPerf run";
+                Err(ParseError::new(FILE, Place::field("aiperf_version"), problem))
+            }
+        }
+    }
+
+    /// The same with its metrics at the top, where newer versions have them.
+    pub fn flat(mut self) -> Self {
+        let Some(metrics) = self.records.take() else { return self };
+        let Self { aiperf_version, input_config, is_complete, was_cancelled, error_summary, .. } = self;
+        Self { aiperf_version, input_config, is_complete, was_cancelled, error_summary, records: None, ..*metrics }
+    }
+
     pub fn most_frequent_error(&self) -> Option<String> {
         let worst = self.error_summary.iter().max_by_key(|error| error.count)?;
         let ErrorDetails { code, r#type, message } = &worst.error_details;
@@ -99,6 +127,12 @@ pub(super) struct InputConfig {
     /// Up to version 0.9 or so, in place of phases.
     #[serde(default)]
     pub loadgen: Option<LoadGenerator>,
+    /// The lengths asked for, up to version 0.9 or so.
+    #[serde(default)]
+    input: Value,
+    /// The lengths asked for, later.
+    #[serde(default)]
+    datasets: Value,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +215,18 @@ impl InputConfig {
         }
     }
 
+    /// The lengths of prompts and answers asked for; absent where there are several, or prompts of the user's own.
+    pub fn asked(&self) -> Asked {
+        let old = |length: &str| self.input.pointer(&format!("/prompt/{length}/mean"));
+        let only = self.datasets.as_array().filter(|all| all.len() == 1).and_then(|all| all.first());
+        let new = |length: &str| only?.pointer(&format!("/prompts/{length}/mean"));
+        let length = |old: Option<&Value>, new: Option<&Value>| old.or(new)?.as_f64().filter(|mean| *mean > 0.0);
+        Asked {
+            input_tokens: length(old("input_tokens"), new("isl")),
+            output_tokens: length(old("output_tokens"), new("osl")),
+        }
+    }
+
     fn measured_phase(&self) -> Result<&LoadPhase, ParseError> {
         let mut measured = self.phases.iter().filter(|phase| !phase.is_warmup());
         match (measured.next(), measured.next()) {
@@ -202,5 +248,5 @@ impl InputConfig {
 
 fn not_concurrent(field: &str, found: &str) -> ParseError {
     let place = Place::field(format!("input_config.{field}"));
-    ParseError::new(FILE, place, format!("found {found}; expected one phase with a fixed concurrency"))
+    ParseError::other_load(FILE, place, format!("found {found}; expected one phase with a fixed concurrency"))
 }

@@ -1,14 +1,10 @@
-//! The rules that take several trials: repetitions of a level, drift, neighbouring levels, variants.
+//! The rules that take several trials: those of a level and round, and those of several variants.
 
 use super::super::{Measurement, exceeds};
 use crate::api::{EvidenceCode, Finding};
 
 /// Coefficient of variation of repetitions at most, in percent.
 const VARIATION_PERCENT: f64 = 5.0;
-/// How far the first level may differ from its repetition at the end, in percent.
-const DRIFT_PERCENT: f64 = 3.0;
-/// How far TPOT may be above that of a level with more concurrent requests, in percent.
-const SLOWER_PERCENT: f64 = 10.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
 
@@ -19,16 +15,8 @@ type Figure = (&'static str, fn(&Measurement) -> Option<f64>);
 const JUDGED: [Figure; 2] =
     [("tokens/s", |m| Some(m.output_tokens_per_second?.get())), ("TPOT", |m| Some(m.tpot?.mean.get()))];
 
-/// Accepted trials of one level: `SingleRun` where there is one, `HighVariance` where they scatter.
-pub fn repetitions(trials: &[&Measurement]) -> Vec<Finding> {
-    match trials {
-        [] => vec![],
-        [_] => vec![Finding::new(EvidenceCode::SingleRun, "a single trial: its scatter is unknown")],
-        trials => scatter(trials).into_iter().collect(),
-    }
-}
-
-fn scatter(trials: &[&Measurement]) -> Option<Finding> {
+/// Accepted trials of one level and round: `HighVariance` where they scatter.
+pub fn repetitions(trials: &[&Measurement]) -> Option<Finding> {
     let variations = JUDGED.iter().filter_map(|(name, figure)| {
         let values: Vec<f64> = trials.iter().filter_map(|trial| figure(trial)).collect();
         Some((*name, variation_percent(&values)?)).filter(|(_, percent)| exceeds(*percent, VARIATION_PERCENT))
@@ -47,40 +35,6 @@ fn variation_percent(values: &[f64]) -> Option<f64> {
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (values.len() > 1 && mean > 0.0).then(|| 100.0 * (squares / (count - 1.0)).sqrt() / mean)
-}
-
-/// The first level and its repetition at the end of a sweep: `Drift` where they differ.
-pub fn drift(first: &Measurement, last: &Measurement) -> Option<Finding> {
-    let changes = JUDGED.iter().filter_map(|(name, figure)| {
-        let before = figure(first).filter(|before| *before > 0.0)?;
-        Some((*name, 100.0 * (figure(last)? / before - 1.0)))
-            .filter(|(_, percent)| exceeds(percent.abs(), DRIFT_PERCENT))
-    });
-    let texts: Vec<String> = changes.map(|(name, percent)| format!("{name} by {percent:+.1} %")).collect();
-    (!texts.is_empty()).then(|| {
-        let level = first.concurrency;
-        let message = format!(
-            "the level of {level} concurrent requests changed from the first trial to the last: {}; up to {DRIFT_PERCENT} % \
-             is normal",
-            texts.join(", ")
-        );
-        Finding::new(EvidenceCode::Drift, message)
-    })
-}
-
-/// Concurrency and mean TPOT (ms) of a level and of others: `SlowerThanFuller` where one with more concurrent requests was
-/// faster. A fuller batch does not shorten a step, so something else slowed this level down.
-pub fn slower_than_fuller((level, tpot): (u32, f64), others: &[(u32, f64)]) -> Option<Finding> {
-    let fuller = others.iter().filter(|(other, tpot)| *other > level && *tpot > 0.0);
-    let (other, fastest) = fuller.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let percent = 100.0 * (tpot / fastest - 1.0);
-    exceeds(percent, SLOWER_PERCENT).then(|| {
-        let message = format!(
-            "TPOT is {tpot:.3} ms, {percent:.1} % above a fuller level: {fastest:.3} ms at {other} concurrent requests; up to \
-             {SLOWER_PERCENT} % is normal"
-        );
-        Finding::new(EvidenceCode::SlowerThanFuller, message)
-    })
 }
 
 /// Mean prompt lengths of variants at one level: `InputLengthMismatch` where two are more than 1 % apart, since their work
@@ -102,8 +56,7 @@ pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
 /// `SingleDeployment` where all trials come from one.
 pub fn deployments(count: usize) -> Option<Finding> {
     (count == 1).then(|| {
-        let message =
-            "all trials come from one deployment: how much deployments differ is unknown. Raise execution.rounds";
+        let message = "all trials come from one deployment: how much deployments differ is assumed, not seen";
         Finding::new(EvidenceCode::SingleDeployment, message)
     })
 }

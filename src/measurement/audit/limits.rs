@@ -10,8 +10,6 @@ use crate::api::{Decimal, Evidence};
 pub struct EvidenceLimits {
     /// Failed requests at most, in percent of all.
     pub maximum_error_percent: f64,
-    /// Completed requests at least.
-    pub minimum_requests: u32,
     /// How far mean token counts may be off, in percent.
     pub length_tolerance_percent: f64,
 }
@@ -30,20 +28,14 @@ impl EvidenceLimits {
     /// Parses the limits once.
     ///
     /// # Errors
-    /// The first field that is not a non-negative decimal, or is below its minimum.
+    /// The first field that is not a non-negative decimal.
     pub fn parse(evidence: &Evidence) -> Result<Self, LimitError> {
         let percent = |field, decimal: &Decimal| {
             let expected = "a decimal number from 0 up, such as \"2.5\"";
             decimal.value().ok_or_else(|| LimitError { field, found: decimal.to_string(), expected })
         };
-        let requests = Some(evidence.minimum_requests).filter(|requests| *requests > 0);
         Ok(Self {
             maximum_error_percent: percent("maximumErrorPercent", &evidence.maximum_error_percent)?,
-            minimum_requests: requests.ok_or_else(|| LimitError {
-                field: "minimumRequests",
-                found: evidence.minimum_requests.to_string(),
-                expected: "a whole number from 1 up",
-            })?,
             length_tolerance_percent: percent("lengthTolerancePercent", &evidence.length_tolerance_percent)?,
         })
     }

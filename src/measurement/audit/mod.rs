@@ -8,8 +8,11 @@ mod rules;
 
 pub use limits::{EvidenceLimits, LimitError};
 
+use serde::{Deserialize, Serialize};
+
 use super::Measurement;
-use crate::api::Finding;
+use super::record::TrialRecord;
+use crate::api::{BenchmarkComparisonSpec, Finding};
 
 /// What a trial was meant to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,4 +41,45 @@ pub fn audit(measurement: &Measurement, expected: &Expectation, limits: &Evidenc
 /// Whether a trial with these findings must not be used.
 pub fn rejected(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::rejects)
+}
+
+/// What the audit of a variant's trials needs to know of the spec.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRules {
+    /// Id the server answers to.
+    pub model: String,
+    /// Tokens of each prompt.
+    pub input_tokens: u32,
+    /// Tokens of each answer.
+    pub output_tokens: u32,
+    /// `spec.evidence`, parsed.
+    pub limits: EvidenceLimits,
+}
+
+impl AuditRules {
+    /// Reads the rules.
+    ///
+    /// # Errors
+    /// A limit of the evidence that is no number.
+    pub fn from_spec(spec: &BenchmarkComparisonSpec) -> Result<Self, LimitError> {
+        Ok(Self {
+            model: spec.model.name.clone(),
+            input_tokens: spec.workload.input_tokens.max(1),
+            output_tokens: spec.workload.output_tokens.max(1),
+            limits: EvidenceLimits::parse(&spec.evidence)?,
+        })
+    }
+
+    /// What the agent saw and what the audit of the measurement finds.
+    pub fn findings(&self, record: &TrialRecord) -> Vec<Finding> {
+        let expected = Expectation {
+            model: self.model.clone(),
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            concurrency: record.trial.key.concurrency,
+        };
+        let audited = record.measurement.iter().flat_map(|measurement| audit(measurement, &expected, &self.limits));
+        record.findings.iter().cloned().chain(audited).collect()
+    }
 }

@@ -1,10 +1,13 @@
 //! The rules for a single trial. Limits are here where they are the same for everyone.
 
-use super::super::{Measurement, Metric, exceeds};
+use std::ops::RangeInclusive;
+
+use super::super::{Distribution, Measurement, Metric, exceeds};
 use super::{EvidenceLimits, Expectation};
 use crate::api::{EvidenceCode, Finding, Severity};
+use crate::units::{RequestsPerSecond, TokensPerSecond};
 
-/// Effective concurrency at least, as share of what a trial with a start and an end can reach.
+/// Concurrent requests at least, as share of the concurrency.
 const CONCURRENCY_REACHED: f64 = 0.95;
 /// Effective concurrency at most, as share of the concurrency: more is a contradiction.
 const CONCURRENCY_EXCEEDED: f64 = 1.05;
@@ -18,12 +21,15 @@ const CACHED_TOKENS: f64 = 64.0;
 const TEMPLATE_TOKENS: f64 = 128.0;
 /// How far tokens/s may be off requests/s × output length, in percent.
 const THROUGHPUT_PERCENT: f64 = 5.0;
-/// Change of throughput within the window at most, in percent.
-const WINDOW_DRIFT_PERCENT: f64 = 10.0;
-/// Requests of each user at least, where the start-up burst stays in the figures.
-const REQUESTS_PER_USER: u32 = 5;
-/// Requests of each user at least, where the window leaves the first of them out.
-const REQUESTS_PER_USER_WINDOWED: u32 = 3;
+/// How far completions counted over whole waves may differ from those by Little's law, in percent.
+const UNSTEADY_PERCENT: f64 = 10.0;
+/// Waves of a trial at least: the first and the last do not count.
+const WAVES: u32 = 3;
+
+/// Mean times of requests and tokens, in milliseconds: from a thousandth to thirty days.
+const PLAUSIBLE_MILLISECONDS: RangeInclusive<f64> = 1e-3..=2.592e9;
+/// Requests and tokens per second.
+const PLAUSIBLE_RATES: RangeInclusive<f64> = 1e-9..=1e9;
 
 /// A trial under audit.
 pub(super) struct Trial<'a> {
@@ -58,9 +64,9 @@ pub(super) const RULES: &[Rule] = &[
     model_mismatch,
     missing_metric,
     not_finite,
-    no_warmup,
+    not_plausible,
     ramp_included,
-    throughput_drift,
+    not_steady,
 ];
 
 fn finding(code: EvidenceCode, message: impl Into<String>) -> Option<Finding> {
@@ -77,13 +83,17 @@ fn not_streaming(trial: &Trial) -> Option<Finding> {
         "the load tool did not ask for streaming"
     } else if at_once && expected.output_tokens > 1 {
         "time to first token equals request latency, so each answer came in one piece"
-    } else if measurement.tpot.is_none() && measurement.requests > 0 && !trial.is_not_finite(Metric::Tpot) {
+    } else if measurement.tpot.is_none() && has_answers(measurement) && !trial.is_not_finite(Metric::Tpot) {
         "the result has no time per output token"
     } else {
         return None;
     };
     let message = format!("{cause}; TTFT and TPOT are meaningless. Run the load tool with streaming on");
     finding(EvidenceCode::NotStreaming, message)
+}
+
+fn has_answers(measurement: &Measurement) -> bool {
+    measurement.requests > 0 || measurement.facts.requests_unknown == Some(true)
 }
 
 fn incomplete(Trial { measurement, .. }: &Trial) -> Option<Finding> {
@@ -103,7 +113,10 @@ fn cancelled(Trial { measurement, .. }: &Trial) -> Option<Finding> {
 }
 
 fn error_rate(Trial { measurement, limits, .. }: &Trial) -> Option<Finding> {
-    let errors = measurement.errors?;
+    let Some(errors) = measurement.errors else {
+        let message = "the result does not count failed requests: an unstable server would go unnoticed";
+        return Some(Finding::with_severity(EvidenceCode::ErrorRate, Severity::Warn, message));
+    };
     let all = u64::from(measurement.requests) + u64::from(errors);
     let percent = 100.0 * f64::from(errors) / all.max(1) as f64;
     let maximum = limits.maximum_error_percent;
@@ -115,20 +128,23 @@ fn error_rate(Trial { measurement, limits, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::ErrorRate, message)
 }
 
-fn too_few_requests(Trial { measurement, expected, limits }: &Trial) -> Option<Finding> {
-    let windowed = measurement.facts.windowed;
-    let each = if windowed { REQUESTS_PER_USER_WINDOWED } else { REQUESTS_PER_USER };
-    let for_users = u64::from(each) * u64::from(expected.concurrency);
-    let (completed, failed) = (u64::from(measurement.requests), u64::from(measurement.errors.unwrap_or(0)));
-    // A user whose request failed has gone on to the next: its start-up burst is over all the same.
-    let bounds = [
-        (completed + failed, for_users, format!("{each} for each of {} concurrent requests", expected.concurrency)),
-        (completed, u64::from(limits.minimum_requests), "evidence.minimumRequests".into()),
-    ];
-    let (found, minimum, reason) =
-        bounds.into_iter().filter(|(found, minimum, _)| found < minimum).max_by_key(|(_, minimum, _)| *minimum)?;
-    let what = if found > completed { format!("completed and {failed} failed") } else { "completed".into() };
-    let message = format!("{completed} {what} requests; at least {minimum} are needed ({reason})");
+fn too_few_requests(Trial { measurement, expected, .. }: &Trial) -> Option<Finding> {
+    if measurement.facts.requests_unknown == Some(true) {
+        // Reported by `missing_metric`.
+        return None;
+    }
+    let minimum = u64::from(WAVES) * u64::from(expected.concurrency);
+    let failed = u64::from(measurement.errors.unwrap_or(0));
+    let sent = u64::from(measurement.requests) + failed;
+    if sent >= minimum {
+        return None;
+    }
+    let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
+    let message = format!(
+        "{sent} requests{failed}; {WAVES} for each of {} concurrent requests are needed, {minimum} in all: the first and the last \
+         of each do not count",
+        expected.concurrency
+    );
     finding(EvidenceCode::TooFewRequests, message)
 }
 
@@ -166,14 +182,19 @@ fn concurrency_not_reached(Trial { measurement, expected, .. }: &Trial) -> Optio
         return finding(EvidenceCode::ConcurrencyNotReached, message);
     }
     let found = measurement.facts.effective_concurrency?;
-    let requests = f64::from(measurement.requests) + f64::from(measurement.errors.unwrap_or(0));
-    // The first requests start and the last ones end one by one, so the mean over a whole trial stays below its concurrency.
-    let least = CONCURRENCY_REACHED * f64::from(users) * requests / (requests + f64::from(users));
+    let least = CONCURRENCY_REACHED * f64::from(users) * whole_share(measurement);
     if !exceeds(least, found) {
         return None;
     }
     let message = format!("{found:.1} concurrent requests on average; at least {least:.1} are expected at {users}");
     finding(EvidenceCode::ConcurrencyNotReached, message)
+}
+
+/// The share of its concurrency that a trial can reach on average: over the whole trial it stays below, since the first
+/// requests start and the last ones end one by one; over the requests that count it does not.
+fn whole_share(measurement: &Measurement) -> f64 {
+    let sent = f64::from(measurement.sent());
+    if measurement.counted.is_some() { 1.0 } else { sent / (sent + f64::from(measurement.concurrency)) }
 }
 
 fn client_saturated(Trial { measurement, .. }: &Trial) -> Option<Finding> {
@@ -227,7 +248,13 @@ fn latency_contradicts_concurrency(measurement: &Measurement) -> Option<String> 
 }
 
 fn model_mismatch(Trial { measurement, expected, .. }: &Trial) -> Option<Finding> {
-    let found = measurement.facts.model.as_ref().filter(|found| **found != expected.model)?;
+    let Some(found) = &measurement.facts.model else {
+        let message = "the result does not name the model: another one's would go unnoticed";
+        return Some(Finding::with_severity(EvidenceCode::ModelMismatch, Severity::Warn, message));
+    };
+    if *found == expected.model {
+        return None;
+    }
     finding(EvidenceCode::ModelMismatch, format!("the result is for the model {found}; expected {}", expected.model))
 }
 
@@ -242,6 +269,7 @@ fn missing_metric(trial: &Trial) -> Option<Finding> {
         (Metric::RequestsPerSecond, requests_per_second.is_none()),
         (Metric::OutputTokens, facts.output_tokens.is_none()),
         (Metric::InputTokens, facts.input_tokens.is_none()),
+        (Metric::Requests, facts.requests_unknown == Some(true)),
     ];
     let missing = needed.iter().filter(|(metric, absent)| *absent && !trial.is_not_finite(*metric));
     let names = listed(missing.map(|(metric, _)| metric));
@@ -259,36 +287,51 @@ fn not_finite(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::NotFinite, format!("not a finite number: {names}"))
 }
 
+fn not_plausible(trial: &Trial) -> Option<Finding> {
+    let Trial { measurement, expected, .. } = trial;
+    // Answers that come at once have no time per token, whatever the file says.
+    if not_streaming(trial).is_some() {
+        return None;
+    }
+    let mean = |distribution: Option<Distribution>| distribution.map(|d| d.mean.get());
+    let times = [
+        (Metric::Ttft, mean(measurement.ttft)),
+        (Metric::Tpot, mean(measurement.tpot).filter(|_| expected.output_tokens > 1)),
+        (Metric::RequestLatency, mean(measurement.request_latency)),
+    ];
+    let rates = [
+        (Metric::OutputTokensPerSecond, measurement.output_tokens_per_second.map(TokensPerSecond::get)),
+        (Metric::RequestsPerSecond, measurement.requests_per_second.map(RequestsPerSecond::get)),
+    ];
+    let times = times.map(|(metric, value)| (metric, value, PLAUSIBLE_MILLISECONDS, "ms"));
+    let rates = rates.map(|(metric, value)| (metric, value, PLAUSIBLE_RATES, "per second"));
+    let absurd = times.into_iter().chain(rates).find_map(|(metric, value, range, unit)| {
+        let value = value.filter(|value| !range.contains(value))?;
+        Some(format!("{metric} is {value:e} {unit}; {:e} to {:e} are plausible", range.start(), range.end()))
+    });
+    finding(EvidenceCode::NotPlausible, absurd?)
+}
+
 fn listed<'a>(metrics: impl Iterator<Item = &'a Metric>) -> String {
     metrics.map(Metric::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn no_warmup(Trial { measurement, .. }: &Trial) -> Option<Finding> {
-    let message = match measurement.facts.warmup_requests {
-        Some(0) => "no warm-up before the trial: its first requests may include compilation and tuning",
-        None => "the result does not show whether there was a warm-up before the trial",
-        Some(_) => return None,
-    };
-    finding(EvidenceCode::NoWarmup, message)
-}
-
 fn ramp_included(Trial { measurement, .. }: &Trial) -> Option<Finding> {
-    if measurement.facts.windowed {
+    if measurement.counted.is_some() {
         return None;
     }
-    let message = "no per-request records: the figures include the burst in which all requests start, which worsens TTFT \
-                   and tokens/s";
+    let message = "no per-request records: the figures include the burst in which all requests start, so TTFT is shown and not \
+                   judged, and TPOT reads up to 4 % low";
     finding(EvidenceCode::RampIncluded, message)
 }
 
-fn throughput_drift(Trial { measurement, .. }: &Trial) -> Option<Finding> {
-    let percent =
-        measurement.facts.window_drift_percent.filter(|percent| exceeds(percent.abs(), WINDOW_DRIFT_PERCENT))?;
-    let verb = if percent < 0.0 { "fell" } else { "rose" };
+fn not_steady(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+    let percent = measurement.facts.unsteadiness_percent.filter(|percent| exceeds(percent.abs(), UNSTEADY_PERCENT))?;
+    let than = if percent < 0.0 { "fewer" } else { "more" };
     let message = format!(
-        "throughput {verb} {:.1} % from the first half of the trial to the second (up to {WINDOW_DRIFT_PERCENT} % is \
-         normal)",
+        "{:.1} % {than} requests ended per second than concurrency and latency say (up to {UNSTEADY_PERCENT} % is normal): the \
+         server was not in a steady state",
         percent.abs()
     );
-    finding(EvidenceCode::ThroughputDrift, message)
+    finding(EvidenceCode::NotSteady, message)
 }

@@ -70,7 +70,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
     }
 
     /// The row of the ranking, with its manifests.
-    fn picked(&mut self, wanted: &Wanted) -> Result<Picked, NotGenerated> {
+    fn picked(&mut self, wanted: &Wanted<'_>) -> Result<Picked, NotGenerated> {
         if self.searched.is_none() {
             self.searched = Some(self.search()?);
         }
@@ -121,7 +121,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
     }
 
     /// What comes nearest to the SLA, from a search that does not ask for it.
-    fn nearest(&mut self, wanted: &Wanted) -> Result<NoFeasibleConfiguration, NotGenerated> {
+    fn nearest(&mut self, wanted: &Wanted<'_>) -> Result<NoFeasibleConfiguration, NotGenerated> {
         let mode = wanted.serving_mode;
         let search = Search {
             subject: self.subject(),

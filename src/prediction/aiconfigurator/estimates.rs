@@ -4,7 +4,7 @@ use super::protocol::{
     About, Engines, EstimatePoint, EstimateQuestion, Estimated, EstimatedServing, Estimates, Question, ask,
 };
 use super::table::read_estimate;
-use crate::prediction::checks::context_tokens;
+use crate::prediction::burst::{Burst, context_tokens};
 use crate::prediction::curve::{Curve, CurvePoint};
 use crate::prediction::predictor::{Ask, DriverError, Estimation, NotEstimated};
 use crate::prediction::row::Row;
@@ -47,7 +47,8 @@ pub(super) fn estimate(
         Serving::Disaggregated { .. } => 1,
     };
     let (weights, kv_cache) = rows.last().map(|row| (row.weights.clone(), row.kv_cache.clone())).unwrap_or_default();
-    let curve = Curve::new(points(&rows), replicas, shape.gpus, subject.output_tokens)?;
+    let burst = Burst::of_aiconfigurator(subject.about.backend.as_str(), &shape.serving, subject.input_tokens);
+    let curve = Curve::new(points(&rows), replicas, shape.gpus, subject.output_tokens)?.with_burst(burst);
     let EstimateSubject { about, database_version, .. } = subject;
     Ok(Estimation { curve, backend: about.backend, database_version, weights, kv_cache })
 }

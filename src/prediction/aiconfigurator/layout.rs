@@ -10,6 +10,7 @@ pub(super) const TOOL: &str = "aiconfigurator";
 const RANKING: &str = "best_config_topn.csv";
 const PARETO: &str = "pareto.csv";
 const MANIFESTS: &str = "k8s_deploy.yaml";
+const SETTINGS: [&str; 2] = ["exp_config.yaml", "config.yaml"];
 /// Rankings of the oldest layout, and the name of what they rank.
 const OLD_RANKINGS: [(&str, &str); 2] = [("agg_pareto.csv", "agg"), ("disagg_pareto.csv", "disagg")];
 
@@ -79,6 +80,12 @@ fn missing(files: &Files) -> String {
 }
 
 impl SaveDirectory {
+    /// What an experiment was run with, as the tool wrote it down.
+    pub(super) fn settings<'a>(&self, files: &'a Files, experiment: &Experiment) -> Option<&'a str> {
+        let directory = below(&self.directory, &experiment.name);
+        SETTINGS.iter().find_map(|name| files.get(&below(&directory, name))).map(String::as_str)
+    }
+
     /// The manifests of the row at `place` in an experiment's ranking, from 1.
     pub(super) fn manifests<'a>(&self, files: &'a Files, experiment: &Experiment, place: usize) -> Option<&'a str> {
         let directory = if experiment.ranked {

@@ -42,7 +42,7 @@ impl Predictor for Aiconfigurator {
         !layout::directories(files).is_empty()
     }
 
-    fn pick(&self, files: &Files, wanted: &Wanted) -> Result<Picked, PickError> {
+    fn pick(&self, files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError> {
         pick::pick(files, wanted)
     }
 

@@ -3,12 +3,13 @@
 use super::layout::{self, Experiment, SaveDirectory, TOOL};
 use super::table::{RankedRow, read_table};
 use crate::api::ServingMode;
+use crate::prediction::like::Unlike;
 use crate::prediction::predictor::{Files, NoFeasibleConfiguration, PickError, Picked, Wanted, mode_word};
 use crate::prediction::row::Row;
 use crate::prediction::serving::Serving;
 
 /// The row that is wanted, with the manifests the tool wrote for it.
-pub(super) fn pick(files: &Files, wanted: &Wanted) -> Result<Picked, PickError> {
+pub(super) fn pick(files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError> {
     let run = layout::only_directory(files)?;
     let rankings = ranking(files, &run, wanted)?;
     pick_from(files, &run, rankings, wanted)
@@ -28,28 +29,55 @@ struct Rankings<'a> {
     others: Vec<Row>,
 }
 
-fn ranking<'a>(files: &Files, run: &'a SaveDirectory, wanted: &Wanted) -> Result<Rankings<'a>, PickError> {
+fn ranking<'a>(files: &Files, run: &'a SaveDirectory, wanted: &Wanted<'_>) -> Result<Rankings<'a>, PickError> {
     let mut rankings = Rankings { ranked: vec![], others: vec![] };
+    // One directory may hold experiments with several engines or models (`--backend auto`, `exp`).
+    let (mut alike, mut unlike) = (false, None);
     for experiment in &run.experiments {
-        let table = |path: &str| -> Result<Vec<RankedRow>, PickError> {
+        let speculation = speculation(files, run, experiment).filter(|_| wanted.like.is_some());
+        let mut table = |path: &str| -> Result<Vec<Candidate<'a>>, PickError> {
             let rows = read_table(path, files.get(path).map_or("", String::as_str))?;
-            rows.iter().try_for_each(|ranked| same_workload(path, &ranked.row, wanted))?;
-            Ok(rows.into_iter().filter(|ranked| is_wanted(&ranked.row.serving, wanted.serving_mode)).collect())
+            let candidates = rows.into_iter().enumerate();
+            let mut kept = vec![];
+            for (index, ranked) in candidates {
+                let differs = wanted.like.and_then(|like| like.differs(&ranked.row, &ranked.subject));
+                match differs.or(speculation.map(Unlike::Speculation)) {
+                    None => kept.push(Candidate { experiment, place: index + 1, ranked }),
+                    Some(why) => {
+                        let error = || PickError::OtherSubject { file: path.to_owned(), unlike: why.clone() };
+                        unlike.get_or_insert_with(error);
+                    }
+                }
+            }
+            alike |= !kept.is_empty();
+            kept.iter().try_for_each(|candidate| same_workload(path, &candidate.ranked.row, wanted))?;
+            kept.retain(|candidate| is_wanted(&candidate.ranked.row.serving, wanted.serving_mode));
+            Ok(kept)
         };
         let mut ranked = table(&experiment.ranking)?;
+        if let Some(path) = &experiment.pareto {
+            rankings.others.extend(table(path)?.into_iter().map(|candidate| candidate.ranked.row));
+        }
         if !experiment.ranked {
             // Rows of the oldest layout come in no order; the tool took the best that meets the limits.
-            let misses = |ranked: &RankedRow| wanted.strain(&ranked.row) > 1.0;
-            ranked
-                .sort_by(|a, b| misses(a).cmp(&misses(b)).then(b.cluster_throughput.total_cmp(&a.cluster_throughput)));
+            let misses = |candidate: &Candidate<'_>| wanted.strain(&candidate.ranked.row) > 1.0;
+            let throughput = |candidate: &Candidate<'_>| candidate.ranked.cluster_throughput;
+            ranked.sort_by(|a, b| misses(a).cmp(&misses(b)).then(throughput(b).total_cmp(&throughput(a))));
+            (1..).zip(&mut ranked).for_each(|(place, candidate)| candidate.place = place);
         }
-        let candidates = ranked.into_iter().enumerate();
-        rankings.ranked.extend(candidates.map(|(index, ranked)| Candidate { experiment, place: index + 1, ranked }));
-        if let Some(path) = &experiment.pareto {
-            rankings.others.extend(table(path)?.into_iter().map(|ranked| ranked.row));
-        }
+        rankings.ranked.extend(ranked);
     }
-    Ok(rankings)
+    match unlike {
+        Some(error) if !alike => Err(error),
+        _ => Ok(rankings),
+    }
+}
+
+/// Tokens guessed ahead in an experiment, by the settings that the tool wrote beside its tables.
+fn speculation(files: &Files, run: &SaveDirectory, experiment: &Experiment) -> Option<u32> {
+    let settings = run.settings(files, experiment)?;
+    let line = settings.lines().find_map(|line| line.trim().strip_prefix("nextn:"))?;
+    line.trim().parse().ok().filter(|nextn| *nextn > 0)
 }
 
 fn is_wanted(serving: &Serving, mode: ServingMode) -> bool {
@@ -60,7 +88,7 @@ fn is_wanted(serving: &Serving, mode: ServingMode) -> bool {
     }
 }
 
-fn same_workload(file: &str, row: &Row, wanted: &Wanted) -> Result<(), PickError> {
+fn same_workload(file: &str, row: &Row, wanted: &Wanted<'_>) -> Result<(), PickError> {
     if (row.input_tokens, row.output_tokens) == (wanted.input_tokens, wanted.output_tokens) {
         return Ok(());
     }
@@ -73,7 +101,12 @@ fn same_workload(file: &str, row: &Row, wanted: &Wanted) -> Result<(), PickError
     })
 }
 
-fn pick_from(files: &Files, run: &SaveDirectory, rankings: Rankings<'_>, wanted: &Wanted) -> Result<Picked, PickError> {
+fn pick_from(
+    files: &Files,
+    run: &SaveDirectory,
+    rankings: Rankings<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<Picked, PickError> {
     let Rankings { ranked, mut others } = rankings;
     // The tool ranks rows that miss the SLA too, unless it is told to be strict.
     let (mut feasible, missed): (Vec<_>, Vec<_>) =

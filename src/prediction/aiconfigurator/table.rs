@@ -3,16 +3,22 @@
 use csv::StringRecord;
 use serde_json::{Map, Value};
 
+use crate::prediction::like::Subject;
 use crate::prediction::predictor::PickError;
 use crate::prediction::row::Row;
 use crate::prediction::serving::{Serving, Workers};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+
+/// How far a latency may be off TTFT + TPOT × (tokens − 1), as a share; more, and TPOT includes the first token.
+const SAME_LATENCY: f64 = 0.01;
 
 /// A row, and what the tool ranks by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankedRow {
     /// The row, for one replica.
     pub row: Row,
+    /// What it was computed for.
+    pub subject: Subject,
     /// Tokens per second ÷ all GPUs, those that the configuration leaves unused included.
     pub cluster_throughput: f64,
 }
@@ -59,7 +65,16 @@ impl Line<'_> {
         let row = if self.has("(d)tp") { self.disaggregated()? } else { self.aggregated()? };
         let per_gpu = row.advertised_tokens_per_second_per_gpu.get();
         let cluster_throughput = self.optional_number("tokens/s/gpu_cluster")?.unwrap_or(per_gpu);
-        Ok(RankedRow { row, cluster_throughput })
+        Ok(RankedRow { row, subject: self.subject()?, cluster_throughput })
+    }
+
+    fn subject(&self) -> Result<Subject, String> {
+        let systems = ["system", "(p)system", "(d)system"].iter().filter_map(|column| self.text(column));
+        Ok(Subject {
+            model: self.text("model"),
+            systems: systems.collect(),
+            cached_tokens: self.optional_count("prefix")?.unwrap_or(0),
+        })
     }
 
     fn aggregated(&self) -> Result<Row, String> {
@@ -100,8 +115,12 @@ impl Line<'_> {
     fn row(&self, serving: Serving, in_flight: u32, output_tokens: u32) -> Result<Row, String> {
         let (ttft, tpot) = (self.number("ttft")?, self.number("tpot")?);
         // Up to 0.4 there is no latency column; later ones hold exactly this sum.
-        let sum = ttft + tpot * f64::from(output_tokens.saturating_sub(1));
+        let following = f64::from(output_tokens.saturating_sub(1));
+        let sum = ttft + tpot * following;
         let latency = self.optional_number("request_latency")?.unwrap_or(sum);
+        let exact = (latency - ttft) / following;
+        let inclusive = (latency - sum).abs() > SAME_LATENCY * latency && exact.is_finite() && exact > 0.0;
+        let (tpot, printed) = if inclusive { (exact, Some(milliseconds("tpot", tpot)?)) } else { (tpot, None) };
         Ok(Row {
             serving,
             gpus: self.count("num_total_gpus")?,
@@ -119,6 +138,7 @@ impl Line<'_> {
             kv_cache: None,
             backend: None,
             database_version: None,
+            inclusive_tpot: printed,
         })
     }
 
@@ -126,6 +146,7 @@ impl Line<'_> {
         let column = |name: &str| format!("{prefix}{name}");
         Ok(Workers {
             data_parallel: self.count(&column("dp"))?,
+            context_parallel: self.optional_count(&column("cp"))?.unwrap_or(1).max(1),
             moe_tensor_parallel: self.optional_count(&column("moe_tp"))?,
             moe_expert_parallel: self.optional_count(&column("moe_ep"))?,
             max_batch_size: self.optional_count(&column("bs"))?,

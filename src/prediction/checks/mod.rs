@@ -1,5 +1,6 @@
 //! What is doubtful about a prediction (METHOD §2 and §4). All of these warn: they are shown beside the figures.
 
+use super::burst::context_tokens;
 use super::curve::{Curve, CurvePoint};
 use super::predicted::PredictionOrigin;
 use super::row::Row;
@@ -10,19 +11,6 @@ use crate::api::{EvidenceCode, Finding};
 const CONSISTENCY: f64 = 0.15;
 /// The same where a step holds less than one prompt: the tool's model of such steps is coarser.
 const CONSISTENCY_OF_PARTIAL_PROMPTS: f64 = 0.20;
-
-/// Prompt tokens the engine works on in its fullest step with `in_flight` requests of `input_tokens` each.
-///
-/// Whole prompts only, as many as fit and at least one; with chunked prefill any part of them. Where the engine's
-/// limit is not known, one prompt.
-pub fn context_tokens(input_tokens: u32, max_num_tokens: Option<u32>, chunked_prefill: bool, in_flight: u32) -> u32 {
-    let Some(limit) = max_num_tokens else { return input_tokens };
-    if chunked_prefill {
-        return limit.min(input_tokens.saturating_mul(in_flight)).max(1);
-    }
-    let prompts = (limit / input_tokens.max(1)).clamp(1, in_flight.max(1));
-    input_tokens.saturating_mul(prompts)
-}
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +38,7 @@ pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
         findings.extend(checked.origin.and_then(|origin| quantization_mismatch(shape, origin)));
     }
     findings.extend(checked.row.and_then(row_inconsistent));
+    findings.extend(checked.row.and_then(inclusive_tpot));
     if let Some(curve) = checked.curve {
         findings.extend(curve_inconsistent(curve, checked));
     }
@@ -186,6 +175,15 @@ fn row_inconsistent(row: &Row) -> Option<Finding> {
         row.request_latency.get()
     );
     Some(Finding::new(EvidenceCode::PredictionInconsistent, message))
+}
+
+fn inclusive_tpot(row: &Row) -> Option<Finding> {
+    let (printed, tpot) = (row.inclusive_tpot?.get(), row.tpot.get());
+    let message = format!(
+        "the table's TPOT of {printed:.2} ms contradicts its request latency, as tables of --inclusive-tpot do: {tpot:.2} ms \
+         are taken, (request latency − TTFT) ÷ (output tokens − 1)"
+    );
+    Some(Finding::new(EvidenceCode::InclusiveTpot, message))
 }
 
 fn curve_inconsistent(curve: &Curve, checked: &Checked<'_>) -> Option<Finding> {

@@ -48,12 +48,21 @@ fn row() -> Row {
         weights: Some("bfloat16".into()),
         kv_cache: Some("bfloat16".into()),
         backend: Some("trtllm".into()),
+        inclusive_tpot: None,
         database_version: Some("1.3.0rc20".into()),
     }
 }
 
 fn shape(serving: Serving) -> Shape {
-    Shape { gpus: serving.gpus(), serving, weights: None, kv_cache: None, image: None }
+    Shape {
+        gpus: serving.gpus(),
+        serving,
+        weights: None,
+        kv_cache: None,
+        image: None,
+        speculation: None,
+        prefix_caching: None,
+    }
 }
 
 fn deployed(workers: Workers) -> Shape {

@@ -1,40 +1,12 @@
 //! The settings of an inference engine, from the flags and files it is started with.
 
-use serde_json::Value;
-
 use super::error::ShapeError;
 use super::launch::{Launch, Work};
 use super::script::Script;
+use super::setting::Setting;
+use super::settings_file::{self, SettingsFile, TENSOR_PARALLEL};
+use super::speculation;
 use crate::api::Backend;
-
-/// Key of TensorRT-LLM's settings that must be known.
-const TENSOR_PARALLEL: &str = "/tensor_parallel_size";
-
-/// A setting as it stands in the manifests.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Setting<T> {
-    /// Absent: the engine's default applies.
-    #[default]
-    Absent,
-    /// Present.
-    Read(T),
-    /// Present, but not readable; why.
-    Unreadable(String),
-}
-
-impl<T> Setting<T> {
-    pub(super) fn value(&self) -> Option<&T> {
-        match self {
-            Self::Read(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The first of both that is there.
-    fn or(self, other: Self) -> Self {
-        if matches!(self, Self::Absent) { other } else { self }
-    }
-}
 
 /// Everything read of one engine.
 #[derive(Debug, Default)]
@@ -55,6 +27,10 @@ pub(super) struct Readings {
     pub kv_cache_fraction: Option<f64>,
     pub weights: Setting<String>,
     pub kv_cache: Setting<String>,
+    /// How the engine guesses tokens ahead, where it does.
+    pub speculation: Option<String>,
+    /// Whether prompts that begin alike share their KV cache, where that is stated.
+    pub prefix_caching: Option<bool>,
 }
 
 /// An engine, with the role its own flags give it.
@@ -68,7 +44,7 @@ pub(super) struct Engine {
 impl Engine {
     /// The engine that a container starts, if it is a known one.
     pub(super) fn of(launch: &Launch) -> Result<Option<Self>, ShapeError> {
-        let script = Script::of(&launch.command, &launch.environment);
+        let mut script = Script::of(&launch.command, &launch.environment, &launch.files);
         let starts = |names: &[&str]| script.words.iter().any(|word| names.contains(&word.as_str()));
         let after = |tool: &str, verb: &str| {
             let program = |word: &String| word.rsplit('/').next() == Some(tool);
@@ -77,13 +53,23 @@ impl Engine {
         let (backend, readings) = if starts(&["dynamo.trtllm", "trtllm-serve"]) {
             (Backend::Trtllm, tensorrt_llm(launch, &script)?)
         } else if starts(&["dynamo.vllm", "vllm.entrypoints.openai.api_server"]) || after("vllm", "serve") {
-            (Backend::Vllm, vllm(&script))
+            let elsewhere = settings_file::put_before(launch, &mut script)?;
+            (Backend::Vllm, vllm(&script).beside(elsewhere))
         } else if starts(&["dynamo.sglang", "sglang.launch_server"]) || after("sglang", "serve") {
-            (Backend::Sglang, sglang(&script))
+            let elsewhere = settings_file::put_before(launch, &mut script)?;
+            (Backend::Sglang, sglang(&script).beside(elsewhere))
         } else {
             return Ok(None);
         };
         Ok(Some(Self { backend, work: work(&script), readings }))
+    }
+}
+
+impl Readings {
+    /// What was read beside a file that the manifests do not hold: what is absent may be in there.
+    fn beside(self, elsewhere: Option<String>) -> Self {
+        let unread = elsewhere.map_or(Setting::Absent, |path| Setting::Unreadable(settings_file::elsewhere(&path)));
+        Self { tensor_parallel: self.tensor_parallel.or(unread), ..self }
     }
 }
 
@@ -121,53 +107,72 @@ fn fraction(script: &Script, names: &[&str]) -> Option<f64> {
     script.flag(names)?.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0)
 }
 
+/// Data parallelism as vLLM's documents define it: in models with experts, all ranks form one engine, whose expert
+/// layers are split over tensor × data parallel GPUs, as tensors or, with expert parallelism, by experts. In models
+/// without, the ranks share nothing, and an engine of several ranks is estimated like as many engines.
 fn vllm(script: &Script) -> Readings {
-    let ways = count(script, &["--data-parallel-size", "-dp"]);
-    let expert_parallel = script.has("--enable-expert-parallel");
+    let ranks = count(script, &["--data-parallel-size", "-dp"]);
     let tensor_parallel = count(script, &["--tensor-parallel-size", "-tp"]);
+    let gpus = tensor_parallel.value().unwrap_or(&1).saturating_mul(*ranks.value().unwrap_or(&1));
+    let expert_parallel =
+        script.switch("--enable-expert-parallel", "--no-enable-expert-parallel") == Some(true) || script.has("-ep");
+    let experts = |count: u32| if expert_parallel { Setting::Read(count) } else { Setting::Absent };
     Readings {
-        moe_expert_parallel: match (expert_parallel, tensor_parallel.value(), ways.value()) {
-            (false, ..) => Setting::Absent,
-            (true, tensor, ways) => {
-                Setting::Read(tensor.copied().unwrap_or(1).saturating_mul(ways.copied().unwrap_or(1)))
-            }
-        },
+        moe_expert_parallel: experts(gpus),
+        moe_tensor_parallel: experts(1),
         tensor_parallel,
         pipeline_parallel: count(script, &["--pipeline-parallel-size", "-pp"]),
-        // Without expert parallelism each way is an engine of its own.
-        data_parallel: if expert_parallel { ways.clone() } else { Setting::Absent },
-        copies: if expert_parallel { Setting::Absent } else { ways },
+        data_parallel: ranks,
         max_batch_size: count(script, &["--max-num-seqs"]),
         max_num_tokens: count(script, &["--max-num-batched-tokens"]),
         chunked_prefill: !script.has("--no-enable-chunked-prefill"),
         kv_cache_fraction: fraction(script, &["--gpu-memory-utilization"]),
         weights: word(script, &["--quantization", "-q"]).or(word(script, &["--dtype"])),
         kv_cache: word(script, &["--kv-cache-dtype"]),
+        speculation: speculation::of_vllm(script),
+        prefix_caching: script.switch("--enable-prefix-caching", "--no-enable-prefix-caching"),
         ..Readings::default()
     }
 }
 
+/// Data parallelism as SGLang's documents define it: engines of their own, unless attention is data parallel. Then the
+/// tensor-parallel GPUs are divided into groups, which share the limits of requests and of prefill chunks.
 fn sglang(script: &Script) -> Readings {
     let ways = count(script, &["--data-parallel-size", "--dp-size", "--dp"]);
     let shared = script.has("--enable-dp-attention");
+    let groups = if shared { *ways.value().unwrap_or(&1) } else { 1 };
+    let tensor_parallel = count(script, &["--tensor-parallel-size", "--tp-size", "--tp"]);
+    let experts = count(script, &["--expert-parallel-size", "--ep-size", "--ep"]);
+    // DeepEP distributes experts over all GPUs, whatever else is set.
+    let experts = match (script.flag(&["--moe-a2a-backend"]), &tensor_parallel) {
+        (Some("deepep"), Setting::Read(gpus)) => Setting::Read(*gpus),
+        _ if script.has("--enable-deepep-moe") => tensor_parallel.clone(),
+        _ => experts,
+    };
+    let split = match (&tensor_parallel, &experts) {
+        (Setting::Read(gpus), Setting::Read(experts)) => Setting::Read((gpus / experts).max(1)),
+        _ => Setting::Absent,
+    };
     let chunk = script.flag(&["--chunked-prefill-size"]);
     Readings {
-        tensor_parallel: count(script, &["--tensor-parallel-size", "--tp-size", "--tp"]),
+        tensor_parallel,
         pipeline_parallel: count(script, &["--pipeline-parallel-size", "--pp-size", "--pp"]),
         data_parallel: if shared { ways.clone() } else { Setting::Absent },
         groups_share_tensor_parallel: shared,
         copies: if shared { Setting::Absent } else { ways },
-        moe_expert_parallel: count(script, &["--expert-parallel-size", "--ep-size", "--ep"]),
-        max_batch_size: count(script, &["--max-running-requests"]),
+        moe_expert_parallel: experts,
+        moe_tensor_parallel: split,
+        max_batch_size: count(script, &["--max-running-requests"]).divided_by(groups),
         max_num_tokens: match chunk {
             Some("-1") | None => count(script, &["--max-prefill-tokens"]),
-            Some(_) => count(script, &["--chunked-prefill-size"]),
+            Some(_) => count(script, &["--chunked-prefill-size"]).divided_by(groups),
         },
         chunked_prefill: chunk != Some("-1"),
         kv_cache_fraction: fraction(script, &["--mem-fraction-static"]),
         weights: word(script, &["--quantization"]).or(word(script, &["--dtype"])),
         kv_cache: word(script, &["--kv-cache-dtype"]),
-        ..Readings::default()
+        speculation: speculation::of_sglang(script),
+        prefix_caching: script.has("--disable-radix-cache").then_some(false),
     }
 }
 
@@ -175,13 +180,13 @@ fn sglang(script: &Script) -> Readings {
 fn tensorrt_llm(launch: &Launch, script: &Script) -> Result<Readings, ShapeError> {
     let file = match script.flag(&["--extra-engine-args", "--extra_llm_api_options", "--config"]) {
         None => None,
-        Some(path) => Some(engine_file(launch, script, path)?),
+        Some(path) => Some(SettingsFile::at(launch, script, path)?),
     };
     let overrides = match script.flag(&["--override-engine-args"]) {
         None => None,
-        Some(text) => Some(yaml(launch, "--override-engine-args", text)?),
+        Some(text) => Some(SettingsFile::of(launch, "--override-engine-args", text)?),
     };
-    let layers: Vec<&EngineFile> = overrides.iter().chain(&file).collect();
+    let layers: Vec<&SettingsFile> = overrides.iter().chain(&file).collect();
     let number = |keys: &[&str], flags: &[&str]| {
         let of_files = layers.iter().map(|file| file.count(keys)).fold(Setting::Absent, Setting::or);
         of_files.or(count(script, flags))
@@ -214,73 +219,7 @@ fn tensorrt_llm(launch: &Launch, script: &Script) -> Result<Readings, ShapeError
         kv_cache_fraction: share.or_else(|| fraction(script, &share_flags)),
         weights: text(&["/quant_config/quant_algo", "/dtype"]),
         kv_cache: text(&["/kv_cache_config/dtype", "/kv_cache_dtype", "/quant_config/kv_cache_quant_algo"]),
+        speculation: layers.iter().find_map(|file| file.get("/speculative_config")).and_then(speculation::of_settings),
+        prefix_caching: layers.iter().find_map(|file| file.truth("/kv_cache_config/enable_block_reuse")),
     })
-}
-
-/// The settings in TensorRT-LLM's own file, or why they are not known.
-enum EngineFile {
-    Settings(Value),
-    /// In the image, where manifests do not show it.
-    Elsewhere(String),
-}
-
-fn engine_file(launch: &Launch, script: &Script, path: &str) -> Result<EngineFile, ShapeError> {
-    match script.files.get(path).or_else(|| launch.files.get(path)) {
-        Some(content) => yaml(launch, path, content),
-        None => Ok(EngineFile::Elsewhere(path.to_owned())),
-    }
-}
-
-fn yaml(launch: &Launch, name: &str, content: &str) -> Result<EngineFile, ShapeError> {
-    let read = serde_saphyr::from_str::<Value>(content).map_err(|error| error.to_string());
-    match read {
-        Ok(settings) if settings.is_object() => Ok(EngineFile::Settings(settings)),
-        Ok(_) => Err("has no settings by name".to_owned()),
-        Err(error) => Err(format!("is not YAML: {error}")),
-    }
-    .map_err(|problem| ShapeError::Field {
-        object: launch.object.clone(),
-        field: launch.field.clone(),
-        problem: format!("the engine's settings in {name}: {problem}"),
-    })
-}
-
-impl EngineFile {
-    fn get(&self, key: &str) -> Option<&Value> {
-        match self {
-            Self::Settings(settings) => settings.pointer(key).filter(|value| !value.is_null()),
-            Self::Elsewhere(_) => None,
-        }
-    }
-
-    fn count(&self, keys: &[&str]) -> Setting<u32> {
-        if let Self::Elsewhere(path) = self
-            && keys.contains(&TENSOR_PARALLEL)
-        {
-            // Nothing can be predicted without it; the other settings have defaults or may stay unknown.
-            return Setting::Unreadable(format!("the engine's settings are in {path}, which is not in the manifests"));
-        }
-        let Some((key, value)) = keys.iter().find_map(|key| Some((key, self.get(key)?))) else {
-            return Setting::Absent;
-        };
-        match value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0) {
-            Some(number) => Setting::Read(number),
-            None => {
-                Setting::Unreadable(format!("{} is {value}, which is not a whole number", key.trim_start_matches('/')))
-            }
-        }
-    }
-
-    fn word(&self, keys: &[&str]) -> Setting<String> {
-        let found = keys.iter().find_map(|key| self.get(key)).and_then(Value::as_str);
-        found.filter(|text| !["auto", ""].contains(text)).map_or(Setting::Absent, |text| Setting::Read(text.into()))
-    }
-
-    fn truth(&self, key: &str) -> Option<bool> {
-        self.get(key).and_then(Value::as_bool)
-    }
-
-    fn fraction(&self, key: &str) -> Option<f64> {
-        self.get(key).and_then(Value::as_f64).filter(|share| *share > 0.0 && *share <= 1.0)
-    }
 }

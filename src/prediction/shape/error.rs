@@ -19,6 +19,20 @@ pub enum ShapeError {
          set the variant's shape.tensorParallel and shape.replicas"
     )]
     NoEngine,
+    /// The engines use more or fewer GPUs than the pods hold.
+    #[error(
+        "the engines as they are read ({engines}) use {used} GPUs, but the pods request {held}: correct the engines' \
+         parallelism or the pods' GPU limits; where the engines are right, set the variant's shape.tensorParallel and \
+         shape.replicas"
+    )]
+    OtherGpus {
+        /// In a few words.
+        engines: String,
+        /// GPUs the engines use.
+        used: u32,
+        /// GPUs the pods request.
+        held: u32,
+    },
     /// The workers make up no known way of serving.
     #[error("{0}")]
     NotOneServer(String),

@@ -30,8 +30,8 @@ pub(super) struct Launch {
     pub command: Vec<String>,
     /// Path in the container → content, of mounted ConfigMaps.
     pub files: BTreeMap<String, String>,
-    /// Variables with a fixed value.
-    pub environment: BTreeMap<String, String>,
+    /// Variables; those without a value here get one at run time.
+    pub environment: BTreeMap<String, Option<String>>,
 }
 
 /// One entry per container, in the order of the objects: a pod may hold helpers beside the engine.
@@ -39,7 +39,7 @@ pub(super) fn launches(objects: &[Value]) -> Result<Vec<Launch>, ShapeError> {
     let config_maps = config_maps(objects);
     let mut launches = vec![];
     for object in objects {
-        for pods in PodSet::of(object) {
+        for pods in PodSet::of(object).into_iter().filter(|pods| pods.leads(object)) {
             launches.extend(read(object, &pods, &config_maps)?);
         }
     }
@@ -73,15 +73,39 @@ fn read(object: &Value, pods: &PodSet, config_maps: &ConfigMaps<'_>) -> Result<V
         image: text(object, &format!("{container}/image")).map(str::to_owned),
         command: ["command", "args"].iter().flat_map(|list| strings(object, &format!("{container}/{list}"))).collect(),
         files: mounted(object, pods, &container, config_maps),
-        environment: environment(object, pods, &container),
+        environment: environment(object, pods, &container, config_maps),
     };
     Ok(pods.candidates(object).into_iter().map(launch).collect())
 }
 
-fn environment(object: &Value, pods: &PodSet, container: &str) -> BTreeMap<String, String> {
+/// Variables with their values, where the manifests hold them.
+fn environment(
+    object: &Value,
+    pods: &PodSet,
+    container: &str,
+    config_maps: &ConfigMaps<'_>,
+) -> BTreeMap<String, Option<String>> {
+    let of_map = |source: &Value| config_maps.get(text(source, "/name")?);
+    let from = elements(object, &format!("{container}/envFrom"));
+    let whole_maps = from.iter().filter_map(|source| {
+        let prefix = text(source, "/prefix").unwrap_or_default();
+        Some(
+            of_map(source.get("configMapRef")?)?
+                .iter()
+                .map(move |(key, value)| (format!("{prefix}{key}"), Some((*value).to_owned()))),
+        )
+    });
+    let value = |entry: &Value| {
+        let of_key = || {
+            let source = entry.pointer("/valueFrom/configMapKeyRef")?;
+            of_map(source)?.get(text(source, "/key")?).copied()
+        };
+        text(entry, "/value").or_else(of_key).map(str::to_owned)
+    };
     let shared = pods.environment().map_or(&[][..], |shared| elements(object, &shared));
-    let all = shared.iter().chain(elements(object, &format!("{container}/env")));
-    all.filter_map(|entry| Some((text(entry, "/name")?.to_owned(), text(entry, "/value")?.to_owned()))).collect()
+    let single = shared.iter().chain(elements(object, &format!("{container}/env")));
+    let single = single.filter_map(|entry| Some((text(entry, "/name")?.to_owned(), value(entry))));
+    whole_maps.flatten().chain(single).collect()
 }
 
 type ConfigMaps<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>;

@@ -4,18 +4,24 @@ mod engine;
 mod error;
 mod launch;
 mod script;
+mod setting;
+mod settings_file;
+mod speculation;
+mod variables;
+mod words;
 
 use serde_json::Value;
 
 pub use self::error::ShapeError;
 
-use self::engine::{Engine, Readings, Setting};
+use self::engine::{Engine, Readings};
 use self::launch::{Launch, Work, launches};
+use self::setting::Setting;
 use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
 
-/// What the objects deploy. `gpus` is the sum of their pods' GPU limits. The hint fills what cannot be read, and
-/// never replaces what was read.
+/// What the objects deploy. `gpus` is the sum of their pods' GPU limits. The hint fills what cannot be read. It replaces
+/// what was read only where that does not use the GPUs which the pods hold, and so is not all that is deployed.
 pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Result<Shape, ShapeError> {
     let hint = Hint::new(hint);
     let mut engines = vec![];
@@ -50,12 +56,29 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
     let first = |read: fn(&Readings) -> &Setting<String>, hinted: &Option<String>| {
         engines.iter().find_map(|(_, engine)| read(&engine.readings).value().cloned()).or_else(|| hinted.clone())
     };
-    Ok(Shape {
+    let shape = Shape {
         serving: pools.serving()?,
         gpus,
         weights: first(|readings| &readings.weights, &hint.weights),
         kv_cache: first(|readings| &readings.kv_cache, &hint.kv_cache),
         image: engines.iter().find_map(|(launch, _)| launch.image.clone()),
+        speculation: engines.iter().find_map(|(_, engine)| engine.readings.speculation.clone()),
+        prefix_caching: engines.iter().find_map(|(_, engine)| engine.readings.prefix_caching),
+    };
+    agreed(shape, &hint)
+}
+
+/// The shape, if its engines use the GPUs that the pods hold: any other was misread, or leaves GPUs idle.
+fn agreed(shape: Shape, hint: &Hint) -> Result<Shape, ShapeError> {
+    let (engines, held) = (shape.serving.gpus(), shape.gpus);
+    if engines == held {
+        return Ok(shape);
+    }
+    let hinted = hinted(held, hint).filter(|hinted| hinted.serving.gpus() == held);
+    hinted.map(|hinted| Shape { serving: hinted.serving, ..shape.clone() }).ok_or_else(|| ShapeError::OtherGpus {
+        engines: shape.serving.describe(),
+        used: engines,
+        held,
     })
 }
 
@@ -84,6 +107,8 @@ fn hinted(gpus: u32, hint: &Hint) -> Option<Shape> {
         weights: hint.weights.clone(),
         kv_cache: hint.kv_cache.clone(),
         image: None,
+        speculation: None,
+        prefix_caching: None,
     })
 }
 
@@ -99,10 +124,10 @@ impl Pools {
     fn serving(self) -> Result<Serving, ShapeError> {
         let missing = |what: &str| Err(ShapeError::NotOneServer(what.to_owned()));
         match (self.both, self.prefill, self.decode) {
-            (Some(workers), None, None) => Ok(Serving::Aggregated { workers }),
+            // Decode workers alone get the prompts as well.
+            (Some(workers), None, None) | (None, None, Some(workers)) => Ok(Serving::Aggregated { workers }),
             (None, Some(prefill), Some(decode)) => Ok(Serving::Disaggregated { prefill, decode }),
             (None, Some(_), None) => missing("there are prefill workers, but no decode workers"),
-            (None, None, Some(_)) => missing("there are decode workers, but no prefill workers"),
             _ => missing("there are workers that do both prefill and decode beside workers that do one of them"),
         }
     }
@@ -144,19 +169,23 @@ fn workers(launch: &Launch, readings: &Readings, hint: &Hint) -> Result<Workers,
             Setting::Unreadable(problem) => hinted.map(Some).ok_or_else(|| ShapeError::Field {
                 object: launch.object.clone(),
                 field: launch.field.clone(),
-                problem: format!("{problem}: write it into the manifests, or set the variant's shape.{name}"),
+                problem: match name {
+                    "" => format!("{problem}: write it into the manifests"),
+                    _ => format!("{problem}: write it into the manifests, or set the variant's shape.{name}"),
+                },
             }),
         }
     };
     let one = |number: Option<u32>| number.unwrap_or(1).max(1);
     let tensor = one(known(&readings.tensor_parallel, hint.tensor_parallel, "tensorParallel")?);
     let pipeline = one(known(&readings.pipeline_parallel, hint.pipeline_parallel, "pipelineParallel")?);
-    // No hint covers what follows: where it cannot be read, the engine's default of one applies.
-    let (groups, copies) = (one(readings.data_parallel.value().copied()), one(readings.copies.value().copied()));
+    let groups = one(known(&readings.data_parallel, None, "")?);
+    let copies = one(known(&readings.copies, None, "")?);
     let replicas = launch.replicas.saturating_mul(copies);
     Ok(Workers {
         tensor_parallel: if readings.groups_share_tensor_parallel { (tensor / groups).max(1) } else { tensor },
         data_parallel: groups,
+        context_parallel: 1,
         moe_tensor_parallel: readings.moe_tensor_parallel.value().copied(),
         moe_expert_parallel: readings.moe_expert_parallel.value().copied(),
         max_batch_size: known(&readings.max_batch_size, hint.max_batch_size, "maxBatchSize")?,

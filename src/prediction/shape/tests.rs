@@ -32,9 +32,8 @@ fn aggregated(tensor: u32, replicas: u32, batch: u32, tokens: u32) -> Serving {
 #[case::v0_4("0.4.0", sample!("0.4.0/QWEN3_32B_isl4000_osl500_ttft500_tpot7_131420/agg/top1/agg/k8s_deploy.yaml"), aggregated(4, 1, 10, 5510))]
 #[case::v0_8("0.8.0", sample!("0.8.0/Qwen/Qwen3-32B_h200_sxm_trtllm_isl4000_osl500_ttft500_tpot7_842725/agg/top1/k8s_deploy.yaml"), aggregated(8, 1, 12, 4512))]
 fn generated_manifests_tell_their_shape(#[case] which: &str, #[case] text: &str, #[case] expected: Serving) {
-    let shape = read_shape(&documents(text), 8, None).unwrap();
+    let shape = read_shape(&documents(text), expected.gpus(), None).unwrap();
     assert_eq!(shape.serving, expected, "{which}");
-    assert_eq!(shape.gpus, 8);
 }
 
 #[rstest]
@@ -94,10 +93,33 @@ fn worker(kind: &str, command: Value) -> Value {
     Workers { max_batch_size: Some(64), max_num_tokens: Some(8192), chunked_prefill: true, kv_cache_fraction: Some(0.9), ..Workers::new(2, 2, 2) }
 )]
 #[case::vllm_serve(json!(["vllm", "serve", "m", "-tp", "4", "--no-enable-chunked-prefill"]), Workers::new(4, 1, 2))]
-#[case::vllm_ways_are_engines(json!(["vllm", "serve", "m", "-dp", "4"]), Workers { chunked_prefill: true, ..Workers::new(1, 1, 8) })]
+#[case::vllm_ranks(json!(["vllm", "serve", "m", "-dp", "4"]), Workers { data_parallel: 4, chunked_prefill: true, ..Workers::new(1, 1, 2) })]
 #[case::vllm_experts(
-    json!(["vllm", "serve", "m", "--data-parallel-size", "4", "--enable-expert-parallel"]),
-    Workers { data_parallel: 4, moe_expert_parallel: Some(4), chunked_prefill: true, ..Workers::new(1, 1, 2) }
+    json!(["vllm", "serve", "m", "--data-parallel-size", "4", "--enable-expert-parallel", "-tp", "2"]),
+    Workers { data_parallel: 4, moe_tensor_parallel: Some(1), moe_expert_parallel: Some(8), chunked_prefill: true, ..Workers::new(2, 1, 2) }
+)]
+#[case::vllm_underscores(
+    json!(["vllm", "serve", "m", "--tensor_parallel_size", "2", "--max_num_batched_tokens=1024"]),
+    Workers { max_num_tokens: Some(1024), chunked_prefill: true, ..Workers::new(2, 1, 2) }
+)]
+#[case::sglang_copies(
+    json!(["python3", "-m", "sglang.launch_server", "--tp", "2", "--dp", "2", "--max-running-requests", "64"]),
+    Workers { max_batch_size: Some(64), chunked_prefill: true, ..Workers::new(2, 1, 4) }
+)]
+#[case::sglang_groups_share_limits(
+    json!(["python3", "-m", "sglang.launch_server", "--tp", "8", "--dp", "8", "--enable-dp-attention", "--moe-a2a-backend", "deepep", "--max-running-requests", "64", "--chunked-prefill-size", "16384"]),
+    Workers {
+        data_parallel: 8, moe_tensor_parallel: Some(1), moe_expert_parallel: Some(8), max_batch_size: Some(8),
+        max_num_tokens: Some(2048), chunked_prefill: true, ..Workers::new(1, 1, 2)
+    }
+)]
+#[case::vllm_settings_in_a_file_the_script_writes(
+    json!(["bash", "-c", "cat > /v.yaml <<E\ntensor-parallel-size: 4\nmax_num_seqs: 16\nenable-chunked-prefill: true\nE\nvllm serve m --config /v.yaml --max-num-seqs 8"]),
+    Workers { max_batch_size: Some(8), chunked_prefill: true, ..Workers::new(4, 1, 2) }
+)]
+#[case::default_in_the_script(
+    json!(["bash", "-c", "TP=${TP:-2}\nvllm serve m --tensor-parallel-size $TP --pipeline-parallel-size ${PP:-2}"]),
+    Workers { chunked_prefill: true, ..Workers::new(2, 2, 2) }
 )]
 #[case::sglang(
     json!(["python3", "-m", "dynamo.sglang", "--tp", "4", "--max-running-requests", "32", "--chunked-prefill-size", "4096", "--mem-fraction-static", "0.85"]),
@@ -105,7 +127,7 @@ fn worker(kind: &str, command: Value) -> Value {
 )]
 #[case::sglang_groups(
     json!(["python3", "-m", "sglang.launch_server", "--tp-size", "8", "--dp-size", "4", "--enable-dp-attention", "--ep-size", "8", "--chunked-prefill-size", "-1"]),
-    Workers { data_parallel: 4, moe_expert_parallel: Some(8), ..Workers::new(2, 1, 2) }
+    Workers { data_parallel: 4, moe_tensor_parallel: Some(1), moe_expert_parallel: Some(8), ..Workers::new(2, 1, 2) }
 )]
 #[case::tensorrt_llm_flags(
     json!(["trtllm-serve", "m", "--tp_size", "2", "--max_batch_size", "16", "--max_num_tokens", "2048"]),
@@ -120,8 +142,9 @@ fn worker(kind: &str, command: Value) -> Value {
     Workers { data_parallel: 8, moe_expert_parallel: Some(4), moe_tensor_parallel: Some(2), max_batch_size: Some(9), ..Workers::new(1, 1, 2) }
 )]
 fn engines_tell_their_settings(#[case] command: Value, #[case] expected: Workers) {
-    let shape = read_shape(&beta(json!([worker("worker", command)])), 8, None).unwrap();
-    assert_eq!(shape.serving, Serving::Aggregated { workers: expected });
+    let expected = Serving::Aggregated { workers: expected };
+    let shape = read_shape(&beta(json!([worker("worker", command)])), expected.gpus(), None).unwrap();
+    assert_eq!(shape.serving, expected);
     assert_eq!(shape.image.as_deref(), Some("registry.example/vllm:1"));
 }
 
@@ -205,7 +228,92 @@ fn an_unknown_start_needs_a_hint() {
     assert_eq!(shape.serving.describe(), "2 × TP4", "8 GPUs hold two engines of 4");
 }
 
+/// The file of a ConfigMap among the manifests, as recipes of SGLang have it.
+fn with_config_map(settings: &str, command: Value) -> Vec<Value> {
+    let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a.yaml": settings}});
+    let mut worker = worker("worker", command);
+    worker["podTemplate"]["spec"]["volumes"] = json!([{"name": "s", "configMap": {"name": "settings"}}]);
+    worker["podTemplate"]["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "s", "mountPath": "/etc/sglang"}]);
+    let mut objects = beta(json!([worker]));
+    objects.push(config_map);
+    objects
+}
+
+#[test]
+fn settings_in_a_config_map_are_read_and_flags_replace_them() {
+    let settings = "tensor-parallel-size: 8\ndata-parallel-size: 8\nenable-dp-attention: true\nep-size: 1\n\
+                    max-running-requests: 64\nspeculative-algorithm: EAGLE\nspeculative-num-draft-tokens: 4\n\
+                    disable-radix-cache: true\nkv-events-config:\n  publisher: zmq\ncuda-graph-bs: [1, 2]\n";
+    let command = json!(["python3", "-m", "dynamo.sglang", "--config", "/etc/sglang/a.yaml"]);
+    let shape = read_shape(&with_config_map(settings, command), 16, None).unwrap();
+    assert_eq!(shape.serving.describe(), "2 × TP1 DP8");
+    assert_eq!(shape.speculation.as_deref(), Some("EAGLE, 4 tokens ahead"));
+    assert_eq!(shape.prefix_caching, Some(false));
+    let command = json!(["python3", "-m", "dynamo.sglang", "--config", "/etc/sglang/a.yaml", "--dp", "2"]);
+    let shape = read_shape(&with_config_map(settings, command), 16, None).unwrap();
+    assert_eq!(shape.serving.describe(), "2 × TP4 DP2");
+}
+
 #[rstest]
+#[case(json!(["vllm", "serve", "m", "--config", "/not/there.yaml"]))]
+#[case(json!(["python3", "-m", "dynamo.sglang", "--config=/not/there.yaml"]))]
+fn settings_in_a_file_of_the_image_are_not_taken_for_defaults(#[case] command: Value) {
+    let error = read_shape(&beta(json!([worker("worker", command)])), 2, None).unwrap_err().to_string();
+    assert!(error.contains("the engine's settings are in /not/there.yaml, which is not in the manifests"), "{error}");
+}
+
+#[rstest]
+#[case::vllm(json!(["vllm", "serve", "m", "--speculative-config", "{\"method\":\"mtp\",\"num_speculative_tokens\":3}"]), Some("mtp, 3 tokens ahead"))]
+#[case::vllm_in_parts(json!(["vllm", "serve", "m", "--spec-method", "eagle3", "--spec-tokens", "1"]), Some("eagle3, 1 tokens ahead"))]
+#[case::vllm_unreadable(json!(["vllm", "serve", "m", "--speculative-config", "$(ELSEWHERE)"]), Some("with settings that cannot be read"))]
+#[case::none(json!(["vllm", "serve", "m"]), None)]
+#[case::tensorrt_llm(json!(["bash", "-c", "cat > /e <<E\nspeculative_config:\n  decoding_type: Eagle3\n  max_draft_len: 3\nE\ntrtllm-serve m --config /e"]), Some("Eagle3, 3 tokens ahead"))]
+fn guessed_tokens_are_a_part_of_the_shape(#[case] command: Value, #[case] expected: Option<&str>) {
+    let shape = read_shape(&beta(json!([worker("worker", command)])), 2, None).unwrap();
+    assert_eq!(shape.speculation.as_deref(), expected);
+    assert_eq!(shape.beyond_prediction().is_some(), expected.is_some());
+}
+
+#[rstest]
+#[case(json!(["vllm", "serve", "m", "--no-enable-prefix-caching"]), Some(false))]
+#[case(json!(["vllm", "serve", "m", "--no-enable-prefix-caching", "--enable_prefix_caching"]), Some(true))]
+#[case(json!(["vllm", "serve", "m"]), None)]
+fn prefix_caching_is_a_part_of_the_shape(#[case] command: Value, #[case] expected: Option<bool>) {
+    assert_eq!(read_shape(&beta(json!([worker("worker", command)])), 2, None).unwrap().prefix_caching, expected);
+}
+
+#[test]
+fn decode_workers_alone_do_everything() {
+    let objects = beta(json!([worker("decode", json!(["vllm", "serve", "m", "-tp", "2"]))]));
+    assert_eq!(read_shape(&objects, 4, None).unwrap().serving.describe(), "2 × TP2");
+}
+
+#[test]
+fn engines_that_do_not_use_the_gpus_of_their_pods_have_no_known_shape() {
+    let objects = beta(json!([worker("worker", json!(["vllm", "serve", "m", "-tp", "2"]))]));
+    let error = read_shape(&objects, 16, None).unwrap_err();
+    assert_eq!(error, ShapeError::OtherGpus { engines: "2 × TP2".into(), used: 4, held: 16 });
+    assert!(error.to_string().contains("(2 × TP2) use 4 GPUs, but the pods request 16"), "{error}");
+    // A hint that uses them is what is deployed; another one is as doubtful.
+    assert_eq!(read_shape(&objects, 8, Some(&hint())).unwrap().serving.describe(), "2 × TP4");
+    assert!(read_shape(&objects, 16, Some(&hint())).is_err());
+}
+
+#[test]
+fn variables_of_config_maps_are_read() {
+    let mut objects = with_config_map("", json!(["vllm", "serve", "m", "--tensor-parallel-size", "$(SIZE)"]));
+    objects[1]["data"] = json!({"size": "4"});
+    let container = "/spec/components/0/podTemplate/spec/containers/0";
+    let container = objects[0].pointer_mut(container).unwrap();
+    container["env"] = json!([{"name": "SIZE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "size"}}}]);
+    assert_eq!(read_shape(&objects, 8, None).unwrap().serving.describe(), "2 × TP4");
+}
+
+#[rstest]
+#[case::ranks(
+    beta(json!([worker("worker", json!(["vllm", "serve", "m", "-dp", "$RANKS"]))])),
+    "--data-parallel-size or -dp is `$RANKS`, which is not a whole number: write it into the manifests"
+)]
 #[case::variable(
     beta(json!([worker("worker", json!(["vllm", "serve", "m", "--tensor-parallel-size", "$TP"]))])),
     "DynamoGraphDeployment g: spec.components[0]: --tensor-parallel-size or -tp is `$TP`, which is not a whole number: write it into the manifests, or set the variant's shape.tensorParallel"

@@ -115,6 +115,15 @@ impl Failure {
         Self::new(410, "Expired", format!("too old resource version: {version} ({oldest})"))
     }
 
+    /// 410 for the next page of a list whose version is no longer kept.
+    pub fn expired_token() -> Self {
+        let words = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+                     without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+                     the results. Continuing with the provided token results in an inconsistent list - objects that were \
+                     created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+        Self::new(410, "Expired", words)
+    }
+
     /// 429, as a server under pressure answers.
     pub fn too_many_requests() -> Self {
         Self::new(

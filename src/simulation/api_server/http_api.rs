@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::faults::{Fault, Hold, Logged};
 use super::kinds::Kind;
 use super::object::{meta, remove_field};
+use super::paging::Page;
 use super::request::{Request, Verb};
 use super::selectors::Selector;
 use super::state::{Shared, State};
@@ -238,7 +239,7 @@ fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value)
         }
         Some(Verb::DeleteCollection) => {
             let options = options(request)?;
-            for object in selected(state, request, kind)? {
+            for object in selected(state, request, None, kind)? {
                 let key = Key::new(kind, meta(&object, "namespace"), meta(&object, "name"));
                 state.store.delete(kind, &key, &options, request.at)?;
             }
@@ -270,11 +271,11 @@ fn held(state: &State, request: &Request) -> Option<u64> {
     }
 }
 
-fn selected(state: &State, request: &Request, kind: &Kind) -> Result<Vec<Arc<Value>>, Failure> {
+fn selected(state: &State, request: &Request, version: Option<u64>, kind: &Kind) -> Result<Vec<Arc<Value>>, Failure> {
     let query = |name: &str| request.query.get(name).map(String::as_str);
     let selector = Selector::parse(query("labelSelector"), query("fieldSelector"))?;
     let namespace = request.namespace.as_deref();
-    let all = match held(state, request) {
+    let all = match version.or(held(state, request)) {
         Some(version) => state.store.list_at(&kind.qualified(), namespace, version),
         None => state.store.list(&kind.qualified(), namespace),
     };
@@ -282,8 +283,20 @@ fn selected(state: &State, request: &Request, kind: &Kind) -> Result<Vec<Arc<Val
 }
 
 fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure> {
-    let version = held(state, request).unwrap_or(state.store.version);
-    let items: Vec<Value> = selected(state, request, kind)?
+    let page = Page::of(request)?;
+    let version = page.version.or(held(state, request)).unwrap_or(state.store.version);
+    if page.version.is_some_and(|version| version < state.store.oldest) {
+        return Err(Failure::expired_token());
+    }
+    let (objects, rest) = page.cut(selected(state, request, page.version, kind)?);
+    let mut metadata = json!({"resourceVersion": version.to_string()});
+    if let Some(last) = objects.last().filter(|_| rest > 0) {
+        metadata["continue"] = json!(Page::token(version, last));
+        if request.query.get("labelSelector").or(request.query.get("fieldSelector")).is_none() {
+            metadata["remainingItemCount"] = json!(rest);
+        }
+    }
+    let items: Vec<Value> = objects
         .iter()
         .map(|object| {
             let mut item = show(kind, object, &request.version, request.metadata_only);
@@ -300,7 +313,7 @@ fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure>
         (kind.api_version(&request.version), format!("{}List", kind.kind))
     };
     Ok(json!({
-        "apiVersion": api_version, "kind": name, "metadata": {"resourceVersion": version.to_string()}, "items": items,
+        "apiVersion": api_version, "kind": name, "metadata": metadata, "items": items,
     }))
 }
 

@@ -10,6 +10,7 @@ mod faults;
 mod http_api;
 mod kinds;
 mod object;
+mod paging;
 mod request;
 mod rules;
 mod selectors;

@@ -8,7 +8,7 @@ use super::settings::Unservable;
 use super::simulator::{Event, Simulator};
 use super::topology::Topology;
 use super::traffic::{Arrivals, Traffic};
-use crate::method::window::{Answer, Request};
+use crate::measurement::window::{Answer, Request};
 
 /// A request that was served; moments in milliseconds after the start of the trial.
 #[derive(Clone, Copy, Debug, PartialEq)]

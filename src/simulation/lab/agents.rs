@@ -15,10 +15,10 @@ use crate::prediction::configurations::{self, Configurations};
 use crate::simulation::actors::{PodContext, has_label};
 use crate::simulation::broken::OrBroken;
 use crate::simulation::truth;
-use crate::sweep::{NextStep, SweepPlan, next};
+use crate::sweep::{Next, VariantSweep};
 
-/// How long a repetition of a level takes.
-const LEVEL: Duration = Duration::from_secs(30);
+/// How long a trial takes.
+const TRIAL: Duration = Duration::from_secs(30);
 
 /// What the generating agent does: it predicts as the test says.
 pub(super) async fn generate(pod: PodContext, predict: &(dyn Fn(&Plan) -> Configurations + Send + Sync)) -> i32 {
@@ -89,16 +89,17 @@ pub(super) async fn load(pod: PodContext) -> i32 {
     }
     publish(&pod, &serving_key(deployment), &mark(&pod));
     let configurations = truth::configurations(&plan.spec);
-    let sweep = SweepPlan::new(&plan.spec, &configurations, &variant, round).or_broken("the sweep");
+    let sweep = VariantSweep::new(&plan.spec, &configurations, &variant, round).or_broken("the sweep");
     loop {
         let Some(ledger) = published(&pod) else { return 1 };
-        let NextStep::Run(step) = next(&sweep, &ledger.records) else { return 0 };
-        let nth = ledger.starts.get(&step.key()).map_or(0, Vec::len) + 1;
-        publish(&pod, &started_key(&step, nth), &mark(&pod));
+        let Next::Run(trial) = sweep.next(&ledger.records, deployment) else { return 0 };
+        let name = trial.key.to_string();
+        let nth = ledger.starts.get(&name).map_or(0, Vec::len) + 1;
+        publish(&pod, &started_key(&trial.key, nth), &mark(&pod));
         let start = now(&pod);
-        tokio::time::sleep(LEVEL).await;
-        let record = truth::record(&plan.spec, &variant, step.clone(), deployment, &pod.uid(), start, now(&pod));
-        publish(&pod, &step.key(), &serde_json::to_string(&record).or_broken("as JSON"));
+        tokio::time::sleep(TRIAL).await;
+        let record = truth::record(&plan.spec, &variant, trial, deployment, &pod.uid(), start, now(&pod));
+        publish(&pod, &name, &serde_json::to_string(&record).or_broken("as JSON"));
     }
 }
 

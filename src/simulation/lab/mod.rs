@@ -6,6 +6,9 @@ mod observations;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::Client;
 use kube::runtime::events::Reporter;
 pub use observations::{condition, gpus_held, is_finished};
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase, labels};
 use crate::controller;
 use crate::controller::context::{Context, Scope};
+use crate::controller::lease::LeaseSettings;
 use crate::controller::metrics::Metrics;
 use crate::lifecycle::world::Settings;
 use crate::plan::{Images, Plan};
@@ -27,6 +31,9 @@ use crate::simulation::truth;
 pub const COMPARISONS: &str = "benchmarkcomparisons.bcmp.dev";
 /// Resource of DynamoGraphDeployments.
 pub const GRAPHS: &str = "dynamographdeployments.nvidia.com";
+
+/// Name of the Lease that replicas share, in the namespace `default`.
+pub const LEASE: &str = "bcmp-operator";
 
 /// That many seconds.
 pub fn seconds(count: u64) -> Duration {
@@ -42,8 +49,10 @@ pub struct Lab {
     /// Of the operator that was started last.
     pub metrics: Metrics,
     operator: Option<JoinHandle<()>>,
-    images: Images,
+    settings: Settings,
     scope: Scope,
+    lease: bool,
+    replicas: std::cell::Cell<u32>,
 }
 
 impl Lab {
@@ -71,8 +80,10 @@ impl Lab {
         });
         cast.script(|pod| has_label(pod, labels::COMPONENT, "load").then(|| PodScript::run(agents::load)));
         let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
+        let settings = Settings { images, pod_features: Default::default(), own_account: None };
         let metrics = Metrics::default();
-        let mut lab = Self { cluster, cast, metrics, operator: None, images, scope: Scope::Cluster };
+        let (scope, lease, replicas) = (Scope::Cluster, false, std::cell::Cell::new(0));
+        let mut lab = Self { cluster, cast, metrics, operator: None, settings, scope, lease, replicas };
         lab.start();
         lab
     }
@@ -80,8 +91,28 @@ impl Lab {
     /// Starts the operator: a new process, that remembers nothing.
     pub fn start(&mut self) {
         self.metrics = Metrics::default();
-        let operator = operator(&self.cluster, self.images.clone(), self.scope.clone(), self.metrics.clone());
-        self.operator = Some(tokio::spawn(operator));
+        // The client is made here: whoever waits for a crash must not see the old one until the process takes its first step.
+        let client = self.cluster.client();
+        self.operator = Some(tokio::spawn(self.replica(self.metrics.clone())(client)));
+    }
+
+    /// A process of the operator, with a name of its own, as soon as it has a client.
+    fn replica(&self, metrics: Metrics) -> impl FnOnce(Client) -> BoxFuture<'static, ()> + use<> {
+        self.replicas.set(self.replicas.get() + 1);
+        let lease = self.lease.then(|| LeaseSettings {
+            namespace: "default".into(),
+            name: LEASE.into(),
+            identity: format!("replica-{}", self.replicas.get()),
+        });
+        let (cluster, settings, scope) = (self.cluster.clone(), self.settings.clone(), self.scope.clone());
+        move |client| operator(client, cluster, settings, scope, metrics, lease).boxed()
+    }
+
+    /// The operator is installed with replicas that share a Lease: this one, and those that come with [`Lab::another`].
+    pub fn share(&mut self) {
+        self.kill();
+        self.lease = true;
+        self.start();
     }
 
     /// Kills the operator.
@@ -93,8 +124,13 @@ impl Lab {
 
     /// The operator is installed with other images.
     pub fn upgrade(&mut self, images: Images) {
+        self.configure(Settings { images, ..self.settings.clone() });
+    }
+
+    /// The operator is installed with other settings.
+    pub fn configure(&mut self, settings: Settings) {
         self.kill();
-        self.images = images;
+        self.settings = settings;
         self.start();
     }
 
@@ -107,10 +143,10 @@ impl Lab {
 
     /// A second operator beside the first, that starts later.
     pub fn another(&self, later: Duration) -> JoinHandle<()> {
-        let (cluster, images, scope) = (self.cluster.clone(), self.images.clone(), self.scope.clone());
+        let (cluster, replica) = (self.cluster.clone(), self.replica(Metrics::default()));
         tokio::spawn(async move {
             tokio::time::sleep(later).await;
-            operator(&cluster, images, scope, Metrics::default()).await;
+            replica(cluster.client()).await;
         })
     }
 
@@ -197,15 +233,25 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn operator(cluster: &Cluster, images: Images, scope: Scope, metrics: Metrics) -> impl Future<Output = ()> + use<> {
-    let client = cluster.client();
+async fn operator(
+    client: Client,
+    cluster: Cluster,
+    settings: Settings,
+    scope: Scope,
+    metrics: Metrics,
+    lease: Option<LeaseSettings>,
+) {
     let context = Context::new(
         client,
         Arc::new(cluster.clock()),
-        Settings { images },
+        settings,
         scope,
         Reporter { controller: "bcmp".into(), instance: None },
         metrics,
     );
-    controller::run(Arc::new(context), std::future::pending())
+    let context = match lease {
+        Some(lease) => context.sharing(lease),
+        None => context,
+    };
+    controller::run(Arc::new(context), std::future::pending()).await;
 }

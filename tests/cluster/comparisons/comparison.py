@@ -1,6 +1,7 @@
 """A comparison under test: its object, its namespace, what its status says and what it leaves behind."""
 
 import copy
+import json
 import threading
 import time
 
@@ -12,7 +13,7 @@ WORKER_ENV = "/spec/services/TRTLLMWorker/extraPodSpec/mainContainer/env/-"
 def variant(name, role="Candidate", kind="Naive", env=None, operations=()):
     """A variant; `env` goes to its simulated engines, as JSON Patch operations on what the predictor generates."""
     operations = list(operations)
-    operations += [{"op": "add", "path": WORKER_ENV, "value": {"name": key, "value": value}} for key, value in (env or {}).items()]
+    operations += [{"op": "add", "path": WORKER_ENV, "yaml": json.dumps({"name": key, "value": value})} for key, value in (env or {}).items()]
     made = {"name": name, "role": role, "source": {"type": kind}}
     if operations:
         made["patches"] = [{"target": {"kind": "DynamoGraphDeployment"}, "operations": operations}]
@@ -29,10 +30,9 @@ def specification(**changes):
         "runtime": {"image": "localhost/bcmp-mock-trtllm:1.3.0"},
         "variants": [variant("baseline", "Baseline"), variant("other")],
         "load": {
-            "tokenizer": "/opt/tokenizer", "minimumRequests": 10, "requestsPerConcurrency": 3, "warmupPerConcurrency": 1,
-            "decisionTrials": 1, "refinements": 0, "pod": {"resources": {"requests": {"cpu": "100m", "memory": "512Mi"}}},
+            "tokenizer": "/opt/tokenizer", "trialMinutes": 1, "decisionTrials": 1, "refinements": 0, "pod": {"resources": {"requests": {"cpu": "100m", "memory": "512Mi"}}},
         },
-        "execution": {"deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "trialSeconds": 300, "teardownSeconds": 300}},
+        "execution": {"rounds": {"maximum": 1}, "deadlines": {"scheduleSeconds": 300, "readySeconds": 300, "trialSeconds": 300, "teardownSeconds": 300}},
     }
     spec.update(copy.deepcopy(changes))
     return spec

@@ -41,7 +41,7 @@ class Kills(Case):
         """A comparison whose baseline has begun another level behind the first; the records of the first."""
         comparison = Comparison(self.namespace)
         comparison.spec["workload"]["concurrency"] = [1, 2]
-        comparison.spec["load"]["minimumRequests"] = 20
+        comparison.spec["load"]["trialMinutes"] = 2
         comparison.apply()
         first = wait_until("a level is published", 300, lambda: comparison.measured("baseline"))
         kept = {key: comparison.records("baseline")[key] for key in first}
@@ -126,7 +126,7 @@ class Deletions(Case):
         offer_gpus(2)
         make_namespace(self.namespace + "-other")
         holder = Comparison(self.namespace + "-other", "holder")
-        holder.spec["load"]["minimumRequests"] = 600
+        holder.spec["load"]["trialMinutes"] = 20
         holder.spec["execution"]["deadlines"]["trialSeconds"] = 1200
         holder.apply().wait_variant("baseline", "Measuring")
         self.delete_in_each_way("queued", lambda c: c.wait_phase("Queued"))

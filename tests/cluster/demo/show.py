@@ -17,22 +17,26 @@ table(
     [("CONDITION", "STATUS", "REASON", "MESSAGE")]
     + [(c["type"], c["status"], c["reason"], c.get("message", "")) for c in status["conditions"]]
 )
-print("\npredicted and measured (error = measured against predicted)")
+print("\nestimated and measured (error = measured against estimated)")
 rows = [("VARIANT", "CONCURRENCY", "RUNS", "TTFT ms", "ERROR %", "TPOT ms", "ERROR %", "tokens/s/GPU", "ERROR %", "SLA", "EVIDENCE")]
 for variant in status["variants"]:
     for level in variant.get("levels", []):
-        predicted, measured = level.get("predicted", {}), level.get("measured", {})
+        estimated, measured = level.get("estimated", {}), level.get("measured", {})
         error = level.get("errorPercent", {})
-        cells = [variant["name"], level["concurrency"], level.get("runs", 0)]
+        cells = [variant["name"], level["concurrency"], level.get("trials", 0)]
         for metric, delta in (("ttftMilliseconds", "ttft"), ("tpotMilliseconds", "tpot"), ("tokensPerSecondPerGpu", "tokensPerSecondPerGpu")):
-            cells += [f"{predicted.get(metric, '-')} → {measured.get(metric, '-')}", error.get(delta, "-")]
+            cells += [f"{estimated.get(metric, '-')} → {measured.get(metric, '-')}", error.get(delta, "-")]
         reasons = sorted({reason["code"] for reason in level.get("evidence", {}).get("reasons", [])})
         rows.append((*cells, level.get("sla", "-"), ", ".join(reasons) or "good"))
 table(rows)
 print()
 for variant in status["variants"]:
-    at_sla = variant.get("atSla")
-    print(f"{variant['name']}: {at_sla['tokensPerSecondPerGpu']} tokens/s/GPU at the SLA" if at_sla else f"{variant['name']}: {variant.get('slaReason', 'not judged')}")
+    at_sla = variant.get("atSla", {"kind": "Unknown", "reason": "not judged"})
+    bound = {"AtLeast": "at least ", "AtMost": "at most "}.get(at_sla["kind"], "")
+    if "tokensPerSecondPerGpu" in at_sla:
+        print(f"{variant['name']}: {bound}{at_sla['tokensPerSecondPerGpu']} tokens/s/GPU at the SLA")
+    else:
+        print(f"{variant['name']}: {at_sla.get('reason', 'misses the SLA at every level')}")
     for finding in variant.get("findings", []):
         print(f"  {finding['severity']} {finding['code']}: {finding['message']}")
 verdict = status.get("verdict", {})

@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-const NONE: Option<i64> = None;
-
 /// Path, smallest, largest.
 pub const RANGES: &[(&str, i64, Option<i64>)] = &[
     ("/spec/hardware/gpusPerVariant", 1, Some(1024)),
@@ -17,7 +15,8 @@ pub const RANGES: &[(&str, i64, Option<i64>)] = &[
     ("/spec/variants/0/shape/maxNumTokens", 1, Some(10_000_000)),
     ("/spec/variants/1/source/recommended/rank", 1, Some(10)),
     ("/spec/variants/4/source/endpoint/gpus", 1, Some(1024)),
-    ("/spec/execution/rounds", 1, Some(10)),
+    ("/spec/execution/rounds/minimum", 1, Some(8)),
+    ("/spec/execution/rounds/maximum", 1, Some(8)),
     ("/spec/execution/keepOnFailureSeconds", 0, Some(86_400)),
     ("/spec/execution/deadlines/queueSeconds", 0, Some(2_592_000)),
     ("/spec/execution/deadlines/generateSeconds", 10, Some(86_400)),
@@ -25,18 +24,18 @@ pub const RANGES: &[(&str, i64, Option<i64>)] = &[
     ("/spec/execution/deadlines/readySeconds", 10, Some(86_400)),
     ("/spec/execution/deadlines/trialSeconds", 10, Some(86_400)),
     ("/spec/execution/deadlines/teardownSeconds", 10, Some(86_400)),
-    ("/spec/load/requestsPerConcurrency", 3, Some(1000)),
-    ("/spec/load/minimumRequests", 1, Some(100_000)),
-    ("/spec/load/warmupPerConcurrency", 0, Some(100)),
+    ("/spec/load/trialMinutes", 1, Some(1440)),
     ("/spec/load/decisionTrials", 1, Some(20)),
     ("/spec/load/refinements", 0, Some(5)),
     ("/spec/load/stopAfterMisses", 0, Some(16)),
     ("/spec/load/requestTimeoutSeconds", 1, Some(86_400)),
-    ("/spec/load/seed", 0, NONE),
-    ("/spec/load/pod/securityContext/runAsUser", 1, NONE),
-    ("/spec/load/pod/securityContext/runAsGroup", 1, NONE),
-    ("/spec/load/pod/securityContext/fsGroup", 1, NONE),
-    ("/spec/evidence/minimumRequests", 1, Some(100_000)),
+    ("/spec/load/seed", 0, Some(2_147_483_647)),
+    ("/spec/variants/0/patches/0/operations/1/value", -9_007_199_254_740_991, Some(9_007_199_254_740_991)),
+    ("/spec/hardware/tolerations/0/tolerationSeconds", -9_007_199_254_740_991, Some(9_007_199_254_740_991)),
+    ("/spec/load/pod/tolerations/0/tolerationSeconds", -9_007_199_254_740_991, Some(9_007_199_254_740_991)),
+    ("/spec/load/pod/securityContext/runAsUser", 1, Some(9_007_199_254_740_991)),
+    ("/spec/load/pod/securityContext/runAsGroup", 1, Some(9_007_199_254_740_991)),
+    ("/spec/load/pod/securityContext/fsGroup", 1, Some(9_007_199_254_740_991)),
     ("/spec/history/runs", 1, Some(10)),
 ];
 
@@ -63,6 +62,8 @@ pub const LENGTHS: &[(&str, usize, usize, &str, &str)] = &[
     ("/spec/variants/0/patches/0/target/name", 1, 253, "", "n"),
     ("/spec/variants/0/patches/0/operations/0/path", 0, 512, "/", "p"),
     ("/spec/variants/0/patches/0/operations/0/from", 0, 512, "/", "p"),
+    ("/spec/variants/0/patches/0/operations/1/value", 0, 16_384, "", "v"),
+    ("/spec/variants/0/patches/0/operations/2/yaml", 1, 16_384, "", "y"),
     ("/spec/variants/0/patches/1/removeLines/pointer", 1, 512, "/", "p"),
     ("/spec/variants/0/patches/1/removeLines/matching", 1, 256, "", "m"),
     ("/spec/variants/2/source/manifests/configMapName", 1, 253, "", "c"),
@@ -77,7 +78,10 @@ pub const LENGTHS: &[(&str, usize, usize, &str, &str)] = &[
     ("/spec/load/extraArguments/0", 1, 512, "", "a"),
     ("/spec/evidence/maximumErrorPercent", 0, 16, "123456789.", "1"),
     ("/spec/evidence/lengthTolerancePercent", 0, 16, "123456789.", "1"),
+    ("/spec/sla/goodPercent", 0, 16, "123456789.", "1"),
+    ("/spec/execution/budget/gpuHours", 0, 16, "123456789.", "1"),
     ("/spec/judgement/accuracyTolerancePercent", 0, 16, "123456789.", "1"),
+    ("/spec/judgement/assumedScatterPercent", 0, 16, "123456789.", "1"),
     ("/spec/judgement/equivalenceMarginPercent", 0, 16, "123456789.", "1"),
     ("/spec/results/claimName", 1, 253, "", "c"),
     ("/spec/results/path", 2, 256, "/", "r"),
@@ -108,16 +112,31 @@ pub const PATTERNS: &[(&str, &[&str], &[&str])] = &[
         &["--verbose", "-vv", "--header", "-H", "--header=a:b", "a:b", "--workers-max=8"],
         &["--concurrency=9", "--extra-inputs", "--verbose=1", "--workers_max", "-c8", "-", "--"],
     ),
+    ("/spec/runtime/image", IMAGES.0, IMAGES.1),
+    ("/spec/predictor/image", IMAGES.0, IMAGES.1),
+    ("/spec/load/image", IMAGES.0, IMAGES.1),
     ("/spec/evidence/maximumErrorPercent", DECIMALS.0, DECIMALS.1),
     ("/spec/evidence/lengthTolerancePercent", DECIMALS.0, DECIMALS.1),
+    ("/spec/sla/goodPercent", DECIMALS.0, DECIMALS.1),
+    ("/spec/execution/budget/gpuHours", DECIMALS.0, DECIMALS.1),
     ("/spec/judgement/accuracyTolerancePercent", DECIMALS.0, DECIMALS.1),
+    ("/spec/judgement/assumedScatterPercent", DECIMALS.0, DECIMALS.1),
     ("/spec/judgement/equivalenceMarginPercent", DECIMALS.0, DECIMALS.1),
     ("/spec/results/path", &["/data", "/data/results"], &["data", "/data/", "/data//x", "/a b"]),
 ];
 
+const FAIL_ON: &[&str] = &["Inconclusive", "Refuted", "SlaMissed", "Inaccurate", "ClaimMissed", "Regressed"];
+const STATISTICS: &[&str] = &["Mean", "P50", "P90", "P95", "P99"];
+const IMAGES: (&[&str], &[&str]) = (
+    &["a", "registry.example:5000/a/b_c:1.0-rc+x@sha256:0", "[::1]:5000/a"],
+    &["-a", "a b", "a'b", "a;b", "$(a)", "a\n", "/a"],
+);
+
 /// Path, choices.
 pub const ENUMS: &[(&str, &[&str])] = &[
-    ("/spec/sla/statistic", &["Mean", "P50", "P90", "P95", "P99"]),
+    ("/spec/sla/ttft/statistic", STATISTICS),
+    ("/spec/sla/tpot/statistic", STATISTICS),
+    ("/spec/sla/requestLatency/statistic", STATISTICS),
     ("/spec/runtime/backend", &["trtllm", "vllm", "sglang"]),
     ("/spec/variants/0/role", &["Baseline", "Candidate"]),
     ("/spec/variants/0/source/type", &["Naive", "Recommended", "Manifests", "Endpoint"]),
@@ -129,7 +148,7 @@ pub const ENUMS: &[(&str, &[&str])] = &[
     ("/spec/execution/until", &["Verdict", "Predictions"]),
     ("/spec/execution/onVariantFailure", &["Continue", "Stop"]),
     ("/spec/execution/probes", &["Prompt", "AsWritten"]),
-    ("/spec/judgement/failOn/0", &["Inconclusive", "Refuted", "SlaMissed", "Inaccurate"]),
+    ("/spec/judgement/failOn/0", FAIL_ON),
 ];
 
 /// The item of an index.
@@ -155,7 +174,7 @@ pub const ITEMS: &[(&str, usize, usize, Item)] = &[
     ("/spec/load/env", 0, 32, |i| json!({"name": format!("E{i}"), "value": "x"})),
     ("/spec/load/extraArguments", 0, 32, |i| json!(format!("--header=a:{i}"))),
     ("/spec/load/pod/tolerations", 0, 16, |i| json!({"key": format!("k{i}"), "operator": "Exists"})),
-    ("/spec/judgement/failOn", 0, 4, |i| json!(["Inconclusive", "Refuted", "SlaMissed", "Inaccurate"][i % 4])),
+    ("/spec/judgement/failOn", 0, 6, |i| json!(FAIL_ON[i % FAIL_ON.len()])),
 ];
 
 /// Path, most entries.
@@ -164,6 +183,8 @@ pub const PROPERTIES: &[(&str, usize)] = &[
     ("/spec/load/pod/nodeSelector", 16),
     ("/spec/load/pod/resources/requests", 8),
     ("/spec/load/pod/resources/limits", 8),
+    ("/spec/predictor/pod/resources/requests", 8),
+    ("/spec/predictor/pod/resources/limits", 8),
 ];
 
 /// Paths of fields that cannot be left out.
@@ -179,8 +200,10 @@ pub const REQUIRED: &[&str] = &[
     "/spec/workload/inputTokens",
     "/spec/workload/outputTokens",
     "/spec/sla",
-    "/spec/sla/ttftMilliseconds",
-    "/spec/sla/tpotMilliseconds",
+    "/spec/sla/ttft/milliseconds",
+    "/spec/sla/tpot/milliseconds",
+    "/spec/sla/requestLatency/milliseconds",
+    "/spec/execution/budget/gpuHours",
     "/spec/runtime",
     "/spec/variants/0/name",
     "/spec/variants/0/role",
@@ -194,8 +217,5 @@ pub const REQUIRED: &[&str] = &[
     "/spec/variants/0/patches/0/operations/0/path",
     "/spec/variants/0/patches/1/removeLines/pointer",
     "/spec/variants/0/patches/1/removeLines/matching",
-    "/spec/load/pod/securityContext/runAsUser",
-    "/spec/load/pod/securityContext/runAsGroup",
-    "/spec/load/pod/securityContext/fsGroup",
     "/spec/results/claimName",
 ];

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::full::{full, remove, set, smallest};
 
+const ROUNDS: &str = "execution.rounds.minimum must not exceed execution.rounds.maximum";
+const TTFT: &str = "sla needs one limit for the time to first token: set ttftMilliseconds, or ttft";
+const TPOT: &str = "sla needs one limit for the time per output token: set tpotMilliseconds, or tpot";
+
 /// What breaks each rule, and the rule's message.
 pub fn broken() -> Vec<(Value, &'static str)> {
     let changed = |changes: &[(&str, Value)], removed: &[&str]| {
@@ -27,6 +31,14 @@ pub fn broken() -> Vec<(Value, &'static str)> {
     vec![
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
+        (changed(&[("/spec/sla/ttftMilliseconds", json!(500))], &[]), TTFT),
+        (changed(&[], &["/spec/sla/ttft"]), TTFT),
+        (changed(&[("/spec/sla/tpotMilliseconds", json!(7))], &[]), TPOT),
+        (changed(&[], &["/spec/sla/tpot"]), TPOT),
+        (
+            changed(&[("/spec/execution/rounds/minimum", json!(8)), ("/spec/execution/rounds/maximum", json!(7))], &[]),
+            ROUNDS,
+        ),
         (changed(&[("/spec/variants/1/role", json!("Baseline"))], &[]), "exactly one variant must have role Baseline"),
         (changed(&[("/spec/variants/0/role", json!("Candidate"))], &[]), "exactly one variant must have role Baseline"),
         (changed(&[("/spec/variants/1/name", json!("naive"))], &[]), "variants must have different names"),
@@ -73,6 +85,10 @@ pub fn broken() -> Vec<(Value, &'static str)> {
             "the operations move and copy require from",
         ),
         (
+            changed(&[(operation, json!({"op": "add", "path": "/a", "value": "x", "yaml": "x"}))], &[]),
+            "set value for a string or an integer, or yaml for anything else, not both",
+        ),
+        (
             changed(&[(operation, json!({"op": "copy", "path": "/a"}))], &[]),
             "the operations move and copy require from",
         ),
@@ -105,6 +121,8 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     let mut baseline_last = of(&naive, &naive);
     baseline_last["spec"]["variants"][0]["role"] = json!("Candidate");
     baseline_last["spec"]["variants"][1]["role"] = json!("Baseline");
+    let mut rounds = smallest();
+    rounds["spec"]["execution"]["rounds"] = json!({"minimum": 7, "maximum": 7});
     let mut names = of(&naive, &naive);
     names["spec"]["variants"][1]["name"] = json!("aa");
     let mut levels = smallest();
@@ -115,6 +133,11 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     vec![
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
+        (smallest(), TTFT),
+        (full(), TTFT),
+        (smallest(), TPOT),
+        (rounds, ROUNDS),
+        (full(), TPOT),
         (baseline_last, "exactly one variant must have role Baseline"),
         (names, "variants must have different names"),
         (levels, "workload.concurrency must not list a level twice"),
@@ -129,6 +152,8 @@ pub fn kept() -> Vec<(Value, &'static str)> {
         (operation(json!({"op": "remove", "path": "/a"})), patch),
         (operation(json!({"op": "move", "path": "/a", "from": "/b"})), "the operations move and copy require from"),
         (operation(json!({"op": "copy", "path": "/a", "from": "/b"})), "the operations move and copy require from"),
+        (operation(json!({"op": "add", "path": "/a", "value": 1})), "set value for a string or an integer"),
+        (operation(json!({"op": "add", "path": "/a", "yaml": "1"})), "set value for a string or an integer"),
         (operation(json!({"op": "remove", "path": "/a"})), "the operations move and copy require from"),
     ]
 }

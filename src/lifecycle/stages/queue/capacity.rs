@@ -19,6 +19,11 @@ impl<'a> Free<'a> {
         Self { nodes: nodes.iter().filter(|node| !node.unschedulable).map(|node| (node, free(node))).collect() }
     }
 
+    /// All there is, as if nothing ran: a cordoned node may take pods again.
+    pub fn of_empty(nodes: &'a [Node]) -> Self {
+        Self { nodes: nodes.iter().map(|node| (node, node.allocatable)).collect() }
+    }
+
     /// Places pods, largest first, each on the fullest node that still takes it.
     /// False when one finds no node; what was placed stays placed.
     pub fn place(&mut self, demands: &[Demand]) -> bool {

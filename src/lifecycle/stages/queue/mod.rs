@@ -5,9 +5,10 @@ pub mod rivals;
 
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Mode, Reason, Run, Until};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Mode, Reason, Run, Until};
 use crate::lifecycle::facts::end;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
+use crate::lifecycle::problem::{Problem, of_objects};
 use crate::lifecycle::stages::queue::capacity::Free;
 use crate::lifecycle::stages::suspend::waits_since;
 use crate::lifecycle::time::{after, stamp};
@@ -15,6 +16,9 @@ use crate::lifecycle::world::{Rival, World};
 use crate::manifests::demand;
 use crate::plan::Component;
 use crate::plan::Demand;
+
+/// How long a claim that no node can take holds others up: a new node may come meanwhile.
+const PASS_SECONDS: i64 = 600;
 
 /// Admits the run when its turn has come, or ends it when there is nothing to compare or the wait is over.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
@@ -35,7 +39,13 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         );
         return end(status, EarlyEnd::Failed, Reason::NameTaken, message, now);
     }
-    match turn(run, world) {
+    if let Some((index, problem)) = refused(status, run, world) {
+        if problem.is_final(now) {
+            status.variants[index].failure = Some(Failure::new(problem.reason, &problem.message, stamp(now)));
+        }
+        return;
+    }
+    match turn(run, world, now) {
         Admission::Admit { mode, reason } => {
             if let Some(run) = status.run.as_mut() {
                 run.start_time = Some(stamp(now));
@@ -67,6 +77,21 @@ pub fn waiting<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Opti
     })
 }
 
+/// A variant whose servers the API server would not take, and why: no GPU is held to find that out.
+pub fn refused(status: &BenchmarkComparisonStatus, run: &Run, world: &World) -> Option<(usize, Problem)> {
+    let found = status.variants.iter().enumerate().filter(|(_, variant)| variant.failure.is_none()).filter_map(
+        |(index, variant)| {
+            let refusals = world.refusals.iter();
+            let refusals = refusals.filter(|r| r.run == run.number && r.variant.as_ref() == Some(&variant.name));
+            let since = run.generated_time.as_ref().map_or(run.queued_time.0, |time| time.0);
+            let problem = of_objects([].into_iter(), refusals, since, world.spec.execution.deadlines.teardown_seconds)?;
+            // A server that fails refuses nothing.
+            (problem.fatal < Timestamp::MAX).then_some((index, problem))
+        },
+    );
+    found.min_by_key(|(_, problem)| problem.fatal)
+}
+
 /// When waiting for the turn ends, if ever.
 pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
     let seconds = world.spec.execution.deadlines.queue_seconds;
@@ -77,7 +102,13 @@ pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
 /// When a wait must be looked at at the latest, if ever.
 pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
     let leftovers = leftovers(world).map(|_| leftovers_go(run, world));
-    deadline(run, world).into_iter().chain(leftovers).min()
+    let refused = refused(&world.status, run, world).map(|(_, problem)| problem.fatal);
+    deadline(run, world).into_iter().chain(leftovers).chain(refused).min()
+}
+
+/// When claims that no node can take begin to let others pass.
+pub fn passes(world: &World) -> impl Iterator<Item = Timestamp> {
+    world.rivals.iter().filter(move |rival| !has_room(rival, world)).map(passes_at)
 }
 
 /// What is still there of a deleted comparison of the same name.
@@ -109,7 +140,7 @@ pub enum Admission {
 }
 
 /// Decides whether the turn of a run has come.
-pub fn turn(run: &Run, world: &World) -> Admission {
+pub fn turn(run: &Run, world: &World, now: Timestamp) -> Admission {
     if let Some(what) = leftovers(world) {
         return Admission::Wait(format!("waits for {what} to go; delete it if it stays"));
     }
@@ -118,7 +149,7 @@ pub fn turn(run: &Run, world: &World) -> Admission {
     if asked.is_empty() {
         return Admission::Admit { mode: requested_mode(world), reason: "no GPU is asked for".into() };
     }
-    let earlier = earlier(run, world);
+    let earlier = earlier(run, world, now);
     let fits =
         |demands: &[Demand]| world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &earlier, world, demands));
     let (mode, reason) = choose_mode(world, fits(&asked));
@@ -143,11 +174,12 @@ pub fn looks_at_others(status: &BenchmarkComparisonStatus, world: &World) -> boo
 
 /// Why a run that has had its turn deploys nothing now, if so. While it was suspended another one may have begun: that one
 /// finishes the variant it is at, and where neither has deployed anything, who was admitted first goes first.
-pub fn must_wait_behind(run: &Run, world: &World) -> Option<String> {
+pub fn must_wait_behind(run: &Run, world: &World, now: Timestamp) -> Option<String> {
     let mine = (run.start_time.as_ref()?.0, world.object.uid.as_str());
     let is_ahead =
         |rival: &&Rival| rival.admitted.is_some_and(|admitted| rival.deployed || (admitted, rival.uid.as_str()) < mine);
-    let ahead: Vec<&Rival> = world.rivals.iter().filter(is_ahead).collect();
+    let ahead: Vec<&Rival> =
+        world.rivals.iter().filter(is_ahead).filter(|rival| !is_passed(rival, world, now)).collect();
     let demands = demands(world);
     let at_once = if mode(run) == Mode::Parallel { demands.concat() } else { largest(&demands) };
     let fits = || world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &ahead, world, &at_once));
@@ -166,6 +198,10 @@ fn choose_mode(world: &World, all_fit: bool) -> (Mode, String) {
         Mode::Sequential => (Mode::Sequential, "asked for".into()),
         Mode::Parallel => (Mode::Parallel, "asked for".into()),
         Mode::Auto if world.nodes.is_none() => (Mode::Sequential, "Auto: the operator may not see nodes".into()),
+        Mode::Auto if world.nodes.as_deref().is_some_and(<[_]>::is_empty) => {
+            let resource = &planned(world).hardware.gpu_resource_name;
+            (Mode::Sequential, format!("Auto: no node offers {resource} as an extended resource"))
+        }
         Mode::Auto if all_fit => (Mode::Parallel, "Auto: all variants fit at once".into()),
         Mode::Auto => (Mode::Sequential, "Auto: not all variants fit at once".into()),
     }
@@ -188,23 +224,42 @@ fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
     demands.iter().max_by_key(|demands| total(demands)).cloned().unwrap_or_default()
 }
 
-fn earlier<'a>(run: &Run, world: &'a World) -> Vec<&'a Rival> {
+fn earlier<'a>(run: &Run, world: &'a World, now: Timestamp) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
     let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
-    let mut earlier: Vec<&Rival> = world.rivals.iter().filter(is_earlier).collect();
+    let mut earlier: Vec<&Rival> =
+        world.rivals.iter().filter(is_earlier).filter(|rival| !is_passed(rival, world, now)).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
+}
+
+/// A claim that no node can take stays first, and lets others pass: it is kept free once there is a node for it.
+fn is_passed(rival: &Rival, world: &World, now: Timestamp) -> bool {
+    now >= passes_at(rival) && !has_room(rival, world)
+}
+
+fn passes_at(rival: &Rival) -> Timestamp {
+    after(rival.admitted.unwrap_or(rival.queued), PASS_SECONDS)
+}
+
+/// Whether the nodes there are could take a claim if nobody else used them. Nobody knows where nodes are not shown, or where
+/// they offer GPUs as devices only.
+fn has_room(rival: &Rival, world: &World) -> bool {
+    let known = world.nodes.as_deref().filter(|nodes| !nodes.is_empty());
+    known.is_none_or(|nodes| Free::of_empty(nodes).place(&claim(&[rival])))
+}
+
+fn claim(rivals: &[&Rival]) -> Vec<Demand> {
+    let held = rivals.iter().flat_map(|rival| &rival.demand);
+    held.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect()
 }
 
 fn fits_beside(nodes: &[crate::lifecycle::world::Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
     let mut uids: Vec<&str> = earlier.iter().map(|rival| rival.uid.as_str()).collect();
     uids.push(&world.object.uid);
     let mut free = Free::beside(nodes, &uids);
-    let held = earlier.iter().flat_map(|rival| &rival.demand);
-    let held: Vec<Demand> =
-        held.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect();
-    // What finds no room cannot be kept free beside: wait until it is over.
-    free.place(&held) && free.place(asked)
+    // What finds no room cannot be kept free beside: wait until it is over, or is passed.
+    free.place(&claim(earlier)) && free.place(asked)
 }
 
 #[cfg(test)]
@@ -245,5 +300,20 @@ mod tests {
         };
         let asked = [Demand { pods: 1, gpus: 8, node_selector: BTreeMap::new() }];
         assert_eq!(fits_beside(&[node], &[&rival(claim)], &world(spec()), &asked), fits);
+    }
+
+    #[rstest]
+    #[case::too_large_for_a_while(&[(1, 32)], 599, false)]
+    #[case::too_large_for_long(&[(1, 32)], 600, true)]
+    #[case::too_many(&[(3, 8)], 600, true)]
+    #[case::fits(&[(2, 8)], 6000, false)]
+    fn who_can_never_be_served_is_passed(#[case] claim: &[(u32, u32)], #[case] seconds: i64, #[case] passed: bool) {
+        let used = [("somebody".to_owned(), 16)].into();
+        let node = Node { name: "n".into(), labels: BTreeMap::new(), allocatable: 16, used, unschedulable: true };
+        let mut world = world(spec());
+        let now = Timestamp::from_second(seconds).unwrap();
+        assert!(!is_passed(&rival(claim), &world, now), "nobody knows the nodes");
+        world.nodes = Some(vec![node]);
+        assert_eq!(is_passed(&rival(claim), &world, now), passed);
     }
 }

@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::Cluster;
 use crate::simulation::api_server::failure::Failure;
 use crate::simulation::api_server::faults::{Fault, Hold, Logged};
+use crate::simulation::api_server::meta;
 use crate::simulation::api_server::request::Request;
-use crate::simulation::api_server::store::Record;
+use crate::simulation::api_server::store::{Key, Record, time};
 
 impl Cluster {
     /// Decides the fate of each request of product clients. Replaces the rule before.
@@ -38,6 +39,19 @@ impl Cluster {
     /// Takes all admission rules away.
     pub fn admit_all(&self) {
         self.0.lock().admission.clear();
+    }
+
+    /// Stores an object that nobody checks, as a server of another version, or one behind an aggregated API, may have it.
+    pub fn store_unchecked(&self, object: Value) {
+        let mut state = self.0.lock();
+        let Some(kind) = state.store.kind_of(&object).cloned() else { return };
+        let key = Key::new(&kind, meta(&object, "namespace"), meta(&object, "name"));
+        let mut object = object;
+        object["metadata"]["uid"] = state.store.new_uid().into();
+        object["metadata"]["creationTimestamp"] = time(self.0.now()).into();
+        state.store.put(key, object);
+        drop(state);
+        self.0.announce();
     }
 
     /// Requests the product has no right to: answered 403 as by RBAC.

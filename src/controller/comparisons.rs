@@ -1,0 +1,266 @@
+//! Which comparisons there are, and what of each matters to the others.
+//!
+//! Lists and watches show metadata only: an object whose spec or status this version cannot read, however deeply it is
+//! nested, fails when it is read itself, and nowhere else. What the others are to know of it is remembered by version,
+//! so that a comparison that waits reads nothing while nothing changes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::api::{Api, ListParams, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+use tokio::sync::watch;
+
+use super::error::Error;
+use super::fetch::fetch;
+use super::lists::pages;
+use super::scope::Scope;
+use crate::api::BenchmarkComparison;
+use crate::lifecycle::stages::queue::rivals;
+use crate::lifecycle::world::Rival;
+
+/// A comparison as lists and watches show it.
+pub type Listed = PartialObjectMeta<BenchmarkComparison>;
+
+/// Comparisons that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// What is known of all comparisons.
+pub struct Comparisons {
+    stores: Mutex<Vec<Store<Listed>>>,
+    /// By UID. The lock is held while what is missing is read: whoever asks meanwhile gets the answer too.
+    rivals: tokio::sync::Mutex<HashMap<String, Known>>,
+    /// Those that wait for GPUs, by UID.
+    waiting: Mutex<HashMap<String, ObjectRef<Listed>>>,
+    queue: watch::Sender<u64>,
+}
+
+struct Known {
+    version: String,
+    rival: Option<Rival>,
+}
+
+impl Default for Comparisons {
+    fn default() -> Self {
+        Self {
+            stores: Mutex::default(),
+            rivals: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
+            queue: watch::Sender::new(0),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Comparisons {
+    /// From now on this store is asked too.
+    pub fn add(&self, store: Store<Listed>) {
+        lock(&self.stores).push(store);
+    }
+
+    /// No store is asked any more.
+    pub fn clear(&self) {
+        lock(&self.stores).clear();
+    }
+
+    fn listed(&self) -> Vec<std::sync::Arc<Listed>> {
+        lock(&self.stores).iter().flat_map(Store::state).collect()
+    }
+
+    /// UIDs of all that exist.
+    pub fn uids(&self) -> HashSet<String> {
+        self.listed().iter().filter_map(|listed| listed.uid()).collect()
+    }
+
+    /// UIDs by namespace and name.
+    pub fn by_name(&self) -> HashMap<(String, String), String> {
+        let listed = self.listed();
+        let all =
+            listed.iter().map(|c| ((c.namespace().unwrap_or_default(), c.name_any()), c.uid().unwrap_or_default()));
+        all.collect()
+    }
+
+    pub fn exists(&self, listed: &Listed) -> bool {
+        let reference = ObjectRef::from_obj(listed);
+        let stores = lock(&self.stores);
+        stores.iter().filter_map(|store| store.get(&reference)).any(|there| there.uid() == listed.uid())
+    }
+
+    /// Forgets all that do not exist any more; returns whether somebody waited behind one of them.
+    pub async fn retain(&self, exists: &HashSet<String>) {
+        let mut known = self.rivals.lock().await;
+        let competed = known.iter().any(|(uid, known)| known.rival.is_some() && !exists.contains(uid));
+        known.retain(|uid, _| exists.contains(uid));
+        drop(known);
+        lock(&self.waiting).retain(|uid, _| exists.contains(uid));
+        if competed {
+            self.wake_queue();
+        }
+    }
+
+    /// Remembers what the others are to know of a comparison; who waits is woken when that is news.
+    pub async fn learn(&self, comparison: &BenchmarkComparison) {
+        let (Some(uid), Some(version)) = (comparison.uid(), comparison.resource_version()) else { return };
+        let rival = rivals::rival(comparison);
+        let mut known = self.rivals.lock().await;
+        if remember(&mut known, uid, version, rival) {
+            self.wake_queue();
+        }
+    }
+
+    /// A comparison waits for GPUs, or does so no longer.
+    pub fn waits(&self, comparison: &BenchmarkComparison, waits: bool) {
+        let Some(uid) = comparison.uid() else { return };
+        let namespace = comparison.namespace().unwrap_or_default();
+        let mut waiting = lock(&self.waiting);
+        if waits {
+            waiting.insert(uid, ObjectRef::new(&comparison.name_any()).within(&namespace));
+        } else {
+            waiting.remove(&uid);
+        }
+    }
+
+    /// All that wait are to look again.
+    pub fn wake_queue(&self) {
+        self.queue.send_modify(|count| *count += 1);
+    }
+
+    /// The other comparisons' runs that want GPUs or hold them, as far as watches have shown them.
+    pub async fn rivals(&self, client: &Client, own_uid: &str) -> Result<Vec<Rival>, Error> {
+        let listed = self.listed();
+        self.competing(client, own_uid, listed.iter().map(|listed| &**listed).collect()).await
+    }
+
+    /// The same, listed now.
+    pub async fn rivals_now(&self, client: &Client, scope: &Scope, own_uid: &str) -> Result<Vec<Rival>, Error> {
+        let mut listed = vec![];
+        for api in apis(client, scope) {
+            let page = |parameters: ListParams| {
+                let api = &api;
+                async move { api.list_metadata(&parameters).await }
+            };
+            match pages("list benchmarkcomparisons", &ListParams::default(), page).await {
+                // A watched namespace was deleted, and the operator's Role with it: it has no rivals. A refusal for the
+                // whole cluster is an error.
+                Err(error) if *scope != Scope::Cluster && error.is_forbidden() => {
+                    tracing::warn!(%error, "a watched namespace cannot be read: assuming that it was deleted");
+                }
+                found => listed.extend(found?),
+            }
+        }
+        self.competing(client, own_uid, listed.iter().collect()).await
+    }
+
+    async fn competing(&self, client: &Client, own_uid: &str, listed: Vec<&Listed>) -> Result<Vec<Rival>, Error> {
+        let others: Vec<&Listed> =
+            listed.into_iter().filter(|listed| listed.uid().as_deref() != Some(own_uid)).collect();
+        let mut known = self.rivals.lock().await;
+        let unknown = others.iter().filter(|listed| {
+            let (uid, version) = (listed.uid().unwrap_or_default(), listed.resource_version().unwrap_or_default());
+            known.get(&uid).is_none_or(|known| known.version != version && !is_newer(&known.version, &version))
+        });
+        let read = unknown.map(|listed| async move {
+            let rival = match fetch(client, &listed.namespace().unwrap_or_default(), &listed.name_any()).await {
+                Ok(found) => found.filter(|found| found.uid() == listed.uid()).as_ref().and_then(rivals::rival),
+                // Its own reconciliation names it. Pods that it has are counted all the same.
+                Err(Error::Unreadable { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let version = listed.resource_version().unwrap_or_default();
+            Ok((listed.uid().unwrap_or_default(), Known { version, rival }))
+        });
+        let read: Vec<(String, Known)> =
+            stream::iter(read.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
+        known.extend(read);
+        let of = |listed: &&Listed| known.get(&listed.uid()?)?.rival.clone();
+        Ok(others.iter().filter_map(of).collect())
+    }
+
+    /// Counts the changes of the queue.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.queue.subscribe()
+    }
+
+    /// Those of a namespace, or of all, that wait.
+    pub fn waiting_in(&self, namespace: Option<&str>) -> Vec<ObjectRef<Listed>> {
+        let waiting = lock(&self.waiting);
+        let here = waiting
+            .values()
+            .filter(|one| namespace.is_none_or(|namespace| one.namespace.as_deref() == Some(namespace)));
+        here.cloned().collect()
+    }
+}
+
+/// Whether what is known of a comparison is another than before.
+fn remember(all: &mut HashMap<String, Known>, uid: String, version: String, rival: Option<Rival>) -> bool {
+    match all.get(&uid) {
+        Some(known) if is_newer(&known.version, &version) => false,
+        Some(known) if known.rival == rival => {
+            all.insert(uid, Known { version, rival });
+            false
+        }
+        known => {
+            let news = known.is_some() || rival.is_some();
+            all.insert(uid, Known { version, rival });
+            news
+        }
+    }
+}
+
+/// Versions of one object are numbers that grow. Where they are not, the other one is asked for.
+fn is_newer(version: &str, than: &str) -> bool {
+    match (version.parse::<u64>(), than.parse::<u64>()) {
+        (Ok(version), Ok(than)) => version > than,
+        _ => false,
+    }
+}
+
+fn apis(client: &Client, scope: &Scope) -> Vec<Api<BenchmarkComparison>> {
+    match scope {
+        Scope::Cluster => vec![Api::all(client.clone())],
+        Scope::Namespaces(names) => names.iter().map(|n| Api::namespaced(client.clone(), n)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("10", "9", true)]
+    #[case("9", "10", false)]
+    #[case("9", "9", false)]
+    #[case("a", "b", false)]
+    fn versions_are_numbers(#[case] version: &str, #[case] than: &str, #[case] newer: bool) {
+        assert_eq!(is_newer(version, than), newer);
+    }
+
+    #[test]
+    fn only_news_wakes_the_queue() {
+        let rival = |deployed| {
+            Some(Rival {
+                name: "a/b".into(),
+                uid: "u".into(),
+                queued: jiff::Timestamp::UNIX_EPOCH,
+                admitted: None,
+                deployed,
+                demand: vec![],
+            })
+        };
+        let mut all = HashMap::new();
+        let mut remember = |version: &str, rival| remember(&mut all, "u".into(), version.into(), rival);
+        assert!(!remember("1", None), "one that does not compete");
+        assert!(remember("2", rival(false)));
+        assert!(!remember("3", rival(false)), "the same");
+        assert!(!remember("1", None), "older than what is known");
+        assert!(remember("4", rival(true)));
+        assert!(remember("5", None), "competes no longer");
+    }
+}

@@ -1,0 +1,65 @@
+//! Lists in pages. An object that cannot be read is named and left out: it must not hide the others.
+
+use std::fmt::Debug;
+
+use kube::Resource;
+use kube::api::{Api, ListParams};
+use kube::core::{DeserializeGuard, ObjectList};
+use serde::de::DeserializeOwned;
+
+use super::call::call;
+use super::error::Error;
+use super::metrics::Metrics;
+
+/// Objects of one answer: what kubectl and client-go ask for too.
+pub const PAGE: u32 = 500;
+
+/// Reads all pages of a list.
+pub async fn pages<T, F>(what: &str, parameters: &ListParams, page: impl Fn(ListParams) -> F) -> Result<Vec<T>, Error>
+where
+    T: Clone,
+    F: Future<Output = kube::Result<ObjectList<T>>>,
+{
+    let mut parameters = parameters.clone().limit(PAGE);
+    let mut items = vec![];
+    loop {
+        let list = call(what, page(parameters.clone())).await?;
+        items.extend(list.items);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// Lists what can be read.
+pub async fn list<K>(
+    metrics: &Metrics,
+    what: &str,
+    api: &Api<DeserializeGuard<K>>,
+    parameters: &ListParams,
+) -> Result<Vec<K>, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let items = pages(what, parameters, |parameters| async move { api.list(&parameters).await }).await?;
+    Ok(items.into_iter().filter_map(|item| readable(metrics, item)).collect())
+}
+
+/// The object, if it can be read. The log names it and says nothing of what is in it.
+pub fn readable<K: Resource<DynamicType = ()>>(metrics: &Metrics, item: DeserializeGuard<K>) -> Option<K> {
+    match item.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let plural = K::plural(&());
+            metrics.left_out(&plural);
+            tracing::warn!(
+                resource = %plural,
+                namespace = invalid.metadata.namespace.as_deref(),
+                name = invalid.metadata.name.as_deref(),
+                "an object cannot be read and is left out"
+            );
+            None
+        }
+    }
+}

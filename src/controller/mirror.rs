@@ -1,0 +1,137 @@
+//! What a watch shows, each object reduced to what is asked of it: read once, shared by all reconciliations.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::error::Error;
+use super::lists::readable;
+use super::metrics::Metrics;
+
+/// How long a reconciliation waits for the first list.
+const FIRST_LIST: Duration = Duration::from_secs(30);
+
+/// Namespace and name.
+pub type Key = (String, String);
+
+/// Objects of one kind, reduced to `T`.
+pub struct Mirror<T> {
+    what: &'static str,
+    state: Mutex<State<T>>,
+    listed: watch::Sender<bool>,
+}
+
+struct State<T> {
+    objects: BTreeMap<Key, T>,
+    /// What a list has shown so far that is not complete yet.
+    listing: BTreeMap<Key, T>,
+}
+
+impl<T: PartialEq> Mirror<T> {
+    /// Knows nothing yet.
+    pub fn new(what: &'static str) -> Self {
+        let state = State { objects: BTreeMap::new(), listing: BTreeMap::new() };
+        Self { what, state: Mutex::new(state), listed: watch::Sender::new(false) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything, and that there was a list.
+    pub fn clear(&self) {
+        self.listed.send_replace(false);
+        self.state().objects.clear();
+    }
+
+    /// Reads all objects, once the first list is complete.
+    pub async fn read<R>(&self, read: impl FnOnce(&BTreeMap<Key, T>) -> R) -> Result<R, Error> {
+        let mut listed = self.listed.subscribe();
+        match tokio::time::timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await {
+            Ok(_) => Ok(read(&self.state().objects)),
+            Err(_) => {
+                Err(Error::Timeout { call: format!("first list of {}", self.what), seconds: FIRST_LIST.as_secs() })
+            }
+        }
+    }
+
+    /// Follows a watch for ever. `reduce` returns nothing for objects of which nothing is asked; `changed` is told when
+    /// what is known is another than before.
+    pub async fn follow<K>(
+        &self,
+        api: Api<DeserializeGuard<K>>,
+        config: watcher::Config,
+        metrics: &Metrics,
+        reduce: impl Fn(&K) -> Option<T>,
+        changed: impl Fn(),
+    ) where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        let mut events = watch_objects(api, config).default_backoff().boxed();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    if self.apply(event, metrics, &reduce) {
+                        changed();
+                    }
+                }
+                Err(error) => {
+                    metrics.watch_failed(self.what);
+                    tracing::warn!(%error, what = self.what, "a watch failed; it is started again");
+                }
+            }
+        }
+    }
+
+    fn apply<K>(&self, event: Event<DeserializeGuard<K>>, metrics: &Metrics, reduce: impl Fn(&K) -> Option<T>) -> bool
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let key = |object: &DeserializeGuard<K>| (object.namespace().unwrap_or_default(), object.name_any());
+        let reduced = |object| readable(metrics, object).and_then(|object| reduce(&object));
+        let mut state = self.state();
+        match event {
+            Event::Init => {
+                state.listing.clear();
+                false
+            }
+            Event::InitApply(object) => {
+                let key = key(&object);
+                if let Some(value) = reduced(object) {
+                    state.listing.insert(key, value);
+                }
+                false
+            }
+            Event::InitDone => {
+                let listing = std::mem::take(&mut state.listing);
+                let differs = listing != state.objects;
+                state.objects = listing;
+                drop(state);
+                self.listed.send_replace(true);
+                differs
+            }
+            Event::Apply(object) => {
+                let key = key(&object);
+                match reduced(object) {
+                    Some(value) if state.objects.get(&key) == Some(&value) => false,
+                    Some(value) => {
+                        state.objects.insert(key, value);
+                        true
+                    }
+                    None => state.objects.remove(&key).is_some(),
+                }
+            }
+            Event::Delete(object) => state.objects.remove(&key(&object)).is_some(),
+        }
+    }
+}

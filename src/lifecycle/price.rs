@@ -1,0 +1,64 @@
+//! What a run is expected to cost, and what it has cost.
+
+use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Price};
+use crate::lifecycle::facts::{gpu_hours, planned, rounds_over};
+use crate::lifecycle::judge;
+use crate::lifecycle::time::seconds_between;
+use crate::lifecycle::world::World;
+use crate::sweep::price::{Budget, Cost, budget};
+use crate::verdict::Judged;
+use crate::verdict::price::{RunPrice, shown};
+use jiff::Timestamp;
+
+/// What the status shows: expected and at most by what is predicted, once it is; actual over deployments that are gone.
+pub fn price(status: &BenchmarkComparisonStatus, world: &World) -> Option<Price> {
+    let judged = judge::judged(status, world)?;
+    // Before anything was deployed: later rounds are priced anew, the promise stays.
+    let promised = RunPrice::of(&judged, planned(world), |_| None).map(|price| price.status(&judged.evidence));
+    let (expected, most) = promised.unzip();
+    let actual = actual(status, &judged);
+    (expected.is_some() || actual.is_some()).then_some(Price { expected, most, actual })
+}
+
+fn actual(status: &BenchmarkComparisonStatus, judged: &Judged) -> Option<crate::api::Cost> {
+    let mut cost = Cost { minutes: 0.0, gpu_hours: 0.0 };
+    for variant in &status.variants {
+        for deployment in &variant.deployments {
+            let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) else { continue };
+            let minutes = seconds_between(from, to) as f64 / 60.0;
+            cost.minutes += minutes;
+            cost.gpu_hours += minutes / 60.0 * f64::from(variant.gpus.unwrap_or(0));
+        }
+    }
+    (cost.minutes > 0.0).then(|| shown(cost, rounds_over(status), judged.evidence.gpu_hourly_cost))
+}
+
+/// Whether a round that deploys these variants fits in what is left of the budget. What is not priced fits: the budget still
+/// ends it.
+pub fn fits(
+    status: &BenchmarkComparisonStatus,
+    world: &World,
+    judged: &Judged,
+    round: u32,
+    variants: &[String],
+    now: Timestamp,
+) -> Budget {
+    let hours = gpu_hours_allowed(world);
+    let ready = |name: &str| ready_minutes(status, name);
+    match RunPrice::of(judged, planned(world), ready) {
+        Some(price) => budget(hours, gpu_hours(status, now), price.round(round, variants)),
+        None => Budget::Fits,
+    }
+}
+
+/// `execution.budget.gpuHours`, where it is set.
+pub fn gpu_hours_allowed(world: &World) -> Option<f64> {
+    world.spec.execution.budget.as_ref().and_then(|budget| budget.gpu_hours.value())
+}
+
+/// Minutes until a variant was ready, as its last deployment of this run showed.
+fn ready_minutes(status: &BenchmarkComparisonStatus, name: &str) -> Option<f64> {
+    let variant = status.variants.iter().find(|variant| variant.name == name)?;
+    let seconds = |d: &DeploymentStatus| Some(seconds_between(d.scheduled.as_ref()?, d.serving.as_ref()?));
+    variant.deployments.iter().rev().find_map(seconds).map(|seconds| seconds as f64 / 60.0)
+}

@@ -1,0 +1,110 @@
+//! Between deployments: which round begins next, and when no further one does (METHOD §6, §9).
+
+use jiff::Timestamp;
+
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Reason, Role, RoundStatus, Settled};
+use crate::lifecycle::facts::{self, active_run, end, is_over, may_deploy, rounds_over, stops};
+use crate::lifecycle::judge::{self, records};
+use crate::lifecycle::price::{self, fits};
+use crate::lifecycle::time::stamp;
+use crate::lifecycle::world::{Output, World};
+use crate::sweep::price::Budget;
+
+/// Records the round that begins, or that none does any more.
+pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = active_run(status) else { return };
+    if run.start_time.is_none() || run.ended.is_some() || run.settled.is_some() || stops(world, status) {
+        return;
+    }
+    if !may_deploy(world, run) {
+        return;
+    }
+    if let Some(last) = status.rounds.last() {
+        if !is_over(status, last) {
+            return overrun(status, world, now);
+        }
+        // What was published is what decides: it has to be read first, unless its variant has failed for good.
+        let failed = |name: &String| status.variants.iter().any(|of| of.name == *name && of.failure.is_some());
+        let is_read = |name: &String| world.results.get(name).is_none_or(|results| results.present().is_some());
+        if !last.variants.iter().all(|name| failed(name) || is_read(name)) {
+            return;
+        }
+    }
+    next(status, world, now);
+}
+
+fn next(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(judged) = judge::judged(status, world) else { return settle(status, rounds_over(status), false, now) };
+    let number = rounds_over(status).saturating_add(1);
+    let wanted = if number == 1 { names(status) } else { judged.next_round() };
+    let variants = alive(status, wanted);
+    if variants.is_empty() {
+        return settle(status, number - 1, false, now);
+    }
+    match fits(status, world, &judged, number, &variants, now) {
+        Budget::Fits => status.rounds.push(RoundStatus {
+            number,
+            variants,
+            start_time: stamp(now),
+            gain_percent: None,
+            interval: None,
+        }),
+        Budget::TooSmall { needed, .. } if number == 1 => too_small(status, world, needed, now),
+        Budget::TooSmall { .. } => settle(status, number - 1, true, now),
+    }
+}
+
+fn names(status: &BenchmarkComparisonStatus) -> Vec<String> {
+    status.variants.iter().map(|variant| variant.name.clone()).collect()
+}
+
+/// Those of a round that can still be deployed; none where the baseline or all candidates cannot.
+fn alive(status: &BenchmarkComparisonStatus, wanted: Vec<String>) -> Vec<String> {
+    if !facts::comparable(status) {
+        return vec![];
+    }
+    let of = |name: &String| status.variants.iter().find(|variant| variant.name == *name && variant.failure.is_none());
+    let alive: Vec<_> = wanted.iter().filter_map(of).collect();
+    // The baseline alone is compared with nothing.
+    let has_candidate = alive.iter().any(|variant| variant.role == Role::Candidate);
+    let names = alive.iter().map(|variant| variant.name.clone());
+    if has_candidate || only_the_baseline_is_open(status, &wanted) { names.collect() } else { vec![] }
+}
+
+/// A candidate that meets the SLA nowhere is deployed once; the baseline may need another round all the same.
+fn only_the_baseline_is_open(status: &BenchmarkComparisonStatus, wanted: &[String]) -> bool {
+    let role = |name: &String| status.variants.iter().find(|variant| variant.name == *name).map(|variant| variant.role);
+    !wanted.is_empty() && wanted.iter().all(|name| role(name) == Some(Role::Baseline))
+}
+
+fn too_small(status: &mut BenchmarkComparisonStatus, world: &World, needed: f64, now: Timestamp) {
+    let allowed = price::gpu_hours_allowed(world).unwrap_or_default();
+    let message = format!(
+        "the first round is expected to need {needed:.1} GPU-hours, and execution.budget.gpuHours is {allowed}; no GPU was held. \
+         Raise the budget or measure fewer levels, and start another run"
+    );
+    end(status, EarlyEnd::Failed, Reason::BudgetTooSmall, message, now);
+}
+
+/// A round that runs past the budget ends after the trial under way, and does not count.
+fn overrun(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let is_spent = price::gpu_hours_allowed(world).is_some_and(|allowed| facts::gpu_hours(status, now) > allowed);
+    if is_spent && !is_trial_under_way(status, world) {
+        settle(status, rounds_over(status), true, now);
+    }
+}
+
+fn is_trial_under_way(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let live = status.variants.iter().filter(|variant| facts::live(variant).is_some_and(|d| d.teardown.is_none()));
+    live.into_iter().any(|variant| {
+        let Some(results) = world.results.get(&variant.name).and_then(Output::present) else { return false };
+        let over = records(world, &variant.name);
+        results.ledger.starts.keys().any(|name| !over.iter().any(|record| record.trial.key.to_string() == *name))
+    })
+}
+
+fn settle(status: &mut BenchmarkComparisonStatus, rounds: u32, budget_spent: bool, now: Timestamp) {
+    if let Some(run) = status.run.as_mut() {
+        run.settled = Some(Settled { rounds, budget_spent, time: stamp(now) });
+    }
+}

@@ -1,0 +1,263 @@
+//! What is stored of a run, audited: all that a judgement rests on.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+use super::surroundings;
+use crate::api::{BenchmarkComparisonSpec, Decimal, Finding, Role, SourceKind, VariantStatus};
+use crate::judgement::rounds::TrialOrigin;
+use crate::judgement::rules::{RoundLimits, Rules};
+use crate::measurement::Measurement;
+use crate::measurement::audit::{AuditRules, LimitError, across};
+use crate::measurement::record::TrialRecord;
+use crate::method::sla::{Sla, SlaError};
+use crate::method::trial::Trial;
+use crate::prediction::Prediction;
+use crate::sweep::ladder_of;
+use crate::units::Percent;
+
+/// What is stored of one variant beside its status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stored<'a> {
+    /// What was predicted, where something was.
+    pub prediction: Option<&'a Prediction>,
+    /// What its load pods published, in any order.
+    pub records: &'a [TrialRecord],
+    /// Why its levels are not all there, if they are not. A failure in its status says so too.
+    pub failure: Option<&'a str>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Rounds that count: those that are over.
+    pub rounds: u32,
+    /// No further round fits in what is left of the budget.
+    pub budget_spent: bool,
+    /// Where the trials come from.
+    pub origin: TrialOrigin,
+}
+
+/// Everything a judgement rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// How it is judged.
+    pub rules: Rules,
+    /// Levels that have a row before they are measured, ascending.
+    pub ladder: Vec<u32>,
+    /// In the order of the spec, one of them the baseline.
+    pub variants: Vec<VariantRecords>,
+    /// Which is the baseline.
+    pub baseline: usize,
+    /// How far the run is.
+    pub progress: Progress,
+    /// Price of one GPU for one hour, where given.
+    pub gpu_hourly_cost: Option<f64>,
+}
+
+/// What is known of one variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VariantRecords {
+    /// Name in the spec.
+    pub name: String,
+    /// Role in the spec.
+    pub role: Role,
+    /// GPUs it holds: throughput is divided by them.
+    pub gpus: NonZeroU32,
+    /// What was predicted, where something was.
+    pub prediction: Option<Prediction>,
+    /// Everything its load pods published in this run, audited.
+    pub records: Vec<AuditedRecord>,
+    /// The same, as the method sees them.
+    pub trials: Vec<Trial>,
+    /// Rounds in which it was deployed and no trial came of it.
+    pub failed_rounds: u32,
+    /// What was found about the variant as a whole, the prediction's own findings aside.
+    pub findings: Vec<Finding>,
+    /// Why its sweep did not come to its end, if it did not.
+    pub failure: Option<String>,
+}
+
+/// A record with all that was found about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditedRecord {
+    /// What was published.
+    pub record: TrialRecord,
+    /// What speaks against it.
+    pub findings: Vec<Finding>,
+}
+
+/// Why what is stored cannot be judged.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EvidenceError {
+    /// A limit of the SLA.
+    #[error(transparent)]
+    Sla(#[from] SlaError),
+    /// A limit of the evidence.
+    #[error(transparent)]
+    Evidence(#[from] LimitError),
+    /// A margin, a tolerance or a price.
+    #[error("{field} is {found:?}: give a decimal number from 0 up, such as \"5\"")]
+    Number {
+        /// Field of the spec.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// There is none, or several.
+    #[error("a comparison needs exactly one variant with the role Baseline, and has {0}")]
+    Baselines(usize),
+    /// There is none.
+    #[error("a comparison needs at least one variant with the role Candidate")]
+    NoCandidate,
+}
+
+/// What was measured goes by the plan; how it is judged goes by the live spec, so that a changed tolerance re-judges, and a
+/// raised maximum of rounds or budget lets the run go on.
+pub fn judged_now(planned: &BenchmarkComparisonSpec, live: &BenchmarkComparisonSpec) -> BenchmarkComparisonSpec {
+    let mut spec = planned.clone();
+    spec.evidence = live.evidence.clone();
+    spec.judgement = live.judgement.clone();
+    spec.execution.rounds = live.execution.rounds.clone();
+    spec.execution.budget = live.execution.budget.clone();
+    spec.hardware.gpu_hourly_cost = live.hardware.gpu_hourly_cost.clone();
+    spec
+}
+
+/// The evidence on the variants of a status. `spec`: what was measured, and how it is to be judged now.
+///
+/// # Errors
+/// A number of the spec cannot be used, or there is not exactly one baseline.
+pub fn evidence<'a>(
+    spec: &BenchmarkComparisonSpec,
+    variants: &[VariantStatus],
+    stored: impl Fn(&str) -> Stored<'a>,
+    progress: Progress,
+) -> Result<Evidence, EvidenceError> {
+    let baselines = variants.iter().filter(|variant| variant.role == Role::Baseline).count();
+    let baseline = match variants.iter().position(|variant| variant.role == Role::Baseline) {
+        Some(_) if variants.len() < 2 => return Err(EvidenceError::NoCandidate),
+        Some(baseline) if baselines == 1 => baseline,
+        _ => return Err(EvidenceError::Baselines(baselines)),
+    };
+    let audit = AuditRules::from_spec(spec)?;
+    let predictions: Vec<&Prediction> = variants.iter().filter_map(|of| stored(&of.name).prediction).collect();
+    let mut records: Vec<VariantRecords> = variants
+        .iter()
+        .map(|variant| of_variant(variant, variants, spec, stored(&variant.name), &audit, progress))
+        .collect();
+    reject_other_work(&mut records, baseline);
+    let is_summary = |record: &&AuditedRecord| record.record.measurement.as_ref().is_some_and(|m| m.counted.is_none());
+    let has_summaries = records.iter().flat_map(|of| &of.records).filter(|of| !rejects(of)).any(|of| is_summary(&of));
+    let rules = rules(spec, has_summaries, progress.origin)?;
+    Ok(Evidence {
+        rules,
+        ladder: ladder_of(spec, predictions.into_iter()),
+        variants: records,
+        baseline,
+        progress,
+        gpu_hourly_cost: match &spec.hardware.gpu_hourly_cost {
+            Some(cost) => Some(number("hardware.gpuHourlyCost", cost)?),
+            None => None,
+        },
+    })
+}
+
+/// `has_summaries`: of some trial only the tool's summary is there, so TTFT is not judged, where another limit is.
+fn rules(spec: &BenchmarkComparisonSpec, has_summaries: bool, origin: TrialOrigin) -> Result<Rules, EvidenceError> {
+    let sla = Sla::from_spec(&spec.sla)?;
+    let percent = |field, text: &Decimal| -> Result<Percent, EvidenceError> {
+        Ok(Percent::new(number(field, text)?).unwrap_or_default())
+    };
+    let judgement = &spec.judgement;
+    let is_endpoint = |variant: &crate::api::Variant| variant.source.kind == SourceKind::Endpoint;
+    let rounds = &spec.execution.rounds;
+    Ok(Rules {
+        sla: if has_summaries { sla.without_ttft().unwrap_or(sla) } else { sla },
+        equivalence_margin: percent("judgement.equivalenceMarginPercent", &judgement.equivalence_margin_percent)?,
+        accuracy_tolerance: percent("judgement.accuracyTolerancePercent", &judgement.accuracy_tolerance_percent)?,
+        assumed_scatter: percent("judgement.assumedScatterPercent", &judgement.assumed_scatter_percent)?,
+        rounds: RoundLimits { minimum: rounds.minimum.max(1), maximum: rounds.maximum.max(rounds.minimum).max(1) },
+        repeatable: origin == TrialOrigin::Sweep && !spec.variants.iter().any(is_endpoint),
+    })
+}
+
+fn number(field: &'static str, text: &Decimal) -> Result<f64, EvidenceError> {
+    text.value().ok_or_else(|| EvidenceError::Number { field, found: text.to_string() })
+}
+
+fn of_variant(
+    variant: &VariantStatus,
+    all: &[VariantStatus],
+    spec: &BenchmarkComparisonSpec,
+    stored: Stored,
+    audit: &AuditRules,
+    progress: Progress,
+) -> VariantRecords {
+    let gpus = NonZeroU32::new(variant.gpus.unwrap_or(spec.hardware.gpus_per_variant)).unwrap_or(NonZeroU32::MIN);
+    let audited = |record: &TrialRecord| {
+        let mut findings = audit.findings(record);
+        findings.extend(surroundings::restarted(record, variant));
+        AuditedRecord { record: record.clone(), findings }
+    };
+    let records: Vec<AuditedRecord> = stored.records.iter().map(audited).collect();
+    let trial = |of: &AuditedRecord| Trial::of(&of.record, &of.findings, gpus);
+    let failure = variant.failure.as_ref().map(|failure| failure.message.as_str()).or(stored.failure);
+    let deployed: BTreeSet<u32> = variant.deployments.iter().map(|d| d.round).collect();
+    let tried: BTreeSet<u32> = stored.records.iter().map(|record| record.trial.key.round).collect();
+    let failed = deployed.difference(&tried).filter(|round| **round <= progress.rounds);
+    VariantRecords {
+        name: variant.name.clone(),
+        role: variant.role,
+        gpus,
+        prediction: stored.prediction.cloned(),
+        trials: records.iter().map(trial).collect(),
+        failed_rounds: failed.count() as u32,
+        findings: surroundings::findings(variant, all)
+            .into_iter()
+            .chain(surroundings::redeployed(stored.records))
+            .collect(),
+        records,
+        failure: failure.map(str::to_owned),
+    }
+}
+
+/// Work is the same only where prompts are as long as the baseline's.
+fn reject_other_work(variants: &mut [VariantRecords], baseline: usize) {
+    let Some((name, tokens)) = variants.get(baseline).and_then(|of| Some((of.name.clone(), of.input_tokens()?))) else {
+        return;
+    };
+    for variant in variants.iter_mut().filter(|variant| variant.name != name) {
+        let own = variant.input_tokens();
+        let apart = own.and_then(|own| across::input_lengths(&[(&name, tokens), (&variant.name, own)]));
+        let Some(apart) = apart else { continue };
+        variant.records.iter_mut().for_each(|of| of.findings.push(apart.clone()));
+        let gpus = variant.gpus;
+        variant.trials = variant.records.iter().map(|of| Trial::of(&of.record, &of.findings, gpus)).collect();
+    }
+}
+
+fn rejects(record: &AuditedRecord) -> bool {
+    record.findings.iter().any(Finding::rejects)
+}
+
+impl VariantRecords {
+    /// Its accepted records and what they measured.
+    pub fn accepted(&self) -> impl Iterator<Item = (&AuditedRecord, &Measurement)> {
+        let accepted = self.records.iter().zip(&self.trials).filter(|(_, trial)| trial.accepted().is_some());
+        accepted.filter_map(|(of, _)| Some((of, of.record.measurement.as_ref()?)))
+    }
+
+    /// Mean prompt length over its accepted records.
+    pub fn input_tokens(&self) -> Option<f64> {
+        let lengths: Vec<f64> = self.accepted().filter_map(|(_, of)| of.facts.input_tokens).collect();
+        Some(lengths.iter().sum::<f64>() / lengths.len() as f64).filter(|mean| mean.is_finite())
+    }
+}
+
+impl Evidence {
+    /// The candidates, in the order of the spec.
+    pub fn candidates(&self) -> impl Iterator<Item = &VariantRecords> {
+        self.variants.iter().filter(|variant| variant.role == Role::Candidate)
+    }
+}

@@ -1,0 +1,26 @@
+//! What was published of a run → its judgement, and how the judgement reads in a status: the one way, for the operator and
+//! offline.
+//!
+//! ```text
+//! evidence ─ judged ─┬─ rows ───── one for each level; claim, estimate and throughput at the SLA of each variant
+//! (records, audited) ├─ findings ─ about each variant as a whole
+//!                    ├─ sentences ─ status of the verdict
+//!                    ├─ conditions
+//!                    ├─ figures ── the numbers of a report
+//!                    └─ price ──── what the run costs
+//! ```
+
+pub mod conditions;
+pub mod decimals;
+pub mod evidence;
+pub mod figures;
+pub mod findings;
+pub mod judged;
+pub mod price;
+pub mod rows;
+pub mod sentences;
+pub mod status;
+pub mod surroundings;
+
+pub use evidence::{Evidence, EvidenceError, Progress, Stored, VariantRecords, evidence, judged_now};
+pub use judged::Judged;

@@ -1,0 +1,88 @@
+//! What a run is expected to cost, before any GPU is held, and what its next round is (METHOD §9).
+
+use super::evidence::Evidence;
+use super::judged::Judged;
+use crate::api::{self, BenchmarkComparisonSpec, Outcome};
+use crate::judgement::predicted::{PredictedSide, predicted_side};
+use crate::method::estimate::Estimates;
+use crate::sweep::SizeRules;
+use crate::sweep::price::{
+    Cost, PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
+};
+use crate::units::count;
+
+/// How long the variants of a run are deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunPrice {
+    /// Name and minutes, in the order of the spec.
+    variants: Vec<(String, VariantMinutes)>,
+    rounds: u32,
+}
+
+impl RunPrice {
+    /// Of what is predicted; `None` where a variant has no estimate for a level of the ladder. `ready`: minutes until a variant
+    /// is ready, where a deployment has shown it.
+    pub fn of(judged: &Judged, spec: &BenchmarkComparisonSpec, ready: impl Fn(&str) -> Option<f64>) -> Option<Self> {
+        let evidence = &judged.evidence;
+        let size = SizeRules::of(&spec.load);
+        let load = PricedLoad {
+            ladder: &evidence.ladder,
+            sla: &evidence.rules.sla,
+            refinements: spec.load.refinements,
+            decision_trials: spec.load.decision_trials.max(1),
+            size: &size,
+        };
+        let minutes = evidence.variants.iter().map(|variant| {
+            let curve = variant.prediction.as_ref()?.curve.as_ref()?;
+            let end = match predicted_side(&evidence.rules.sla, curve)? {
+                PredictedSide::Value { concurrency, .. } => PredictedEnd::At(concurrency.round() as u32),
+                PredictedSide::None { .. } => PredictedEnd::Nowhere,
+            };
+            let ready_minutes = ready(&variant.name).unwrap_or(READY_MINUTES);
+            let estimates: &dyn Estimates = curve;
+            let priced = Priced { gpus: variant.gpus.get(), ready_minutes, estimates, end };
+            Some((variant.name.clone(), VariantMinutes::of(&load, &priced)?))
+        });
+        Some(Self { variants: minutes.collect::<Option<_>>()?, rounds: rounds(judged) })
+    }
+
+    /// What is expected and what it is at most, as the status shows it.
+    pub fn status(&self, evidence: &Evidence) -> (api::Cost, api::Cost) {
+        let minutes: Vec<VariantMinutes> = self.variants.iter().map(|(_, minutes)| *minutes).collect();
+        let limits = evidence.rules.rounds;
+        let maximum = if evidence.rules.repeatable { limits.maximum } else { 1 };
+        let price = Price::of(&minutes, self.rounds, limits.minimum.min(maximum), maximum);
+        let shown = |cost: Cost, rounds| shown(cost, rounds, evidence.gpu_hourly_cost);
+        (shown(price.expected, price.rounds), shown(price.most, maximum))
+    }
+
+    /// What a round costs that deploys these variants: the first, or a later one.
+    pub fn round(&self, number: u32, names: &[String]) -> Cost {
+        let of = self.variants.iter().filter(|(name, _)| names.contains(name)).map(|(_, minutes)| *minutes);
+        let minutes: Vec<VariantMinutes> = of.collect();
+        if number <= 1 { Cost::of(&minutes, 1) } else { Cost::of_later_round(&minutes) }
+    }
+}
+
+/// Rounds that the predicted gains make one expect: as many as the candidate needs that takes longest.
+fn rounds(judged: &Judged) -> u32 {
+    let of = judged.judgement.candidates.iter().map(|candidate| {
+        let first = candidate.predicted.first();
+        let one_meets = matches!(
+            first.map(|predicted| predicted.outcome),
+            Some(Outcome::OnlyCandidateMeetsSla | Outcome::OnlyBaselineMeetsSla | Outcome::NeitherMeetsSla)
+        );
+        expected_rounds(first.and_then(|predicted| predicted.gain), one_meets)
+    });
+    of.max().unwrap_or(1)
+}
+
+/// A cost as the status shows it.
+pub fn shown(cost: Cost, rounds: u32, per_gpu_hour: Option<f64>) -> api::Cost {
+    api::Cost {
+        rounds: count(rounds),
+        minutes: count(cost.minutes.round() as u64),
+        gpu_hours: format!("{:.1}", cost.gpu_hours),
+        cost: per_gpu_hour.map(|price| format!("{:.2}", cost.money(price))),
+    }
+}

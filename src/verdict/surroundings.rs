@@ -1,0 +1,132 @@
+//! Where variants ran, and of which image and precision: what may make them differ beside what is compared (METHOD §10).
+
+use std::collections::BTreeSet;
+
+use crate::api::{Deployed, DeploymentStatus, EvidenceCode, Finding, Role, VariantStatus};
+use crate::measurement::record::TrialRecord;
+
+/// Nodes that a message names.
+const MOST_NAMED: usize = 3;
+
+/// What a variant's surroundings say against comparing it with the others. Nothing is said of what is not known.
+pub fn findings(variant: &VariantStatus, all: &[VariantStatus]) -> Vec<Finding> {
+    let baseline = all.iter().find(|other| other.role == Role::Baseline && other.name != variant.name);
+    let other = |code| move |message: String| Finding::new(code, message);
+    let shared = shared_nodes(variant, all).map(other(EvidenceCode::SharedNodes));
+    let apart = baseline.and_then(|base| different_nodes(variant, base)).map(other(EvidenceCode::DifferentNodes));
+    let image = image_changed(variant, baseline).map(other(EvidenceCode::ImageChanged));
+    let of_baseline = baseline.and_then(|base| Some((variant.deployed.as_ref()?, base.deployed.as_ref()?)));
+    let precision = of_baseline.and_then(precision_differs).map(other(EvidenceCode::PrecisionDiffers));
+    let images = of_baseline.and_then(image_differs).map(other(EvidenceCode::ImageDiffers));
+    [shared, apart, image, precision, images].into_iter().flatten().collect()
+}
+
+/// A server container restarted while a trial ran.
+pub fn restarted(record: &TrialRecord, variant: &VariantStatus) -> Option<Finding> {
+    let deployment = variant.deployments.iter().find(|d| d.number == record.deployment)?;
+    let during = |time: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| {
+        (record.start_time..=record.completion_time).contains(&time.0)
+    };
+    deployment.restarts.iter().find(during).map(|_| {
+        Finding::new(EvidenceCode::ServerRestarted, "a server container restarted while the trial ran".to_owned())
+    })
+}
+
+/// Records of one round come from more than one deployment.
+pub fn redeployed(records: &[TrialRecord]) -> Option<Finding> {
+    let deployments: BTreeSet<(u32, u32)> = records.iter().map(|of| (of.trial.key.round, of.deployment)).collect();
+    let rounds: Vec<u32> = deployments.iter().map(|(round, _)| *round).collect();
+    let twice = rounds.windows(2).find(|pair| pair[0] == pair[1])?;
+    let message = format!("the variant was deployed again within round {}", twice[0]);
+    Some(Finding::new(EvidenceCode::Redeployed, message))
+}
+
+fn precision_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
+    let differ = |what: &str, own: &Option<String>, base: &Option<String>| {
+        let (own, base) = (own.as_ref()?, base.as_ref()?);
+        (own != base).then(|| format!("{what} {own} here and {base} for the baseline"))
+    };
+    let differences =
+        [differ("weights are", &own.weights, &base.weights), differ("the KV cache is", &own.kv_cache, &base.kv_cache)];
+    let text = differences.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    (!text.is_empty()).then(|| format!("{text}: whether answers are as good was not measured"))
+}
+
+fn image_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
+    let (own, base) = (own.image.as_ref()?, base.image.as_ref()?);
+    (own != base).then(|| format!("the engines' image is {own} here and {base} for the baseline"))
+}
+
+fn nodes(variant: &VariantStatus) -> BTreeSet<&str> {
+    variant.deployed.iter().flat_map(|deployed| &deployed.nodes).map(String::as_str).collect()
+}
+
+fn named(nodes: &BTreeSet<&str>) -> String {
+    let named = nodes.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+    match nodes.len().checked_sub(MOST_NAMED) {
+        Some(more) if more > 0 => format!("{named} and {more} more"),
+        _ => named,
+    }
+}
+
+fn shared_nodes(variant: &VariantStatus, all: &[VariantStatus]) -> Option<String> {
+    let own = nodes(variant);
+    all.iter().filter(|other| other.name != variant.name).find_map(|other| {
+        let shared: BTreeSet<&str> = own.intersection(&nodes(other)).copied().collect();
+        let together = variant.deployments.iter().any(|a| other.deployments.iter().any(|b| overlap(a, b)));
+        (together && !shared.is_empty()).then(|| {
+            let nodes = named(&shared);
+            format!("ran on {nodes} together with variant {}: they share what is not GPUs", other.name)
+        })
+    })
+}
+
+/// Whether the pods of both had nodes at the same time.
+fn overlap(a: &DeploymentStatus, b: &DeploymentStatus) -> bool {
+    let begins_within =
+        |first: &DeploymentStatus, second: &DeploymentStatus| match (&first.scheduled, &second.scheduled) {
+            (Some(from), Some(start)) => from.0 <= start.0 && first.gone.as_ref().is_none_or(|gone| start.0 < gone.0),
+            _ => false,
+        };
+    begins_within(a, b) || begins_within(b, a)
+}
+
+fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<String> {
+    let (own, base) = (nodes(variant), nodes(baseline));
+    let differ = !own.is_empty() && !base.is_empty() && own != base;
+    let (gpus, base_gpus) = (products(variant), products(baseline));
+    let why = if gpus.is_empty() || base_gpus.is_empty() || gpus == base_gpus {
+        "nodes of one kind may still differ".to_owned()
+    } else {
+        format!("GPUs are {} here and {} there", named(&gpus), named(&base_gpus))
+    };
+    differ.then(|| format!("ran on {}, the baseline on {}: {why}", named(&own), named(&base)))
+}
+
+fn products(variant: &VariantStatus) -> BTreeSet<&str> {
+    variant.deployed.iter().flat_map(|deployed| &deployed.gpu_products).map(String::as_str).collect()
+}
+
+/// One name, two images: a tag that was pushed again between deployments of the variant, or of it and the baseline.
+fn image_changed(variant: &VariantStatus, baseline: Option<&VariantStatus>) -> Option<String> {
+    let (image, own) = images(variant)?;
+    let last = own.last()?;
+    if let Some(other) = own.first().filter(|first| *first != last) {
+        let (one, another) = (digest(other), digest(last));
+        return Some(format!("image {image} was {one} in one deployment and {another} in another"));
+    }
+    let (base_image, base) = images(baseline?)?;
+    let other = base.difference(&own).next().filter(|_| image == base_image)?;
+    Some(format!("image {image} was {} here and {} for the baseline", digest(last), digest(other)))
+}
+
+/// The image as asked for, and all it resolved to.
+fn images(variant: &VariantStatus) -> Option<(&str, BTreeSet<&str>)> {
+    let deployed = variant.deployed.as_ref()?;
+    let ids = deployed.earlier_image_ids.iter().chain(&deployed.image_id).map(String::as_str);
+    Some((deployed.image.as_deref()?, ids.collect()))
+}
+
+fn digest(id: &str) -> &str {
+    id.rsplit_once('@').map_or(id, |(_, digest)| digest)
+}
