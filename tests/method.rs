@@ -32,7 +32,7 @@ const EXAMPLES: &[(&str, fn())] = &[
     ("interpolation", predicting::interpolation),
     ("replicas", predicting::over_replicas),
     ("beyond capacity", predicting::beyond_capacity),
-    ("in flight", predicting::in_flight),
+    ("concurrent requests", predicting::concurrent_requests),
     ("consistency", predicting::consistency),
     ("size", loading::size),
     ("ramp", loading::ramp),

@@ -96,8 +96,8 @@ pub fn beyond_capacity() {
     }
 }
 
-pub fn in_flight() {
-    for row in example("in flight") {
+pub fn concurrent_requests() {
+    for row in example("concurrent requests") {
         let table = format!(
             "isl,osl,concurrency,ttft,tpot,seq/s,tokens/s/gpu,num_total_gpus,\
              (p)tp,(p)pp,(p)dp,(p)workers,(d)tp,(d)pp,(d)dp,(d)workers\n\

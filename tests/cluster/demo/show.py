@@ -18,7 +18,7 @@ table(
     + [(c["type"], c["status"], c["reason"], c.get("message", "")) for c in status["conditions"]]
 )
 print("\nestimated and measured (error = measured against estimated)")
-rows = [("VARIANT", "CONCURRENCY", "RUNS", "TTFT ms", "ERROR %", "TPOT ms", "ERROR %", "tokens/s/GPU", "ERROR %", "SLA", "EVIDENCE")]
+rows = [("VARIANT", "CONCURRENCY", "TRIALS", "TTFT ms", "ERROR %", "TPOT ms", "ERROR %", "tokens/s/GPU", "ERROR %", "SLA", "EVIDENCE")]
 for variant in status["variants"]:
     for level in variant.get("levels", []):
         estimated, measured = level.get("estimated", {}), level.get("measured", {})
