@@ -4,12 +4,18 @@ NAME ?= default
 SIZE ?= node
 cluster = tests/cluster/cluster
 
-# From nothing to a verdict, on a cluster of this machine (root, Debian). See README.md.
+# From nothing to a verdict, simulated: no cluster, no GPU. See README.md.
 .PHONY: demo
 demo:
-	NAME=$(NAME) tests/cluster/demo/run
+	cargo run --bin bcmp -- demo
 
-# What the operator costs and how fast it reacts, on the cluster that `make demo` leaves.
+# The same on a real cluster of this machine (root, Debian), which it makes; with CONTEXT=NAME on the one that this context
+# of kubectl names, which has to have operator and Dynamo.
+.PHONY: demo-cluster
+demo-cluster:
+	NAME=$(NAME) CONTEXT=$(CONTEXT) tests/cluster/demo/run
+
+# What the operator costs and how fast it reacts, on the cluster that `make demo-cluster` leaves.
 .PHONY: benchmark
 benchmark:
 	NAME=$(NAME) tests/cluster/benchmark/run
@@ -29,6 +35,7 @@ test: check
 	tests/browser/run
 	tests/cluster/test_crd.sh
 	tests/packaging/run
+	tests/dev/run
 	tests/docs/run
 	tests/cluster/test_chart.sh
 
@@ -58,6 +65,29 @@ FUZZ_SECONDS ?= 15
 FUZZ_SEED ?= 1
 fuzz:
 	BCMP_FUZZ_SECONDS=$(FUZZ_SECONDS) BCMP_FUZZ_SEED=$(FUZZ_SEED) cargo test --test fuzz -- --nocapture
+
+# What docs/promises.md reports. `cargo test` does a small share of each. Optimised: otherwise it takes hours.
+# SEED picks other objects and schedules. THREADS: how many are tried at a time.
+SEED ?= 20261129
+THREADS ?= $(shell nproc)
+campaign = BCMP_SEED=$(SEED) BCMP_THREADS=$(THREADS) CARGO_PROFILE_DEV_OPT_LEVEL=1
+
+# Whatever people write, and whenever: so many objects for API servers, real and in memory; so many of them with the operator
+# in memory, to their end; so many changes of a field in a phase.
+.PHONY: misoperation
+OBJECTS ?= 10000
+LIVES ?= 10000
+CHANGES ?= 2000
+misoperation:
+	$(campaign) BCMP_OBJECTS=$(OBJECTS) BCMP_LIVES=$(LIVES) BCMP_CHANGES=$(CHANGES) tests/cluster/test_misoperation.sh
+
+# Crashes, lost answers, partitions and clock jumps: so many schedules of decisions, and so many with the whole operator.
+.PHONY: schedules
+SCHEDULES ?= 20000
+COURSES ?= 500
+schedules:
+	$(campaign) BCMP_SCHEDULES=$(SCHEDULES) cargo test --test lifecycle_properties however_it_is -- --nocapture
+	$(campaign) BCMP_SCHEDULES=$(COURSES) cargo test --test lifecycle no_schedule -- --nocapture
 
 # The picture of the report's page that the documents show.
 .PHONY: picture

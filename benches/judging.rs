@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bcmp::api::{BenchmarkComparisonSpec, Variant};
-use bcmp::measurement::aiperf;
+use bcmp::measurement::formats::aiperf;
 use bcmp::offline::measured::records;
 use bcmp::offline::results::{FoundTrial, read_trials};
 use bcmp::offline::{Known, evaluate_known};
@@ -91,11 +91,11 @@ fn spec() -> BenchmarkComparisonSpec {
 
 fn prediction() -> Prediction {
     let ms = |value| Milliseconds::new(value).unwrap();
-    let point = |in_flight: u32| CurvePoint {
-        in_flight,
-        ttft: ms(70.0 + f64::from(in_flight)),
-        tpot: ms(18.0 + 0.2 * f64::from(in_flight)),
-        request_rate: RequestsPerSecond::new(0.8 * f64::from(in_flight)).unwrap(),
+    let point = |concurrency: u32| CurvePoint {
+        concurrency,
+        ttft: ms(70.0 + f64::from(concurrency)),
+        tpot: ms(18.0 + 0.2 * f64::from(concurrency)),
+        request_rate: RequestsPerSecond::new(0.8 * f64::from(concurrency)).unwrap(),
     };
     let curve = Curve::new((1..=64).map(point).collect(), 1, 8, 60).unwrap();
     Prediction { curve: Some(curve), ..Prediction::default() }

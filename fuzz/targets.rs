@@ -9,8 +9,9 @@ use bcmp::cli::file::read_comparison;
 use bcmp::manifests::variant::{self, Author, Preparation};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit};
 use bcmp::measurement::formats::{self, FORMATS};
+use bcmp::measurement::formats::{aiperf, genai_perf};
 use bcmp::measurement::ledger::Ledger;
-use bcmp::measurement::{Measurement, ParseError, aiperf, genai_perf};
+use bcmp::measurement::{Measurement, ParseError};
 use bcmp::offline::{Known, evaluate_known, predicted::read_configurations};
 use bcmp::plan::PodFeatures;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
@@ -71,7 +72,7 @@ pub fn load_tools(bytes: &[u8]) {
 /// A table of AIConfigurator.
 pub fn predictor_table(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    match prediction::aiconfigurator::read_table("table.csv", &text) {
+    match prediction::predictors::aiconfigurator::read_table("table.csv", &text) {
         Ok(rows) => rows.iter().for_each(|ranked| assert!(!ranked.row.describe().is_empty())),
         Err(error) => assert!(error.to_string().contains("table.csv"), "{error}"),
     }

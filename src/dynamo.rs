@@ -23,7 +23,11 @@ pub const GROUP: &str = "nvidia.com";
 pub const KIND: &str = "DynamoGraphDeployment";
 /// Its plural in URLs.
 pub const PLURAL: &str = "dynamographdeployments";
-/// Versions of the kind, the preferred one first: v1alpha1 needs Dynamo's conversion webhook.
+/// The kind that Dynamo generates graphs for.
+pub const REQUEST_KIND: &str = "DynamoGraphDeploymentRequest";
+/// Its plural in URLs.
+pub const REQUEST_PLURAL: &str = "dynamographdeploymentrequests";
+/// Versions of both kinds, the preferred one first: v1alpha1 needs Dynamo's conversion webhook.
 pub const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 /// Label of Dynamo's operator on pods: name of their DynamoGraphDeployment.

@@ -15,6 +15,7 @@
 //! judgement               prediction × measurement → throughput at the SLA, gain, claim, accuracy, result
 //! verdict                 what was published of a run → its judgement, and how that reads in a status
 //! manifests report        what a run creates; what people read of it
+//! inspect                 what a cluster has of a run, and what a comparison needs there
 //! lifecycle               what was observed → facts, status, actions (decide)
 //! ──────────────────────
 //! files                   directories that others wrote
@@ -31,6 +32,7 @@ pub mod controller;
 pub mod dynamo;
 pub mod explain;
 pub mod files;
+pub mod inspect;
 pub mod judgement;
 pub mod lifecycle;
 pub mod manifests;

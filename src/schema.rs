@@ -32,7 +32,10 @@ impl Schema {
         if !causes.is_empty() || old.is_some_and(|old| old["spec"] == object["spec"]) {
             return causes;
         }
-        match Validator::new().validate_compiled(&self.rules, object, None) {
+        // To a rule, a field that is null is not there.
+        let mut object = object.clone();
+        without_nulls(&mut object);
+        match Validator::new().validate_compiled(&self.rules, &object, None) {
             Ok(()) => vec![],
             Err(errors) => errors
                 .into_iter()
@@ -53,7 +56,18 @@ impl Deref for Schema {
     }
 }
 
-/// Fills in defaults, the way the server does on each decoding.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, inner| !inner.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// Fills in defaults, the way the server does on each decoding. A null that a field cannot have is as good as nothing.
 pub fn default(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -62,7 +76,10 @@ pub fn default(schema: &Value, value: &mut Value) {
                     default_property(fields, name, property);
                 }
             }
-            if schema["additionalProperties"].is_object() {
+            let extra = &schema["additionalProperties"];
+            if extra.is_object() {
+                let known = |name: &str| schema["properties"].get(name).is_some();
+                fields.retain(|name, inner| known(name) || !inner.is_null() || extra["nullable"] == true);
                 fields.values_mut().for_each(|item| default(&schema["additionalProperties"], item));
             }
         }
@@ -72,12 +89,11 @@ pub fn default(schema: &Value, value: &mut Value) {
 }
 
 fn default_property(fields: &mut Map<String, Value>, name: &str, property: &Value) {
-    let has_default = property.get("default").is_some();
-    if has_default && fields.get(name).is_some_and(Value::is_null) && property["nullable"] != true {
+    if fields.get(name).is_some_and(Value::is_null) && property["nullable"] != true {
         fields.remove(name);
     }
-    if has_default && !fields.contains_key(name) {
-        fields.insert(name.to_owned(), property["default"].clone());
+    if let Some(default) = property.get("default").filter(|_| !fields.contains_key(name)) {
+        fields.insert(name.to_owned(), default.clone());
     }
     if let Some(inner) = fields.get_mut(name) {
         default(property, inner);
@@ -130,7 +146,8 @@ fn prune_at(schema: &Value, value: &mut Value, path: &str, pruned: &mut Vec<Stri
 
 fn check(schema: &Value, value: &Value, path: &str, causes: &mut Vec<String>) {
     if schema["x-kubernetes-int-or-string"] == true {
-        if !(value.is_i64() || value.is_u64() || value.is_string()) {
+        let is_nothing = value.is_null() && schema["nullable"] == true;
+        if !(value.is_i64() || value.is_string() || is_nothing) {
             causes.push(format!("{path}: Invalid value: {value}: {path} in body must be of type integer,string"));
         }
         return check_scalar(schema, value, path, causes);
@@ -253,7 +270,7 @@ fn type_matches(wanted: Option<&str>, value: &Value, nullable: bool) -> bool {
         | (Some("boolean"), Value::Bool(_))
         | (Some("number"), Value::Number(_)) => true,
         (Some("integer"), Value::Number(number)) => {
-            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|f| f.fract() == 0.0)
+            number.is_i64() || (!number.is_u64() && number.as_f64().is_some_and(|f| f.fract() == 0.0))
         }
         _ => false,
     }

@@ -16,6 +16,13 @@ pub fn one_line(text: &str, bytes: usize) -> String {
     cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), bytes)
 }
 
+/// The first `most` of some parts, and how many more there are.
+pub fn listed(parts: &[String], between: &str, most: usize) -> String {
+    let shown = parts.iter().take(most).cloned();
+    let more = parts.len().saturating_sub(most);
+    shown.chain((more > 0).then(|| format!("{more} more"))).collect::<Vec<_>>().join(between)
+}
+
 /// The beginning of a text, as it is, in at most `bytes` bytes.
 pub fn beginning(text: &str, bytes: usize) -> &str {
     &text[..boundary(text, bytes)]
@@ -57,6 +64,14 @@ mod tests {
     #[case("aé", 2, "a")]
     fn a_beginning_ends_between_characters(#[case] text: &str, #[case] bytes: usize, #[case] expected: &str) {
         assert_eq!(beginning(text, bytes), expected);
+    }
+
+    #[rstest]
+    #[case(2, "a; b; 1 more")]
+    #[case(3, "a; b; c")]
+    #[case(usize::MAX, "a; b; c")]
+    fn what_is_left_out_of_a_list_is_counted(#[case] most: usize, #[case] expected: &str) {
+        assert_eq!(listed(&["a", "b", "c"].map(str::to_owned), "; ", most), expected);
     }
 
     #[test]

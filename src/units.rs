@@ -79,7 +79,7 @@ pub struct LatencyLimits {
     pub tpot: Milliseconds,
     /// From sending to the last token, where it is limited.
     pub request_latency: Option<Milliseconds>,
-    /// Share of requests that have to keep all limits at once, 0…1, where that is asked for.
+    /// Share of requests that have to meet all limits at once, 0…1, where that is asked for.
     pub good_share: Option<f64>,
 }
 

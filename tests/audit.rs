@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use bcmp::api::EvidenceCode::*;
 use bcmp::api::{Decimal, Evidence, EvidenceCode, Severity};
-use bcmp::measurement::aiperf::{self, NO_RECORDS};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, across, audit, rejected};
-use bcmp::measurement::{Distribution, Measurement, Metric, genai_perf};
+use bcmp::measurement::formats::aiperf::{self, NO_RECORDS};
+use bcmp::measurement::formats::genai_perf;
+use bcmp::measurement::{Distribution, Measurement, Metric};
 use bcmp::offline::results::{FoundTrial, read_trials};
 use bcmp::units::{Milliseconds, TokensPerSecond};
 use rstest::rstest;
@@ -239,8 +240,8 @@ fn unreported_caching_only_warns() {
 #[case::rounding(|l: &mut Measurement| tokens_per_second(l, 1.049), &[])]
 #[case::too_many(|l: &mut Measurement| tokens_per_second(l, 1.051), &[ThroughputInconsistent])]
 #[case::too_few(|l: &mut Measurement| tokens_per_second(l, 0.949), &[ThroughputInconsistent])]
-#[case::users_in_flight(|l: &mut Measurement| l.facts.effective_concurrency = Some(4.2), &[])]
-#[case::more_in_flight_than_users(|l: &mut Measurement| l.facts.effective_concurrency = Some(4.21), &[ThroughputInconsistent])]
+#[case::as_many_as_users(|l: &mut Measurement| l.facts.effective_concurrency = Some(4.2), &[])]
+#[case::more_than_users(|l: &mut Measurement| l.facts.effective_concurrency = Some(4.21), &[ThroughputInconsistent])]
 fn throughput_inconsistent(#[case] change: fn(&mut Measurement), #[case] codes: &[EvidenceCode]) {
     assert_eq!(found_after(change), codes);
 }

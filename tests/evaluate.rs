@@ -120,8 +120,8 @@ impl Clean {
 fn predicted(factor: f64) -> Value {
     let ms = |value: f64| Milliseconds::new(value).unwrap();
     let curve = |factor: f64| {
-        let point = |in_flight, ttft, tpot, rate: f64| CurvePoint {
-            in_flight,
+        let point = |concurrency, ttft, tpot, rate: f64| CurvePoint {
+            concurrency,
             ttft: ms(ttft * factor),
             tpot: ms(tpot * factor),
             request_rate: RequestsPerSecond::new(rate / factor).unwrap(),
@@ -329,7 +329,7 @@ mod answers {
         assert_eq!(assumed, 1 + usize::from(gpus.is_none()), "{text}");
     }
 
-    /// The rows of a search pinned to TP1 are a prediction for a baseline of that shape, although none keeps the SLA.
+    /// The rows of a search pinned to TP1 are a prediction for a baseline of that shape, although none meets the SLA.
     #[test]
     fn a_baseline_that_never_keeps_the_sla_is_predicted_to_miss_it() {
         let directory = tempfile::tempdir().unwrap();
@@ -384,7 +384,7 @@ mod exit_codes {
         assert!(ended.stderr.contains("no candidate meets the SLA (SlaMissed)"), "{}", ended.stderr);
     }
 
-    /// What cannot be told is no outcome: code 3 also where `failOn` names it.
+    /// What cannot be determined is no outcome: code 3 also where `failOn` names it.
     #[test]
     fn inconclusive_stays_three() {
         assert_eq!(guide(&[]).code, 3);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use bcmp::files::TreeError;
 use bcmp::measurement::Measurement;
-use bcmp::measurement::aiperf::{self, NO_RECORDS};
+use bcmp::measurement::formats::aiperf::{self, NO_RECORDS};
 use bcmp::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey, TrialPlan, TrialRecord};
 use bcmp::offline::results::{FindError, read_trials};
 use bcmp::units::{LatencyLimits, Milliseconds};

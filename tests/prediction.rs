@@ -39,7 +39,7 @@ fn wanted(serving_mode: ServingMode, rank: usize) -> Wanted<'static> {
     }
 }
 
-/// The claim on eight GPUs as one line: parallelism of a replica × replicas, requests in flight, TTFT, TPOT, tokens
+/// The claim on eight GPUs as one line: parallelism of a replica × replicas, concurrent requests, TTFT, TPOT, tokens
 /// per second and GPU as advertised.
 fn line(picked: &Picked) -> String {
     let row = &picked.row;
@@ -259,7 +259,7 @@ fn a_missed_sla_is_told_by_how_much(
 
 /// The column says 124; more than 73 would only queue (7.416 requests/s × 9.89 s).
 #[test]
-fn in_flight_of_a_disaggregated_row_is_what_it_carries() {
+fn the_concurrency_of_a_disaggregated_row_is_what_it_carries() {
     let limits = limits(500.0, 20.0);
     let picked = pick(&files("0.12.0-default"), &Wanted { limits, ..wanted(Disaggregated, 1) }).unwrap();
     assert_eq!(picked.row.claim(1).concurrency, 73);
@@ -317,7 +317,7 @@ fn a_run_directory_itself_and_one_ranking_of_it_will_do() {
             .filter_map(|(path, text)| Some((path.strip_prefix(prefix.as_str())?.to_owned(), text.clone())))
             .collect();
         let picked = pick(&below, &wanted(Aggregated, 1)).unwrap();
-        assert_eq!(picked.row.in_flight, 12, "below {prefix}");
+        assert_eq!(picked.row.concurrency, 12, "below {prefix}");
         assert!(picked.manifests.is_some(), "below {prefix}");
     }
 }
@@ -368,7 +368,7 @@ fn the_rows_of_a_pinned_experiment_are_its_curve() {
     let curve = prediction.curve.unwrap();
     assert_eq!((curve.end(), curve.covered()), (448, vec![1..=40, 128..=448]));
     // Rows that work on two prompts a step are left out: the engine's limit does not allow it.
-    let points: Vec<u32> = curve.points().iter().map(|point| point.in_flight).collect();
+    let points: Vec<u32> = curve.points().iter().map(|point| point.concurrency).collect();
     assert_eq!(points, [1, 3, 4, 5, 16, 20, 24, 28, 32, 40, 48, 56]);
     let level = curve.at(24).unwrap().point;
     assert_eq!((level.ttft.get(), level.tpot.get()), (759.882, 20.693));
@@ -419,7 +419,7 @@ fn a_claim_is_for_the_replicas_that_are_deployed(
     let prediction = predict_from_output(&picked, Some(&deployed(&picked, gpus)), 8);
     assert_eq!(prediction.claim.unwrap().concurrency, concurrency);
     let without_manifests = predict_from_output(&picked, None, 8).claim.unwrap();
-    assert_eq!(without_manifests.concurrency, picked.row.in_flight * 2);
+    assert_eq!(without_manifests.concurrency, picked.row.concurrency * 2);
 }
 
 /// The oldest versions assume FP8 for the model's name, whatever checkpoint is deployed.

@@ -170,7 +170,9 @@ impl Page {
                 ],
                 vec![
                     format!("`{}`", annotations::CANCEL_REQUESTED),
-                    "the number of the run to cancel; other runs are unaffected".into(),
+                    "the number of the run to cancel. A value that names no active run cancels nothing, and an event \
+                     (`CancelMissed`) says so; a later run of that number is cancelled when it starts"
+                        .into(),
                 ],
             ],
         );

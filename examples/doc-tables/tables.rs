@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use bcmp::api::codes::{About, Effect, ReasonGroup};
 use bcmp::api::conditions::ConditionType;
 use bcmp::api::{EvidenceCode, Phase, Reason, VerdictResult};
-use bcmp::explain::{Explanation, condition, reason, result};
-use bcmp::measurement::format::{ResultFormat, Told};
+use bcmp::explain::{Explanation, Term, condition, reason, result, term};
 use bcmp::measurement::formats::FORMATS;
+use bcmp::measurement::formats::{ResultFormat, Told};
 use bcmp::prediction::predictors::PREDICTORS;
 use strum::IntoEnumIterator;
 
@@ -43,7 +43,7 @@ pub fn names(document: &str) -> Vec<&str> {
 
 /// Every table there is.
 #[allow(dead_code, reason = "for the test that holds the documents to the code")]
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
     "codes",
     "conditions",
     "phases",
@@ -55,6 +55,7 @@ pub const TABLES: [&str; 11] = [
     "events",
     "formats",
     "predictors",
+    "terms",
 ];
 
 fn table(name: &str) -> String {
@@ -68,6 +69,10 @@ fn table(name: &str) -> String {
                 let Explanation { meaning, remedy, .. } = result(of);
                 vec![code(of.as_str()), meaning.into(), remedy.into()]
             }),
+        ),
+        "terms" => rows(
+            &["Term", "Meaning"],
+            Term::iter().filter(|of| !of.is_column()).map(|of| vec![code(of.as_str()), term(of).meaning.into()]),
         ),
         "formats" => formats(),
         "predictors" => predictors(),

@@ -13,9 +13,10 @@ const OFFLINE_VARIABLES: [&str; 3] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", 
 /// Flags that take a value and that people may add: how the tool reaches and identifies itself to the server, its own
 /// processes, its tokenizer, its log. None changes the load or what is recorded of it. A flag that is not known here might,
 /// so it is refused.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "--api-key",
     "--connection-reuse-strategy",
+    "--gpu-telemetry",
     "--header",
     "--log-level",
     "--max-workers",
@@ -46,7 +47,7 @@ pub fn program(path: &OsStr, is_program: impl Fn(&Path) -> bool) -> Option<(Path
 
 /// The first of `extra` that must not be given, with what may be.
 pub fn refused(extra: &[String]) -> Option<String> {
-    // Values that the flag before still takes: a header may have several.
+    // Values that the flag before still takes: headers and telemetry may have several.
     let mut values = 0_usize;
     for argument in extra {
         let (flag, own_value) =
@@ -63,7 +64,7 @@ pub fn refused(extra: &[String]) -> Option<String> {
         }
         values = match (is_value, is_setting && own_value.is_none()) {
             (true, _) => values - 1,
-            (false, true) if ["--header", "-H"].contains(&flag) => usize::MAX,
+            (false, true) if ["--gpu-telemetry", "--header", "-H"].contains(&flag) => usize::MAX,
             (false, true) => 1,
             (false, false) => 0,
         };
@@ -130,8 +131,11 @@ pub fn arguments(
     push("--export-level", "records");
     push("--ui", "none");
     push("--artifact-dir", &artifacts.to_string_lossy());
-    let switches = ["--streaming", "--use-server-token-count", "--no-gpu-telemetry", "--no-server-metrics"];
-    arguments.extend(switches.map(str::to_owned));
+    arguments.extend(["--streaming", "--use-server-token-count"].map(str::to_owned));
+    // The tool looks for a DCGM exporter of its own accord; who wants the GPUs watched says where theirs is.
+    let watches = |argument: &String| argument.split('=').next() == Some("--gpu-telemetry");
+    arguments.extend((!extra.iter().any(watches)).then(|| "--no-gpu-telemetry".to_owned()));
+    arguments.push("--no-server-metrics".to_owned());
     arguments.extend(extra.iter().cloned());
     arguments
 }
@@ -203,6 +207,19 @@ mod tests {
              --goodput time_to_first_token:500 inter_token_latency:6.5 --export-level records --ui none \
              --artifact-dir /w/level --streaming --use-server-token-count --no-gpu-telemetry --no-server-metrics";
         assert_eq!(arguments.join(" "), expected);
+    }
+
+    #[test]
+    fn gpus_are_watched_where_somebody_says_how() {
+        let with = |extra: &[&str]| {
+            let extra: Vec<String> = extra.iter().map(|argument| (*argument).to_owned()).collect();
+            assert_eq!(refused(&extra), None);
+            arguments(&spec(), &trial(0), "u", Path::new("/w"), &extra)
+        };
+        let off = "--no-gpu-telemetry".to_owned();
+        assert!(with(&["--verbose"]).contains(&off));
+        assert!(!with(&["--gpu-telemetry", "node-1:9400", "node-2:9400"]).contains(&off));
+        assert!(!with(&["--gpu-telemetry=node-1:9400"]).contains(&off));
     }
 
     #[test]

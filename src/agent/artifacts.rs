@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::directory::Directory;
 use crate::measurement::Measurement;
-use crate::measurement::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
+use crate::measurement::formats::aiperf::{self, NO_RECORDS, RECORDS_FILE, SUMMARY_FILE};
 use crate::plan::secrets::masked;
 use crate::units::LatencyLimits;
 

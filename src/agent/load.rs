@@ -211,7 +211,7 @@ impl<'a> Session<'a> {
     async fn run_tool(&self, trial: &TrialPlan, directory: &Path) -> Result<Ended, LoadError> {
         let Some((program, first)) = find_tool() else {
             let problem = "neither aiperf nor python3 is in PATH: set spec.load.image to an image with AIPerf";
-            return Ok(Ended { stopped: None, exit: Err(problem.into()), last_words: String::new() });
+            return Ok(Ended { stopped: None, exit: Err(problem.into()), last_output: String::new() });
         };
         let scratch = Scratch::new().map_err(|error| LoadError::Input(error.to_string()))?;
         let arguments = aiperf::arguments(&self.plan.spec, trial, &self.load.url, directory, &self.extra);
@@ -341,7 +341,7 @@ pub async fn probe(work: &Path) -> Result<String, LoadError> {
         secrets: vec![],
     };
     let ended = process::run(&invocation, std::future::pending()).await;
-    let version = ended.last_words.split_whitespace().last().unwrap_or_default();
+    let version = ended.last_output.split_whitespace().last().unwrap_or_default();
     match ended.exit {
         Ok(process::Exit::Code(0)) if version.starts_with(|first: char| first.is_ascii_digit()) => {
             Ok(format!("aiperf {version}"))
@@ -349,7 +349,7 @@ pub async fn probe(work: &Path) -> Result<String, LoadError> {
         Ok(exit) => Err(LoadError::Tool(format!(
             "{} --version {exit}; its last output: {}",
             program.display(),
-            ended.last_words
+            ended.last_output
         ))),
         Err(problem) => Err(LoadError::Tool(problem)),
     }

@@ -75,13 +75,13 @@ impl ToolOutput {
     }
 
     /// The reason the tool gave for its end.
-    pub(super) fn last_words(&self) -> String {
-        last_words(self.state.lock().unwrap_or_else(PoisonError::into_inner).kept.make_contiguous())
+    pub(super) fn last_output(&self) -> String {
+        last_output(self.state.lock().unwrap_or_else(PoisonError::into_inner).kept.make_contiguous())
     }
 }
 
 /// The last error among the lines, or else the last lines.
-fn last_words(lines: &[String]) -> String {
+fn last_output(lines: &[String]) -> String {
     let last = |matches: fn(&str) -> bool| lines.iter().rev().find(|line| matches(line)).cloned();
     last(is_exception).or_else(|| last(is_error)).unwrap_or_else(|| {
         lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(String::as_str).collect::<Vec<_>>().join(" / ")
@@ -185,6 +185,6 @@ mod tests {
     #[case::silence(&[], "")]
     fn the_reason_for_an_end_is_found(#[case] lines: &[&str], #[case] expected: &str) {
         let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
-        assert_eq!(last_words(&lines), expected);
+        assert_eq!(last_output(&lines), expected);
     }
 }

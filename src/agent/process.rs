@@ -53,7 +53,7 @@ pub struct Ended {
     /// Exit code or signal; the system's error if it could not be started.
     pub exit: Result<Exit, String>,
     /// The reason it gave for its end, for people.
-    pub last_words: String,
+    pub last_output: String,
 }
 
 /// How a process left.
@@ -82,7 +82,7 @@ pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -
         Ok(child) => child,
         Err(error) => {
             let problem = format!("{}: {error}", invocation.program.display());
-            return Ended { stopped: None, exit: Err(problem), last_words: String::new() };
+            return Ended { stopped: None, exit: Err(problem), last_output: String::new() };
         }
     };
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -121,7 +121,7 @@ pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -
     }
     reap_orphans();
     let exit = status.map(exit).map_err(|error| error.to_string());
-    Ended { stopped, exit, last_words: output.last_words() }
+    Ended { stopped, exit, last_output: output.last_output() }
 }
 
 fn start(invocation: &Invocation) -> std::io::Result<Child> {
@@ -201,7 +201,7 @@ mod tests {
     async fn the_last_lines_of_both_streams_are_kept() {
         let ended =
             run(&shell("for i in 1 2 3 4 5 6; do echo line $i; done; echo broken >&2; sleep 0.2"), pending()).await;
-        assert!(ended.last_words.contains("broken") && ended.last_words.contains("line 6"), "{}", ended.last_words);
+        assert!(ended.last_output.contains("broken") && ended.last_output.contains("line 6"), "{}", ended.last_output);
     }
 
     #[tokio::test]
@@ -215,7 +215,7 @@ mod tests {
         let script = "trap 'echo saved; exit 0' INT; while :; do sleep 0.05; done";
         let ended = run(&Invocation { deadline: Duration::from_millis(300), ..shell(script) }, pending()).await;
         assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Deadline), Ok(Exit::Code(0))));
-        assert_eq!(ended.last_words, "saved");
+        assert_eq!(ended.last_output, "saved");
     }
 
     #[tokio::test]
@@ -259,6 +259,6 @@ mod tests {
     async fn variables_are_removed(#[case] remove: &[&'static str], #[case] expected: &str) {
         let script = "if [ -n \"$CARGO_MANIFEST_DIR\" ]; then echo there; else echo gone; fi";
         let ended = run(&Invocation { remove: remove.to_vec(), ..shell(script) }, pending()).await;
-        assert_eq!(ended.last_words, expected);
+        assert_eq!(ended.last_output, expected);
     }
 }

@@ -35,8 +35,8 @@ pub fn findings(ended: &Ended, left: &TrialOutput, trial_seconds: u64) -> Vec<Fi
 fn no_result(ended: &Ended) -> String {
     match &ended.exit {
         Err(problem) => format!("the load tool cannot be started: {problem}"),
-        Ok(exit) if ended.last_words.is_empty() => format!("the load tool {exit} and left no result"),
-        Ok(exit) => format!("the load tool {exit} and left no result; its last output: {}", ended.last_words),
+        Ok(exit) if ended.last_output.is_empty() => format!("the load tool {exit} and left no result"),
+        Ok(exit) => format!("the load tool {exit} and left no result; its last output: {}", ended.last_output),
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
     fn ended(stopped: Option<Stopped>, exit: Result<Exit, String>) -> Ended {
-        Ended { stopped, exit, last_words: "Traceback / ValueError: bad flag".into() }
+        Ended { stopped, exit, last_output: "Traceback / ValueError: bad flag".into() }
     }
 
     fn failures() -> TrialOutput {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut() {
-        let ended = Ended { last_words: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
+        let ended = Ended { last_output: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
         let message = &findings(&ended, &TrialOutput::Nothing, 60)[0].message;
         assert!(message.len() <= LONGEST_FINDING && message.ends_with('…'), "{message}");
     }
@@ -163,6 +163,7 @@ mod tests {
                 cached_prompt_tokens: Some(number),
                 warmup_requests: Some(100_000),
                 unsteadiness_percent: Some(-number),
+                sm_clock_megahertz: Some(number),
                 requests_unknown: None,
                 not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },

@@ -148,13 +148,20 @@ evidence_codes! {
     DifferentNodes: Comparison => Warn,
     /// Weights or KV cache have another type than the baseline's; whether answers are as good was not measured.
     PrecisionDiffers: Comparison => Warn,
+    /// The engines guess tokens ahead (speculative decoding) in another way than the baseline's, or only one side does.
+    SpeculationDiffers: Comparison => Warn,
+    /// The longest request that the engines accept differs from the baseline's, as the manifests of both say.
+    ContextDiffers: Comparison => Warn,
+    /// Mean SM clocks of the GPUs are more than 3 % apart from the baseline's, where the load tool was told to watch them
+    /// (`--gpu-telemetry`).
+    ClocksDiffer: Comparison => Warn,
     /// The engines have another image than the baseline's.
     ImageDiffers: Comparison => Warn,
     /// The variant was deployed again within a round.
     Redeployed: Variant => Warn,
     /// The image behind the tag changed between deployments, of the variant or of it and the baseline.
     ImageChanged: Variant => Warn,
-    /// The advertised point needs more tokens in a step than the deployed engine allows.
+    /// The claim needs more tokens in a step than the deployed engine allows.
     RowNotDeployable: Prediction => Warn,
     /// The predicted figures contradict each other (§2).
     PredictionInconsistent: Prediction => Warn,
@@ -324,6 +331,7 @@ reasons! {
         Serving,
         TornDown,
         Finished,
+        CancelMissed,
         ReportRefused,
     }
 }

@@ -225,21 +225,28 @@ pub struct Execution {
     pub keep_on_failure_seconds: Count,
 }
 
-/// How many rounds a run has. In a round, each variant that is not decided yet is deployed once.
+/// Rounds that a run may have.
+pub const MOST_ROUNDS: Count = 8;
+
+/// How many rounds a run has. In a round, each variant that is not decided yet is deployed once. For exactly three, write both:
+/// `{minimum: 3, maximum: 3}`.
+// An integer in the place of both is no structural schema of Kubernetes, but for a field without a type
+// (`x-kubernetes-preserve-unknown-fields`): its parts would have no defaults, any text would pass, and CEL, which does not see
+// fields without a type, could not hold the minimum against the maximum.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rounds {
     /// Nothing is decided before so many.
-    #[schemars(range(min = 1, max = 8))]
+    #[schemars(range(min = 1, max = MOST_ROUNDS))]
     pub minimum: Count,
-    /// The run ends after so many. Raised while the run is active, it goes on.
-    #[schemars(range(min = 1, max = 8))]
+    /// The run ends after so many. Raised, a run that stopped for it goes on.
+    #[schemars(range(min = 1, max = MOST_ROUNDS))]
     pub maximum: Count,
 }
 
 impl Default for Rounds {
     fn default() -> Self {
-        Self { minimum: 1, maximum: 8 }
+        Self { minimum: 1, maximum: MOST_ROUNDS }
     }
 }
 
@@ -247,7 +254,8 @@ impl Default for Rounds {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Budget {
-    /// GPU-hours that the run may hold. No round begins that is not expected to fit in what is left.
+    /// GPU-hours that the run may hold. No round begins that is not expected to fit in what is left. Raised, a run that stopped
+    /// for it goes on.
     pub gpu_hours: Decimal,
 }
 
@@ -314,7 +322,7 @@ impl Scheduling {
 
 /// Entries that `load.extraArguments` allows: a value, or a flag that does not change the load.
 pub const EXTRA_LOAD_ARGUMENT: &str = concat!(
-    r"^([^-].*|(--(api-key|connection-reuse-strategy|header|log-level|max-workers|record-processor-service-count",
+    r"^([^-].*|(--(api-key|connection-reuse-strategy|gpu-telemetry|header|log-level|max-workers|record-processor-service-count",
     r"|record-processors|tokenizer-revision|transport|transport-type|wait-for-model-interval|wait-for-model-mode",
     r"|wait-for-model-timeout|workers-max)|-H)(=.*)?",
     r"|--(extra-verbose|tokenizer-trust-remote-code|use-legacy-max-tokens|verbose)|-v|-vv)$",
@@ -356,7 +364,7 @@ pub struct Load {
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub env: Vec<EnvVar>,
-    /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, logging. Arguments that could
+    /// Further arguments of the load tool: headers, API key, transport, workers, tokenizer, logging, DCGM exporters of the GPUs. Arguments that could
     /// change the load are rejected. `$(NAME)` stands for a variable of `load.env`, which may come from a Secret; `$$` for `$`.
     /// Reports and logs do not show the values of `--api-key`, `--header` and `-H`.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -226,7 +226,7 @@ pub struct Sla {
     /// Limit of the time from sending a request to its last token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_latency: Option<LatencyLimit>,
-    /// Share of the requests, in percent, that have to keep all limits at once. The limits' statistics do not count then.
+    /// Share of the requests, in percent, that have to meet all limits at once. The limits' statistics do not count then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_percent: Option<Decimal>,
 }

@@ -56,7 +56,7 @@ pub enum Role {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.type == 'Recommended' || !has(self.recommended)").message("source.recommended is allowed only with type Recommended: remove it, or change the type"),
-    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests is required with type Manifests and not allowed otherwise: set manifests.configMapName or manifests.inline, or remove it"),
+    validation = Rule::new("(self.type == 'Manifests') == has(self.manifests)").message("source.manifests is required with type Manifests and not allowed otherwise: set manifests.configMapName, manifests.requestName or manifests.inline, or remove it"),
     validation = Rule::new("(self.type == 'Endpoint') == has(self.endpoint)").message("source.endpoint is required with type Endpoint and not allowed otherwise: set endpoint.url and endpoint.gpus, or remove it")
 )]
 pub struct Source {
@@ -149,7 +149,7 @@ pub enum ServingMode {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.inline) != has(self.configMapName)").message("set exactly one of manifests.inline and manifests.configMapName"),
+    validation = Rule::new("[has(self.inline), has(self.configMapName), has(self.requestName)].filter(given, given).size() == 1").message("set exactly one of manifests.inline, manifests.configMapName and manifests.requestName"),
     validation = Rule::new("!has(self.key) || has(self.configMapName)").message("manifests.key requires manifests.configMapName: set it, or remove the key")
 )]
 pub struct Manifests {
@@ -161,6 +161,11 @@ pub struct Manifests {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub key: Option<String>,
+    /// Name of a DynamoGraphDeploymentRequest whose generated graph is deployed. It is read once, when a run starts. Give
+    /// the request `autoApply: false`: otherwise Dynamo deploys the graph too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub request_name: Option<String>,
     /// The manifests, as YAML documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 65536))]

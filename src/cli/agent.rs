@@ -15,7 +15,7 @@ use crate::agent::store::Store;
 use crate::agent::{install, termination};
 use crate::manifests::agent_contract as contract;
 use crate::manifests::termination::TerminationReason;
-use crate::prediction::predictor::DriverError;
+use crate::prediction::predictors::predictor::DriverError;
 
 /// Exit code of a process that SIGTERM ended, as in a shell.
 const EXIT_INTERRUPTED: u8 = 128 + 15;

@@ -2,11 +2,19 @@
 
 mod agent;
 mod controller;
+#[cfg(feature = "simulation")]
+mod demo;
+#[cfg(feature = "simulation")]
+mod dev;
 mod evaluate;
 #[cfg_attr(not(feature = "cel"), path = "file_without_cel.rs")]
 pub mod file;
 pub mod plugin;
 mod render;
+#[cfg(feature = "simulation")]
+mod simulate;
+#[cfg(feature = "simulation")]
+mod simulated;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,6 +38,12 @@ enum Command {
     Controller(controller::ControllerArgs),
     Evaluate(evaluate::EvaluateArgs),
     Render(render::RenderArgs),
+    #[cfg(feature = "simulation")]
+    Demo(demo::DemoArgs),
+    #[cfg(feature = "simulation")]
+    Simulate(simulate::SimulateArgs),
+    #[cfg(feature = "simulation")]
+    Dev(dev::DevArgs),
     /// Runs inside the pods that the operator creates; not for direct use
     #[command(subcommand)]
     Agent(Box<agent::AgentCommand>),
@@ -42,6 +56,12 @@ pub fn run() -> ExitCode {
         Command::Controller(arguments) => controller::controller(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(arguments),
         Command::Render(arguments) => render::render(&arguments),
+        #[cfg(feature = "simulation")]
+        Command::Demo(arguments) => demo::demo(arguments),
+        #[cfg(feature = "simulation")]
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
+        #[cfg(feature = "simulation")]
+        Command::Dev(arguments) => dev::dev(&arguments),
         Command::Agent(command) => agent::run(*command),
     }
 }

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::evaluate::{EvaluateError, Named, comparison, named, text_at};
+use super::evaluate::{EvaluateError, Named, content, named, text_at};
+use super::file::FileContent;
 use crate::api::{BenchmarkComparison, Deadlines, SourceKind, Variant};
+use crate::controller::sources;
 use crate::manifests::children::Children;
 use crate::manifests::variant::prepare_variant;
 use crate::offline::predicted::read_configurations;
@@ -101,9 +104,9 @@ pub fn render(arguments: &RenderArgs) -> ExitCode {
 /// The objects of a comparison in a file, for which the operator would generate configurations anew.
 pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let Some(path) = &source.file else { return Err(EvaluateError::Usage("name a file: -f FILE".into())) };
-    let comparison = comparison(path)?;
+    let FileContent { comparison, config_maps } = content(path)?;
     let configurations = source.configurations.as_deref().map(configurations).transpose()?;
-    let plan = plan(&comparison, source, manifests(&comparison, &source.manifests)?);
+    let plan = plan(&comparison, source, manifests(&comparison, &config_maps, &source.manifests)?);
     let basis = Basis::AnotherRun(configurations.as_ref());
     rendered(&plan, &plan.spec.execution.deadlines, basis, source.output)
 }
@@ -215,13 +218,30 @@ pub fn plan(comparison: &BenchmarkComparison, source: &RenderSource, manifests: 
     Plan::new(identity, 1, comparison.spec.clone(), &defaults, manifests)
 }
 
-fn configurations(path: &Path) -> Result<Configurations, EvaluateError> {
+/// Configurations in a file.
+pub fn configurations(path: &Path) -> Result<Configurations, EvaluateError> {
     let failed = |problem: String| EvaluateError::Failed(format!("{}: {problem}", path.display()));
     read_configurations(&text_at(path).map_err(failed)?).map_err(|error| failed(error.to_string()))
 }
 
-fn manifests(comparison: &BenchmarkComparison, given: &[Named]) -> Result<BTreeMap<String, String>, EvaluateError> {
+/// The manifests of variants that name a ConfigMap: those that are given, and those of ConfigMaps in the same file.
+pub fn manifests(
+    comparison: &BenchmarkComparison,
+    config_maps: &BTreeMap<String, BTreeMap<String, String>>,
+    given: &[Named],
+) -> Result<BTreeMap<String, String>, EvaluateError> {
     let mut texts = BTreeMap::new();
+    for variant in &comparison.spec.variants {
+        let Some(source) = &variant.source.manifests else { continue };
+        let Some((name, data)) = source.config_map_name.as_ref().and_then(|name| config_maps.get_key_value(name))
+        else {
+            continue;
+        };
+        let map = ConfigMap { data: Some(data.clone()), ..ConfigMap::default() };
+        let failed = |problem: String| EvaluateError::Failed(format!("variant {}: {problem}", variant.name));
+        let text = sources::of_map(Some(map), name, source.key.as_deref()).map_err(failed)?;
+        texts.insert(variant.name.clone(), text);
+    }
     for Named { variant, path } in given {
         if !comparison.spec.variants.iter().any(|of| of.name == *variant) {
             let message = format!("--manifests {variant}={}: the comparison has no variant {variant}", path.display());

@@ -242,7 +242,8 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
         ..DeleteParams::default()
     };
     for resource in kinds::resources(delete.kind, version) {
-        let api = kinds::api(&context.client, &world.object.namespace, &resource);
+        // The answer is the object, which may be nested more deeply than can be read.
+        let api = kinds::lean(&context.client, &world.object.namespace, &resource);
         context.begin_write("delete")?;
         match optional(format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters)).await
         {

@@ -142,7 +142,7 @@ pub fn pod(
         ready: condition("Ready").is_some_and(|c| c.status == "True"),
         created,
         unschedulable: scheduled.filter(|c| c.status == "False").map(|c| c.message.clone().unwrap_or_default()),
-        gpus: gpus(pod, gpu_resource).max(u32::from(claims_devices(pod))),
+        gpus: gpus_or_claims(pod, gpu_resource),
         containers: containers(&status),
     })
 }
@@ -197,6 +197,11 @@ pub fn gpus(pod: &ApiPod, gpu_resource: &str) -> u32 {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
     let limits = containers.filter_map(|c| c.resources.as_ref()?.limits.as_ref()?.get(gpu_resource));
     limits.filter_map(|quantity| quantity.0.parse::<u32>().ok()).sum()
+}
+
+/// GPUs a pod requests; one at least where it gets devices by claims.
+pub fn gpus_or_claims(pod: &ApiPod, gpu_resource: &str) -> u32 {
+    gpus(pod, gpu_resource).max(u32::from(claims_devices(pod)))
 }
 
 /// Whether a pod gets devices by claims, which say how many only when they are allocated. Frontends have none.

@@ -105,7 +105,7 @@ impl Context {
         self.comparisons.retain(exists).await;
     }
 
-    /// Another replica acts from now on: what this one has seen is of no use when its turn comes again.
+    /// Another replica acts from now on: what this one has seen is of no use when this one leads again.
     pub async fn resign(&self) {
         self.comparisons.clear();
         self.capacity.clear();
@@ -181,7 +181,7 @@ impl Context {
         let now = (self.clock)();
         let known = self.memory().graph_version;
         if let Some((asked, version)) = known
-            && now.as_second() - asked.as_second() < 30
+            && (0..30).contains(&(now.as_second() - asked.as_second()))
         {
             return Ok(version);
         }

@@ -43,16 +43,15 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let items = pages(what, parameters, |parameters| async move { api.list(&parameters).await }).await?;
-    Ok(items.into_iter().filter_map(|item| readable(metrics, item)).collect())
+    Ok(items.into_iter().filter_map(|item| readable(metrics, &K::plural(&()), item)).collect())
 }
 
-/// The object, if it can be read. The log names it and says nothing of what is in it.
-pub fn readable<K: Resource<DynamicType = ()>>(metrics: &Metrics, item: DeserializeGuard<K>) -> Option<K> {
+/// The object of a kind, by its plural, if it can be read. The log names it and says nothing of what is in it.
+pub fn readable<K: Resource>(metrics: &Metrics, plural: &str, item: DeserializeGuard<K>) -> Option<K> {
     match item.0 {
         Ok(object) => Some(object),
         Err(invalid) => {
-            let plural = K::plural(&());
-            metrics.left_out(&plural);
+            metrics.left_out(plural);
             tracing::warn!(
                 resource = %plural,
                 namespace = invalid.metadata.namespace.as_deref(),

@@ -7,19 +7,23 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::Api;
-use kube::core::DeserializeGuard;
+use kube::core::{ApiResource, DeserializeGuard, DynamicObject};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
-use kube::{Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::call::optional;
 use super::error::Error;
 use super::lists::readable;
 use super::metrics::Metrics;
 
 /// How long a reconciliation waits for the first list.
 const FIRST_LIST: Duration = Duration::from_secs(30);
+
+/// Before a cluster that does not serve a kind is asked again.
+const UNSERVED: Duration = Duration::from_secs(600);
 
 /// Namespace and name.
 pub type Key = (String, String);
@@ -65,7 +69,7 @@ impl<T: PartialEq> Mirror<T> {
         }
     }
 
-    /// Follows a watch for ever. `reduce` returns nothing for objects of which nothing is asked; `changed` is told when
+    /// Follows a watch for as long as the kind is served. `reduce` returns nothing for objects of which nothing is asked; `changed` is told when
     /// what is known is another than before.
     pub async fn follow<K>(
         &self,
@@ -75,7 +79,8 @@ impl<T: PartialEq> Mirror<T> {
         reduce: impl Fn(&K) -> Option<T>,
         changed: impl Fn(),
     ) where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Clone,
     {
         let mut events = watch_objects(api, config).default_backoff().boxed();
         while let Some(event) = events.next().await {
@@ -85,6 +90,7 @@ impl<T: PartialEq> Mirror<T> {
                         changed();
                     }
                 }
+                Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.is_not_found() => return,
                 Err(error) => {
                     metrics.watch_failed(self.what);
                     tracing::warn!(%error, what = self.what, "a watch failed; it is started again");
@@ -93,12 +99,41 @@ impl<T: PartialEq> Mirror<T> {
         }
     }
 
+    /// Follows objects of a kind that a cluster may not serve, in the first version that it does. Where it serves none,
+    /// there are no objects, and it is asked again from time to time.
+    pub async fn follow_served(
+        &self,
+        client: &Client,
+        versions: &[ApiResource],
+        metrics: &Metrics,
+        reduce: impl Fn(&DynamicObject) -> Option<T>,
+        changed: impl Fn(),
+    ) {
+        loop {
+            match served(client, versions).await {
+                Ok(Some(resource)) => {
+                    let api = Api::all_with(client.clone(), resource);
+                    self.follow(api, watcher::Config::default(), metrics, &reduce, &changed).await;
+                }
+                Ok(None) => {
+                    self.listed.send_replace(true);
+                    tokio::time::sleep(UNSERVED).await;
+                }
+                Err(error) => {
+                    metrics.watch_failed(self.what);
+                    tracing::warn!(%error, what = self.what, "cannot determine what the cluster serves; it is asked again");
+                    tokio::time::sleep(FIRST_LIST).await;
+                }
+            }
+        }
+    }
+
     fn apply<K>(&self, event: Event<DeserializeGuard<K>>, metrics: &Metrics, reduce: impl Fn(&K) -> Option<T>) -> bool
     where
-        K: Resource<DynamicType = ()>,
+        K: Resource,
     {
         let key = |object: &DeserializeGuard<K>| (object.namespace().unwrap_or_default(), object.name_any());
-        let reduced = |object| readable(metrics, object).and_then(|object| reduce(&object));
+        let reduced = |object| readable(metrics, self.what, object).and_then(|object| reduce(&object));
         let mut state = self.state();
         match event {
             Event::Init => {
@@ -134,4 +169,16 @@ impl<T: PartialEq> Mirror<T> {
             Event::Delete(object) => state.objects.remove(&key(&object)).is_some(),
         }
     }
+}
+
+/// The first of the versions of a kind that is served.
+async fn served<'a>(client: &Client, versions: &'a [ApiResource]) -> Result<Option<&'a ApiResource>, Error> {
+    for resource in versions {
+        let call = format!("discover {}", resource.api_version);
+        let listed = optional(call, client.list_api_group_resources(&resource.api_version)).await?;
+        if listed.is_some_and(|list| list.resources.iter().any(|served| served.name == resource.plural)) {
+            return Ok(Some(resource));
+        }
+    }
+    Ok(None)
 }

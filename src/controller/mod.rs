@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod gauges;
 pub mod health;
 pub mod kinds;
+pub mod lean;
 pub mod lease;
 pub mod lists;
 pub mod metrics;
@@ -22,6 +23,7 @@ pub mod observe;
 pub mod reconcile;
 pub mod scope;
 pub mod serve;
+pub mod sources;
 pub mod status_write;
 pub mod watch;
 

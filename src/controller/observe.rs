@@ -15,7 +15,9 @@ use super::context::{Context, Scope};
 use super::documents;
 use super::error::{Error, is_not_found};
 use super::kinds;
+use super::lean::Lean;
 use super::lists::{list, pages};
+use super::sources::sources;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparisonStatus, annotations, labels};
 use crate::dynamo;
 use crate::lifecycle::stages::{queue, teardown};
@@ -42,8 +44,12 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let plan = documents.plan(&object, &status).await?;
     let (configurations, configurations_seal) = documents.configurations(context, &status, plan.present()).await?;
     let results = documents.results(run, &comparison.spec).await?;
-    let sources =
-        if plan == Output::Absent && run > 0 { documents.sources(&comparison.spec).await? } else { BTreeMap::new() };
+    let sources = match plan {
+        Output::Absent if run > 0 => {
+            sources(&context.client, &object.namespace, &comparison.spec, graph_version).await?
+        }
+        _ => BTreeMap::new(),
+    };
     let rare = rare_kinds(&configurations);
     children.extend(list_children(context, &object, graph_version, &rare).await?);
     // A number that nobody counts to is somebody's joke: the next run would have none.
@@ -146,16 +152,19 @@ async fn list_resource(
     resource: &ApiResource,
     parameters: &ListParams,
 ) -> Result<Vec<Child>, Error> {
-    let api = kinds::api(&context.client, &object.namespace, resource);
+    let (client, namespace) = (&context.client, &object.namespace);
     let what = format!("list {}", resource.plural);
     // Contents of ConfigMaps are read one by one; status is needed of workloads only.
     let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
-        pages(&what, parameters, |page| {
+        let api = kinds::lean(client, namespace, resource);
+        let listed = pages(&what, parameters, |page| {
             let api = &api;
             async move { api.list(&page).await }
         })
-        .await?
+        .await?;
+        listed.into_iter().map(|Lean(listed)| listed).collect()
     } else {
+        let api = kinds::api(client, namespace, resource);
         let metadata = pages(&what, parameters, |page| {
             let api = &api;
             async move { api.list_metadata(&page).await }
@@ -281,33 +290,6 @@ impl Documents<'_> {
             results.insert(name, output);
         }
         Ok(results)
-    }
-
-    /// The manifests that variants take from ConfigMaps.
-    async fn sources(&self, spec: &BenchmarkComparisonSpec) -> Result<BTreeMap<String, Result<String, String>>, Error> {
-        let mut sources = BTreeMap::new();
-        for variant in &spec.variants {
-            let Some(manifests) = &variant.source.manifests else { continue };
-            let Some(name) = &manifests.config_map_name else { continue };
-            let map = optional(format!("get ConfigMap {name}"), self.api().get(name)).await?;
-            sources.insert(variant.name.clone(), source(map, name, manifests.key.as_deref(), &variant.name));
-        }
-        Ok(sources)
-    }
-}
-
-fn source(map: Option<ConfigMap>, name: &str, key: Option<&str>, variant: &str) -> Result<String, String> {
-    let place = format!("variant {variant}: ConfigMap {name}");
-    let data = map.ok_or_else(|| format!("{place} does not exist; create it"))?.data.unwrap_or_default();
-    match key {
-        Some(key) => data.get(key).cloned().ok_or_else(|| {
-            format!(
-                "{place} has no key {key}, only {}; correct source.manifests.key",
-                data.keys().cloned().collect::<Vec<_>>().join(", ")
-            )
-        }),
-        None if data.len() == 1 => Ok(data.into_values().next().unwrap_or_default()),
-        None => Err(format!("{place} has {} keys; name one in source.manifests.key", data.len())),
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
-use kube::api::{Api, PartialObjectMeta};
-use kube::core::DynamicObject;
+use kube::api::Api;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
@@ -14,6 +13,7 @@ use kube::{Client, Resource, ResourceExt};
 use super::comparisons::Listed;
 use super::context::{Context, Scope};
 use super::kinds::graph;
+use super::lean::Lean;
 use crate::api::labels;
 use crate::dynamo;
 use crate::manifests::labels::all_selector;
@@ -78,11 +78,11 @@ async fn follow(
 ) -> stream::BoxStream<'static, ObjectRef<Listed>> {
     for version in dynamo::VERSIONS {
         let resource = graph(version);
-        let api: Api<PartialObjectMeta<DynamicObject>> = match &namespace {
+        let api: Api<Lean> = match &namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
         };
-        if api.list_metadata(&kube::api::ListParams::default().limit(1)).await.is_ok() {
+        if api.list(&kube::api::ListParams::default().limit(1)).await.is_ok() {
             let changes = watcher(api, ours()).touched_objects().take_while(move |object| {
                 match object {
                     Ok(_) => failures.store(0, Ordering::Relaxed),

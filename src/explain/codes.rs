@@ -150,6 +150,21 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Lower precision is faster. Whether its answers are as good was not measured.",
             "Compare the quality of answers separately before you decide.",
         ),
+        EvidenceCode::SpeculationDiffers => of(
+            "The engines guess tokens ahead in another way than the baseline's, or only one side does.",
+            "How much that gains depends on how many guesses are right, which is not the same for random prompts as for real text.",
+            "Measure how many guesses are accepted with your own text before you rely on the gain.",
+        ),
+        EvidenceCode::ContextDiffers => of(
+            "The longest request that the engines accept differs from the baseline's.",
+            "A shorter maximum leaves more room for batches, and the variants cannot serve the same requests.",
+            "Give all variants the same maximum (`--max-model-len`, `--context-length`, `max_seq_len`), unless it is what you compare.",
+        ),
+        EvidenceCode::ClocksDiffer => of(
+            "The GPUs ran at other clocks than the baseline's.",
+            "Speed follows the clock: part of the gain may come from power limits, heat or other settings of the GPUs.",
+            "Look for power or thermal limits on the nodes, lock the clocks (`nvidia-smi -lgc`), and measure again.",
+        ),
         EvidenceCode::ImageDiffers => of(
             "The engines' image is another than the baseline's.",
             "Part of the gain may come from the image's version and not from the configuration.",

@@ -8,6 +8,7 @@ mod conditions;
 mod explanation;
 mod reasons;
 mod results;
+mod terms;
 
 use strum::IntoEnumIterator;
 
@@ -20,14 +21,17 @@ pub use conditions::condition;
 pub use explanation::Explanation;
 pub use reasons::reason;
 pub use results::result;
+pub use terms::{Term, term};
 
-/// Something that can be explained. Some names are several: a condition and an event, a code and a result.
+/// Something that can be explained. Some names are several: a condition and an event, a code and a result, a column and a
+/// term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     Condition(ConditionType),
     Result(VerdictResult),
     Code(EvidenceCode),
     Reason(Reason),
+    Term(Term),
 }
 
 impl Subject {
@@ -39,6 +43,7 @@ impl Subject {
             .chain(VerdictResult::iter().map(Self::Result))
             .chain(codes)
             .chain(Reason::iter().map(Self::Reason))
+            .chain(Term::iter().map(Self::Term))
     }
 
     /// As it stands in a status or an event.
@@ -48,6 +53,7 @@ impl Subject {
             Self::Result(result) => result.as_str(),
             Self::Code(code) => code.as_str(),
             Self::Reason(reason) => reason.as_str(),
+            Self::Term(term) => term.as_str(),
         }
     }
 
@@ -67,6 +73,8 @@ impl Subject {
                 ReasonGroup::Judgement => "Reasons: what follows from the measurements",
                 ReasonGroup::Event => "Reasons: what happened (events only)",
             },
+            Self::Term(term) if term.is_column() => "Columns of kubectl get bcmp",
+            Self::Term(_) => "Terms",
         }
     }
 
@@ -80,6 +88,8 @@ impl Subject {
                 ReasonGroup::Event => "reason of an event".into(),
                 _ => "reason".into(),
             },
+            Self::Term(term) if term.is_column() => "column".into(),
+            Self::Term(_) => "term".into(),
         }
     }
 
@@ -90,6 +100,7 @@ impl Subject {
             Self::Result(result) => self::result(result),
             Self::Code(code) => self::code(code),
             Self::Reason(reason) => self::reason(reason),
+            Self::Term(term) => self::term(term),
         }
     }
 }

@@ -96,7 +96,7 @@ pub const fn reason(reason: Reason) -> Explanation {
             "Delete or rename that object.",
         ),
         Reason::ManifestsNotFound => failure(
-            "The ConfigMap that `manifests.configMapName` names, or its key, does not exist.",
+            "What `source.manifests` names does not exist: the ConfigMap, its key, or the graph of the DynamoGraphDeploymentRequest.",
             AFTER_GENERATE_SECONDS,
             "Create it, or correct the name.",
         ),
@@ -181,7 +181,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::BudgetTooSmall => failure(
             "The first round is expected to need more GPU-hours than `execution.budget.gpuHours` allows. No GPU was held.",
             AT_ONCE,
-            "Raise the budget or measure fewer levels, and run again.",
+            "Raise the budget, and the same run goes on; or measure fewer levels.",
         ),
 
         Reason::NoFeasibleConfiguration => of(
@@ -332,6 +332,10 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::Serving => of("A variant completed its first request: its levels are measured from now on.", NO_ACTION),
         Reason::TornDown => of("All objects and pods of a variant are gone.", NO_ACTION),
         Reason::Finished => of("The run is over; the message has its answer, or why there is none.", NO_ACTION),
+        Reason::CancelMissed => of(
+            "`bcmp.dev/cancel-requested` names a run that is not active: nothing was cancelled.",
+            "Run `kubectl bcmp stop NAME`, which names the active run.",
+        ),
         Reason::ReportRefused => of(
             "The API server refused the report. The run ended without it; its answer is in the status.",
             "Fix what the message names: the report is then written.",

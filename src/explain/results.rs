@@ -11,8 +11,8 @@ pub const fn result(result: VerdictResult) -> Explanation {
             NO_ACTION,
         ),
         VerdictResult::DirectionOnly => explanation(
-            "The better variant was predicted, but some figure is off by more than the tolerance, or the claim misses the SLA or was not measured.",
-            "Read the reason in the report (`kubectl bcmp report NAME`).",
+            "The better variant was predicted, and one of these is not as predicted: a figure is off by more than the tolerance, the claim misses the SLA, or the claim was not measured.",
+            "Read which of the three it is in the report (`kubectl bcmp report NAME`): conditions `ClaimKept` and `PredictionAccurate` name it.",
         ),
         VerdictResult::Refuted => explanation(
             "The measurement excludes the predicted outcome, by more than its own uncertainty and the margin.",

@@ -88,8 +88,9 @@ impl Accuracy {
         let errors = judged.filter_map(|level| {
             let estimate = estimates.at(level.concurrency)?;
             let (tpot, tokens) = (estimate.tpot.get(), estimate.tokens_per_second_per_gpu.get());
-            let errors = Errors::of(level.shown.as_ref()?, estimate.ttft.map(f64::from), tpot, tokens)?;
-            Some((level.concurrency, errors))
+            let shown = level.shown.as_ref()?;
+            let ttft = estimate.ttft.map(f64::from).filter(|_| shown.is_ttft_counted);
+            Some((level.concurrency, Errors::of(shown, ttft, tpot, tokens)?))
         });
         Self { levels: errors.collect() }
     }
@@ -98,6 +99,16 @@ impl Accuracy {
     pub fn mean(&self, metric: JudgedMetric) -> Option<f64> {
         let sum: f64 = self.levels.iter().map(|(_, errors)| metric.of(errors).abs()).sum();
         Some(sum / self.levels.len() as f64).filter(|mean| mean.is_finite())
+    }
+
+    /// The factor that makes the estimates of TPOT right on average: exp(mean ln(measured ÷ estimated)).
+    pub fn decode_correction(&self) -> Option<f64> {
+        correction(self.levels.iter().map(|(_, errors)| errors.tpot))
+    }
+
+    /// The same of TTFT, the predictor's burst taken out; `None` where that is not known, or TTFT was not measured without its own.
+    pub fn prefill_correction(&self) -> Option<f64> {
+        correction(self.levels.iter().filter_map(|(_, errors)| errors.ttft))
     }
 
     /// The error that is largest by amount, of either metric, with its level.
@@ -112,6 +123,11 @@ impl Accuracy {
     pub fn is_within(&self, tolerance: f64) -> Option<bool> {
         Some(self.mean(JudgedMetric::Tpot)?.max(self.mean(JudgedMetric::Tokens)?) <= tolerance)
     }
+}
+
+fn correction(errors: impl Iterator<Item = f64>) -> Option<f64> {
+    let logs: Vec<f64> = errors.map(f64::ln_1p).collect();
+    Some((logs.iter().sum::<f64>() / logs.len() as f64).exp()).filter(|factor| factor.is_finite())
 }
 
 impl JudgedMetric {
@@ -198,6 +214,8 @@ mod tests {
         assert!(level <= 10 && (worst.abs() - 0.1).abs() < 1e-9);
         assert_eq!((accuracy.is_within(0.11), accuracy.is_within(0.09)), (Some(true), Some(false)));
         assert_eq!(Accuracy::of(&Ten, &levels, 1).levels.len(), 1);
+        // Corrections cancel where errors do not: 1.1 and 0.9 times the estimate.
+        assert!((accuracy.decode_correction().unwrap() - 0.99_f64.sqrt()).abs() < 1e-9);
         assert_eq!(Accuracy::of(&Ten, &[], 1).is_within(0.2), None);
     }
 }

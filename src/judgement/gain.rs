@@ -32,6 +32,10 @@ impl Readings<'_> {
     }
 }
 
+/// An interval that holds a tenth and the tenfold of its estimate tells nothing of it: the widest that a round with a limit that
+/// fixes a throughput leaves is a quarter of that (METHOD §6: at most ±81 % where leverage is 2).
+const WIDEST_TOLD: f64 = std::f64::consts::LN_10;
+
 /// An estimate with its interval, in logarithms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimated {
@@ -54,6 +58,11 @@ impl Estimated {
     /// Ends of the interval, in logarithms.
     pub fn interval(&self) -> (f64, f64) {
         (self.log - self.half_width, self.log + self.half_width)
+    }
+
+    /// The same, unless it is so wide that it tells nothing.
+    pub fn telling_interval(&self) -> Option<(f64, f64)> {
+        (self.half_width <= WIDEST_TOLD).then(|| self.interval())
     }
 
     /// Rounds after which a gain of this size, for example 0.1, would be told from none, were they to scatter as these did;
@@ -195,6 +204,16 @@ mod tests {
         let estimated = Estimated { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
         let rounds = [1.0, 0.3, 0.2, 0.1, 0.01].map(|gain| estimated.rounds_to_tell(gain, 1, 8));
         assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(6), None]);
+    }
+
+    #[rstest]
+    #[case::of_a_first_round(0.59, true)]
+    #[case::a_tenth_to_tenfold(2.30, true)]
+    #[case::wider(2.31, false)]
+    fn an_interval_that_holds_everything_tells_nothing(#[case] half_width: f64, #[case] tells: bool) {
+        let scatter = Scatter::of(&[0.05], 0.005);
+        let estimated = Estimated { log: 0.05, half_width, pseudo_values: vec![0.05], scatter };
+        assert_eq!(estimated.telling_interval().is_some(), tells);
     }
 
     /// Trying many values in the range gives the same answer.

@@ -31,6 +31,8 @@ pub struct Level {
 pub struct Shown {
     /// Mean TTFT, milliseconds.
     pub ttft: f64,
+    /// It is taken over counted requests in all trials; of a tool's summary it holds the start, when all users come at once.
+    pub is_ttft_counted: bool,
     /// Mean TPOT, milliseconds.
     pub tpot: f64,
     /// Mean request latency, milliseconds.
@@ -84,6 +86,7 @@ fn shown(sla: &Sla, figures: &[&Figures], own: &[(Criterion, Count)], pooled: &[
     let state = state(&sla.criteria(), &ratios, own, pooled);
     Some(Shown {
         ttft: mean(|figures| figures.ttft.mean.get()),
+        is_ttft_counted: figures.iter().all(|figures| figures.counted.is_some()),
         tpot: mean(|figures| figures.tpot.mean.get()),
         request_latency: mean(|figures| figures.request_latency.mean.get()),
         tokens_per_second_per_gpu: mean(|figures| figures.tokens_per_second_per_gpu.get()),

@@ -119,12 +119,15 @@ fn seal(status: &BenchmarkComparisonStatus, world: &World, actions: &mut Vec<Act
     actions.extend(open.map(|child| Action::Seal { name: child.name.clone() }));
 }
 
-/// Variants whose results are complete but still accept writes.
+/// Variants whose results are complete but still accept writes. Those of a run that goes on when its limits are raised are
+/// not complete.
 fn unsealed(status: &BenchmarkComparisonStatus, world: &World) -> Vec<String> {
     let Some(run) = active_run(status) else { return vec![] };
     let complete = |variant: &&VariantStatus| {
-        let last =
-            variant.failure.is_some() || run.ended.is_some() || stops(world, status) || facts::is_settled(status);
+        let last = variant.failure.is_some()
+            || run.ended.is_some()
+            || stops(world, status)
+            || facts::is_settled_for_good(status);
         let terminating = facts::live(variant).is_none_or(|d| d.teardown.is_some());
         last && terminating && !variant.deployments.is_empty()
     };

@@ -73,6 +73,12 @@ pub fn is_settled(status: &BenchmarkComparisonStatus) -> bool {
     status.run.as_ref().is_some_and(|run| run.settled.is_some())
 }
 
+/// Whether nothing more is measured of the run, whatever limit is raised.
+pub fn is_settled_for_good(status: &BenchmarkComparisonStatus) -> bool {
+    let settled = status.run.as_ref().and_then(|run| run.settled.as_ref());
+    settled.is_some_and(|settled| !settled.may_go_on())
+}
+
 /// Rounds that count: those in which each variant was measured, or failed.
 pub fn rounds_over(status: &BenchmarkComparisonStatus) -> u32 {
     if let Some(settled) = status.run.as_ref().and_then(|run| run.settled.as_ref()) {

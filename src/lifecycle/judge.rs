@@ -3,22 +3,20 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::ConditionType;
-use crate::api::{BenchmarkComparisonStatus, FailOn, VariantStatus};
+use crate::api::{BenchmarkComparisonStatus, FailOn, Settled, VariantStatus};
 use crate::judgement::rounds::TrialOrigin;
 use crate::lifecycle::facts::{planned, rounds_over};
 use crate::lifecycle::world::{Output, World};
 use crate::measurement::record::TrialRecord;
-use crate::verdict::rows::{VariantRows, rows, shorten_reasons, write_rows};
+use crate::verdict::rows::{VariantRows, rows, shorten, write_rows};
 use crate::verdict::status::write_rounds;
-use crate::verdict::{Judged, Progress, Stored, evidence, judged_now};
+use crate::verdict::{self, Judged, Progress, Stored, evidence, judged_now};
 
-/// Fills in the rows of `status`, and judges when all facts are in. `None` when they are not.
-pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, complete: bool) -> Option<Judged> {
-    let judged = judged(status, world)?;
-    write_rows(rows_kept(&judged, complete, status, world), &mut status.variants);
-    shorten_reasons(&mut status.variants);
-    write_rounds(&judged, &mut status.rounds);
-    complete.then_some(judged)
+/// Fills in the rows of `status`. `complete`: all facts are in, so that conclusions are drawn.
+pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, judged: &Judged, complete: bool) {
+    write_rows(rows_kept(judged, complete, status, world), &mut status.variants);
+    shorten(&mut status.variants);
+    write_rounds(judged, &mut status.rounds);
 }
 
 /// The outcome for which the user's own rule takes the run for failed.
@@ -26,7 +24,14 @@ pub fn caught(judged: Option<&Judged>, world: &World) -> Option<FailOn> {
     crate::verdict::conditions::caught_by(judged?, &world.spec.judgement.fail_on)
 }
 
+/// Whether [`judged`] has an answer: what is needed for it is there, and its rules can be used.
+pub fn can_be_judged(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let spec = judged_now(planned(world), &world.spec);
+    world.configurations.present().is_some() && verdict::can_be_judged(&spec, &status.variants).is_ok()
+}
+
 /// What is stored of the run, as it is judged now by the rounds that are over; `None` when the rules cannot be used.
+/// It is made once of the same facts, and handed on to whatever is made of it.
 pub fn judged(status: &BenchmarkComparisonStatus, world: &World) -> Option<Judged> {
     world.configurations.present()?;
     let stored = |variant: &str| Stored {
@@ -37,7 +42,7 @@ pub fn judged(status: &BenchmarkComparisonStatus, world: &World) -> Option<Judge
     let settled = status.run.as_ref().and_then(|run| run.settled.as_ref());
     let progress = Progress {
         rounds: rounds_over(status),
-        budget_spent: settled.is_some_and(|settled| settled.budget_spent),
+        budget_spent: settled.is_some_and(Settled::is_budget_spent),
         origin: TrialOrigin::Sweep,
     };
     let evidence = evidence(&judged_now(planned(world), &world.spec), &status.variants, stored, progress);

@@ -66,6 +66,7 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
     };
     let status = status::fit::fit(status);
     let mut events = status::events::events(&world.status, &status);
+    events.extend(status::events::cancel_missed(&world.status, &status));
     events.extend(status::events::report_refused(&world.status, &status, world));
     let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
     Decision { actions, status, events, wake }
@@ -83,6 +84,7 @@ fn advance(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp)
     if begins(&status, world) {
         return status;
     }
+    stages::rounds::resume(&mut status, world, now);
     stages::suspend::advance(&mut status, world, now);
     stages::generate::advance(&mut status, world, now);
     stages::queue::advance(&mut status, world, now);

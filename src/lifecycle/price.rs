@@ -2,7 +2,6 @@
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Price};
 use crate::lifecycle::facts::{gpu_hours, planned, rounds_over};
-use crate::lifecycle::judge;
 use crate::lifecycle::time::seconds_between;
 use crate::lifecycle::world::World;
 use crate::sweep::price::{Budget, Cost, budget};
@@ -11,12 +10,11 @@ use crate::verdict::price::{RunPrice, shown};
 use jiff::Timestamp;
 
 /// What the status shows: expected and at most by what is predicted, once it is; actual over deployments that are gone.
-pub fn price(status: &BenchmarkComparisonStatus, world: &World) -> Option<Price> {
-    let judged = judge::judged(status, world)?;
+pub fn price(status: &BenchmarkComparisonStatus, world: &World, judged: &Judged) -> Option<Price> {
     // Before anything was deployed: later rounds are priced anew, the promise stays.
-    let promised = RunPrice::of(&judged, planned(world), |_| None).map(|price| price.status(&judged.evidence));
+    let promised = RunPrice::of(judged, planned(world), |_| None).map(|price| price.status(&judged.evidence));
     let (expected, most) = promised.unzip();
-    let actual = actual(status, &judged);
+    let actual = actual(status, judged);
     (expected.is_some() || actual.is_some()).then_some(Price { expected, most, actual })
 }
 

@@ -2,7 +2,19 @@
 
 use crate::api::BenchmarkComparisonStatus;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, rests_predicted};
+use crate::lifecycle::stages::view::View;
 use crate::lifecycle::world::World;
+
+/// Whether nothing of a deployment holds a GPU any more. Containers that ended hold none, though their pods may stay.
+pub fn is_freed(deployment: &View<'_>) -> bool {
+    deployment.servers().all(|pod| pod.over)
+}
+
+/// Whether neither an object nor a pod of a deployment is left.
+pub fn is_gone(deployment: &View<'_>) -> bool {
+    let pods = deployment.servers().chain(deployment.loaders());
+    deployment.children().next().is_none() && pods.count() == 0
+}
 
 /// Whether the run has come to its end, and only its records are left.
 pub fn is_torn_down(status: &BenchmarkComparisonStatus, world: &World) -> bool {

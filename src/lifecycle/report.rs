@@ -6,6 +6,7 @@ use crate::api::{BenchmarkComparisonStatus, Run};
 use crate::lifecycle::facts::gpu_seconds;
 use crate::lifecycle::facts::is_judged;
 use crate::lifecycle::facts::rests_predicted;
+use crate::lifecycle::facts::rounds_over;
 use crate::lifecycle::judge::{self, judged};
 use crate::lifecycle::remains::is_torn_down;
 use crate::lifecycle::world::{Refusal, World};
@@ -16,8 +17,8 @@ use crate::report::{Provenance, Report, Subject};
 use crate::verdict::judged_now;
 use crate::verdict::rows::write_rows;
 
-/// What the report is to tell of, in a word that changes when it must be written anew: how far the run is and the rules
-/// it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
+/// What the report is to tell of, in a word that changes when it must be written anew: how far the run is, by how many rounds,
+/// and the rules it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
 /// them stands.
 ///
 /// The operator's version is no part of it: an upgrade rewrites no report.
@@ -27,12 +28,12 @@ pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<Stri
         return None;
     }
     let stage = match (rests_predicted(world, status), is_torn_down(status, world)) {
-        (true, _) => "predicted",
-        (false, true) => "over",
+        (true, _) => "predicted".to_owned(),
+        (false, true) => format!("over.{}", rounds_over(status)),
         (false, false) => return None,
     };
     // Rules that cannot be used are no reason to wait for a report that cannot be made.
-    judged(status, world).map(|_| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
+    judge::can_be_judged(status, world).then(|| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
 }
 
 /// Whether the run need not wait for its report: it is there, there is none to write, or the API server refuses it. A server

@@ -57,7 +57,7 @@ impl CountedRequests {
         }
     }
 
-    /// Requests that keep all limits, in percent.
+    /// Requests that meet all limits, in percent.
     pub fn good_percent(&self) -> f64 {
         100.0 * f64::from(self.requests - self.over.any.min(self.requests)) / f64::from(self.requests.max(1))
     }

@@ -1,27 +1,15 @@
 //! The load tool's output → one [`Measurement`] a trial, and the findings of its audit.
 
-pub mod aiperf;
 pub mod audit;
 pub mod counted;
 mod distribution;
 pub mod error;
-mod fields;
-mod foreign;
-pub mod format;
 pub mod formats;
-pub mod genai_perf;
-mod guidellm;
-mod inference_perf;
-mod inferencex;
 mod json;
 pub mod ledger;
-mod llm_d;
 pub mod metric;
 pub mod record;
-mod sglang;
 mod statistics;
-mod stored;
-mod vllm;
 pub mod window;
 
 use serde::{Deserialize, Serialize};
@@ -63,7 +51,7 @@ pub struct Measurement {
     /// Completed requests per second, by Little's law.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<RequestsPerSecond>,
-    /// Requests that keep all limits of the SLA, in percent.
+    /// Requests that meet all limits of the SLA, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_requests_percent: Option<f64>,
     /// The requests the figures are taken over; absent where only the tool's summary over all requests is there.
@@ -113,6 +101,9 @@ pub struct Facts {
     /// Completions counted over whole waves ÷ those by Little's law − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsteadiness_percent: Option<f64>,
+    /// Mean SM clock of the GPUs that the tool was told to watch, in MHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm_clock_megahertz: Option<f64>,
     /// Set where the tool does not count completed requests: then `requests` stands for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_unknown: Option<bool>,

@@ -54,7 +54,7 @@ pub struct Limit {
 pub enum Criterion {
     /// A limit of its own.
     Limit(Metric),
-    /// The share of requests that keep all limits.
+    /// The share of requests that meet all limits.
     GoodRequests,
 }
 
@@ -62,7 +62,7 @@ pub enum Criterion {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sla {
     limits: Vec<Limit>,
-    /// Share of requests that have to keep all limits, 0…1, in place of the limits' own statistics.
+    /// Share of requests that have to meet all limits, 0…1, in place of the limits' own statistics.
     good_share: Option<f64>,
 }
 
@@ -161,7 +161,7 @@ impl Sla {
         Ok(Self { limits, good_share: None })
     }
 
-    /// So many per cent of the requests have to keep all limits at once.
+    /// So many per cent of the requests have to meet all limits at once.
     pub fn good_requests(limits: Vec<Limit>, percent: f64) -> Result<Self, SlaError> {
         if !(percent > 0.0 && percent < 100.0) {
             return Err(SlaError::Share(percent));

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::files::{Tree, TreeError, is_archive};
 use crate::measurement::Measurement;
 use crate::measurement::error::{ParseError, Place};
-use crate::measurement::format::{Asked, BEGINNING, Part, ResultFormat, Run};
+use crate::measurement::formats::{Asked, BEGINNING, Part, ResultFormat, Run};
 use crate::measurement::formats::{
     FORMATS, Located, ResultFiles, expected, foreign, is_compressed, locate, natural, recognized, unpacked,
     with_records,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Evaluated, Known};
 use crate::api::{BenchmarkComparisonSpec, LevelStatus, VariantStatus};
 use crate::prediction::{Serving, Shape, Workers};
+use crate::verdict::judged::JudgedVariant;
 
 /// The columns, in the file's order.
 const COLUMNS: [&str; 34] = [
@@ -68,7 +69,8 @@ pub fn export(
         };
         let capacity = capacity(&shape.serving);
         let levels = variant.levels.iter().filter(|level| capacity.is_none_or(|most| level.concurrency <= most));
-        let subject = Subject { name, spec, variant, known, shape };
+        let judged = evaluated.judged.variants().find(|judged| judged.records.name == variant.name);
+        let subject = Subject { name, spec, variant, known, shape, judged };
         let rows: Vec<String> = levels.filter_map(|level| subject.row(level)).collect();
         if rows.is_empty() {
             silicon.left_out.push((variant.name.clone(), "no level within its capacity has an accepted trial"));
@@ -98,13 +100,16 @@ struct Subject<'a> {
     variant: &'a VariantStatus,
     known: &'a Known,
     shape: &'a Shape,
+    judged: Option<JudgedVariant<'a>>,
 }
 
 impl Subject<'_> {
     /// `None` where nothing was accepted at the level.
     fn row(&self, level: &LevelStatus) -> Option<String> {
         let figures = &level.measured.as_ref()?.figures;
-        let (ttft, tpot) = (figures.ttft_milliseconds.clone()?, figures.tpot_milliseconds.clone()?);
+        let tpot = figures.tpot_milliseconds.clone()?;
+        // One that holds the start of the load is no reference.
+        let ttft = figures.ttft_milliseconds.clone().filter(|_| self.is_ttft_counted(level.concurrency));
         let mut cells: Vec<String> = self.about(level.concurrency);
         let (agg, prefill, decode) = match &self.shape.serving {
             Serving::Aggregated { workers } => (Some(workers), None, None),
@@ -114,12 +119,18 @@ impl Subject<'_> {
         // Prompts are taken one by one, as AIConfigurator's own references have it.
         cells.extend(parallel(prefill, prefill.map_or(0, engines), true));
         cells.extend(parallel(decode, level.concurrency, true));
-        cells.extend([ttft, tpot]);
+        cells.extend([ttft.unwrap_or_default(), tpot]);
         Some(cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n")
     }
 
+    fn is_ttft_counted(&self, concurrency: u32) -> bool {
+        let levels = self.judged.map_or(&[][..], |judged| &judged.shown.levels);
+        let level = levels.iter().find(|level| level.concurrency == concurrency);
+        level.and_then(|level| level.shown.as_ref()).is_some_and(|shown| shown.is_ttft_counted)
+    }
+
     fn about(&self, concurrency: u32) -> Vec<String> {
-        let Self { name, spec, variant, known, shape } = self;
+        let Self { name, spec, variant, known, shape, judged: _ } = self;
         let origin = known.prediction.as_ref().and_then(|prediction| prediction.origin.as_ref());
         let weights = shape.weights.clone().or_else(|| origin.and_then(|origin| origin.weights.clone()));
         let weights = weights.unwrap_or_default();

@@ -47,14 +47,14 @@ impl Burst {
     }
 
     /// f with so many requests in a replica; `None` where it is not known.
-    pub fn factor(&self, in_flight: u32) -> Option<f64> {
+    pub fn factor(&self, concurrency: u32) -> Option<f64> {
         match *self {
             Self::Unknown => None,
             Self::Steady => Some(1.0),
             Self::Constant { factor } => Some(factor),
             Self::Steps { input_tokens, max_num_tokens, chunked_prefill } => {
-                let tokens = context_tokens(input_tokens, max_num_tokens, chunked_prefill, in_flight).max(1);
-                let prompts = u64::from(input_tokens) * u64::from(in_flight);
+                let tokens = context_tokens(input_tokens, max_num_tokens, chunked_prefill, concurrency).max(1);
+                let prompts = u64::from(input_tokens) * u64::from(concurrency);
                 let steps = prompts.div_ceil(u64::from(tokens)) as f64;
                 Some((LEAST + (steps - STEPS_AT_LEAST) / STEPS_FOR_ONE).min(MOST))
             }
@@ -67,16 +67,16 @@ impl Burst {
     }
 }
 
-/// Prompt tokens the engine works on in its fullest step with `in_flight` requests of `input_tokens` each.
+/// Prompt tokens the engine works on in its fullest step with `concurrency` requests of `input_tokens` each.
 ///
 /// Whole prompts only, as many as fit and at least one; with chunked prefill any part of them. Where the engine's
 /// limit is not known, one prompt.
-pub fn context_tokens(input_tokens: u32, max_num_tokens: Option<u32>, chunked_prefill: bool, in_flight: u32) -> u32 {
+pub fn context_tokens(input_tokens: u32, max_num_tokens: Option<u32>, chunked_prefill: bool, concurrency: u32) -> u32 {
     let Some(limit) = max_num_tokens else { return input_tokens };
     if chunked_prefill {
-        return limit.min(input_tokens.saturating_mul(in_flight)).max(1);
+        return limit.min(input_tokens.saturating_mul(concurrency)).max(1);
     }
-    let prompts = (limit / input_tokens.max(1)).clamp(1, in_flight.max(1));
+    let prompts = (limit / input_tokens.max(1)).clamp(1, concurrency.max(1));
     input_tokens.saturating_mul(prompts)
 }
 
@@ -97,9 +97,13 @@ mod tests {
     #[case("sglang", 12, 2.45)]
     #[case("trtllm", 100, 4.0)]
     #[case("vllm", 12, 1.0)]
-    fn the_burst_grows_with_the_steps_of_prefills(#[case] backend: &str, #[case] in_flight: u32, #[case] factor: f64) {
+    fn the_burst_grows_with_the_steps_of_prefills(
+        #[case] backend: &str,
+        #[case] concurrency: u32,
+        #[case] factor: f64,
+    ) {
         let burst = Burst::of_aiconfigurator(backend, &aggregated(4512), 4000);
-        assert!((burst.factor(in_flight).unwrap() - factor).abs() < 1e-12, "{burst:?}");
+        assert!((burst.factor(concurrency).unwrap() - factor).abs() < 1e-12, "{burst:?}");
     }
 
     #[test]

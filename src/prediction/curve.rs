@@ -8,12 +8,12 @@ use super::burst::Burst;
 use super::claim::OperatingPoint;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
-/// The estimate of one replica as deployed with `in_flight` concurrent requests.
+/// The estimate of one replica as deployed with `concurrency` concurrent requests.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CurvePoint {
     /// Concurrent requests in the replica, q ≥ 1.
-    pub in_flight: u32,
+    pub concurrency: u32,
     /// Mean time to first token.
     pub ttft: Milliseconds,
     /// Mean time per output token after the first.
@@ -28,7 +28,7 @@ pub struct CurvePoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Unchecked")]
 pub struct Curve {
-    /// By `in_flight`, ascending.
+    /// By `concurrency`, ascending.
     points: Vec<CurvePoint>,
     replicas: u32,
     gpus: u32,
@@ -61,7 +61,7 @@ impl Extent {
 
 /// Concurrent requests over a whole deployment. Every whole number up to a curve's capacity may be looked at, so it has to
 /// have a bound; a thousand engines with two thousand requests each are within it.
-const MOST_IN_FLIGHT: u64 = 4_000_000;
+const MOST_CONCURRENT: u64 = 4_000_000;
 
 /// Two rows support what is between them if the second has at most this many times the requests of the first, plus one: 1 and 3 do,
 /// 5 and 96 do not.
@@ -92,10 +92,10 @@ pub enum CurveError {
         next: u32,
     },
     /// A quantity that must be positive is zero.
-    #[error("the estimate at {in_flight} concurrent requests has a {quantity} of 0")]
-    NotPositive { quantity: &'static str, in_flight: u32 },
+    #[error("the estimate at {concurrency} concurrent requests has a {quantity} of 0")]
+    NotPositive { quantity: &'static str, concurrency: u32 },
     /// More concurrent requests than any deployment holds.
-    #[error("the estimates end at {0} concurrent requests; at most {MOST_IN_FLIGHT} are plausible")]
+    #[error("the estimates end at {0} concurrent requests; at most {MOST_CONCURRENT} are plausible")]
     TooLong(u64),
     /// Replicas, GPUs or output tokens are zero.
     #[error("an estimate needs at least one of its {0}")]
@@ -116,37 +116,37 @@ impl Curve {
         }
         for point in &points {
             let quantities = [
-                ("concurrency", f64::from(point.in_flight)),
+                ("concurrency", f64::from(point.concurrency)),
                 ("TTFT", point.ttft.get()),
                 ("TPOT", point.tpot.get()),
                 ("request rate", point.request_rate.get()),
             ];
             if let Some((quantity, _)) = quantities.into_iter().find(|(_, value)| *value <= 0.0) {
-                return Err(CurveError::NotPositive { quantity, in_flight: point.in_flight });
+                return Err(CurveError::NotPositive { quantity, concurrency: point.concurrency });
             }
         }
         for (previous, next) in points.iter().zip(points.iter().skip(1)) {
-            if previous.in_flight >= next.in_flight {
-                return Err(CurveError::NotAscending { previous: previous.in_flight, next: next.in_flight });
+            if previous.concurrency >= next.concurrency {
+                return Err(CurveError::NotAscending { previous: previous.concurrency, next: next.concurrency });
             }
         }
-        let capacity = points.last().map_or(0, |last| u64::from(last.in_flight) * u64::from(replicas));
-        if capacity > MOST_IN_FLIGHT {
+        let capacity = points.last().map_or(0, |last| u64::from(last.concurrency) * u64::from(replicas));
+        if capacity > MOST_CONCURRENT {
             return Err(CurveError::TooLong(capacity));
         }
         Ok(Self { points, replicas, gpus, output_tokens, extent: Extent::Whole, burst: Burst::Unknown })
     }
 
-    /// A curve of the rows a table happens to hold, for replicas that hold `in_flight` requests each, where that is known.
+    /// A curve of the rows a table happens to hold, for replicas that hold `concurrency` requests each, where that is known.
     pub fn of_rows(
         points: Vec<CurvePoint>,
         replicas: u32,
         gpus: u32,
         output_tokens: u32,
-        in_flight: Option<u32>,
+        concurrency: Option<u32>,
     ) -> Result<Self, CurveError> {
         let rows = Self { extent: Extent::Rows, ..Self::new(points, replicas, gpus, output_tokens)? };
-        in_flight.map_or(Ok(rows.clone()), |in_flight| rows.clipped(in_flight).ok_or(CurveError::Empty))
+        concurrency.map_or(Ok(rows.clone()), |concurrency| rows.clipped(concurrency).ok_or(CurveError::Empty))
     }
 
     /// The same with what is known of the burst in its TTFT.
@@ -183,7 +183,7 @@ impl Curve {
     /// Requests the whole deployment works on at once: replicas × min(max batch size, what the KV cache holds). With
     /// [`Extent::Rows`] it is not known, and this is where the rows end.
     pub fn end(&self) -> u32 {
-        self.points.last().map_or(0, |last| last.in_flight.saturating_mul(self.replicas))
+        self.points.last().map_or(0, |last| last.concurrency.saturating_mul(self.replicas))
     }
 
     /// Concurrencies there are predictions for, up to the end, as ranges.
@@ -201,27 +201,27 @@ impl Curve {
         ranges
     }
 
-    /// The same for replicas that hold at most `in_flight` requests; `None` when they hold none, or no point is left.
-    pub fn clipped(self, in_flight: u32) -> Option<Self> {
-        let supported = self.supports(in_flight);
-        let last = self.points.last()?.in_flight;
+    /// The same for replicas that hold at most `concurrency` requests; `None` when they hold none, or no point is left.
+    pub fn clipped(self, concurrency: u32) -> Option<Self> {
+        let supported = self.supports(concurrency);
+        let last = self.points.last()?.concurrency;
         let extent = match self.extent {
             Extent::Whole => Extent::Whole,
-            Extent::RowsToCapacity if last < in_flight => Extent::RowsToCapacity,
+            Extent::RowsToCapacity if last < concurrency => Extent::RowsToCapacity,
             _ if supported => Extent::RowsToCapacity,
             _ => Extent::Rows,
         };
-        if last <= in_flight {
+        if last <= concurrency {
             return Some(Self { extent, ..self });
         }
-        let end = self.replica(in_flight);
+        let end = self.replica(concurrency);
         let end = CurvePoint {
-            in_flight,
+            concurrency,
             ttft: Milliseconds::new(end.ttft).ok()?,
             tpot: Milliseconds::new(end.tpot).ok()?,
             request_rate: RequestsPerSecond::new(end.request_rate).ok()?,
         };
-        let below = self.points.into_iter().filter(|point| point.in_flight < in_flight);
+        let below = self.points.into_iter().filter(|point| point.concurrency < concurrency);
         let points = below.chain(supported.then_some(end)).collect();
         let burst = self.burst;
         Some(Self { extent, burst, ..Self::new(points, self.replicas, self.gpus, self.output_tokens).ok()? })
@@ -254,17 +254,17 @@ impl Curve {
 
     /// Whether the points support an estimate for `held` ≤ capacity concurrent requests.
     fn covers(&self, held: u32) -> bool {
-        self.busy(held).all(|(_, in_flight)| self.supports(in_flight))
+        self.busy(held).all(|(_, concurrency)| self.supports(concurrency))
     }
 
     /// Whether the points support an estimate of one replica: they were estimated for it, one is there, or two are near.
-    fn supports(&self, in_flight: u32) -> bool {
-        let above = self.points.partition_point(|point| point.in_flight < in_flight);
+    fn supports(&self, concurrency: u32) -> bool {
+        let above = self.points.partition_point(|point| point.concurrency < concurrency);
         let below = above.checked_sub(1).and_then(|below| self.points.get(below));
         match (below, self.points.get(above)) {
             _ if self.extent.is_whole() => true,
-            (_, Some(above)) if above.in_flight == in_flight => true,
-            (Some(below), Some(above)) => above.in_flight <= below.in_flight.saturating_mul(NEAR).saturating_add(1),
+            (_, Some(above)) if above.concurrency == concurrency => true,
+            (Some(below), Some(above)) => above.concurrency <= below.concurrency.saturating_mul(NEAR).saturating_add(1),
             _ => false,
         }
     }
@@ -273,17 +273,17 @@ impl Curve {
     fn busy(&self, held: u32) -> impl Iterator<Item = (u32, u32)> {
         let (each, more) = (held / self.replicas, held % self.replicas);
         let parts = [(more, each + 1), (self.replicas - more, each)];
-        parts.into_iter().filter(|(replicas, in_flight)| *replicas > 0 && *in_flight > 0)
+        parts.into_iter().filter(|(replicas, concurrency)| *replicas > 0 && *concurrency > 0)
     }
 
     /// All replicas together with `held` ≤ capacity concurrent requests.
     fn spread(&self, held: u32) -> ReplicaFigures {
         let mut sum = ReplicaFigures { steady_ttft: Some(0.0), ..ReplicaFigures::default() };
-        for (replicas, in_flight) in self.busy(held) {
-            let one = self.replica(in_flight);
+        for (replicas, concurrency) in self.busy(held) {
+            let one = self.replica(concurrency);
             let rate = f64::from(replicas) * one.request_rate;
             sum.ttft += rate * one.ttft;
-            let steady = self.burst.factor(in_flight).map(|factor| rate * one.ttft / factor);
+            let steady = self.burst.factor(concurrency).map(|factor| rate * one.ttft / factor);
             sum.steady_ttft = sum.steady_ttft.zip(steady).map(|(sum, more)| sum + more);
             sum.tpot += rate * one.tpot;
             sum.request_rate += rate;
@@ -297,14 +297,14 @@ impl Curve {
         }
     }
 
-    /// One replica with `in_flight` requests, interpolated on log-log axes. Below the first point latencies are the
+    /// One replica with `concurrency` requests, interpolated on log-log axes. Below the first point latencies are the
     /// first point's, and the rate is in proportion to the requests (Little's law).
-    fn replica(&self, in_flight: u32) -> ReplicaFigures {
-        let above = self.points.partition_point(|point| point.in_flight < in_flight);
+    fn replica(&self, concurrency: u32) -> ReplicaFigures {
+        let above = self.points.partition_point(|point| point.concurrency < concurrency);
         match (above.checked_sub(1).and_then(|below| self.points.get(below)), self.points.get(above)) {
-            (Some(below), Some(above)) => between(below, above, f64::from(in_flight)),
+            (Some(below), Some(above)) => between(below, above, f64::from(concurrency)),
             (None, Some(first)) => {
-                let share = f64::from(in_flight) / f64::from(first.in_flight);
+                let share = f64::from(concurrency) / f64::from(first.concurrency);
                 let first = ReplicaFigures::from(first);
                 ReplicaFigures { request_rate: first.request_rate * share, ..first }
             }
@@ -331,9 +331,9 @@ impl From<&CurvePoint> for ReplicaFigures {
     }
 }
 
-fn between(below: &CurvePoint, above: &CurvePoint, in_flight: f64) -> ReplicaFigures {
-    let (x0, x1) = (f64::from(below.in_flight), f64::from(above.in_flight));
-    let weight = (in_flight / x0).ln() / (x1 / x0).ln();
+fn between(below: &CurvePoint, above: &CurvePoint, concurrency: f64) -> ReplicaFigures {
+    let (x0, x1) = (f64::from(below.concurrency), f64::from(above.concurrency));
+    let weight = (concurrency / x0).ln() / (x1 / x0).ln();
     let (a, b) = (ReplicaFigures::from(below), ReplicaFigures::from(above));
     // The points themselves are given back to the last digit.
     let mix = |y0: f64, y1: f64| if weight >= 1.0 { y1 } else { y0 * (y1 / y0).powf(weight) };

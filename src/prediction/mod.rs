@@ -3,12 +3,10 @@
 //! All figures here are of the whole deployment; per-replica units end at the parsers (METHOD §1).
 //!
 //! ```text
-//! like ─ predictor (trait) ─ aiconfigurator, aisimulate ─ predictors (list)
+//! like ─ predictors (interface, one folder a tool, list)
 //! serving ─ claim ─ row ─ burst ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
 //! ```
 
-pub mod aiconfigurator;
-pub mod aisimulate;
 pub mod burst;
 pub mod checks;
 pub mod claim;
@@ -17,7 +15,6 @@ pub mod curve;
 pub mod like;
 pub mod offline;
 pub mod predicted;
-pub mod predictor;
 pub mod predictors;
 pub mod row;
 pub mod serving;
@@ -29,8 +26,8 @@ pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
 pub use like::{Like, Subject};
 pub use offline::{gpus_claimed, pick_deployed, predict_deployed, predict_from_output};
 pub use predicted::{Prediction, PredictionOrigin};
-pub use predictor::{Files, PickError, Picked, Predictor, Wanted};
 pub use predictors::pick;
+pub use predictors::predictor::{Files, PickError, Picked, Predictor, Wanted};
 pub use row::Row;
 pub use serving::{Serving, Shape, Workers};
 pub use shape::{ShapeError, hinted_shape, read_backend, read_shape};

@@ -4,7 +4,7 @@ use super::burst::{Burst, context_tokens};
 use super::checks::{Checked, check, replicas_deployed};
 use super::curve::{Curve, CurvePoint};
 use super::predicted::{Prediction, PredictionOrigin};
-use super::predictor::{Picked, Wanted};
+use super::predictors::predictor::{Picked, Wanted};
 use super::row::Row;
 use super::serving::{Serving, Shape};
 use crate::units::TokensPerSecond;
@@ -80,15 +80,15 @@ fn curve(picked: &Picked, shape: &Shape) -> Option<Curve> {
     let Serving::Aggregated { workers } = &shape.serving else { return None };
     let does_the_same = |row: &&Row| {
         let Serving::Aggregated { workers: own } = &row.serving else { return false };
-        let batch = own.max_batch_size.unwrap_or(row.in_flight);
+        let batch = own.max_batch_size.unwrap_or(row.concurrency);
         let tokens = context_tokens(row.input_tokens, workers.max_num_tokens, workers.chunked_prefill, batch);
         own.same_parallelism(workers) && workers.max_num_tokens.is_some() && row.context_tokens == Some(tokens)
     };
     let mut rows: Vec<&Row> = std::iter::once(&picked.row).chain(&picked.others).filter(does_the_same).collect();
-    rows.sort_by_key(|row| row.in_flight);
-    rows.dedup_by_key(|row| row.in_flight);
+    rows.sort_by_key(|row| row.concurrency);
+    rows.dedup_by_key(|row| row.concurrency);
     let points = rows.iter().map(|row| CurvePoint {
-        in_flight: row.in_flight,
+        concurrency: row.concurrency,
         ttft: row.ttft,
         tpot: row.tpot,
         request_rate: row.request_rate,

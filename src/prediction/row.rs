@@ -12,7 +12,7 @@ pub struct Row {
     /// GPUs of one replica.
     pub gpus: u32,
     /// Concurrent requests in one replica, waiting ones included.
-    pub in_flight: u32,
+    pub concurrency: u32,
     /// Mean time to first token.
     pub ttft: Milliseconds,
     /// Mean time per output token after the first.
@@ -46,7 +46,7 @@ impl Row {
     /// What the row claims for `replicas` replicas.
     pub fn claim(&self, replicas: u32) -> Claim {
         Claim {
-            concurrency: self.in_flight.saturating_mul(replicas),
+            concurrency: self.concurrency.saturating_mul(replicas),
             point: OperatingPoint {
                 ttft: self.ttft,
                 tpot: self.tpot,
@@ -75,7 +75,7 @@ impl Row {
     /// The row in a few words, for example `TP8, 12 concurrent requests: TTFT 347.4 ms, TPOT 6.57 ms`.
     pub fn describe(&self) -> String {
         let (ttft, tpot) = (self.ttft.get(), self.tpot.get());
-        let (serving, requests) = (self.serving.describe(), self.in_flight);
+        let (serving, requests) = (self.serving.describe(), self.concurrency);
         format!("{serving}, {requests} concurrent requests: TTFT {ttft:.1} ms, TPOT {tpot:.2} ms")
     }
 }

@@ -28,6 +28,9 @@ pub struct Shape {
     /// Whether prompts that begin alike share their KV cache, where the manifests say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_caching: Option<bool>,
+    /// Tokens that a request may have, prompt and response together, where the manifests say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<u32>,
 }
 
 /// How prefill and decode are spread over workers.
@@ -140,6 +143,7 @@ impl Shape {
         deployed.replicas = Some(count(workers.replicas));
         deployed.max_batch_size = workers.max_batch_size.map(count);
         deployed.max_num_tokens = workers.max_num_tokens.map(count);
+        deployed.context_length = self.context_length.map(count);
         deployed.weights = self.weights.clone();
         deployed.kv_cache = self.kv_cache.clone();
         deployed.image = self.image.clone();

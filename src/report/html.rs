@@ -213,7 +213,10 @@ fn comparisons(report: &Report) -> Vec<ComparisonCard> {
             measured: side(
                 comparison.measured.outcome,
                 bounded(&comparison.measured, percent(&comparison.measured.gain_percent)),
-                percent(&comparison.measured.interval),
+                match comparison.measured.gain_percent {
+                    Some(_) => sentences::interval(comparison.measured.interval.as_deref()),
+                    None => ABSENT.into(),
+                },
             ),
             rounds: comparison.measured.rounds,
             stopped: comparison.measured.stopped.map(labels::stopped).unwrap_or_default(),
@@ -230,7 +233,7 @@ fn bounded(measured: &MeasuredOutcome, gain: String) -> String {
 /// What was known after each round.
 fn rounds(report: &Report) -> Vec<RoundRow> {
     let known = report.rounds.iter().filter_map(|round| {
-        let interval = round.interval.as_ref().map_or_else(|| ABSENT.into(), |interval| format!("{interval} %"));
+        let interval = sentences::interval(round.interval.as_deref());
         Some(RoundRow { number: round.number, gain: format!("{} %", round.gain_percent.as_ref()?), interval })
     });
     known.collect()

@@ -1,8 +1,8 @@
 //! What people read for the values of the API: verdicts, outcomes, roles and the like.
 
 use crate::api::{
-    EarlyEnd, Kept, Mode, Outcome, Role, ServingMode, Severity, SlaState, Source, SourceKind, Statistic, Stopped,
-    VerdictResult,
+    EarlyEnd, Kept, Mode, Outcome, Phase, Role, ServingMode, Severity, SlaState, Source, SourceKind, Statistic,
+    Stopped, VerdictResult,
 };
 
 /// How good news are. Decides a colour that always comes with a word.
@@ -24,6 +24,16 @@ impl Tone {
             Self::Bad => "bad",
             Self::Plain => "plain",
         }
+    }
+}
+
+/// How a phase reads.
+pub const fn phase(phase: Option<Phase>) -> Tone {
+    match phase {
+        Some(Phase::Succeeded | Phase::Predicted) => Tone::Good,
+        Some(Phase::Failed) => Tone::Bad,
+        Some(Phase::Inconclusive | Phase::Cancelled) => Tone::Fair,
+        _ => Tone::Plain,
     }
 }
 

@@ -33,11 +33,21 @@ pub fn csv(report: &Report) -> String {
     table::csv(&LevelRow::CSV, &rows, Digits::Decimals)
 }
 
-/// The levels of a variant that have anything to show, for a terminal; nothing where none has.
-pub fn terminal(variant: &ReportVariant) -> String {
+/// Columns that a narrow terminal does without, in this order: the answer is in tokens/s/GPU.
+const EXPENDABLE: [&str; 6] = [
+    "ttft_error_percent",
+    "ttft_ms_estimated",
+    "ttft_ms_measured",
+    "tpot_error_percent",
+    "trials",
+    "tpot_ms_estimated",
+];
+
+/// The levels of a variant that have anything to show, for a terminal of so many columns; nothing where none has.
+pub fn terminal(variant: &ReportVariant, width: usize) -> String {
     let shown = variant.levels.iter().filter(|level| level.is_shown());
     let rows: Vec<LevelRow> = shown.map(|level| LevelRow { variant, level, gpus: 0, share: None }).collect();
-    if rows.is_empty() { String::new() } else { table::text(&LevelRow::TERMINAL, &rows, Digits::Decimals) }
+    if rows.is_empty() { String::new() } else { table::within(&LevelRow::TERMINAL, &rows, width, &EXPENDABLE) }
 }
 
 /// The rows of a variant.

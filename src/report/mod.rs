@@ -4,16 +4,18 @@
 //! a run with it, the command line a directory.
 
 pub mod axis;
+pub mod compare;
 mod fit;
 pub mod format;
 mod html;
 pub mod labels;
 pub mod levels;
 pub mod model;
+pub mod overview;
 pub mod plot;
 pub mod plots;
 mod provenance;
-mod redact;
+pub mod redact;
 pub mod sentences;
 mod summary;
 pub mod svg;

@@ -23,6 +23,9 @@ use crate::verdict::{Judged, VariantRecords, conditions, status};
 /// Version of the report's layout; readers accept this one and the one before.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// Above a report whose figures are simulated.
+const SIMULATED: &str = "The figures are simulated. No GPU was measured: this page shows what a report looks like.";
+
 /// Everything a report shows. There is no clock in it: the same evidence under the same rules is the same report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +35,9 @@ pub struct Report {
     /// A sentence above everything else, for example that the figures are simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// No GPU was measured: each picture says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
     /// The run, without the time of its completion: the report is written before. Absent offline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
@@ -239,6 +245,7 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             comparison,
             note: None,
+            simulated: false,
             run: None,
             spec,
             variants: variants.collect(),
@@ -253,6 +260,12 @@ impl Report {
             provenance: Provenance::default(),
             left_out: vec![],
         }
+    }
+
+    /// The same, of figures that are simulated.
+    #[must_use]
+    pub fn simulated(self) -> Self {
+        Self { note: Some(SIMULATED.into()), simulated: true, ..self }
     }
 
     /// What is advertised for a variant, at its own concurrency.

@@ -59,6 +59,8 @@ pub struct Plot {
     pub x_limit: Option<LimitLine>,
     pub y_limit: Option<LimitLine>,
     pub series: Vec<Series>,
+    /// A word about the picture itself, in its corner.
+    pub mark: Option<&'static str>,
 }
 
 impl Plot {
@@ -74,7 +76,8 @@ impl Plot {
             self.x_limit.as_ref().map(|limit| plane.x_limit(limit)),
         ];
         let series = self.series.iter().map(|series| plane.series(series));
-        [plane.axes(self)].into_iter().chain(limits.into_iter().flatten()).chain(series).collect()
+        let mark = self.mark.map(mark);
+        [plane.axes(self)].into_iter().chain(limits.into_iter().flatten()).chain(series).chain(mark).collect()
     }
 
     /// The points as a sentence, for those who do not see the plot.
@@ -186,6 +189,12 @@ impl Plane {
     }
 }
 
+/// In the lower right corner, where curves seldom are.
+fn mark(word: &str) -> String {
+    let corner = Pixel { x: RIGHT - TICK, y: BOTTOM - TICK };
+    svg::text(Ink::Text, corner, Anchor::End, Beside::Above, word)
+}
+
 fn across(share: f64) -> f64 {
     LEFT + share * (RIGHT - LEFT)
 }
@@ -209,6 +218,7 @@ mod tests {
             x_limit: None,
             y_limit: None,
             series: vec![series],
+            mark: None,
         }
     }
 
@@ -252,6 +262,12 @@ mod tests {
         let limit = LimitLine { value: 500.0, text: "SLA 500 ms".into() };
         let drawn = Plot { y_limit: Some(limit), ..plot(measured(&[(1.0, 5.0)])) }.elements();
         assert!(drawn.contains(r#"<path class="s""#) && drawn.contains(">SLA 500 ms</text>"), "{drawn}");
+    }
+
+    #[test]
+    fn a_mark_is_in_the_picture() {
+        let drawn = Plot { mark: Some("simulated"), ..plot(measured(&[(1.0, 5.0)])) }.elements();
+        assert!(drawn.contains(">simulated</text>"), "{drawn}");
     }
 
     #[test]

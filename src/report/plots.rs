@@ -136,6 +136,7 @@ fn over_concurrency(report: &Report, over: Over) -> Plot {
         x_limit: None,
         y_limit: over.limit.clone(),
         series: of_variants(report, series),
+        mark: report.simulated.then_some("simulated"),
     }
 }
 
@@ -161,6 +162,7 @@ fn pareto(report: &Report) -> Plot {
             .map(|limit| LimitLine { value: 1000.0 / limit.value, text: limit.text.replace("SLA ", "SLA: TPOT ") }),
         y_limit: None,
         series: of_variants(report, series),
+        mark: report.simulated.then_some("simulated"),
     }
 }
 

@@ -8,7 +8,7 @@ use super::format::duration;
 use super::labels;
 use super::model::{Report, ReportVariant};
 use super::sentences;
-use crate::api::{Deployed, GROUP, KIND, VERSION};
+use crate::api::{Deployed, GROUP, GpuSeconds, KIND, VERSION};
 use crate::prediction::PredictionOrigin;
 
 /// What is known of a thing: (name, value), only what is there.
@@ -44,9 +44,16 @@ pub fn facts(report: &Report) -> Vec<(String, String)> {
     add("Measured", measured_between(report));
     add("GPU time held", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.held)));
     add("GPU time measuring", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.measuring)));
-    add("GPU time idle", report.gpu_seconds.as_ref().map(|seconds| gpu_hours(seconds.idle)));
+    add("GPU time idle", report.gpu_seconds.as_ref().map(idle));
     add("Prompt seeds", Some(seeds(report)));
     facts.0
+}
+
+/// Time in which an engine served and no trial ran, and its share of the time held.
+fn idle(seconds: &GpuSeconds) -> String {
+    let share = 100.0 * seconds.idle as f64 / seconds.held as f64;
+    let share = Some(share).filter(|share| share.is_finite()).map(|share| format!(", {share:.1} % of what is held"));
+    gpu_hours(seconds.idle) + &share.unwrap_or_default()
 }
 
 /// What is known of one variant beyond its figures.

@@ -30,6 +30,34 @@ pub fn redacted(spec: BenchmarkComparisonSpec) -> BenchmarkComparisonSpec {
     spec
 }
 
+/// An object of a cluster without values that may be secrets: those of variables, of keys and headers among arguments, and the
+/// same within documents that its texts are.
+pub fn object(mut value: Value) -> Value {
+    hide(&mut value, false);
+    texts(&mut value);
+    value
+}
+
+/// Hides values in texts that are documents themselves: plans, manifests, what kubectl applied last.
+fn texts(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(texts),
+        Value::Object(fields) => fields.values_mut().for_each(texts),
+        Value::String(text) if text.starts_with(['{', '[']) => {
+            if let Ok(document) = serde_json::from_str::<Value>(text) {
+                *text = object(document).to_string();
+            }
+        }
+        Value::String(text) if text.contains('\n') && SUSPICIOUS.iter().any(|word| text.contains(word)) => {
+            *text = without_values(text);
+        }
+        _ => {}
+    }
+}
+
+/// What texts over several lines contain that may set variables or keys.
+const SUSPICIOUS: [&str; 4] = ["env:", "envs:", "--api-key", "--header"];
+
 fn is_list_of_variables(key: Option<&str>) -> bool {
     matches!(key, Some("env" | "envs"))
 }

@@ -112,6 +112,21 @@ pub fn claim(claim: &Claim) -> String {
     )
 }
 
+/// The same of a status.
+pub fn status_claim(claim: &crate::api::Claim) -> String {
+    let figures = &claim.figures;
+    let of = |name: &str, figure: &Option<String>, unit: &str| {
+        figure.as_ref().map(|figure| format!("{name}{figure} {unit}"))
+    };
+    let shown = [
+        of("", &figures.tokens_per_second_per_gpu, "tokens/s/GPU"),
+        of("TTFT ", &figures.ttft_milliseconds, "ms"),
+        of("TPOT ", &figures.tpot_milliseconds, "ms"),
+    ];
+    let shown: Vec<String> = shown.into_iter().flatten().collect();
+    format!("{} with {}", shown.join(", "), requests(claim.concurrency))
+}
+
 /// The load of a level.
 pub fn requests(concurrency: u32) -> String {
     counted(concurrency, "concurrent request")
@@ -123,11 +138,20 @@ pub fn predicted(outcome: &PredictedOutcome) -> String {
     format!("{}{}", labels::outcome(outcome.outcome), gain.unwrap_or_default())
 }
 
+/// What is said of a gain whose interval is so wide that it tells nothing.
+const NO_INTERVAL: &str = "interval not known";
+
+/// The interval of a gain.
+pub fn interval(of: Option<&str>) -> String {
+    of.map_or_else(|| NO_INTERVAL.into(), |interval| format!("{interval} %"))
+}
+
 /// Which side is better, by how much, over how many rounds, and why no further one was run.
 pub fn measured(outcome: &MeasuredOutcome) -> String {
     let bound = if outcome.at_least { "at least " } else { "" };
     let gain = outcome.gain_percent.as_ref().map(|gain| format!(", {bound}{gain} % tokens/s/GPU at the SLA"));
     let interval = outcome.interval.as_ref().map(|interval| format!(" (surely {interval} %)"));
+    let interval = interval.or_else(|| gain.as_ref().map(|_| format!(" ({NO_INTERVAL})")));
     let stopped = outcome.stopped.map(|stopped| format!("; {}", labels::stopped(stopped))).unwrap_or_default();
     let rounds = counted(outcome.rounds, "round");
     let (gain, interval) = (gain.unwrap_or_default(), interval.unwrap_or_default());
@@ -148,9 +172,14 @@ pub fn estimate(variant: &ReportVariant) -> Option<String> {
     let of = variant.estimate.as_ref()?;
     let (tokens, tpot) = (&of.mean_error_percent.tokens_per_second_per_gpu, &of.mean_error_percent.tpot);
     let levels = counted(of.levels, "level");
+    let correction = of.latency_correction.as_ref().map(|factors| {
+        let prefill = factors.prefill.as_ref().map(|factor| format!(", prefill {factor}")).unwrap_or_default();
+        format!("; latency corrections: decode {}{prefill}", factors.decode)
+    });
     Some(format!(
-        "mean error {tokens} % in tokens/s/GPU and {tpot} % in TPOT over {levels}, worst {} %",
-        of.worst_error_percent
+        "mean error {tokens} % in tokens/s/GPU and {tpot} % in TPOT over {levels}, worst {} %{}",
+        of.worst_error_percent,
+        correction.unwrap_or_default()
     ))
 }
 

@@ -78,7 +78,7 @@ fn head(report: &Report, text: &mut Text) {
             text.field("Claim", &format!("{claim} (tokens/s/GPU at its own load, measured against advertised)"));
         }
         if let Some(error) = &verdict.estimate_error {
-            text.field("Estimates", &format!("{error} off on average, where they are worst"));
+            text.field("Estimates", &format!("{error} off on average for the worst variant"));
         }
         if let Some(ordering) = &report.ordering {
             text.field("Predicted order", &sentences::ordering(ordering));
@@ -110,8 +110,8 @@ fn compared(comparison: &CandidateComparison, text: &mut Text) {
 fn rounds(report: &Report, text: &mut Text) {
     for round in report.rounds.iter().filter(|round| round.gain_percent.is_some()) {
         let gain = round.gain_percent.as_deref().unwrap_or(ABSENT);
-        let interval = round.interval.as_ref().map(|of| format!(" ({of} %)")).unwrap_or_default();
-        text.field(&format!("After round {}", round.number), &format!("{gain} %{interval}"));
+        let interval = sentences::interval(round.interval.as_deref());
+        text.field(&format!("After round {}", round.number), &format!("{gain} % ({interval})"));
     }
 }
 

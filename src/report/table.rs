@@ -139,6 +139,48 @@ pub fn text<R>(columns: &[Column<R>], rows: &[R], digits: Digits) -> String {
     aligned(&heads, &cells.collect::<Vec<_>>())
 }
 
+/// A table for a terminal of so many columns: with decimals where there is room, else with three digits that count and, one
+/// after the other, without the columns that are `expendable`. What has no room even then is as wide as it is.
+pub fn within<R>(columns: &[Column<R>], rows: &[R], width: usize, expendable: &[&str]) -> String {
+    let fits = |shown: &String| shown.lines().all(|line| length(line) <= width);
+    let whole = text(columns, rows, Digits::Decimals);
+    if fits(&whole) {
+        return whole;
+    }
+    let mut columns = columns.to_vec();
+    let mut shown = text(&columns, rows, Digits::Readable);
+    for name in expendable {
+        if fits(&shown) {
+            break;
+        }
+        columns.retain(|column| column.name != *name);
+        shown = text(&columns, rows, Digits::Readable);
+    }
+    shown
+}
+
+/// A listing for a terminal of so many columns, and the titles of those columns that there was no room for.
+pub fn listing_within(
+    titles: &[&'static str],
+    rows: &[Vec<String>],
+    width: usize,
+    expendable: &[&'static str],
+) -> (String, Vec<&'static str>) {
+    let (mut titles, mut rows, mut left_out) = (titles.to_vec(), rows.to_vec(), vec![]);
+    let mut shown = listing(&titles, &rows);
+    for name in expendable {
+        if shown.lines().all(|line| length(line) <= width) {
+            break;
+        }
+        let Some(at) = titles.iter().position(|title| title == name) else { continue };
+        titles.remove(at);
+        rows.iter_mut().filter(|row| at < row.len()).for_each(|row| drop(row.remove(at)));
+        left_out.push(*name);
+        shown = listing(&titles, &rows);
+    }
+    (shown, left_out)
+}
+
 /// A table of text alone.
 pub fn listing(titles: &[&'static str], rows: &[Vec<String>]) -> String {
     let heads: Vec<TextHead> = titles.iter().map(|title| TextHead { group: "", title, is_text: true }).collect();
@@ -264,6 +306,29 @@ conc.   est.  error  SLA
 ";
         let shown = text(&COLUMNS, &ROWS, Digits::Readable);
         assert_eq!(format!("\n{shown}"), expected);
+    }
+
+    #[rstest]
+    #[case::roomy(40, "1.250*", true)]
+    #[case::narrow(24, "1.25*", true)]
+    #[case::narrower(22, "1.25*", false)]
+    #[case::too_narrow(3, "1.25*", false)]
+    fn what_is_expendable_goes_where_there_is_no_room(
+        #[case] width: usize,
+        #[case] estimate: &str,
+        #[case] has_error: bool,
+    ) {
+        let shown = within(&COLUMNS, &ROWS, width, &["ttft_error_percent"]);
+        assert!(shown.contains(estimate) && shown.contains("error") == has_error, "{shown}");
+    }
+
+    #[test]
+    fn a_listing_names_the_columns_it_had_no_room_for() {
+        let rows = [vec!["qwen".to_owned(), "Succeeded".into(), "12.5".into()]];
+        let titles = ["NAME", "PHASE", "GPU-H"];
+        let (shown, left_out) = listing_within(&titles, &rows, 16, &["GPU-H", "PHASE"]);
+        assert_eq!((shown.as_str(), left_out), ("NAME  PHASE\nqwen  Succeeded\n", vec!["GPU-H"]));
+        assert!(listing_within(&titles, &rows, 80, &["GPU-H"]).1.is_empty());
     }
 
     #[test]

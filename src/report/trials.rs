@@ -13,8 +13,26 @@ pub struct TrialRow<'a> {
     pub record: &'a TrialRecord,
 }
 
-pub fn text(rows: &[TrialRow]) -> String {
-    table::text(&TrialRow::TERMINAL, rows, Digits::Readable)
+/// Columns that a narrow terminal does without, in this order.
+const EXPENDABLE: [&str; 10] = [
+    "ttft_ms_p50",
+    "tpot_ms_p50",
+    "request_latency_ms_p99",
+    "request_latency_ms_mean",
+    "requests_per_second",
+    "errors",
+    "try",
+    "ttft_ms_p99",
+    "tpot_ms_p99",
+    "requests",
+];
+
+/// For a terminal of so many columns; `None`: as wide as it is.
+pub fn text(rows: &[TrialRow], width: Option<usize>) -> String {
+    match width {
+        None => table::text(&TrialRow::TERMINAL, rows, Digits::Readable),
+        Some(width) => table::within(&TrialRow::TERMINAL, rows, width, &EXPENDABLE),
+    }
 }
 
 /// Numbers as they are in the records.

@@ -4,8 +4,12 @@
 pub mod actors;
 pub mod api_server;
 pub mod broken;
+pub mod course;
+pub mod dev;
 pub mod dynamo;
 pub mod engine;
 pub mod lab;
+pub mod reality;
+pub mod serving;
 pub mod standin;
 pub mod truth;

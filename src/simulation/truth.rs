@@ -5,10 +5,14 @@ use crate::measurement::counted::{CountedRequests, OverLimit};
 use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
 use crate::measurement::{Distribution, Facts, Measurement};
 use crate::method::sla::Sla;
+use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
 use crate::prediction::{Burst, Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
 use crate::simulation::broken::OrBroken;
+use crate::simulation::reality::{Load, Ran, Reality};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -26,22 +30,22 @@ fn milliseconds(value: f64) -> Milliseconds {
     Milliseconds::new(value).or_broken("a latency")
 }
 
-/// One replica with `in_flight` requests: more GPUs are faster, more requests are slower.
-fn replica(tensor_parallel: u32, in_flight: u32) -> CurvePoint {
-    let tpot = 4.0 + 12.0 / f64::from(tensor_parallel) + 0.5 * f64::from(in_flight - 1);
-    let ttft = 60.0 + 240.0 / f64::from(tensor_parallel) + 5.0 * f64::from(in_flight);
+/// One replica with `concurrency` requests: more GPUs are faster, more requests are slower.
+fn replica(tensor_parallel: u32, concurrency: u32) -> CurvePoint {
+    let tpot = 4.0 + 12.0 / f64::from(tensor_parallel) + 0.5 * f64::from(concurrency - 1);
+    let ttft = 60.0 + 240.0 / f64::from(tensor_parallel) + 5.0 * f64::from(concurrency);
     let latency = ttft + tpot * f64::from(OUTPUT_TOKENS - 1);
     CurvePoint {
-        in_flight,
+        concurrency,
         ttft: milliseconds(ttft),
         tpot: milliseconds(tpot),
-        request_rate: RequestsPerSecond::new(f64::from(in_flight) * 1000.0 / latency).or_broken("a request rate"),
+        request_rate: RequestsPerSecond::new(f64::from(concurrency) * 1000.0 / latency).or_broken("a request rate"),
     }
 }
 
 fn curve(kind: SourceKind) -> Curve {
     let (replicas, tensor_parallel) = shape_of(kind);
-    let points = (1..=64).map(|in_flight| replica(tensor_parallel, in_flight)).collect();
+    let points = (1..=64).map(|concurrency| replica(tensor_parallel, concurrency)).collect();
     Curve::new(points, replicas, 8, OUTPUT_TOKENS).or_broken("a curve").with_burst(Burst::Steady)
 }
 
@@ -97,6 +101,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
             image: Some("registry.example/runtime:1.3.0".into()),
             speculation: None,
             prefix_caching: None,
+            context_length: None,
         };
         let objects = if kind == SourceKind::Endpoint { vec![] } else { vec![graph(kind)] };
         let is_generated = matches!(kind, SourceKind::Naive | SourceKind::Recommended);
@@ -114,6 +119,23 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
     }
 }
 
+/// How long a trial takes.
+const TRIAL: Duration = Duration::from_secs(30);
+
+/// Generation answers as it is told to, and trials show what [`record`] says.
+pub struct Formula<P>(pub P);
+
+impl<P: Fn(&Plan) -> Configurations + Send + Sync> Reality for Formula<P> {
+    fn configurations(&self, plan: &Plan) -> Configurations {
+        (self.0)(plan)
+    }
+
+    fn run(&self, load: &Load<'_>) -> Ran {
+        let measurement = measured(&load.plan.spec, load.variant, &load.trial);
+        Ran { measurement: Some(measurement), findings: vec![], took: TRIAL }
+    }
+}
+
 /// A clean trial: what is true is what is predicted, and a little noise that depends on the trial alone.
 pub fn record(
     spec: &BenchmarkComparisonSpec,
@@ -124,10 +146,7 @@ pub fn record(
     start_time: Timestamp,
     completion_time: Timestamp,
 ) -> TrialRecord {
-    let kind = spec.variants.iter().find(|v| v.name == variant).or_broken("no such variant").source.kind;
-    let noise = 1.0 + 0.004 * (trial.seed % 5) as f64 - 0.008;
-    let point = curve(kind).at(trial.key.concurrency).or_broken("the level is beyond the curve").point;
-    let measurement = measurement(&trial, &point, noise, spec);
+    let measurement = measured(spec, variant, &trial);
     TrialRecord {
         schema_version: SCHEMA_VERSION,
         trial,
@@ -138,6 +157,13 @@ pub fn record(
         measurement: Some(measurement),
         findings: vec![],
     }
+}
+
+fn measured(spec: &BenchmarkComparisonSpec, variant: &str, trial: &TrialPlan) -> Measurement {
+    let kind = spec.variants.iter().find(|v| v.name == variant).or_broken("no such variant").source.kind;
+    let noise = 1.0 + 0.004 * (trial.seed % 5) as f64 - 0.008;
+    let point = curve(kind).at(trial.key.concurrency).or_broken("the level is beyond the curve").point;
+    measurement(trial, &point, noise, spec)
 }
 
 fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &BenchmarkComparisonSpec) -> Measurement {
@@ -185,6 +211,7 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
             cached_prompt_tokens: Some(0.0),
             warmup_requests: Some(trial.warmup),
             unsteadiness_percent: Some(0.1),
+            sm_clock_megahertz: None,
             requests_unknown: None,
             not_finite: vec![],
         },

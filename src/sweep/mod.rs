@@ -66,7 +66,7 @@ pub enum Next {
 pub struct SweepProgress {
     /// Trials of the round so far, rejected ones included.
     pub done: u32,
-    /// Trials it will have, as far as can be told.
+    /// Trials it will have, as far as is known.
     pub expected: u32,
 }
 

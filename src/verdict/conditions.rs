@@ -81,7 +81,7 @@ pub fn prediction_accurate(judged: &Judged) -> NewCondition {
         Some((name, mean)) => {
             let percent = 100.0 * mean;
             let message = format!(
-                "estimates are off by {percent:.1} % on average where they are worst, for {name}; {tolerance} % are tolerated"
+                "estimates are off by {percent:.1} % on average for {name}, the worst variant; {tolerance} % are tolerated"
             );
             match percent > tolerance {
                 true => NewCondition::new(kind, False, Reason::OutsideTolerance, &message),

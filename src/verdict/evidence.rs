@@ -134,37 +134,73 @@ pub fn evidence<'a>(
     stored: impl Fn(&str) -> Stored<'a>,
     progress: Progress,
 ) -> Result<Evidence, EvidenceError> {
-    let baselines = variants.iter().filter(|variant| variant.role == Role::Baseline).count();
-    let baseline = match variants.iter().position(|variant| variant.role == Role::Baseline) {
-        Some(_) if variants.len() < 2 => return Err(EvidenceError::NoCandidate),
-        Some(baseline) if baselines == 1 => baseline,
-        _ => return Err(EvidenceError::Baselines(baselines)),
-    };
-    let audit = AuditRules::from_spec(spec)?;
+    let Terms { audit, rules, baseline, gpu_hourly_cost } = Terms::of(spec, variants, progress.origin)?;
     let predictions: Vec<&Prediction> = variants.iter().filter_map(|of| stored(&of.name).prediction).collect();
     let mut records: Vec<VariantRecords> = variants
         .iter()
         .map(|variant| of_variant(variant, variants, spec, stored(&variant.name), &audit, progress))
         .collect();
     reject_other_work(&mut records, baseline);
+    compare_clocks(&mut records, baseline);
     let is_summary = |record: &&AuditedRecord| record.record.measurement.as_ref().is_some_and(|m| m.counted.is_none());
     let has_summaries = records.iter().flat_map(|of| &of.records).filter(|of| !rejects(of)).any(|of| is_summary(&of));
-    let rules = rules(spec, has_summaries, progress.origin)?;
     Ok(Evidence {
-        rules,
+        rules: if has_summaries { without_ttft(rules) } else { rules },
         ladder: ladder_of(spec, predictions.into_iter()),
         variants: records,
         baseline,
         progress,
-        gpu_hourly_cost: match &spec.hardware.gpu_hourly_cost {
-            Some(cost) => Some(number("hardware.gpuHourlyCost", cost)?),
-            None => None,
-        },
+        gpu_hourly_cost,
     })
 }
 
-/// `has_summaries`: of some trial only the tool's summary is there, so TTFT is not judged, where another limit is.
-fn rules(spec: &BenchmarkComparisonSpec, has_summaries: bool, origin: TrialOrigin) -> Result<Rules, EvidenceError> {
+/// Whether a spec and its variants can be judged at all, whatever was measured.
+///
+/// # Errors
+/// As [`evidence`].
+pub fn can_be_judged(spec: &BenchmarkComparisonSpec, variants: &[VariantStatus]) -> Result<(), EvidenceError> {
+    Terms::of(spec, variants, TrialOrigin::Sweep).map(|_| ())
+}
+
+/// What of a judgement follows from the spec alone.
+struct Terms {
+    audit: AuditRules,
+    rules: Rules,
+    baseline: usize,
+    gpu_hourly_cost: Option<f64>,
+}
+
+impl Terms {
+    fn of(
+        spec: &BenchmarkComparisonSpec,
+        variants: &[VariantStatus],
+        origin: TrialOrigin,
+    ) -> Result<Self, EvidenceError> {
+        let cost = spec.hardware.gpu_hourly_cost.as_ref();
+        Ok(Self {
+            baseline: baseline(variants)?,
+            audit: AuditRules::from_spec(spec)?,
+            rules: rules(spec, origin)?,
+            gpu_hourly_cost: cost.map(|cost| number("hardware.gpuHourlyCost", cost)).transpose()?,
+        })
+    }
+}
+
+fn baseline(variants: &[VariantStatus]) -> Result<usize, EvidenceError> {
+    let baselines = variants.iter().filter(|variant| variant.role == Role::Baseline).count();
+    match variants.iter().position(|variant| variant.role == Role::Baseline) {
+        Some(_) if variants.len() < 2 => Err(EvidenceError::NoCandidate),
+        Some(baseline) if baselines == 1 => Ok(baseline),
+        _ => Err(EvidenceError::Baselines(baselines)),
+    }
+}
+
+/// Of some trial only the tool's summary is there, so TTFT is not judged, where another limit is.
+fn without_ttft(rules: Rules) -> Rules {
+    Rules { sla: rules.sla.without_ttft().unwrap_or(rules.sla), ..rules }
+}
+
+fn rules(spec: &BenchmarkComparisonSpec, origin: TrialOrigin) -> Result<Rules, EvidenceError> {
     let sla = Sla::from_spec(&spec.sla)?;
     let percent = |field, text: &Decimal| -> Result<Percent, EvidenceError> {
         Ok(Percent::new(number(field, text)?).unwrap_or_default())
@@ -173,7 +209,7 @@ fn rules(spec: &BenchmarkComparisonSpec, has_summaries: bool, origin: TrialOrigi
     let is_endpoint = |variant: &crate::api::Variant| variant.source.kind == SourceKind::Endpoint;
     let rounds = &spec.execution.rounds;
     Ok(Rules {
-        sla: if has_summaries { sla.without_ttft().unwrap_or(sla) } else { sla },
+        sla,
         equivalence_margin: percent("judgement.equivalenceMarginPercent", &judgement.equivalence_margin_percent)?,
         accuracy_tolerance: percent("judgement.accuracyTolerancePercent", &judgement.accuracy_tolerance_percent)?,
         assumed_scatter: percent("judgement.assumedScatterPercent", &judgement.assumed_scatter_percent)?,
@@ -237,6 +273,15 @@ fn reject_other_work(variants: &mut [VariantRecords], baseline: usize) {
     }
 }
 
+/// Part of a difference may be the clocks', and not the configurations'.
+fn compare_clocks(variants: &mut [VariantRecords], baseline: usize) {
+    let Some(base) = variants.get(baseline).and_then(VariantRecords::sm_clock) else { return };
+    for variant in variants.iter_mut().filter(|variant| variant.role == Role::Candidate) {
+        let apart = variant.sm_clock().and_then(|own| across::clocks(own, base));
+        variant.findings.extend(apart);
+    }
+}
+
 fn rejects(record: &AuditedRecord) -> bool {
     record.findings.iter().any(Finding::rejects)
 }
@@ -250,8 +295,17 @@ impl VariantRecords {
 
     /// Mean prompt length over its accepted records.
     pub fn input_tokens(&self) -> Option<f64> {
-        let lengths: Vec<f64> = self.accepted().filter_map(|(_, of)| of.facts.input_tokens).collect();
-        Some(lengths.iter().sum::<f64>() / lengths.len() as f64).filter(|mean| mean.is_finite())
+        self.mean(|measured| measured.facts.input_tokens)
+    }
+
+    /// Mean SM clock over its accepted records, where it is known.
+    fn sm_clock(&self) -> Option<f64> {
+        self.mean(|measured| measured.facts.sm_clock_megahertz)
+    }
+
+    fn mean(&self, of: fn(&Measurement) -> Option<f64>) -> Option<f64> {
+        let values: Vec<f64> = self.accepted().filter_map(|(_, measured)| of(measured)).collect();
+        Some(values.iter().sum::<f64>() / values.len() as f64).filter(|mean| mean.is_finite())
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::judged::{Judged, JudgedVariant};
 use super::rows::estimated_at;
 use crate::api::Role;
+use crate::judgement::gain::Estimated;
 use crate::judgement::level::levels;
 use crate::judgement::side::Side;
 use crate::measurement::{Distribution, Measurement};
@@ -105,7 +106,7 @@ pub struct LevelFigures {
     /// Completed requests per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<RequestsPerSecond>,
-    /// Requests that keep all limits, in percent.
+    /// Requests that meet all limits, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_requests_percent: Option<f64>,
     /// Cost of a million output tokens, in the currency of `hardware.gpuHourlyCost`.
@@ -186,7 +187,7 @@ fn of_variant(judged: &Judged, variant: JudgedVariant) -> VariantFigures {
     });
     let standpoint = &variant.shown.standpoint;
     let exact = matches!(standpoint.side, Side::Value(_));
-    let interval = standpoint.own.as_ref().filter(|_| exact).map(|own| own.interval());
+    let interval = standpoint.own.as_ref().filter(|_| exact).and_then(Estimated::telling_interval);
     let cost = judged.evidence.gpu_hourly_cost;
     VariantFigures {
         name: variant.records.name.clone(),

@@ -2,9 +2,9 @@
 
 use super::evidence::{Evidence, VariantRecords};
 use crate::api::codes::Effect;
-use crate::api::{Finding, Outcome, Role, VerdictResult};
+use crate::api::{Finding, Outcome, Role, Stopped, VerdictResult};
 use crate::judgement::accuracy::Claim;
-use crate::judgement::comparison::{RoundsSoFar, VariantEvidence, compare};
+use crate::judgement::comparison::{RoundsSoFar, Standing, VariantEvidence, compare};
 use crate::judgement::{CandidateJudgement, Case, Judgement, VariantCase, VariantJudgement, judge};
 use crate::measurement::audit::across;
 use crate::method::estimate::Estimates;
@@ -91,6 +91,16 @@ impl Judged {
         let number = |name: &str| self.candidates().position(|(of, _)| of.name == name).map_or(0, |at| at + 1);
         let is_wanted = |of: &&VariantRecords| wanted.contains(&number(&of.name));
         self.evidence.variants.iter().filter(is_wanted).map(|of| of.name.clone()).collect()
+    }
+
+    /// Whether more rounds might tell more, and `execution.rounds.maximum` allows none.
+    pub fn is_stopped_by_maximum(&self) -> bool {
+        // What is futile is so by the rounds that are left; and where there is one round only, doubts weigh differently.
+        let by_maximum = |of: &CandidateJudgement| {
+            matches!(of.comparison.standing, Standing::Closed { stopped: Stopped::MaximumRounds | Stopped::Futile, .. })
+        };
+        let rules = &self.evidence.rules;
+        rules.repeatable && (rules.rounds.maximum <= 1 || self.judgement.candidates.iter().any(by_maximum))
     }
 
     /// The variant that is better than every other one, beyond doubt and at the same work: two candidates may be as far apart

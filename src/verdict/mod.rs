@@ -22,5 +22,5 @@ pub mod sentences;
 pub mod status;
 pub mod surroundings;
 
-pub use evidence::{Evidence, EvidenceError, Progress, Stored, VariantRecords, evidence, judged_now};
+pub use evidence::{Evidence, EvidenceError, Progress, Stored, VariantRecords, can_be_judged, evidence, judged_now};
 pub use judged::Judged;

@@ -9,7 +9,7 @@ use super::sentences::why_not_known;
 use crate::api::codes::About;
 use crate::api::{
     AtSla, AtSlaKind, Claim, ErrorPercent, EstimateErrors, Estimated, EvidenceCode, Figures, Finding, Kept,
-    LevelEvidence, LevelStatus, MeanErrorPercent, Measured, Severity, VariantStatus,
+    LatencyCorrection, LevelEvidence, LevelStatus, MeanErrorPercent, Measured, Severity, SlaState, VariantStatus,
 };
 use crate::judgement::accuracy::{Accuracy, JudgedMetric};
 use crate::judgement::level::{Level, Shown, levels};
@@ -23,8 +23,10 @@ use crate::units::count;
 
 /// Findings a row can hold.
 const MAXIMUM_REASONS: usize = 8;
+/// Rows a variant has: a ladder, its refinements, and what lies below or above it.
+const MOST_ROWS: usize = 32;
 /// Rows a variant's status can hold.
-pub const MAXIMUM_LEVELS: usize = 32;
+const MAXIMUM_LEVELS: usize = 24;
 /// What is said of all levels together, at most, in bytes: the figures of the largest comparison take 90 KiB, and an object
 /// in the store should not weigh more than 128.
 const MAXIMUM_REASONS_BYTES: usize = 24 * 1024;
@@ -79,8 +81,8 @@ fn level_rows(judged: &Judged, variant: JudgedVariant) -> Vec<LevelStatus> {
     let trials: Vec<&Trial> = variant.records.trials.iter().collect();
     let shown = levels(&judged.evidence.rules.sla, &trials);
     let measured = shown.iter().map(|level| level.concurrency);
-    let mut concurrencies: BTreeSet<u32> = measured.take(MAXIMUM_LEVELS).collect();
-    let room = MAXIMUM_LEVELS.saturating_sub(concurrencies.len());
+    let mut concurrencies: BTreeSet<u32> = measured.take(MOST_ROWS).collect();
+    let room = MOST_ROWS.saturating_sub(concurrencies.len());
     let ladder = judged.evidence.ladder.iter().filter(|level| !concurrencies.contains(level));
     let more: Vec<u32> = ladder.take(room).copied().collect();
     concurrencies.extend(more);
@@ -98,7 +100,6 @@ fn level_row(concurrency: u32, level: Option<&Level>, variant: JudgedVariant) ->
         shown.zip(estimate).filter(|(_, at)| !at.beyond_operating_point).map(|(shown, at)| errors(shown, &at.point));
     LevelStatus {
         concurrency: count(concurrency),
-        trials: level.map_or(0, |level| count(level.accepted)),
         estimated: estimate
             .map(|at| Estimated { figures: of_point(&at.point), beyond_capacity: at.beyond_operating_point }),
         measured: shown.map(|shown| Measured {
@@ -145,39 +146,41 @@ fn figures(ttft: f64, tpot: f64, tokens: f64) -> Figures {
         ttft_milliseconds: Some(fixed(ttft)),
         tpot_milliseconds: Some(fixed(tpot)),
         tokens_per_second_per_gpu: Some(fixed(tokens)),
-        tokens_per_second_per_user: (tpot > 0.0).then(|| fixed(1000.0 / tpot)),
     }
 }
 
 fn evidence(level: &Level, variant: JudgedVariant) -> LevelEvidence {
     let here = variant.records.records.iter().filter(|of| of.record.trial.key.concurrency == level.concurrency);
-    let mut findings: Vec<Finding> = here.flat_map(|of| &of.findings).cloned().collect();
+    let trials: Vec<&[Finding]> = here.map(|of| of.findings.as_slice()).collect();
     let rounds: BTreeSet<u32> = at_level(level.concurrency, variant).map(|(round, _)| round).collect();
-    findings.extend(rounds.into_iter().find_map(|round| {
+    let together = rounds.into_iter().find_map(|round| {
         let of_round = at_level(level.concurrency, variant).filter(|(of, _)| *of == round);
         across::repetitions(&of_round.map(|(_, measured)| measured).collect::<Vec<_>>())
-    }));
-    let trials = (level.accepted + level.rejected) as usize;
+    });
     LevelEvidence {
         accepted: count(level.accepted),
         rejected: count(level.rejected),
-        reasons: digest(&findings, trials, MAXIMUM_REASONS),
+        reasons: digest(&trials, together, MAXIMUM_REASONS),
     }
 }
 
-/// One finding for each code, rejecting ones first; says how many of several trials it is about.
-fn digest(findings: &[Finding], trials: usize, maximum: usize) -> Vec<Finding> {
+/// One finding for each code, rejecting ones first; says of how many of the trials it is found. `together`: what is found of all.
+fn digest(trials: &[&[Finding]], together: Option<Finding>, maximum: usize) -> Vec<Finding> {
+    let all = || trials.iter().copied().flatten().chain(&together);
     let mut codes: Vec<(std::cmp::Reverse<Severity>, EvidenceCode)> =
-        findings.iter().map(|finding| (std::cmp::Reverse(finding.severity), finding.code)).collect();
+        all().map(|finding| (std::cmp::Reverse(finding.severity), finding.code)).collect();
     codes.sort_unstable();
     codes.dedup();
-    let same = |severity, code| findings.iter().filter(move |f| f.severity == severity && f.code == code);
     let digested = codes.into_iter().filter_map(|(severity, code)| {
-        let first = same(severity.0, code).next()?;
-        let times = same(severity.0, code).count();
-        let whole = times == trials || code.about() == About::Level;
-        let message =
-            if whole { first.message.clone() } else { format!("{times} of {trials} trials: {}", first.message) };
+        let same = |finding: &&Finding| finding.severity == severity.0 && finding.code == code;
+        let first = all().find(same)?;
+        // Of one trial a code may be found more than once.
+        let times = trials.iter().filter(|of| of.iter().any(|finding| same(&finding))).count();
+        let whole = times == trials.len() || code.about() == About::Level;
+        let message = match whole {
+            true => first.message.clone(),
+            false => format!("{times} of {} trials: {}", trials.len(), first.message),
+        };
         Some(Finding::with_severity(first.code, first.severity, message))
     });
     digested.take(maximum).collect()
@@ -189,6 +192,9 @@ fn claim(variant: JudgedVariant) -> Option<Claim> {
     Some(Claim {
         concurrency: count(claim.concurrency),
         figures: of_point(&claim.advertised()),
+        tokens_per_second_per_user: Some(claim.point.tpot.get())
+            .filter(|tpot| *tpot > 0.0)
+            .map(|tpot| fixed(1000.0 / tpot)),
         error_percent: check.map(|check| ErrorPercent {
             ttft: check.errors.ttft.map(signed_share),
             tpot: Some(signed_share(check.errors.tpot)),
@@ -212,6 +218,10 @@ fn estimate_errors(accuracy: &Accuracy) -> Option<EstimateErrors> {
         },
         worst_error_percent: signed_share(accuracy.worst()?.2),
         levels: count(accuracy.levels.len()),
+        latency_correction: accuracy.decode_correction().map(|decode| LatencyCorrection {
+            decode: fixed(decode),
+            prefill: accuracy.prefill_correction().map(fixed),
+        }),
     })
 }
 
@@ -229,14 +239,30 @@ fn at_sla(variant: JudgedVariant) -> AtSla {
     AtSla {
         kind,
         tokens_per_second_per_gpu: tokens,
-        interval: interval.map(|own| throughput_interval(own.interval())),
+        interval: interval.and_then(|own| own.telling_interval()).map(throughput_interval),
         reason: why_not_known(variant).map(|why| text::cut(&why, 256)),
     }
 }
 
-/// Cuts what is said of levels as far as an object in the store needs it: the messages first, then the last ones of each level.
-/// The report has them all.
-pub fn shorten_reasons(variants: &mut [VariantStatus]) {
+/// Cuts rows as far as an object in the store needs it. The report has them all.
+pub fn shorten(variants: &mut [VariantStatus]) {
+    variants.iter_mut().for_each(|variant| drop_levels(&mut variant.levels));
+    shorten_reasons(variants);
+}
+
+/// What was not measured goes first, then what lies far beyond the end of the SLA, then the lowest ones.
+fn drop_levels(levels: &mut Vec<LevelStatus>) {
+    while levels.len() > MAXIMUM_LEVELS {
+        let is_measured = |level: &LevelStatus| level.evidence.accepted > 0 || level.evidence.rejected > 0;
+        let misses = |level: &LevelStatus| level.sla == Some(SlaState::Missed);
+        let beyond = levels.iter().rev().take(2).all(misses).then(|| levels.len() - 1);
+        let least = levels.iter().rposition(|level| !is_measured(level)).or(beyond).unwrap_or(0);
+        levels.remove(least);
+    }
+}
+
+/// The messages first, then the last reasons of each level.
+fn shorten_reasons(variants: &mut [VariantStatus]) {
     for (longest, most) in [(300, 8), (150, 8), (80, 8), (80, 4), (40, 2), (20, 2)] {
         let reasons = |variant: &mut VariantStatus| {
             variant.levels.iter_mut().map(|level| &mut level.evidence.reasons).for_each(|reasons| {
@@ -255,4 +281,50 @@ pub fn shorten_reasons(variants: &mut [VariantStatus]) {
 fn reasons_bytes(variants: &[VariantStatus]) -> usize {
     let levels = variants.iter().flat_map(|variant| &variant.levels);
     levels.flat_map(|level| &level.evidence.reasons).map(|reason| REASON_BYTES + reason.message.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(code: EvidenceCode, message: &str) -> Finding {
+        Finding::new(code, message)
+    }
+
+    fn level(concurrency: u32, accepted: u32, sla: Option<SlaState>) -> LevelStatus {
+        LevelStatus {
+            concurrency,
+            estimated: None,
+            measured: None,
+            error_percent: None,
+            sla,
+            evidence: LevelEvidence { accepted, rejected: 0, reasons: vec![] },
+        }
+    }
+
+    #[test]
+    fn levels_around_the_end_of_the_sla_stay() {
+        let (met, missed) = (Some(SlaState::Met), Some(SlaState::Missed));
+        let end = |at: u32| move |of: u32| level(of, 1, if of <= at { met } else { missed });
+        let kept = |mut levels: Vec<LevelStatus>| {
+            drop_levels(&mut levels);
+            levels.iter().map(|level| level.concurrency).collect::<Vec<_>>()
+        };
+        let mut with_gaps: Vec<LevelStatus> = (1..=26).map(end(20)).collect();
+        (with_gaps[3], with_gaps[25]) = (level(4, 0, None), level(26, 0, None));
+        assert_eq!(kept(with_gaps), (1..=25).filter(|of| *of != 4).collect::<Vec<_>>());
+        assert_eq!(kept((1..=30).map(end(10)).collect()), (1..=24).collect::<Vec<_>>());
+        assert_eq!(kept((1..=30).map(end(29)).collect()), (7..=30).collect::<Vec<_>>());
+    }
+
+    /// One trial may have a code twice, for two reasons.
+    #[test]
+    fn a_digest_counts_trials_and_not_findings() {
+        let (rate, length) = (EvidenceCode::ThroughputInconsistent, EvidenceCode::OutputLengthMismatch);
+        let first = [finding(rate, "by Little's law"), finding(rate, "by its length"), finding(length, "too long")];
+        let second = [finding(rate, "by Little's law")];
+        let digested = digest(&[&first, &second], None, 8);
+        let said: Vec<_> = digested.iter().map(|of| (of.code, of.message.as_str())).collect();
+        assert_eq!(said, [(length, "1 of 2 trials: too long"), (rate, "by Little's law")]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::decimals::{signed_log, signed_share};
+use super::decimals::{gain_interval, signed_log, signed_share};
 use super::evidence::VariantRecords;
 use super::judged::{Judged, JudgedVariant};
 use crate::api::{EvidenceCode, Outcome, Stopped, VerdictResult};
@@ -20,6 +20,8 @@ use crate::text;
 const LONGEST: usize = 512;
 /// A gain of which it is said how many rounds would tell it.
 const GAIN_TO_TELL: f64 = 0.10;
+/// Reservations that the summary names; the reason of the result names all.
+const FIRST_RESERVATIONS: usize = 2;
 const QUANTITY: &str = "tokens/s per GPU";
 
 /// One candidate beside the baseline.
@@ -69,7 +71,7 @@ impl<'a> Compared<'a> {
                 format!("Direction, claim and estimates are as predicted, within {} %.", self.tolerance())
             }
             VerdictResult::DirectionOnly => {
-                format!("The direction is as predicted, but {}.", self.reservations())
+                format!("The direction is as predicted, but {}.", self.reservations(usize::MAX))
             }
             VerdictResult::Refuted => {
                 let measured = self.said(self.of.comparison.outcome(), self.gain().map(|gain| gain.log.exp_m1()));
@@ -129,8 +131,10 @@ impl<'a> Compared<'a> {
     /// The interval and the rounds it rests on.
     fn surely(&self) -> String {
         let Some((look, gain)) = self.last().zip(self.gain()) else { return String::new() };
-        let (low, high) = gain.interval();
-        let interval = format!("surely between {} and {} %", signed_log(low), signed_log(high));
+        let interval = match gain.telling_interval() {
+            Some((low, high)) => format!("surely between {} and {} %", signed_log(low), signed_log(high)),
+            None => "how much is not known".into(),
+        };
         let rounds = match look.shared_rounds {
             1 if self.judged.evidence.rules.doubt(1).alone => format!(
                 "one deployment each, if deployments repeat within {} %",
@@ -148,8 +152,12 @@ impl<'a> Compared<'a> {
     fn why_open(&self) -> String {
         let so_far = match self.gain() {
             Some(gain) => {
-                let (low, high) = gain.interval();
-                format!("{} % ({}…{})", signed_log(gain.log), signed_log(low), signed_log(high))
+                let interval = gain.telling_interval().map(gain_interval);
+                format!(
+                    "{} % ({})",
+                    signed_log(gain.log),
+                    interval.unwrap_or_else(|| "its interval is not known".into())
+                )
             }
             None => self.unknown_side().unwrap_or_else(|| "no throughput at the SLA is known".into()),
         };
@@ -225,7 +233,7 @@ impl<'a> Compared<'a> {
             },
             VerdictResult::DirectionOnly => {
                 let gain = gain.map(|gain| format!(" ({gain})")).unwrap_or_default();
-                format!("; the prediction{gain} is right in direction only: {}", self.reservations())
+                format!("; the prediction{gain} is right in direction only: {}", self.reservations(FIRST_RESERVATIONS))
             }
             VerdictResult::Refuted => {
                 let said = first.map(|predicted| self.said(predicted.outcome, predicted.gain)).unwrap_or_default();
@@ -252,9 +260,9 @@ impl<'a> Compared<'a> {
         }
     }
 
-    fn reservations(&self) -> String {
+    fn reservations(&self, most: usize) -> String {
         let each = self.of.verdict.reservations.iter().map(|reservation| self.reservation(reservation));
-        each.collect::<Vec<_>>().join("; ")
+        text::listed(&each.collect::<Vec<_>>(), "; ", most)
     }
 
     fn reservation(&self, reservation: &Reservation) -> String {
@@ -281,10 +289,17 @@ impl<'a> Compared<'a> {
     /// What the comparison does not tell, where the sides differ in more than speed.
     fn beside(&self) -> String {
         let has = |code| self.records.findings.iter().any(|finding| finding.code == code);
-        match has(EvidenceCode::PrecisionDiffers) {
-            true => " Weights or KV cache differ in precision: answers were not compared.".into(),
-            false => String::new(),
-        }
+        let differences = [
+            (EvidenceCode::PrecisionDiffers, " Weights or KV cache differ in precision: answers were not compared."),
+            (
+                EvidenceCode::SpeculationDiffers,
+                " Speculative decoding differs: its gain with random prompts is not that with real text.",
+            ),
+            (EvidenceCode::ContextDiffers, " The longest request that they accept differs."),
+            (EvidenceCode::ClocksDiffer, " The GPUs ran at other clocks."),
+            (EvidenceCode::ImageDiffers, " The engines' images differ."),
+        ];
+        differences.into_iter().filter(|(code, _)| has(*code)).map(|(_, sentence)| sentence).collect()
     }
 }
 

@@ -10,12 +10,15 @@ use crate::api::{
 use crate::judgement::CandidateJudgement;
 use crate::judgement::accuracy::JudgedMetric;
 use crate::judgement::comparison::{Look, Standing};
+use crate::judgement::gain::Estimated;
 use crate::judgement::level::Level;
 use crate::judgement::side::Side;
 use crate::units::count;
 
 /// Levels at which gains at the same load are shown.
 const MOST_LEVELS: usize = 24;
+/// Candidates up to which a status has room for them.
+const MOST_WITH_GAINS: usize = 2;
 
 /// The verdict.
 pub fn verdict(judged: &Judged) -> Verdict {
@@ -44,6 +47,14 @@ pub fn verdict(judged: &Judged) -> Verdict {
         sla: Some(format!("{meeting}/{} meet", judged.evidence.variants.len())),
         comparisons,
     }
+}
+
+/// As far as an object in the store needs it, gains at the same load are left to the report: they follow from the levels.
+pub fn shorten(mut verdict: Verdict) -> Verdict {
+    if verdict.comparisons.len() > MOST_WITH_GAINS {
+        verdict.comparisons.iter_mut().for_each(|comparison| comparison.at_same_concurrency.clear());
+    }
+    verdict
 }
 
 /// The highest level of a variant that meets the SLA beyond doubt.
@@ -78,7 +89,7 @@ fn measured(of: &CandidateJudgement) -> MeasuredOutcome {
         outcome: of.comparison.outcome(),
         gain_percent: gain.map(|gain| signed_log(gain.log)),
         at_least: gain.is_some() && last.is_some_and(is_bound),
-        interval: gain.map(|gain| gain_interval(gain.interval())),
+        interval: gain.and_then(Estimated::telling_interval).map(gain_interval),
         rounds: count(last.map_or(0, |look| look.shared_rounds)),
         stopped: match of.comparison.standing {
             Standing::Closed { stopped, .. } => Some(stopped),
@@ -136,6 +147,6 @@ pub fn write_rounds(judged: &Judged, rounds: &mut [RoundStatus]) {
     for round in rounds {
         let gain = looks.iter().find(|look| look.round == round.number).and_then(|look| look.gain.as_ref());
         round.gain_percent = gain.map(|gain| signed_log(gain.log));
-        round.interval = gain.map(|gain| gain_interval(gain.interval()));
+        round.interval = gain.and_then(Estimated::telling_interval).map(gain_interval);
     }
 }

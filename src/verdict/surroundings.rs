@@ -18,7 +18,9 @@ pub fn findings(variant: &VariantStatus, all: &[VariantStatus]) -> Vec<Finding> 
     let of_baseline = baseline.and_then(|base| Some((variant.deployed.as_ref()?, base.deployed.as_ref()?)));
     let precision = of_baseline.and_then(precision_differs).map(other(EvidenceCode::PrecisionDiffers));
     let images = of_baseline.and_then(image_differs).map(other(EvidenceCode::ImageDiffers));
-    [shared, apart, image, precision, images].into_iter().flatten().collect()
+    let speculation = of_baseline.and_then(speculation_differs).map(other(EvidenceCode::SpeculationDiffers));
+    let context = of_baseline.and_then(context_differs).map(other(EvidenceCode::ContextDiffers));
+    [shared, apart, image, precision, speculation, context, images].into_iter().flatten().collect()
 }
 
 /// A server container restarted while a trial ran.
@@ -50,6 +52,25 @@ fn precision_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
         [differ("weights are", &own.weights, &base.weights), differ("the KV cache is", &own.kv_cache, &base.kv_cache)];
     let text = differences.into_iter().flatten().collect::<Vec<_>>().join(", ");
     (!text.is_empty()).then(|| format!("{text}: whether answers are as good was not measured"))
+}
+
+/// Where the manifests of a side show none, none is known: engines do not speculate by themselves.
+fn speculation_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
+    let is_read = |deployed: &Deployed| deployed.serving_mode.is_some();
+    let shown = |deployed: &Deployed| deployed.speculation.clone().unwrap_or_else(|| "none known".into());
+    (is_read(own) && is_read(base) && own.speculation != base.speculation).then(|| {
+        format!(
+            "speculative decoding is {} here and {} for the baseline: its gain with random prompts is not that with real text",
+            shown(own),
+            shown(base)
+        )
+    })
+}
+
+/// Where a side does not state it, its engine's own default applies, which is not known.
+fn context_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
+    let (own, base) = (own.context_length?, base.context_length?);
+    (own != base).then(|| format!("requests may have {own} tokens here and {base} for the baseline"))
 }
 
 fn image_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
@@ -129,4 +150,62 @@ fn images(variant: &VariantStatus) -> Option<(&str, BTreeSet<&str>)> {
 
 fn digest(id: &str) -> &str {
     id.rsplit_once('@').map_or(id, |(_, digest)| digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn variant(name: &str, role: Role, deployed: Deployed) -> VariantStatus {
+        VariantStatus { deployed: Some(deployed), ..VariantStatus::new(name, role) }
+    }
+
+    /// What is found about a candidate beside a baseline.
+    fn found(own: Deployed, base: Deployed) -> Vec<(EvidenceCode, String)> {
+        let all = [variant("old", Role::Baseline, base), variant("new", Role::Candidate, own)];
+        findings(&all[1], &all).into_iter().map(|finding| (finding.code, finding.message)).collect()
+    }
+
+    fn read() -> Deployed {
+        Deployed { serving_mode: Some("aggregated".into()), ..Deployed::default() }
+    }
+
+    fn speculating(how: &str) -> Deployed {
+        Deployed { speculation: Some(how.into()), ..read() }
+    }
+
+    fn taking(tokens: u32) -> Deployed {
+        Deployed { context_length: Some(tokens), ..read() }
+    }
+
+    #[rstest]
+    #[case::one_side(
+        speculating("mtp, 3 tokens ahead"),
+        read(),
+        Some("is mtp, 3 tokens ahead here and none known for")
+    )]
+    #[case::the_other(read(), speculating("mtp"), Some("is none known here and mtp for the baseline"))]
+    #[case::another_way(speculating("mtp"), speculating("eagle"), Some("is mtp here and eagle for the baseline"))]
+    #[case::the_same(speculating("mtp"), speculating("mtp"), None)]
+    #[case::a_side_that_was_not_read(speculating("mtp"), Deployed::default(), None)]
+    fn speculation_is_compared(#[case] own: Deployed, #[case] base: Deployed, #[case] expected: Option<&str>) {
+        let found = found(own, base);
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{found:?}");
+        for ((code, message), expected) in found.iter().zip(expected) {
+            assert_eq!(*code, EvidenceCode::SpeculationDiffers);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[rstest]
+    #[case::shorter(taking(5500), taking(8192), Some("requests may have 5500 tokens here and 8192 for the baseline"))]
+    #[case::the_same(taking(5500), taking(5500), None)]
+    #[case::the_engines_default(taking(5500), read(), None)]
+    fn the_longest_request_is_compared(#[case] own: Deployed, #[case] base: Deployed, #[case] expected: Option<&str>) {
+        let expected: Vec<_> =
+            expected.map(|said| (EvidenceCode::ContextDiffers, said.to_owned())).into_iter().collect();
+        assert_eq!(found(own, base), expected);
+    }
 }

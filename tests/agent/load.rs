@@ -168,7 +168,7 @@ impl Pod<'_> {
         self.start().wait().await.unwrap().code().unwrap()
     }
 
-    fn last_words(&self) -> TerminationMessage {
+    fn last_output(&self) -> TerminationMessage {
         TerminationMessage::parse(&fs::read_to_string(self.path("termination-log")).unwrap())
     }
 }
@@ -346,7 +346,7 @@ async fn on_sigterm_the_level_is_left_to_the_next_pod() {
     let tool = fs::read_to_string(job.path("slow")).unwrap();
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().await.unwrap().code(), Some(143));
-    assert_eq!(pod.last_words().reason, TerminationReason::Interrupted);
+    assert_eq!(pod.last_output().reason, TerminationReason::Interrupted);
     assert!(!Path::new("/proc").join(tool.trim()).exists(), "the tool was left running");
     assert!(job.ledger().records.is_empty());
 
@@ -360,7 +360,7 @@ async fn without_acknowledgement_nothing_is_measured() {
     let pod = job.pod_without_publisher("a");
     let mut child = pod.start();
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
-    let said = pod.last_words();
+    let said = pod.last_output();
     assert_eq!(said.reason, TerminationReason::NotPublished);
     assert!(said.message.contains("serving-d1 was not acknowledged within 2 s"), "{}", said.message);
     assert!(job.calls().is_empty());
@@ -391,7 +391,7 @@ async fn a_tool_that_fails_again_and_again_ends_the_job() {
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);
     assert_eq!(job.calls(), [1, 1, 2]);
-    let said = pod.last_words();
+    let said = pod.last_output();
     assert_eq!(said.reason, TerminationReason::ToolFailed);
     assert!(said.message.contains("Unknown option"), "{}", said.message);
     assert_eq!(job.pod("b").run().await, 66, "another pod of the same deployment does not try again");
@@ -407,7 +407,7 @@ async fn a_missing_tool_is_named() {
     job.plan(|plan| plan["spec"]["workload"]["concurrency"] = json!([1, 2, 3, 4]));
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);
-    assert!(pod.last_words().message.contains("No module named aiperf"), "{}", pod.last_words().message);
+    assert!(pod.last_output().message.contains("No module named aiperf"), "{}", pod.last_output().message);
 }
 
 #[tokio::test]
@@ -457,7 +457,7 @@ async fn a_server_that_only_looks_healthy_is_not_measured(#[case] chat: &[Chat],
     });
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);
-    let said = pod.last_words();
+    let said = pod.last_output();
     assert_eq!(said.reason, TerminationReason::NotServing);
     assert!(said.message.contains("within 5 s") && said.message.contains(seen), "{}", said.message);
     assert!(job.calls().is_empty() && job.ledger().serving.is_empty());
@@ -477,7 +477,7 @@ async fn two_pods_do_not_load_one_server() {
     job.server.inject([Fault::None, Fault::Overtaken("started-r1-c000001-l1-a1-1", theirs)]);
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 1);
-    assert_eq!(pod.last_words().reason, TerminationReason::AnotherPod);
+    assert_eq!(pod.last_output().reason, TerminationReason::AnotherPod);
     assert!(job.calls().is_empty());
 }
 
@@ -502,8 +502,8 @@ async fn a_plan_that_cannot_be_measured_is_refused_for_good(#[case] change: fn(&
     job.plan(change);
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 66);
-    assert_eq!(pod.last_words().reason, TerminationReason::InvalidInput);
-    assert!(pod.last_words().message.contains(said), "{}", pod.last_words().message);
+    assert_eq!(pod.last_output().reason, TerminationReason::InvalidInput);
+    assert!(pod.last_output().message.contains(said), "{}", pod.last_output().message);
 }
 
 #[rstest]

@@ -68,7 +68,7 @@ prepare() {
     "$here/cluster" import $archives --name "$name"
     clean
     "$here/standin" up --name "$name"
-    # An operator that is there already (make demo) looks after all namespaces: it must not do this one's work.
+    # An operator that is there already (make demo-cluster) looks after all namespaces: it must not do this one's work.
     if [ "$(kubectl -n bcmp-system get deployment bcmp-operator --ignore-not-found -o jsonpath='{.spec.replicas}')" = 1 ]; then
         set_aside=yes
         kubectl -n bcmp-system scale deployment/bcmp-operator --replicas=0

@@ -9,6 +9,7 @@ mod applying;
 mod bed;
 mod crd;
 mod deleting;
+mod devices;
 mod dynamo_standin;
 mod reading;
 mod refusing;

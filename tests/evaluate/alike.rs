@@ -107,6 +107,16 @@ fn a_tpot_that_includes_the_first_token_is_put_right() {
     assert!(variant.findings.iter().any(|finding| finding.code == EvidenceCode::InclusiveTpot));
 }
 
+/// What `--inclusive-tpot` wrote: 5.789 ms for five requests, where the plain table has 5.431.
+#[test]
+fn a_table_of_inclusive_tpots_is_put_right_at_every_level() {
+    let ended = predicted_by(Path::new("tests/fixtures/aiconfigurator/0.12.0-inclusive-tpot"), &["-o", "json"]);
+    let variant = ended.variant("optimized");
+    let level = variant.levels.iter().find(|level| level.concurrency == 5).unwrap();
+    assert_eq!(level.estimated.as_ref().unwrap().figures.tpot_milliseconds.as_deref(), Some("5.431"));
+    assert!(variant.findings.iter().any(|finding| finding.code == EvidenceCode::InclusiveTpot));
+}
+
 /// A row of eight GPUs that share each prompt is not one of a single GPU.
 #[test]
 fn gpus_that_share_prompts_are_counted() {

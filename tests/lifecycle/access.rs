@@ -84,12 +84,28 @@ fn with_rare_objects(configurations: Configurations) -> Configurations {
     configurations
 }
 
+/// The kind for whose objects Dynamo generates graphs.
+fn requests() -> Value {
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "dynamographdeploymentrequests.nvidia.com"},
+        "spec": {"group": "nvidia.com", "scope": "Namespaced",
+            "names": {"kind": "DynamoGraphDeploymentRequest", "plural": "dynamographdeploymentrequests"},
+            "versions": [{"name": "v1beta1", "served": true, "storage": true, "schema": schema, "subresources": {"status": {}}}]}})
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_for_is_what_is_allowed() {
     let mut lab = Lab::predicting(&[8], |plan| with_rare_objects(truth::configurations(&plan.spec)));
     lab.share();
     lab.cluster.put(json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "source", "namespace": "default"}, "data": {"manifests.yaml": "kind: Deployment"}}));
+    lab.cluster.install(&requests());
+    lab.cluster.put(json!({"apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeploymentRequest",
+        "metadata": {"name": "qwen", "namespace": "default"}, "spec": {"autoApply": false}}));
+    lab.cluster.edit("dynamographdeploymentrequests.nvidia.com", "default", "qwen", |request| {
+        request["status"] = json!({"profilingResults": {"selectedConfig": {"kind": "DynamoGraphDeployment"}}});
+    });
     // One Job's pods are refused, which only events tell.
     lab.cluster.admission(|plural, object| {
         (plural == "pods" && has_label(object, "bcmp.dev/comparison", "refused"))
@@ -115,6 +131,7 @@ async fn what_is_asked_for_is_what_is_allowed() {
         {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
         {"name": "own", "role": "Candidate", "source": {"type": "Manifests",
             "manifests": {"configMapName": "source", "key": "manifests.yaml"}}},
+        {"name": "requested", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"requestName": "qwen"}}},
     ]);
     spec["history"] = json!({"runs": 1});
     lab.apply("qwen", spec);

@@ -385,7 +385,7 @@ async fn results_that_cannot_be_sealed_hold_no_gpus_for_ever() {
     assert!(kept < 1260, "{kept} s");
 }
 
-/// No GPU is held, but the run does not end, and nobody would be told why.
+/// No GPU is held, but the run does not end, and nobody would learn why.
 #[tokio::test(start_paused = true)]
 async fn a_pod_left_on_a_lost_node_is_named_whatever_it_was_for() {
     let lab = Lab::new(&[8]);

@@ -4,6 +4,7 @@
 
 mod course;
 mod further;
+mod schedules;
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ fn smallest() -> Value {
     spec
 }
 
-/// One variant after the other, to the verdict. The same shape on both sides, measured once: no difference can be told.
+/// One variant after the other, to the verdict. The same shape on both sides, measured once: no difference can be seen.
 fn standard() -> Course {
     let lab = || Lab::new(&[8]);
     Course { name: "standard", lab, spec: smallest(), person: nobody, run: 1, at_once: 1, interrupted: false }

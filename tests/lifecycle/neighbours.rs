@@ -119,6 +119,31 @@ async fn a_watch_that_is_refused_is_not_tried_again_at_once() {
     assert!((1..100).contains(&count), "{count} watches in ten minutes");
 }
 
+/// A graph in which somebody nested fields as deeply as the server takes them; who wrote them is noted as deeply.
+fn deep_graph(name: &str, labels: Value) -> Value {
+    let deep = (0..200).fold(json!("deep"), |inner, _| json!({"a": inner}));
+    json!({"apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment",
+        "metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": {"components": [], "other": deep}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graph_nested_without_a_limit_hides_no_other() {
+    let mut lab = Lab::new(&[8]);
+    lab.kill();
+    lab.cluster.put(deep_graph("aaa", json!({})));
+    let ours = json!({"app.kubernetes.io/managed-by": "bcmp", "app.kubernetes.io/part-of": "bcmp", "bcmp.dev/comparison": "qwen"});
+    lab.cluster.put(deep_graph("planted", ours));
+    lab.start();
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    let watched = |logged: &bcmp::simulation::api_server::Logged| {
+        let request = &logged.request;
+        request.plural == "dynamographdeployments" && request.verb == Some(Verb::Watch) && logged.code == Some(200)
+    };
+    assert!(lab.cluster.requests().iter().any(watched), "graphs are not watched");
+}
+
 fn gauge(lab: &Lab, name: &str) -> f64 {
     let text = lab.metrics.text();
     let lines = text.lines().filter(|line| line.starts_with(name));

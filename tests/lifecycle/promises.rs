@@ -159,7 +159,7 @@ async fn words_and_figures_that_a_status_has_no_room_for_hold_no_run_up() {
     assert_eq!(weights.as_deref(), Some("${QUANTIZATION_METHOD:-compress…"));
 }
 
-/// Whatever the API server has against the status, what is deployed goes, and who waits behind it gets its turn.
+/// Whatever the API server has against the status, what is deployed goes, and who waits behind it is admitted.
 #[tokio::test(start_paused = true)]
 async fn a_status_that_is_refused_ends_the_run() {
     let lab = Lab::new(&[8]);

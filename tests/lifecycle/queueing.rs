@@ -113,6 +113,82 @@ async fn gpus_that_a_stranger_frees_are_seen() {
     assert_eq!(lab.status("head").phase, Some(Phase::Measuring), "the head was too short");
 }
 
+/// The same pods with GPUs by claims.
+fn by_claims(configurations: Configurations, gpus: u32) -> Configurations {
+    let mut configurations = of_one_pod(configurations, gpus);
+    for variant in &mut configurations.variants {
+        let GenerationOutcome::Ready(ready) = &mut variant.outcome else { continue };
+        let pod = &mut ready.objects[0]["spec"]["template"]["spec"];
+        pod["containers"][0]["resources"] = json!({"claims": [{"name": "gpus"}]});
+        pod["resourceClaims"] = json!([{"name": "gpus", "resourceClaimTemplateName": "gpus"}]);
+        let request = json!({"name": "gpus", "exactly": {"deviceClassName": "gpu.nvidia.com", "count": gpus}});
+        ready.objects.push(json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaimTemplate",
+            "metadata": {"name": "gpus"}, "spec": {"spec": {"devices": {"requests": [request]}}}}));
+    }
+    configurations
+}
+
+const CLAIMS: &str = "resourceclaims.resource.k8s.io";
+
+/// A node's GPUs as NVIDIA's driver publishes them.
+fn slice(node: &str, gpus: u32) -> Value {
+    let device = |number: u32| json!({"name": format!("gpu-{number}"), "attributes": {"type": {"string": "gpu"}}});
+    json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": format!("{node}-gpus")},
+        "spec": {"driver": "gpu.nvidia.com", "nodeName": node, "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
+            "devices": (0..gpus).map(device).collect::<Vec<_>>()}})
+}
+
+/// A claim that holds GPUs of a node, and has these labels.
+fn hold(lab: &Lab, name: &str, node: &str, gpus: u32, labels: &Value) {
+    let held = |number: u32| json!({"driver": "gpu.nvidia.com", "pool": node, "device": format!("gpu-{number}"), "request": "r"});
+    let results: Vec<Value> = (0..gpus).map(held).collect();
+    lab.cluster.put(json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "spec": {"devices": {}},
+        "metadata": {"name": name, "namespace": "default", "labels": labels}}));
+    lab.cluster.edit(CLAIMS, "default", name, |claim| {
+        claim["status"] = json!({"allocation": {"devices": {"results": results}}});
+    });
+}
+
+/// Two nodes with eight GPUs each, by claims alone, and a run of hours that takes those of one.
+async fn beside_a_run_by_claims() -> Lab {
+    let lab = Lab::predicting(&[0, 0], |plan| by_claims(truth::configurations(&plan.spec), 8));
+    for node in ["node-0", "node-1"] {
+        lab.cluster.put(slice(node, 8));
+    }
+    lab.apply("head", long());
+    lab.records("head", 1).await;
+    lab
+}
+
+/// Where GPUs are handed out by claims, the queue counts what drivers publish and what claims hold.
+#[tokio::test(start_paused = true)]
+async fn gpus_by_claims_are_waited_for() {
+    let lab = beside_a_run_by_claims().await;
+    hold(&lab, "busy", "node-1", 1, &json!({}));
+    tokio::time::sleep(seconds(5)).await;
+    lab.apply("next", small());
+    lab.until("next", "queued", 600, |status| status.phase == Some(Phase::Queued)).await;
+    tokio::time::sleep(seconds(120)).await;
+    assert_eq!(lab.status("next").phase, Some(Phase::Queued));
+    assert!(lab.cluster.delete(CLAIMS, "default", "busy", "Background"));
+    lab.until("next", "measuring", 300, |status| status.phase == Some(Phase::Measuring)).await;
+    assert_eq!(lab.status("head").phase, Some(Phase::Measuring), "the head was too short");
+}
+
+/// What a comparison's own claims hold is its own, by the labels that its template hands on: it is not counted twice.
+#[tokio::test(start_paused = true)]
+async fn own_claims_are_no_strangers() {
+    let lab = beside_a_run_by_claims().await;
+    let template = lab.cluster.list("resourceclaimtemplates.resource.k8s.io").remove(0);
+    let handed_on = &template["spec"]["metadata"]["labels"];
+    assert_eq!(handed_on[labels::COMPARISON], "head");
+    hold(&lab, "own", "node-0", 8, handed_on);
+    tokio::time::sleep(seconds(5)).await;
+    lab.apply("next", small());
+    lab.until("next", "measuring", 600, |status| status.phase == Some(Phase::Measuring)).await;
+    assert_eq!(lab.status("head").phase, Some(Phase::Measuring), "the head was too short");
+}
+
 /// No node is as large as what the first one asks for: after ten minutes the others go past.
 #[tokio::test(start_paused = true)]
 async fn a_claim_that_no_node_can_take_is_passed() {

@@ -43,8 +43,9 @@ async fn a_finished_run_has_its_report() {
     let report = report(&lab, "qwen-r1-report");
     assert_eq!(report.verdict, status.verdict);
     assert_eq!(report.gpu_seconds, status.gpu_seconds);
-    let levels: Vec<String> = report.variants.iter().map(terminal).collect();
-    let of_status: Vec<String> = status.variants.iter().map(|of| terminal(&ReportVariant::of_status(of))).collect();
+    let levels: Vec<String> = report.variants.iter().map(|variant| terminal(variant, usize::MAX)).collect();
+    let of_status: Vec<String> =
+        status.variants.iter().map(|of| terminal(&ReportVariant::of_status(of), usize::MAX)).collect();
     assert_eq!(levels, of_status);
     let records: usize = report.records.values().map(Vec::len).sum();
     assert_eq!(records, usize::try_from(status.progress.unwrap().trials_done).unwrap());

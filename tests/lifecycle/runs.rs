@@ -290,3 +290,30 @@ async fn an_upgrade_with_other_images_changes_no_run() {
     tokio::time::sleep(seconds(3600)).await;
     assert!(is_finished(&lab.status("qwen"), 1), "and no run is started");
 }
+
+/// Whoever names the wrong run believes that GPUs are being freed: an event contradicts, once for each request.
+#[tokio::test(start_paused = true)]
+async fn a_request_to_cancel_that_names_no_active_run_is_answered_by_an_event() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "2");
+    tokio::time::sleep(seconds(5)).await;
+    assert!(lab.status("qwen").run.unwrap().ended.is_none());
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "1");
+    lab.finished("qwen", 1).await;
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "now");
+    tokio::time::sleep(seconds(3600)).await;
+    let events = lab.cluster.objects("events.events.k8s.io");
+    let missed = events.iter().filter(|event| event["reason"] == "CancelMissed");
+    let mut notes: Vec<&str> = missed.map(|event| event["note"].as_str().unwrap()).collect();
+    notes.sort_unstable();
+    assert_eq!(
+        notes,
+        [
+            "bcmp.dev/cancel-requested=2 names no active run, and nothing was cancelled: run 1 is active; to cancel it, set \
+             the annotation to 1; remove the annotation, or run 2 is cancelled when it starts",
+            "bcmp.dev/cancel-requested=now names no active run, and nothing was cancelled: run 1 is over",
+        ]
+    );
+}

@@ -212,7 +212,7 @@ async fn a_planted_number_is_no_run() {
     assert_eq!(lab.finished("qwen", 1).await.phase, Some(Phase::Succeeded));
 }
 
-/// Whoever may create ConfigMaps and pods holds up no run: neither its end nor its turn.
+/// Whoever may create ConfigMaps and pods holds up no run: neither its end nor its place in the queue.
 #[rstest]
 #[case::config_map("ConfigMap", "server", false)]
 #[case::controlled_config_map("ConfigMap", "server", true)]

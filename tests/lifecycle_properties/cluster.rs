@@ -18,7 +18,11 @@ pub const UID: &str = "5f3a";
 /// Everything there is.
 #[derive(Clone, Debug)]
 pub struct Cluster {
+    /// The API server's clock.
     pub now: Timestamp,
+    /// By how many seconds the operator's and the agents' clocks are ahead of it.
+    pub operator_ahead: i64,
+    pub agents_ahead: i64,
     /// Of the comparison as stored: a status is written only over the version it was decided from.
     pub version: u64,
     pub object: Object,
@@ -60,6 +64,8 @@ impl Cluster {
         };
         Self {
             now: "2026-03-02T09:00:00Z".parse().unwrap(),
+            operator_ahead: 0,
+            agents_ahead: 0,
             version: 1,
             object,
             spec,
@@ -243,7 +249,7 @@ impl Cluster {
         let name = format!("qwen-r{run}-{}-{}", component.as_str(), parts.join("-"));
         let object = format!("{kind:?}/{name}");
         let words = self.words("exceeded quota: gpus");
-        let now = self.now;
+        let now = self.operators_now();
         let refuse = |reason: &str| Refusal {
             object: object.clone(),
             run,
@@ -309,6 +315,16 @@ impl Cluster {
     pub fn words(&self, text: &str) -> String {
         let more = if self.wordy { " and so on".repeat(300) } else { String::new() };
         format!("{text}{more}")
+    }
+
+    /// As the operator's clock shows it.
+    pub fn operators_now(&self) -> Timestamp {
+        self.now + SignedDuration::from_secs(self.operator_ahead)
+    }
+
+    /// As the agents' clocks show it.
+    pub fn agents_now(&self) -> Timestamp {
+        self.now + SignedDuration::from_secs(self.agents_ahead)
     }
 
     pub fn wait(&mut self, seconds: i64) {

@@ -80,7 +80,7 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
             completion_time: Some(time()),
             mode: Some(Mode::Sequential),
             mode_reason: Some("asked for".into()),
-            settled: Some(Settled { rounds: 8, budget_spent: false, time: time() }),
+            settled: Some(Settled { rounds: 8, budget_gpu_hours: None, maximum_rounds: Some(8), time: time() }),
             ended: None,
         }),
         variants: cluster.spec.variants.iter().map(variant).collect(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bcmp::api::{
-    AnyReason, AtSla, AtSlaKind, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended,
-    EvidenceCode, Failure, Finding, LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role, RoundStatus, Rounds,
-    Run, Settled, SlaState, VariantStatus,
+    AnyReason, AtSla, AtSlaKind, BenchmarkComparisonSpec, BenchmarkComparisonStatus, Decimal, DeploymentStatus,
+    EarlyEnd, Ended, EvidenceCode, Failure, Finding, LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role,
+    RoundStatus, Rounds, Run, Settled, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
     Child, Container, JobState, Node, Object, Output, Pod, Refusal, Results, Rival, Seal, Settings, Termination, World,
@@ -139,7 +139,7 @@ prop_compose! {
         failure in maybe((text(), text(), stored())),
     ) -> VariantStatus {
         let level = |(concurrency, accepted, rejected)| LevelStatus {
-            concurrency, trials: accepted, estimated: None, measured: None, error_percent: None,
+            concurrency, estimated: None, measured: None, error_percent: None,
             sla: Some(SlaState::Marginal), evidence: LevelEvidence { accepted, rejected, reasons: vec![] },
         };
         VariantStatus {
@@ -162,7 +162,12 @@ prop_compose! {
         outcome in prop::sample::select(vec![EarlyEnd::Failed, EarlyEnd::Cancelled, EarlyEnd::Superseded]),
     ) -> Run {
         let ended = ended.map(|(reason, message, time)| Ended { outcome, reason: AnyReason::parse(&reason), message, time });
-        let settled = settled.map(|(rounds, budget_spent, time)| Settled { rounds, budget_spent, time });
+        let settled = settled.map(|(rounds, limited, time)| Settled {
+            rounds,
+            budget_gpu_hours: limited.then(|| Decimal::new("1")),
+            maximum_rounds: limited.then_some(rounds),
+            time,
+        });
         let hold = hold.map(|(since, until)| Pause { since, until });
         Run { number, inputs_hash, plan_hash, configurations_hash, queued_time, generated_time, paused: hold, start_time, completion_time, mode, mode_reason: None, settled, ended }
     }
@@ -328,7 +333,7 @@ prop_compose! {
         let [input_tokens, output_tokens, effective_concurrency, client_wait_percent, cached_prompt_percent, cached_prompt_tokens,
              unsteadiness_percent] = numbers;
         Facts { model, complete, cancelled, streaming, input_tokens, output_tokens, effective_concurrency, client_wait_percent,
-            cached_prompt_percent, cached_prompt_tokens, warmup_requests, unsteadiness_percent, requests_unknown,
+            cached_prompt_percent, cached_prompt_tokens, warmup_requests, unsteadiness_percent, sm_clock_megahertz: unsteadiness_percent, requests_unknown,
             not_finite }
     }
 }
@@ -404,6 +409,7 @@ prop_compose! {
             image,
             speculation: None,
             prefix_caching: None,
+            context_length: None,
         }
     }
 }
@@ -417,16 +423,16 @@ fn point() -> impl Strategy<Value = OperatingPoint> {
 }
 
 fn curve() -> impl Strategy<Value = Option<Curve>> {
-    let point = (1..64_u32, prop::array::uniform3(real())).prop_map(|(in_flight, [ttft, tpot, rate])| CurvePoint {
-        in_flight,
+    let point = (1..64_u32, prop::array::uniform3(real())).prop_map(|(concurrency, [ttft, tpot, rate])| CurvePoint {
+        concurrency,
         ttft: milliseconds(ttft),
         tpot: milliseconds(tpot),
         request_rate: RequestsPerSecond::new(rate).unwrap(),
     });
     let sizes = (1..9_u32, 1..9_u32, 1..1000_u32);
     (some(point, 4), sizes).prop_map(|(mut points, (replicas, gpus, tokens))| {
-        points.sort_by_key(|point| point.in_flight);
-        points.dedup_by_key(|point| point.in_flight);
+        points.sort_by_key(|point| point.concurrency);
+        points.dedup_by_key(|point| point.concurrency);
         Curve::new(points, replicas, gpus, tokens).ok()
     })
 }

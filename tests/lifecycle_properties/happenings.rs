@@ -41,6 +41,9 @@ pub enum Happening {
     RivalCame(bool),
     NodesFree(Option<u32>),
     Edited(Edit),
+    /// A clock jumps: so many seconds ahead of the API server's, or behind.
+    OperatorsClock(i16),
+    AgentsClock(i16),
 }
 
 pub fn happening() -> impl Strategy<Value = Happening> {
@@ -74,6 +77,8 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(RivalCame),
         1 => prop::option::of(0..20_u32).prop_map(NodesFree),
         4 => edit().prop_map(Edited),
+        1 => (-600..=600_i16).prop_map(OperatorsClock),
+        1 => (-600..=600_i16).prop_map(AgentsClock),
     ]
 }
 
@@ -169,6 +174,8 @@ impl Cluster {
             }
             NodesFree(gpus) => self.nodes_free(*gpus),
             Edited(edit) => self.edited(edit),
+            OperatorsClock(ahead) => self.operator_ahead = i64::from(*ahead),
+            AgentsClock(ahead) => self.agents_ahead = i64::from(*ahead),
         }
     }
 
@@ -311,7 +318,7 @@ impl Cluster {
     }
 
     fn generated(&mut self, refused: u8) {
-        let words = self.words("no configuration keeps the SLA; the nearest misses TPOT by 12 %");
+        let words = self.words("no configuration meets the SLA; the nearest misses TPOT by 12 %");
         let Some(job) = self.children.iter_mut().find(|c| c.component == Component::Generate && !c.terminating) else {
             return;
         };
@@ -355,7 +362,7 @@ impl Cluster {
         if !self.is_answered(job) {
             return;
         }
-        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: "5d1f".into(), time: self.now };
+        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: "5d1f".into(), time: self.agents_now() };
         if let Some(Output::Present(results)) = self.ledger(job)
             && !results.sealed
         {
@@ -387,7 +394,8 @@ impl Cluster {
             return;
         }
         let Some((sweep, spec)) = self.sweep(job) else { return };
-        let (start, end) = (self.now, self.now + SignedDuration::from_secs(20));
+        let took = SignedDuration::from_secs(20);
+        let (start, end) = (self.agents_now(), self.agents_now() + took);
         let (Some(variant), Some(deployment)) = (&job.variant, job.deployment) else { return };
         let Some(Output::Present(results)) = self.ledger(job) else { return };
         let Next::Run(trial) = sweep.next(&results.ledger.records, deployment) else { return };
@@ -398,7 +406,7 @@ impl Cluster {
         let mut record = truth::record(&spec, variant, trial, deployment, "5d1f", start, end);
         record.findings.extend(spoilt.map(|code| Finding::new(code, "as it happened")));
         results.ledger.records.push(record);
-        self.now = end;
+        self.now += took;
     }
 }
 

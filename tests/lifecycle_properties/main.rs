@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cluster;
+mod courses;
 mod full;
 mod garbage;
 mod happenings;
@@ -31,6 +32,9 @@ const LOOKS: usize = 14;
 /// Time between looks while nothing moves.
 const LOOK_SECONDS: i64 = 300;
 
+/// How far a clock is ahead or behind at most. A deadline comes early or late by a jump, from one end to the other at most.
+const JUMP_SECONDS: i16 = 600;
+
 /// How long GPUs can be held at most where nothing moves: one stage after the other, each until its deadline.
 fn longest_hold(spec: &BenchmarkComparisonSpec) -> i64 {
     let limits = &spec.execution.deadlines;
@@ -38,7 +42,7 @@ fn longest_hold(spec: &BenchmarkComparisonSpec) -> i64 {
     let new_load_pod = limits.schedule_seconds.min(900) + limits.ready_seconds;
     let silence = limits.trial_seconds + new_load_pod + 300;
     let seconds: u32 = stages.iter().sum::<u32>() + silence + spec.execution.keep_on_failure_seconds;
-    i64::from(seconds) + LOOK_SECONDS * i64::try_from(stages.len() + 2).unwrap()
+    i64::from(seconds) + LOOK_SECONDS * i64::try_from(stages.len() + 2).unwrap() + 4 * i64::from(JUMP_SECONDS)
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +113,7 @@ impl Lab {
             Step::Happens(happening) => self.cluster.happens(happening),
             Step::IsHeldUp => {
                 let world = self.cluster.world();
-                let decision = decide(&world, self.cluster.now);
+                let decision = decide(&world, self.cluster.operators_now());
                 self.held_up = Some((self.cluster.version, world, decision));
             }
             Step::GoesOn => {
@@ -125,8 +129,9 @@ impl Lab {
         let listed = self.cluster.clone();
         meanwhile.iter().for_each(|happening| self.cluster.happens(happening));
         let world = self.cluster.world_listed_at(&listed);
-        let decision = decide(&world, self.cluster.now);
-        rules::hold(&world, &decision, self.cluster.now);
+        let now = self.cluster.operators_now();
+        let decision = decide(&world, now);
+        rules::hold(&world, &decision, now);
         if self.alone {
             rules::one_variant_at_a_time(&world, &decision.actions);
         }
@@ -144,7 +149,7 @@ impl Lab {
             let (world, decision) = self.look(&[], usize::MAX, true);
             if rules::is_quiet(&world, &decision) && decision.wake != Wake::Now {
                 rules::one_deployment_stays(&self.cluster);
-                return rules::nothing_is_due_before_the_wake(&world, &decision, self.cluster.now);
+                return rules::nothing_is_due_before_the_wake(&world, &decision, self.cluster.operators_now());
             }
         }
         let (world, decision) = self.look(&[], usize::MAX, true);
@@ -156,7 +161,8 @@ impl Lab {
 
     fn wake(&mut self) {
         if let Wake::At(time) = self.wake {
-            self.cluster.now = self.cluster.now.max(time);
+            let wait = time.duration_since(self.cluster.operators_now()).as_secs();
+            self.cluster.wait(wait.max(0));
         }
     }
 
@@ -257,16 +263,17 @@ impl Lab {
         self.cluster.leftovers_go();
     }
 
-    /// The same is said as before, but for the generation that was looked at.
+    /// The same is said as before, but for what was looked at: a generation, a request to cancel what is over.
     fn stays(&mut self, before: &BenchmarkComparisonStatus, what: &str) {
         self.settle();
-        let changes = rules::changes(&without_generation(before), &without_generation(&self.cluster.status));
+        let changes = rules::changes(&as_said(before), &as_said(&self.cluster.status));
         assert!(changes.is_empty(), "{what}: {changes}");
     }
 }
 
-fn without_generation(status: &BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
-    let mut status = BenchmarkComparisonStatus { observed_generation: 0, ..status.clone() };
+fn as_said(status: &BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
+    let mut status =
+        BenchmarkComparisonStatus { observed_generation: 0, last_handled_cancel_request: None, ..status.clone() };
     status.conditions.iter_mut().for_each(|condition| condition.observed_generation = None);
     status
 }

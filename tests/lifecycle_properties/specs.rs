@@ -50,7 +50,7 @@ prop_compose! {
     }
 }
 
-fn variant(index: usize, kind: &str) -> Variant {
+pub fn variant(index: usize, kind: &str) -> Variant {
     let source = match kind {
         "Manifests" => json!({"type": kind, "manifests": {"configMapName": "manifests"}}),
         "Endpoint" => json!({"type": kind, "endpoint": {"url": "http://frontend:8000", "gpus": GPUS}}),

@@ -1,9 +1,9 @@
 //! The examples of quantities and predictions.
 
 use bcmp::measurement::window::Answer;
-use bcmp::prediction::aiconfigurator::read_table;
 use bcmp::prediction::burst::{Burst, context_tokens};
 use bcmp::prediction::checks::{Checked, check};
+use bcmp::prediction::predictors::aiconfigurator::read_table;
 use bcmp::prediction::{Curve, CurvePoint, OperatingPoint, Row as Predicted, Serving, Workers};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
 
@@ -57,8 +57,8 @@ pub fn burst_factor() {
 }
 
 fn curve(points: [(u32, f64, f64, f64); 2], replicas: u32) -> Curve {
-    let point = |(in_flight, ttft, tpot, rate)| CurvePoint {
-        in_flight,
+    let point = |(concurrency, ttft, tpot, rate)| CurvePoint {
+        concurrency,
         ttft: ms(ttft),
         tpot: ms(tpot),
         request_rate: RequestsPerSecond::new(rate).unwrap(),
@@ -109,15 +109,15 @@ pub fn concurrent_requests() {
             row.text("requests/s")
         );
         let read = read_table("example", &table).unwrap();
-        row.says("concurrent requests", &read[0].row.in_flight.to_string());
+        row.says("concurrent requests", &read[0].row.concurrency.to_string());
     }
 }
 
-fn predicted(in_flight: u32, latency: f64, rate: f64) -> Predicted {
+fn predicted(concurrency: u32, latency: f64, rate: f64) -> Predicted {
     Predicted {
         serving: Serving::Aggregated { workers: Workers::new(8, 1, 1) },
         gpus: 8,
-        in_flight,
+        concurrency,
         inclusive_tpot: None,
         ttft: ms(100.0),
         tpot: ms(10.0),
@@ -137,12 +137,12 @@ fn predicted(in_flight: u32, latency: f64, rate: f64) -> Predicted {
 
 pub fn consistency() {
     for row in example("consistency") {
-        let (in_flight, latency) = (row.count("concurrent requests"), row.number("request latency, ms"));
+        let (concurrency, latency) = (row.count("concurrent requests"), row.number("request latency, ms"));
         let rate = row.number("requests/s");
         let context_tokens = Some(row.count("context tokens of 4000"));
-        let predicted = Predicted { context_tokens, ..predicted(in_flight, latency, rate) };
+        let predicted = Predicted { context_tokens, ..predicted(concurrency, latency, rate) };
         let findings = check(&Checked { row: Some(&predicted), ..Checked::default() });
-        row.shows("off, %", 100.0 * (rate / (f64::from(in_flight) / (latency / 1000.0)) - 1.0));
+        row.shows("off, %", 100.0 * (rate / (f64::from(concurrency) / (latency / 1000.0)) - 1.0));
         assert_eq!(!findings.is_empty(), row.says_yes("PredictionInconsistent"), "{row:?}");
         for finding in findings {
             let said = format!("{} % off", row.text("off, %"));

@@ -96,6 +96,38 @@ async fn raw_summaries_are_unpacked() {
     assert!(ran.err.contains("raw-r1-c000001-l1-a1 of baseline: is larger than 64 MiB"), "{}", ran.err);
 }
 
+/// What is written out can be judged by whoever has it.
+#[tokio::test(start_paused = true)]
+async fn raw_summaries_are_judged_offline() {
+    let mut lab = measured().await;
+    lab.kill();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/aiperf/clean");
+    let summary = fs::read(format!("{fixture}/profile_export_aiperf.json")).unwrap();
+    let trial = "r1-c000004-l1-a1";
+    replace_map(&lab, "qwen-r1-baseline-results", |data| data[format!("raw-{trial}")] = json!(packed(&summary)));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    bcmp(&lab.cluster, &["results", "qwen", "-d", path]).await.ok();
+    let file = directory.path().join("comparison.json");
+    fs::write(&file, bcmp(&lab.cluster, &["get", "qwen", "-o", "json"]).await.ok()).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bcmp"));
+    command.args([
+        "evaluate",
+        "-o",
+        "json",
+        "-f",
+        file.to_str().unwrap(),
+        "--results",
+        &format!("baseline={path}/baseline"),
+    ]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    // One trial of one variant is no answer, and it is read.
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(document.to_string().contains(&format!("{trial}.json")), "{document}");
+}
+
 /// A plan is anybody's who may write ConfigMaps: it names no directory and no command of the person who reads it.
 #[tokio::test(start_paused = true)]
 async fn a_changed_plan_writes_nothing_anywhere() {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bcmp::api::BenchmarkComparison;
 use bcmp::cli::plugin::screen::Screen;
 use bcmp::cli::plugin::{Access, Plugin};
+use kube::Client;
 use serde_json::{Value, json};
 
 use bcmp::simulation::api_server::Cluster;
@@ -59,9 +60,14 @@ impl Write for Kept {
 }
 
 async fn run(cluster: &Cluster, columns: Option<usize>, colours: bool, words: &[&str]) -> Ran {
+    run_with(cluster, cluster.client(), columns, colours, words).await
+}
+
+/// Runs a command with a client of its own.
+pub async fn run_with(cluster: &Cluster, client: Client, columns: Option<usize>, colours: bool, words: &[&str]) -> Ran {
     let (out, err) = (Kept::default(), Kept::default());
     let screen = Screen::new(Box::new(out.clone()), Box::new(err.clone()), columns, colours);
-    let access = Access::Client(cluster.client(), "default".into());
+    let access = Access::Client(client, "default".into());
     let plugin = Plugin::new(access, Arc::new(cluster.clock()), screen);
     let code = plugin.run(std::iter::once("kubectl-bcmp").chain(words.iter().copied())).await;
     Ran { code, out: out.text(), err: err.text() }
@@ -116,7 +122,7 @@ pub fn timeless(printed: &str) -> String {
         (r"(?s)Measured +\d.*?load tool", "Measured              (when)"),
         (r"\d{4}-\d{2}-\d{2}T[\d:.]+Z", "(time)"),
         (r"\d{2}:\d{2}:\d{2}Z", "(time)"),
-        (r"\d+\.\d+ GPU-hours", "(some) GPU-hours"),
+        (r"\d+\.\d+ GPU-hours(, \d+\.\d % of what is held)?", "(some) GPU-hours"),
         (r"(\d+ min )?\d+ s\b", "(so long)"),
     ];
     masks.iter().fold(printed.to_owned(), |printed, (pattern, mask)| {

@@ -6,8 +6,29 @@ use crate::harness::bcmp;
 use bcmp::simulation::api_server::Cluster;
 use bcmp::simulation::lab::Lab;
 
-const COMMANDS: [&str; 10] =
-    ["get", "watch", "report", "results", "explain", "rerun", "cancel", "render", "evaluate", "completion"];
+const COMMANDS: [&str; 21] = [
+    "get",
+    "watch",
+    "report",
+    "results",
+    "explain",
+    "rerun",
+    "cancel",
+    "stop",
+    "suspend",
+    "resume",
+    "tree",
+    "logs",
+    "bundle",
+    "compare",
+    "promote",
+    "check",
+    "init",
+    "serve",
+    "render",
+    "evaluate",
+    "completion",
+];
 
 #[tokio::test(start_paused = true)]
 async fn every_command_has_help_with_examples() {
@@ -34,7 +55,7 @@ async fn kubectl_completes_commands_options_and_names() {
     lab.apply("qwen", serde_json::json!({}));
     lab.apply("llama", serde_json::json!({}));
     let cluster = &lab.cluster;
-    assert_eq!(completed(cluster, &["re"]).await, ["report", "results", "rerun", "render", ":4"]);
+    assert_eq!(completed(cluster, &["re"]).await, ["report", "results", "rerun", "resume", "render", ":4"]);
     assert_eq!(completed(cluster, &["watch", ""]).await, ["llama", "qwen", ":4"]);
     assert_eq!(completed(cluster, &["watch", "qwen", ""]).await, [":4"], "one is enough");
     assert_eq!(completed(cluster, &["get", "qwen", "l"]).await, ["llama", ":4"]);

@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod collecting;
 mod errors;
 mod files;
+mod front;
 mod harness;
 mod help;
 mod judging;
 mod reading;
 mod rendering;
 mod requests;
+mod running;
+mod serving;
+mod starting;
 mod watching;

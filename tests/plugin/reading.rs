@@ -197,3 +197,18 @@ async fn colours_are_for_terminals() {
     assert_eq!(plain, coloured.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""));
     assert_eq!(lab.cluster.objects(COMPARISONS).len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_wider_than_the_terminal() {
+    let lab = measured().await;
+    for words in
+        [["get", "qwen"].as_slice(), &["get"], &["get", "-A"], &["results", "qwen"], &["explain", "GAIN"], &["explain"]]
+    {
+        let ran = on_terminal(&lab.cluster, 80, false, words).await;
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let wide: Vec<&str> = ran.out.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{words:?}: {wide:#?}");
+    }
+    insta::assert_snapshot!("short_narrow", on_terminal(&lab.cluster, 80, false, &["get", "qwen"]).await.seen());
+    insta::assert_snapshot!("list_narrow", on_terminal(&lab.cluster, 72, false, &["get"]).await.seen());
+}

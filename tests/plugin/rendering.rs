@@ -186,3 +186,15 @@ async fn configurations_without_what_the_predictor_wrote_are_refused() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("do not contain what the predictor wrote"), "{}", ran.err);
 }
+
+/// As people write it for Git: the manifests in a ConfigMap beside the comparison.
+#[tokio::test]
+async fn a_file_with_the_manifests_beside_the_comparison_is_rendered() {
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/samples/own-manifests.yaml");
+    let ran = bcmp(&cluster, &["render", "-f", sample]).await;
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let rendered: Vec<serde_json::Value> = serde_saphyr::from_multiple(&ran.out).unwrap();
+    let graphs = rendered.iter().filter(|object| object["kind"] == "DynamoGraphDeployment");
+    assert_eq!(graphs.count(), 2, "one from the ConfigMap, one inline");
+}

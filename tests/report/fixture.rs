@@ -172,7 +172,12 @@ fn run() -> Run {
         completion_time: None,
         mode: Some(Mode::Sequential),
         mode_reason: Some("execution.mode is Sequential".into()),
-        settled: Some(Settled { rounds: ROUNDS, budget_spent: false, time: Time(after(3000)) }),
+        settled: Some(Settled {
+            rounds: ROUNDS,
+            budget_gpu_hours: None,
+            maximum_rounds: None,
+            time: Time(after(3000)),
+        }),
         ended: None,
     }
 }

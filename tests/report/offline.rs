@@ -30,8 +30,9 @@ fn files_are_judged_and_reported() {
     let verdict: Verdict = serde_json::from_value(answer["verdict"].clone()).unwrap();
     assert_eq!(report.verdict, Some(verdict));
     let answered: Vec<VariantStatus> = serde_json::from_value(answer["variants"].clone()).unwrap();
-    let answered: Vec<String> = answered.iter().map(|status| terminal(&ReportVariant::of_status(status))).collect();
-    assert_eq!(report.variants.iter().map(terminal).collect::<Vec<_>>(), answered);
+    let answered: Vec<String> =
+        answered.iter().map(|status| terminal(&ReportVariant::of_status(status), usize::MAX)).collect();
+    assert_eq!(report.variants.iter().map(|variant| terminal(variant, usize::MAX)).collect::<Vec<_>>(), answered);
     assert_eq!(report.records.len(), 2);
     assert!(read(SUMMARY).contains("Qwen") && read(HTML).contains("</html>") && read(LEVELS).lines().count() > 2);
 }

@@ -31,6 +31,9 @@
 - apiGroups: [nvidia.com]
   resources: [dynamographdeployments]
   verbs: [get, list, watch, create, delete]
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeploymentrequests]
+  verbs: [get]
 # What only some variants consist of.
 - apiGroups: [apps]
   resources: [statefulsets]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::agent::output::ToolOutput;
 use crate::agent::process::{exit, send};
-use crate::prediction::predictor::DriverError;
+use crate::prediction::predictors::predictor::DriverError;
 
 /// Longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 64 << 20;
@@ -81,7 +81,7 @@ impl Driver {
         let until = self.until;
         let Ok(answered) = timeout_at(until, self.exchange(line.as_bytes())).await else {
             send(group(&self.child), Signal::KILL);
-            return Err(DriverError::Deadline { limit: self.limit, last_words: self.output.last_words() });
+            return Err(DriverError::Deadline { limit: self.limit, last_output: self.output.last_output() });
         };
         let answer = match answered {
             Ok(answer) if answer.ends_with(b"\n") => answer,
@@ -134,7 +134,7 @@ impl Driver {
         if let Some(reader) = self.reader.take() {
             let _ = timeout_at(Instant::now() + GRACE, reader).await;
         }
-        DriverError::Ended { how, last_words: self.output.last_words() }
+        DriverError::Ended { how, last_output: self.output.last_output() }
     }
 }
 

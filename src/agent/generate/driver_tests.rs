@@ -82,7 +82,7 @@ async fn at_the_deadline_the_whole_group_is_ended() {
     let script = "echo thinking >&2; sleep 60 & echo $! > child; wait";
     let fake = Fake { deadline: Duration::from_millis(500), ..Fake::new(script) };
     let error = answer(&fake).await.unwrap_err();
-    assert!(matches!(&error, DriverError::Deadline { last_words, .. } if last_words == "thinking"), "{error:?}");
+    assert!(matches!(&error, DriverError::Deadline { last_output, .. } if last_output == "thinking"), "{error:?}");
     let child = std::fs::read_to_string(fake.directory.path().join("child")).unwrap();
     let stat = Path::new("/proc").join(child.trim()).join("stat");
     for _ in 0..500 {

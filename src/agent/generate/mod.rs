@@ -17,8 +17,8 @@ pub use pod::{Generate, run_in_pod};
 use super::outbox::OutboxError;
 use crate::plan::Plan;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, SCHEMA_VERSION};
-use crate::prediction::predictor::{Ask, DriverError, InvalidTask, NotGenerated, Task};
 use crate::prediction::predictors::GENERATING;
+use crate::prediction::predictors::predictor::{Ask, Dialogue, DriverError, InvalidTask, NotGenerated, Task};
 
 /// Why nothing was generated. What the predictor refuses is not an error: it is in the configurations.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +89,22 @@ async fn converse<T: Send + 'static>(
 fn generate(plan: &Plan, ask: &mut dyn Ask, load_tool: Option<String>) -> Result<Configurations, GenerateError> {
     let task = Task::new(&plan.spec)?;
     let mut dialogue = GENERATING.open(task, ask)?;
+    answered(plan, &task, dialogue.as_mut(), load_tool)
+}
+
+/// The same in a dialogue that is open.
+///
+/// # Errors
+/// The predictor fails without refusing.
+pub fn answered(
+    plan: &Plan,
+    task: &Task<'_>,
+    dialogue: &mut dyn Dialogue,
+    load_tool: Option<String>,
+) -> Result<Configurations, GenerateError> {
     let mut variants = vec![];
     for variant in &plan.spec.variants {
-        let outcome = match variant::configured(plan, &task, dialogue.as_mut(), variant) {
+        let outcome = match variant::configured(plan, task, dialogue, variant) {
             Ok(ready) => GenerationOutcome::Ready(Box::new(ready)),
             Err(NotGenerated::Refused { reason, message }) => {
                 GenerationOutcome::Refused { reason: reason.into(), message }

@@ -234,9 +234,9 @@ fn the_naive_baseline_is_eight_small_engines(#[case] case: &str) {
 #[case(32, 1344.542, 49.141)]
 #[case(40, 1510.841, 57.453)]
 #[case(48, 1580.687, 65.665)]
-fn the_curve_meets_the_tool_s_own_estimates(#[case] in_flight: u32, #[case] ttft: f64, #[case] tpot: f64) {
+fn the_curve_meets_the_tool_s_own_estimates(#[case] concurrency: u32, #[case] ttft: f64, #[case] tpot: f64) {
     let [baseline, _] = ready("guide");
-    let point = at(&baseline, 8 * in_flight).point;
+    let point = at(&baseline, 8 * concurrency).point;
     assert!((point.ttft.get() / ttft - 1.0).abs() < 0.01, "{} for {ttft}", point.ttft.get());
     assert!((point.tpot.get() / tpot - 1.0).abs() < 0.01, "{} for {tpot}", point.tpot.get());
 }

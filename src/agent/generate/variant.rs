@@ -8,7 +8,9 @@ use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
 use crate::prediction::checks::{Checked, check, replicas_deployed};
 use crate::prediction::configurations::Ready;
-use crate::prediction::predictor::{DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task};
+use crate::prediction::predictors::predictor::{
+    DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task,
+};
 use crate::prediction::{Prediction, PredictionOrigin, Row, Shape, hinted_shape, read_backend, read_shape};
 
 /// A variant before anything is predicted.
@@ -16,7 +18,7 @@ struct Drafted {
     objects: Vec<Value>,
     /// What is deployed, or why it cannot be determined.
     shape: Result<Shape, String>,
-    /// The advertised row.
+    /// The claim, as a row of the ranking.
     row: Option<Row>,
     /// The manifests as the predictor wrote them.
     generated: Option<String>,

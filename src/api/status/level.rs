@@ -8,7 +8,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 use crate::api::Finding;
 use crate::units::Count;
 
-/// Latency and throughput of one operating point, as decimal strings.
+/// Latency and throughput of one operating point, as decimal strings. Tokens per second and user are 1000 ÷ TPOT.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
@@ -24,10 +24,6 @@ pub struct Figures {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub tokens_per_second_per_gpu: Option<String>,
-    /// 1000 ÷ mean TPOT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 24))]
-    pub tokens_per_second_per_user: Option<String>,
 }
 
 /// One level of one variant.
@@ -36,8 +32,6 @@ pub struct Figures {
 pub struct LevelStatus {
     /// Concurrent requests over the whole deployment.
     pub concurrency: Count,
-    /// Accepted trials, over which the measured figures are averaged.
-    pub trials: Count,
     /// The predictor's estimate for what is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated: Option<Estimated>,

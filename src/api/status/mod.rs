@@ -77,6 +77,10 @@ pub struct BenchmarkComparisonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_run_request: Option<String>,
+    /// The last value of `bcmp.dev/cancel-requested` that was acted on, or answered by an event because it names no active run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_cancel_request: Option<String>,
 }
 
 impl Default for BenchmarkComparisonStatus {
@@ -96,6 +100,7 @@ impl Default for BenchmarkComparisonStatus {
             report: None,
             history: vec![],
             last_handled_run_request: None,
+            last_handled_cancel_request: None,
         }
     }
 }
@@ -104,18 +109,18 @@ fn unobserved() -> i64 {
     -1
 }
 
-/// Bytes of a run request that `status.lastHandledRunRequest` has room for.
-const LONGEST_RUN_REQUEST: usize = 256;
+/// Bytes of a request that the status has room for.
+const LONGEST_REQUEST: usize = 256;
 
-/// A run request as `status.lastHandledRunRequest` stores it.
-pub fn stored_run_request(request: &str) -> String {
-    text::cut(request, LONGEST_RUN_REQUEST)
+/// A request as `status.lastHandledRunRequest` and `lastHandledCancelRequest` store it.
+pub fn stored_request(request: &str) -> String {
+    text::cut(request, LONGEST_REQUEST)
 }
 
 impl BenchmarkComparisonStatus {
     /// Whether a run was started for this run request.
     pub fn has_handled(&self, request: &str) -> bool {
-        self.last_handled_run_request.as_deref() == Some(stored_run_request(request).as_str())
+        self.last_handled_run_request.as_deref() == Some(stored_request(request).as_str())
     }
 
     /// Whether a condition is True.
@@ -268,8 +273,8 @@ mod tests {
     #[case::too_long_to_be_stored(&"x".repeat(300))]
     #[case::of_wide_characters(&"é".repeat(400))]
     fn a_request_that_started_a_run_is_handled(#[case] request: &str) {
-        let stored = Some(stored_run_request(request));
-        assert!(stored.as_ref().is_some_and(|stored| stored.len() <= LONGEST_RUN_REQUEST));
+        let stored = Some(stored_request(request));
+        assert!(stored.as_ref().is_some_and(|stored| stored.len() <= LONGEST_REQUEST));
         let status = BenchmarkComparisonStatus { last_handled_run_request: stored, ..Default::default() };
         assert!(status.has_handled(request));
         assert!(!status.has_handled("another"));

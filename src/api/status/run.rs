@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::VerdictResult;
-use crate::api::{AnyReason, Mode};
+use crate::api::{AnyReason, Decimal, MOST_ROUNDS, Mode};
 use crate::units::Count;
 
 /// One run.
@@ -48,7 +48,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub mode_reason: Option<String>,
-    /// Why no further round begins. A write-once fact.
+    /// That no further round begins. It stands until a limit that it names is raised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
     /// Why the run ended early, if it did.
@@ -73,11 +73,26 @@ pub struct Pause {
 pub struct Settled {
     /// Rounds that count.
     pub rounds: Count,
-    /// A further round would not have fitted in what is left of the budget.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub budget_spent: bool,
+    /// `execution.budget.gpuHours`, where another round would not have fitted in what was left of it. Raised, the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_gpu_hours: Option<Decimal>,
+    /// `execution.rounds.maximum`, where it allowed no further round. Raised, the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_rounds: Option<Count>,
     /// When it was decided.
     pub time: Time,
+}
+
+impl Settled {
+    /// Whether a further round would not have fitted in what was left of the budget.
+    pub fn is_budget_spent(&self) -> bool {
+        self.budget_gpu_hours.is_some()
+    }
+
+    /// Whether the run would go on if a limit were raised.
+    pub fn may_go_on(&self) -> bool {
+        self.is_budget_spent() || self.maximum_rounds.is_some_and(|rounds| rounds < MOST_ROUNDS)
+    }
 }
 
 /// One round of a run.

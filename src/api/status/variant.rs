@@ -41,9 +41,9 @@ pub struct VariantStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub findings: Vec<Finding>,
-    /// One entry for each level.
+    /// One entry for each level. Of more than 24, those that are furthest from where the SLA ends are in the report alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub levels: Vec<LevelStatus>,
     /// Throughput at the SLA.
@@ -205,6 +205,9 @@ pub struct Deployed {
     /// Tokens that an engine processes in one step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_num_tokens: Option<Count>,
+    /// Tokens that a request may have, prompt and response together, where the manifests say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<Count>,
     /// Data type of the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -254,6 +257,10 @@ pub struct Claim {
     /// The advertised figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// 1000 ÷ TPOT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    pub tokens_per_second_per_user: Option<String>,
     /// Measured ÷ advertised − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_percent: Option<ErrorPercent>,
@@ -300,6 +307,22 @@ pub struct EstimateErrors {
     pub worst_error_percent: String,
     /// Levels that are judged.
     pub levels: Count,
+    /// Factors that would have made the estimated latencies right on average, over these levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_correction: Option<LatencyCorrection>,
+}
+
+/// Factors of latencies, measured ÷ estimated, as AIConfigurator takes them.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencyCorrection {
+    /// Of time per output token: AIConfigurator's `decode_latency_correction`.
+    #[schemars(length(max = 16))]
+    pub decode: String,
+    /// Of time to first token: its `prefill_latency_correction`. Absent where the burst in a TTFT is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub prefill: Option<String>,
 }
 
 /// Mean absolute errors, percent.

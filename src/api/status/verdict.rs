@@ -194,7 +194,8 @@ pub struct CandidateComparison {
     /// One sentence that explains the result.
     #[schemars(length(max = 512))]
     pub reason: String,
-    /// Gain in tokens per second per GPU at each level that both sides measured.
+    /// Gain in tokens per second per GPU at each level that both sides measured. Of more than two candidates it is in the report
+    /// alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

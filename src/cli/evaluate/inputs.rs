@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::EvaluateError;
 use super::arguments::Named;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
-use crate::cli::file::read_comparison;
+use crate::cli::file::{FileContent, read_file};
 use crate::files::{TreeLimits, read_text_tree};
 use crate::method::sla::Sla;
 use crate::offline::Known;
@@ -25,9 +25,14 @@ const MOST_SETTINGS: usize = 100;
 
 /// Reads the comparison.
 pub fn comparison(path: &Path) -> Result<BenchmarkComparison, EvaluateError> {
+    content(path).map(|content| content.comparison)
+}
+
+/// Reads the comparison and the ConfigMaps beside it.
+pub fn content(path: &Path) -> Result<FileContent, EvaluateError> {
     let text = if path == Path::new("-") { text_of(std::io::stdin().lock()) } else { text_at(path) };
     let failed = |problem: String| EvaluateError::Failed(format!("{}: {problem}", path.display()));
-    read_comparison(&text.map_err(failed)?).map_err(|error| failed(error.to_string()))
+    read_file(&text.map_err(failed)?).map_err(|error| failed(error.to_string()))
 }
 
 /// What is known of a variant, and the files behind it.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use arguments::Export;
 pub use arguments::{EvaluateArgs, Format, Named, named};
-pub use inputs::{comparison, text_at};
+pub use inputs::{comparison, content, text_at};
 use kube::ResourceExt;
 
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};

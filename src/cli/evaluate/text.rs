@@ -113,7 +113,7 @@ fn subject_and_answer(page: &mut Page, report: &Report, verdict: &Verdict) {
     }
     if let Some(error) = &verdict.estimate_error {
         let tolerance = &report.spec.judgement.accuracy_tolerance_percent;
-        page.field("estimates", &format!("{error} off on average, where they are worst (tolerance {tolerance} %)"));
+        page.field("estimates", &format!("{error} off on average for the worst variant (tolerance {tolerance} %)"));
     }
 }
 
@@ -156,7 +156,7 @@ fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Opt
             lines => lines.join("; "),
         },
     );
-    let table = levels::terminal(variant);
+    let table = levels::terminal(variant, usize::MAX);
     if !table.is_empty() {
         page.line("");
         table.lines().for_each(|line| page.line(&format!("  {line}")));

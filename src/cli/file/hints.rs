@@ -59,7 +59,33 @@ fn wrong_form(schema: &Value, value: &Value) -> Option<String> {
         Value::String(text) if wanted == "integer" && text.parse::<i64>().is_ok() => {
             Some(format!("\"{text}\" must be a number: write {text} without quotes"))
         }
+        Value::Number(number) if wanted == "object" && is_range(schema) => {
+            Some(format!("{number} must be an object: write {{minimum: {number}, maximum: {number}}}"))
+        }
         Value::String(text) if wanted == "array" => Some(format!("\"{text}\" must be a list: write [{text}]")),
         _ => None,
+    }
+}
+
+/// Whether an object has a minimum and a maximum, and nothing else: one number may well be meant for both.
+fn is_range(schema: &Value) -> bool {
+    let names = schema["properties"].as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str));
+    names.eq(["maximum", "minimum"])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_number_in_the_place_of_a_range_is_written_out() {
+        let number = json!({"type": "integer"});
+        let schema = json!({"type": "object", "properties": {
+            "rounds": {"type": "object", "properties": {"maximum": number, "minimum": number}},
+            "budget": {"type": "object", "properties": {"gpuHours": {"type": "string"}}}}});
+        let found = wrong_forms(&schema, &json!({"rounds": 3, "budget": 8}));
+        assert_eq!(found, ["rounds: 3 must be an object: write {minimum: 3, maximum: 3}"]);
     }
 }

@@ -5,6 +5,8 @@
 
 mod hints;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::schema::{Schema, default, unknown_fields};
@@ -44,12 +46,53 @@ fn list(problems: &[String]) -> String {
     text
 }
 
-/// Reads the one comparison in a YAML or JSON document. A status is ignored: the object may come from a cluster.
+/// What a file holds: one comparison, and the ConfigMaps beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileContent {
+    pub comparison: BenchmarkComparison,
+    /// Name → key → text.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Reads the one comparison in YAML documents or a JSON document. A status is ignored: the object may come from a cluster.
 ///
 /// # Errors
 /// Every field that is unknown, missing or out of range, and every rule that is broken.
 pub fn read_comparison(text: &str) -> Result<BenchmarkComparison, FileError> {
-    let mut object = Value::Object(only_comparison(text)?);
+    read_file(text).map(|content| content.comparison)
+}
+
+/// Reads the one comparison and the ConfigMaps beside it; other objects are passed over.
+///
+/// # Errors
+/// As of [`read_comparison`].
+pub fn read_file(text: &str) -> Result<FileContent, FileError> {
+    let documents = yaml_documents(text).map_err(FileError::Syntax)?;
+    let objects: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).flat_map(items).collect();
+    let config_maps = objects.iter().filter_map(config_map).collect();
+    let comparison = checked(Value::Object(only_comparison(objects)?))?;
+    Ok(FileContent { comparison, config_maps })
+}
+
+/// The objects of a List, or the object itself.
+fn items(mut object: Value) -> Vec<Value> {
+    let is_list = object["apiVersion"] == "v1" && object["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match object.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items,
+        _ => vec![object],
+    }
+}
+
+fn config_map(object: &Value) -> Option<(String, BTreeMap<String, String>)> {
+    if object["kind"] != "ConfigMap" {
+        return None;
+    }
+    let entries = object["data"].as_object().into_iter().flatten();
+    let texts = entries.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect();
+    Some((object["metadata"]["name"].as_str()?.to_owned(), texts))
+}
+
+fn checked(mut object: Value) -> Result<BenchmarkComparison, FileError> {
     let crd = serde_json::to_value(crd()).map_err(|error| FileError::Syntax(error.to_string()))?;
     let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap_or_default();
     for value in [&mut object, &mut schema["properties"]] {
@@ -90,23 +133,24 @@ fn local(problem: &str) -> String {
     problem.strip_prefix("<nil>: Invalid value: ").unwrap_or(problem).to_owned()
 }
 
-fn only_comparison(text: &str) -> Result<Map<String, Value>, FileError> {
-    let documents = yaml_documents(text).map_err(FileError::Syntax)?;
-    let mut documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
-    let foreign = |found: &str| FileError::Foreign { found: found.to_owned() };
-    match (documents.pop(), documents.len()) {
-        (None, _) => Err(foreign("nothing")),
-        (Some(_), 1..) => Err(foreign(&format!("{} objects", documents.len() + 1))),
-        (Some(Value::Object(object)), _) => {
-            let of = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or("none").to_owned();
-            let (version, kind) = (of("apiVersion"), of("kind"));
-            if (version.as_str(), kind.as_str()) == (&format!("{GROUP}/{VERSION}"), KIND) {
-                Ok(object)
-            } else {
-                Err(foreign(&format!("an object with apiVersion {version} and kind {kind}")))
-            }
+fn only_comparison(objects: Vec<Value>) -> Result<Map<String, Value>, FileError> {
+    let foreign = |found: String| FileError::Foreign { found };
+    let text = |object: &Value, field: &str| object.get(field).and_then(Value::as_str).unwrap_or("none").to_owned();
+    let is_comparison = |object: &Value| {
+        (text(object, "apiVersion"), text(object, "kind")) == (format!("{GROUP}/{VERSION}"), KIND.to_owned())
+    };
+    let count = objects.len();
+    let (mut ours, mut others): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(is_comparison);
+    match (ours.pop(), ours.len(), others.pop()) {
+        (Some(Value::Object(object)), 0, _) => Ok(object),
+        (Some(_), more, _) => Err(foreign(format!("{} comparisons", more + 1))),
+        (None, _, None) => Err(foreign("nothing".into())),
+        (None, _, Some(_)) if count > 1 => Err(foreign(format!("{count} objects, none of which is a comparison"))),
+        (None, _, Some(object @ Value::Object(_))) => {
+            let (version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
+            Err(foreign(format!("an object with apiVersion {version} and kind {kind}")))
         }
-        (Some(_), _) => Err(foreign("a list or a single value")),
+        (None, _, Some(_)) => Err(foreign("a list or a single value".into())),
     }
 }
 
@@ -219,7 +263,7 @@ spec:
     #[rstest]
     #[case::nothing("", "holds nothing; expected one object")]
     #[case::comments("# nothing\n---\n", "holds nothing")]
-    #[case::several("apiVersion: a\n---\napiVersion: b\n", "holds 2 objects")]
+    #[case::several("apiVersion: a\n---\napiVersion: b\n", "holds 2 objects, none of which is a comparison")]
     #[case::a_list("- 1\n", "a list or a single value")]
     #[case::another_kind(
         "apiVersion: v1\nkind: Pod\n",
@@ -230,6 +274,19 @@ spec:
     fn what_is_no_comparison_is_said(#[case] text: &str, #[case] expected: &str) {
         let said = said(text);
         assert!(said.contains(expected), "{said}");
+    }
+
+    #[test]
+    fn a_comparison_among_other_objects_is_found() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\ndata: {deploy.yaml: text}\n";
+        let content = read_file(&format!("{map}---\n{SMALLEST}")).unwrap();
+        assert_eq!(content.comparison, read_comparison(SMALLEST).unwrap());
+        assert_eq!(content.config_maps["mine"]["deploy.yaml"], "text");
+        let objects: Vec<Value> = yaml_documents(&format!("{map}---\n{SMALLEST}")).unwrap();
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
+        assert_eq!(read_file(&list).unwrap(), content);
+        let two = said(&format!("{SMALLEST}---\n{SMALLEST}"));
+        assert!(two.contains("holds 2 comparisons; expected one object"), "{two}");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use strum::VariantNames;
 
-use super::help;
+use super::{help, verbs};
 use crate::api::FailOn;
 use crate::cli::evaluate::Format;
 use crate::cli::render::RenderSource;
+use crate::plan::Component;
 
 /// Lists and follows benchmark comparisons, shows their results, starts and cancels runs
 #[derive(Parser)]
@@ -59,7 +60,7 @@ pub enum Command {
     /// Shows every trial of a run
     #[command(after_help = help::RESULTS)]
     Results(Results),
-    /// Explains a condition, a reason, an evidence code or a verdict result, and what to do
+    /// Explains a condition, reason, evidence code, verdict result, column or term, and what to do
     #[command(after_help = help::EXPLAIN)]
     Explain(Explain),
     /// Starts another run
@@ -68,6 +69,39 @@ pub enum Command {
     /// Cancels the active run and tears its variants down
     #[command(after_help = help::CANCEL)]
     Cancel(Cancel),
+    /// Stops the active run, and says when its GPUs are free
+    #[command(after_help = verbs::STOP)]
+    Stop(Stop),
+    /// Tears the active run down until it is resumed, and keeps what it measured
+    #[command(after_help = verbs::SUSPEND)]
+    Suspend(Suspend),
+    /// Lets a suspended comparison go on
+    #[command(after_help = verbs::RESUME)]
+    Resume(Resume),
+    /// Shows the objects of a run as a tree: nodes, GPUs, age, finalizers, and what holds GPUs
+    #[command(after_help = verbs::TREE)]
+    Tree(Tree),
+    /// Prints the logs of the load tool, the generator or the servers of a run
+    #[command(after_help = verbs::LOGS)]
+    Logs(Logs),
+    /// Writes everything about a run into an archive for somebody who is to help; never a Secret
+    #[command(after_help = verbs::BUNDLE)]
+    Bundle(Bundle),
+    /// Shows two runs side by side: what differs, what each found, and their levels
+    #[command(after_help = verbs::COMPARE)]
+    Compare(Compare),
+    /// Prints the winner of a run as manifests to deploy
+    #[command(after_help = verbs::PROMOTE)]
+    Promote(Promote),
+    /// Checks whether the cluster has what a comparison needs
+    #[command(after_help = verbs::CHECK)]
+    Check(Check),
+    /// Writes a first comparison from what the cluster has
+    #[command(after_help = verbs::INIT)]
+    Init(Init),
+    /// Serves a page of all comparisons on this machine, with your own rights
+    #[command(after_help = verbs::SERVE)]
+    Serve(Serve),
     /// Prints every object that a run creates, for a file or a comparison
     #[command(after_help = help::RENDER)]
     Render(Render),
@@ -202,8 +236,8 @@ pub struct Results {
 
 #[derive(Args)]
 pub struct Explain {
-    /// A condition, a reason, an evidence code or a verdict result; default: lists all
-    pub topic: Option<String>,
+    /// A condition, a reason, an evidence code, a verdict result, a column or a term; default: lists all
+    pub topic: Vec<String>,
 }
 
 #[derive(Args)]
@@ -229,6 +263,190 @@ pub struct Cancel {
     pub wait: bool,
     #[command(flatten)]
     pub patience: Patience,
+}
+
+#[derive(Args)]
+pub struct Stop {
+    /// Name of the comparison
+    pub comparison: String,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+#[derive(Args)]
+pub struct Suspend {
+    /// Name of the comparison
+    pub comparison: String,
+    /// Wait until its GPUs are free
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+#[derive(Args)]
+pub struct Resume {
+    /// Name of the comparison
+    pub comparison: String,
+}
+
+#[derive(Args)]
+pub struct Tree {
+    /// Name of the comparison
+    pub comparison: String,
+    #[command(flatten)]
+    pub run: RunNumber,
+}
+
+/// Pods with logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogsOf {
+    /// The load tool
+    Load,
+    /// The predictor
+    Generate,
+    /// The servers: frontends and engines
+    Server,
+}
+
+impl From<LogsOf> for Component {
+    fn from(of: LogsOf) -> Self {
+        match of {
+            LogsOf::Load => Self::Load,
+            LogsOf::Generate => Self::Generate,
+            LogsOf::Server => Self::Server,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Logs {
+    /// Name of the comparison
+    pub comparison: String,
+    #[command(flatten)]
+    pub run: RunNumber,
+    /// Only pods of this variant
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Which pods [default: the load tool's; before it runs, the predictor's; else the servers']
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub of: Option<LogsOf>,
+    /// Container [default: the one that does the work]
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Follow the logs until they end
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub follow: bool,
+    /// The logs of the containers before their last restart
+    #[arg(short, long, action = ArgAction::SetTrue, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Only so many lines from the end of each log
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(i64).range(0..))]
+    pub tail: Option<i64>,
+}
+
+#[derive(Args)]
+pub struct Bundle {
+    /// Name of the comparison
+    pub comparison: String,
+    #[command(flatten)]
+    pub run: RunNumber,
+    /// The archive [default: NAME-rRUN-bundle.tar.gz]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub force: bool,
+}
+
+/// A run of a comparison, written `NAME` or `NAME:RUN`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOf {
+    pub comparison: String,
+    /// Absent: the last one.
+    pub run: Option<i64>,
+}
+
+impl FromStr for RunOf {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((name, run)) = text.split_once(':') else { return Ok(Self { comparison: text.into(), run: None }) };
+        let run = run.parse().ok().filter(|run| *run > 0).ok_or("a run is a number from 1: write NAME:RUN")?;
+        Ok(Self { comparison: name.into(), run: Some(run) })
+    }
+}
+
+/// Forms of two runs side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareForm {
+    /// What differs, what each found, and a table
+    Table,
+    /// A row per variant and level
+    Csv,
+}
+
+#[derive(Args)]
+pub struct Compare {
+    /// A comparison, or one of its runs
+    #[arg(value_name = "NAME[:RUN]")]
+    pub a: RunOf,
+    /// What it is compared with
+    #[arg(value_name = "NAME[:RUN]")]
+    pub b: RunOf,
+    /// Output format
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = CompareForm::Table)]
+    pub output: CompareForm,
+}
+
+#[derive(Args)]
+pub struct Promote {
+    /// Name of the comparison
+    pub comparison: String,
+    #[command(flatten)]
+    pub run: RunNumber,
+    /// This variant in the place of the winner
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// A comparison in the cluster whose needs are checked [default: those that all have]
+    #[arg(conflicts_with = "file")]
+    pub comparison: Option<String>,
+    /// A comparison in a file (`-` for standard input)
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Before bcmp is installed: do not look for it
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub pre: bool,
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// Name of the new comparison
+    #[arg(default_value = "first-comparison")]
+    pub name: String,
+    /// Model, as Hugging Face knows it [default: the guide's]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The file (`-` for standard output)
+    #[arg(short, long, value_name = "FILE", default_value = "comparison.yaml")]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub force: bool,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// Comparisons of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Port on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
 }
 
 #[derive(Args)]

@@ -7,7 +7,7 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{DynamicObject, ObjectList};
 use kube::{Client, Config, CustomResourceExt, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::Connection;
 use super::error::PluginError;
@@ -96,28 +96,46 @@ impl Cluster {
         Ok(map.filter(is_ours))
     }
 
-    /// Sets an annotation that `decide` finds right for the comparison as it is; `None`: it is left as it is.
-    ///
-    /// The decision and the write are about the same version of the object.
+    /// The client behind it.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sets an annotation that `decide` finds right for the comparison as it is.
     pub async fn annotate(
         &self,
         name: &str,
         decide: impl Fn(&BenchmarkComparison) -> Result<(&'static str, String), PluginError>,
     ) -> Result<BenchmarkComparison, PluginError> {
+        let patch = |comparison: &BenchmarkComparison| {
+            let (key, value) = decide(comparison)?;
+            Ok(Some(json!({"metadata": {"annotations": {key: value}}})))
+        };
+        Ok(self.change(name, patch).await?.0)
+    }
+
+    /// Changes the fields that `decide` finds right for the comparison as it is, and returns it as it is then; `false`: it is
+    /// left as it was.
+    ///
+    /// The decision and the write are about the same version of the object.
+    pub async fn change(
+        &self,
+        name: &str,
+        decide: impl Fn(&BenchmarkComparison) -> Result<Option<Value>, PluginError>,
+    ) -> Result<(BenchmarkComparison, bool), PluginError> {
         let mut tries = 0;
         loop {
             tries += 1;
             let comparison = self.comparison(name).await?;
-            let (key, value) = decide(&comparison)?;
-            let patch = Patch::Merge(json!({"metadata": {
-                "annotations": {key: value}, "resourceVersion": comparison.resource_version(),
-            }}));
+            let Some(mut fields) = decide(&comparison)? else { return Ok((comparison, false)) };
+            fields["metadata"]["resourceVersion"] = json!(comparison.resource_version());
+            let patch = Patch::Merge(fields);
             let parameters = PatchParams { field_manager: Some("kubectl-bcmp".into()), ..PatchParams::default() };
             let api = self.comparisons();
             let written = call(format!("patch benchmarkcomparison {name}"), api.patch(name, &parameters, &patch));
             match written.await {
                 Err(Error::Api { source, .. }) if tries < TRIES && is_conflict(&source) => {}
-                result => return Ok(result?),
+                result => return Ok((result?, true)),
             }
         }
     }

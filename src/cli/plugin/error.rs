@@ -1,5 +1,6 @@
 //! Why a command failed, for people.
 
+use super::rights;
 use crate::controller::error::{Error, answer};
 
 /// The command failed.
@@ -50,7 +51,7 @@ fn refused(call: &str, error: &kube::Error) -> String {
     let said = status.message.trim_end_matches('.');
     match status.code {
         401 => format!("{call}: the cluster rejects these credentials: log in again, or choose another --context"),
-        403 => format!("{call}: not allowed: {said}: ask for the role view, or for edit to start and cancel runs"),
+        403 => format!("{call}: not allowed: {said}: {}", rights::how_to_get(said)),
         404 if !names_an_object(status) => {
             "the cluster does not serve BenchmarkComparisons: install bcmp (docs/install.md), or choose another --context"
                 .into()

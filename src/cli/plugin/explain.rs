@@ -17,9 +17,9 @@ const LABEL: usize = 14;
 /// Explains a name, or lists all that can be explained.
 pub fn explain(plugin: &mut Plugin, arguments: &Explain) -> Result<u8, PluginError> {
     let mut page = Page::of_width(plugin.screen.width().min(WIDTH));
-    match &arguments.topic {
-        None => everything(&mut page),
-        Some(topic) => one(topic, &mut page)?,
+    match arguments.topic.join(" ").as_str() {
+        "" => everything(&mut page),
+        topic => one(topic, &mut page)?,
     }
     plugin.screen.show(&page)?;
     Ok(0)
@@ -90,5 +90,7 @@ fn unknown(topic: &str) -> PluginError {
         true => "`kubectl bcmp explain` lists all".into(),
         false => format!("did you mean {}?", like.join(", ")),
     };
-    PluginError::usage(format!("{topic} is not a condition, verdict result, evidence code or reason; {hint}"))
+    PluginError::usage(format!(
+        "{topic} is not a condition, verdict result, evidence code, reason, column or term; {hint}"
+    ))
 }

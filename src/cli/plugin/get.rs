@@ -16,7 +16,7 @@ use crate::api::{
     VerdictResult,
 };
 use crate::report::format::ABSENT;
-use crate::report::labels::{self, Tone};
+use crate::report::labels;
 use crate::report::{ReportVariant, levels, sentences, table};
 
 /// Prints comparisons.
@@ -53,8 +53,15 @@ pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError
         }
         form => {
             let comparisons: Result<Vec<_>, _> = objects.into_iter().map(parse).collect();
-            let text = listed(&comparisons?, arguments.all_namespaces, form == Some(Listing::Wide), plugin.now());
+            let wide = form == Some(Listing::Wide);
+            // Whoever asks for more columns gets them all.
+            let width = (plugin.screen.is_terminal() && !wide).then(|| plugin.screen.width());
+            let (text, left_out) = listed(&comparisons?, arguments.all_namespaces, wide, plugin.now(), width);
             plugin.screen.document(&text)?;
+            if !left_out.is_empty() {
+                let left_out = left_out.join(", ");
+                plugin.screen.note(&format!("no room for {left_out}: use -o wide, or name one comparison"));
+            }
         }
     }
     Ok(0)
@@ -91,8 +98,17 @@ fn shown(object: &DynamicObject) -> Value {
     value
 }
 
-/// The columns of the CRD.
-fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now: Timestamp) -> String {
+/// Columns that a narrow terminal does without, in this order.
+const EXPENDABLE: [&str; 5] = ["EST-ERR", "GPU-H", "PROGRESS", "SLA", "CLAIM"];
+
+/// The columns of the CRD, and those that there was no room for.
+fn listed(
+    comparisons: &[BenchmarkComparison],
+    namespaces: bool,
+    wide: bool,
+    now: Timestamp,
+    width: Option<usize>,
+) -> (String, Vec<&'static str>) {
     let mut titles = vec!["NAME", "PHASE", "PROGRESS", "VERDICT", "GAIN", "CLAIM", "EST-ERR", "SLA", "GPU-H", "AGE"];
     if namespaces {
         titles.insert(0, "NAMESPACE");
@@ -110,7 +126,11 @@ fn listed(comparisons: &[BenchmarkComparison], namespaces: bool, wide: bool, now
         }
         row.iter().map(|cell| clean(cell)).collect()
     });
-    table::listing(&titles, &rows.collect::<Vec<_>>())
+    let rows: Vec<Vec<String>> = rows.collect();
+    match width {
+        Some(width) => table::listing_within(&titles, &rows, width, &EXPENDABLE),
+        None => (table::listing(&titles, &rows), vec![]),
+    }
 }
 
 fn row(comparison: &BenchmarkComparison, now: Timestamp) -> Vec<String> {
@@ -167,16 +187,6 @@ fn age(created: Option<Time>, now: Timestamp) -> String {
     }
 }
 
-/// How a phase reads.
-pub fn tone(phase: Option<Phase>) -> Tone {
-    match phase {
-        Some(Phase::Succeeded | Phase::Predicted) => Tone::Good,
-        Some(Phase::Failed) => Tone::Bad,
-        Some(Phase::Inconclusive | Phase::Cancelled) => Tone::Fair,
-        _ => Tone::Plain,
-    }
-}
-
 /// Variants, levels and verdict of one comparison.
 fn in_short(comparison: &BenchmarkComparison, width: usize) -> Page {
     let status = comparison.status.clone().unwrap_or_default();
@@ -204,9 +214,10 @@ fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkCom
     let run = status.run.as_ref().map(|run| format!(", run {}", run.number)).unwrap_or_default();
     let progress =
         status.progress.as_ref().map(|progress| format!(", {} trials", progress.summary)).unwrap_or_default();
+    let namespace = comparison.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     page.spans(vec![
-        plain(format!("{}{run}: ", comparison.name_any())),
-        toned(tone(status.phase), phase),
+        plain(format!("{namespace}{}{run}: ", comparison.name_any())),
+        toned(labels::phase(status.phase), phase),
         plain(progress),
     ]);
     let message = status.message.as_deref().unwrap_or_default();
@@ -236,7 +247,7 @@ fn subject(page: &mut Page, comparison: &BenchmarkComparison, status: &Benchmark
         page.field("claim", &format!("{claim} in tokens/s/GPU"));
     }
     if let Some(error) = &verdict.estimate_error {
-        page.field("estimates", &format!("{error} off on average, where they are worst"));
+        page.field("estimates", &format!("{error} off on average for the worst variant"));
     }
     if verdict.result == VerdictResult::Inconclusive {
         page.field("", "run kubectl bcmp report to see which evidence is missing");
@@ -257,7 +268,20 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
         let both = tokens.into_iter().chain(at.reason.clone()).collect::<Vec<_>>();
         page.field("at the SLA", &both.join("; "));
     }
-    levels::terminal(&ReportVariant::of_status(variant)).lines().for_each(|line| page.line(format!("  {line}")));
+    let shown = ReportVariant::of_status(variant);
+    if let Some(claim) = &variant.claim {
+        page.field("claim", &sentences::status_claim(claim));
+    }
+    if let Some(kept) = sentences::claim_kept(&shown) {
+        page.field("", &kept);
+    }
+    for finding in &variant.findings {
+        page.field(
+            if finding.rejects() { "rejected" } else { "warning" },
+            &format!("{}: {}", finding.code, finding.message),
+        );
+    }
+    levels::terminal(&shown, page.width().saturating_sub(2)).lines().for_each(|line| page.line(format!("  {line}")));
 }
 
 #[cfg(test)]

@@ -5,23 +5,38 @@
 
 mod arguments;
 mod browser;
-mod cluster;
+mod bundle;
+mod check;
+pub mod cluster;
+mod compare;
 mod completion;
 mod error;
 mod evaluate;
 mod explain;
 mod get;
 mod help;
+mod init;
+mod logs;
+mod new_file;
+mod objects;
 #[cfg(feature = "png")]
 mod pictures;
 mod progress;
+mod promote;
 mod render;
 mod report;
 mod requests;
 mod results;
+mod rights;
 pub mod screen;
+pub mod serve;
 mod shell;
+mod stop;
 mod stored;
+mod survey;
+mod suspend;
+mod tree;
+mod verbs;
 mod watch;
 
 use std::ffi::OsString;
@@ -97,6 +112,17 @@ impl Plugin {
             Command::Explain(arguments) => explain::explain(self, &arguments),
             Command::Rerun(arguments) => requests::rerun(self, &arguments).await,
             Command::Cancel(arguments) => requests::cancel(self, &arguments).await,
+            Command::Stop(arguments) => stop::stop(self, &arguments).await,
+            Command::Suspend(arguments) => suspend::suspend(self, &arguments).await,
+            Command::Resume(arguments) => suspend::resume(self, &arguments).await,
+            Command::Tree(arguments) => tree::tree(self, &arguments).await,
+            Command::Logs(arguments) => logs::logs(self, &arguments).await,
+            Command::Bundle(arguments) => bundle::bundle(self, &arguments).await,
+            Command::Compare(arguments) => compare::compare(self, &arguments).await,
+            Command::Promote(arguments) => promote::promote(self, &arguments).await,
+            Command::Check(arguments) => check::check(self, &arguments).await,
+            Command::Init(arguments) => init::init(self, &arguments).await,
+            Command::Serve(arguments) => serve::serve(self, &arguments).await,
             Command::Render(arguments) => render::render(self, &arguments).await,
             Command::Evaluate(arguments) => evaluate::evaluate(self, &arguments).await,
             Command::Completion(arguments) => completion::script(self, arguments.shell),

@@ -12,7 +12,7 @@ use crate::sweep::VariantSweep;
 pub struct Progress {
     /// Those that ended.
     pub done: usize,
-    /// Those that are planned, as far as can be told.
+    /// Those that are planned, as far as is known.
     pub total: Option<usize>,
 }
 

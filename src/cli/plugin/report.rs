@@ -94,6 +94,14 @@ impl Files {
     }
 }
 
+/// The report of a run, with everything that is compared.
+///
+/// # Errors
+/// Nothing that is stored of the run can be read.
+pub async fn of_run(cluster: &Cluster, comparison: &BenchmarkComparison, number: i64) -> Result<Report, PluginError> {
+    Files::of(cluster, comparison, number).await?.drawable(cluster, comparison, number).await
+}
+
 fn config_map_name(comparison: &BenchmarkComparison, number: i64) -> String {
     let status = comparison.status.as_ref();
     let current = status.filter(|status| status.run.as_ref().is_some_and(|run| run.number == number));
@@ -129,7 +137,7 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
 }
 
 /// The page of a report, made here: a browser opens what this program wrote, never a page that somebody stored.
-fn page(report: &Report) -> String {
+pub fn page(report: &Report) -> String {
     render(report).remove(HTML).unwrap_or_default()
 }
 

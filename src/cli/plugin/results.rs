@@ -55,7 +55,7 @@ pub async fn results(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, P
             plugin.screen.note(&format!("run {number} of {} has measured nothing yet", comparison.name_any()));
             return Ok(0);
         }
-        ResultsForm::Table => trials::text(&trials),
+        ResultsForm::Table => trials::text(&trials, plugin.screen.is_terminal().then(|| plugin.screen.width())),
     };
     plugin.screen.document(&text)?;
     if arguments.output == ResultsForm::Table

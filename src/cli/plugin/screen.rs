@@ -65,9 +65,14 @@ impl Page {
         self.hanging("  ".into(), words);
     }
 
+    /// Where words are broken.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
     /// Adds a field: its name, and words that are broken at the width.
     pub fn field(&mut self, name: &str, words: &str) {
-        self.labelled(11, name, words);
+        self.labelled(13, name, words);
     }
 
     /// Adds a field whose name takes so many columns.

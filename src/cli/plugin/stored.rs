@@ -7,7 +7,7 @@ use kube::ResourceExt;
 
 use super::cluster::Cluster;
 use super::error::PluginError;
-use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, PastRun, Run, VariantStatus};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, PastRun, Run, Settled, VariantStatus};
 use crate::controller::{documents, observe};
 use crate::judgement::rounds::TrialOrigin;
 use crate::lifecycle::world::Output;
@@ -208,7 +208,7 @@ impl StoredRun {
         let last = self.ledgers.values().flat_map(|of| &of.records).map(|record| record.trial.key.round).max();
         Progress {
             rounds: settled.map_or(last.unwrap_or(0), |settled| settled.rounds),
-            budget_spent: settled.is_some_and(|settled| settled.budget_spent),
+            budget_spent: settled.is_some_and(Settled::is_budget_spent),
             origin: TrialOrigin::Sweep,
         }
     }

@@ -14,7 +14,6 @@ use super::Plugin;
 use super::arguments::{Patience, Watch};
 use super::cluster::Cluster;
 use super::error::{FAILED, PluginError};
-use super::get::tone;
 use super::progress::{Progress, Records};
 use super::screen::{Page, plain, toned};
 use crate::api::conditions::ConditionType;
@@ -22,6 +21,7 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase
 use crate::cli::evaluate::{CAUGHT, INCONCLUSIVE};
 use crate::controller::error::Error;
 use crate::report::format::duration;
+use crate::report::labels;
 
 /// Cells of a bar.
 const BAR: usize = 30;
@@ -215,7 +215,7 @@ fn picture(
     });
     page.spans(vec![
         plain(format!("{}{run}: ", comparison.name_any())),
-        toned(tone(status.phase), phase),
+        toned(labels::phase(status.phase), phase),
         plain(format!("{trials}{}", since.unwrap_or_default())),
     ]);
     let width = status.variants.iter().map(|variant| variant.name.chars().count()).max().unwrap_or(0);

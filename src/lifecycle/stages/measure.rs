@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Reason, Role, Run, VariantStatus};
 use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, stops};
-use crate::lifecycle::problem::unreadable;
-use crate::lifecycle::problem::{self, Problem};
+use crate::lifecycle::problem::{self, Problem, unreadable};
+use crate::lifecycle::remains;
 use crate::lifecycle::stages::view::View;
 use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::time::{after, stamp};
-use crate::lifecycle::world::{Child, JobState, Output, World};
+use crate::lifecycle::world::{Child, JobState, Output, Pod, World};
 use crate::plan::{ChildKind, Component};
 use crate::sweep::VariantSweep;
 
@@ -48,10 +48,10 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
     let mut seen = variant.deployments[index].clone();
     let view = View { world, run, variant: &variant.name, deployment: &variant.deployments[index] };
     if seen.teardown.is_some() {
-        if seen.freed.is_none() && view.servers().all(|pod| pod.over) {
+        if seen.freed.is_none() && remains::is_freed(&view) {
             seen.freed = Some(stamp(now));
         }
-        if view.is_gone() {
+        if remains::is_gone(&view) {
             seen.gone = Some(stamp(now));
         }
     } else {
@@ -59,7 +59,9 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
             seen.scheduled = Some(stamp(now));
         }
         if seen.ready.is_none() && seen.scheduled.is_some() && view.all_bound() && view.all_ready() {
-            seen.ready = Some(stamp(now));
+            // By a clock that is behind, the pods would be newer than that they were ready.
+            let newest = view.servers().map(|pod| pod.created).max();
+            seen.ready = Some(stamp(newest.map_or(now, |newest| newest.max(now))));
         }
         if seen.serving.is_none() && view.serving().is_some() {
             seen.serving = Some(stamp(now));
@@ -92,20 +94,35 @@ fn is_measured(view: &View) -> bool {
     sweep.is_ok_and(|sweep| sweep.is_over(&results.ledger.records))
 }
 
-/// Servers that were restarted or replaced since the first completed request. The load pod says when that was, as nobody
-/// may have looked at that moment.
+/// Servers that were restarted or replaced since the first completed request.
 fn note_restarts(seen: &mut DeploymentStatus, view: &View) {
     let Some(serving) = &seen.serving else { return };
-    let since = view.serving().map_or(serving.0, |first| first.min(serving.0));
+    let since = undisturbed_since(seen, view, serving.0);
     let restarts = view.servers().flat_map(|pod| &pod.containers).filter(|c| c.restarts > 0);
     let finished = restarts.filter_map(|c| c.terminated.as_ref()?.finished);
-    let replaced = view.servers().filter(|pod| pod.gpus > 0).map(|pod| pod.created).filter(|created| *created > since);
+    let replaced = holding(view).map(|pod| pod.created).filter(|created| *created > since);
     for finished in finished.filter(|time| *time >= since).chain(replaced) {
         let finished = stamp(finished);
         if seen.restarts.len() < 8 && !seen.restarts.contains(&finished) {
             seen.restarts.push(finished);
         }
     }
+}
+
+fn holding<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Pod> {
+    view.servers().filter(|pod| pod.gpus > 0)
+}
+
+/// Since when a server that restarts or comes disturbs a trial: the first completed request. The load pod says when that
+/// was, as nobody may have looked at that moment.
+///
+/// Pods have the API server's times. No request is completed before there are servers, and a pod on a node that sends it: a
+/// clock that says so is behind, and what was there when all servers were ready is no replacement.
+fn undisturbed_since(seen: &DeploymentStatus, view: &View, serving: Timestamp) -> Timestamp {
+    let first = view.serving().map_or(serving, |first| first.min(serving));
+    let is_behind = holding(view).all(|pod| pod.created > first)
+        && view.loaders().any(|pod| pod.bound.unwrap_or(pod.created) > first);
+    if is_behind { seen.ready.as_ref().map_or(Timestamp::MAX, |ready| ready.0) } else { first }
 }
 
 /// What keeps the live deployment of a variant from terminating on, and when that is final.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Reason, Role, RoundStatus, Settled};
+use crate::api::{BenchmarkComparisonStatus, Decimal, EarlyEnd, Reason, Role, RoundStatus, Run, Settled, Until};
 use crate::lifecycle::facts::{self, active_run, end, is_over, may_deploy, rounds_over, stops};
 use crate::lifecycle::judge::{self, records};
 use crate::lifecycle::price::{self, fits};
@@ -34,23 +34,80 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
 }
 
 fn next(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
-    let Some(judged) = judge::judged(status, world) else { return settle(status, rounds_over(status), false, now) };
-    let number = rounds_over(status).saturating_add(1);
-    let wanted = if number == 1 { names(status) } else { judged.next_round() };
-    let variants = alive(status, wanted);
-    if variants.is_empty() {
-        return settle(status, number - 1, false, now);
-    }
-    match fits(status, world, &judged, number, &variants, now) {
-        Budget::Fits => status.rounds.push(RoundStatus {
-            number,
+    let over = rounds_over(status);
+    match after_last(status, world, now) {
+        Next::Round(variants) => status.rounds.push(RoundStatus {
+            number: over.saturating_add(1),
             variants,
             start_time: stamp(now),
             gain_percent: None,
             interval: None,
         }),
-        Budget::TooSmall { needed, .. } if number == 1 => too_small(status, world, needed, now),
-        Budget::TooSmall { .. } => settle(status, number - 1, true, now),
+        Next::TooExpensive(needed) if over == 0 => too_small(status, world, needed, now),
+        Next::TooExpensive(_) => settle(status, over, Limits { budget: budget_of(world), maximum: None }, now),
+        Next::Nothing { by_maximum } => {
+            let maximum = by_maximum.then_some(world.spec.execution.rounds.maximum);
+            settle(status, over, Limits { budget: None, maximum }, now);
+        }
+    }
+}
+
+/// What follows the rounds that are over.
+enum Next {
+    /// A round that deploys these variants.
+    Round(Vec<String>),
+    /// A round that is expected to need so many GPU-hours, which are not left.
+    TooExpensive(f64),
+    /// None. `by_maximum`: because `execution.rounds.maximum` allows none.
+    Nothing { by_maximum: bool },
+}
+
+fn after_last(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Next {
+    let Some(judged) = judge::judged(status, world) else { return Next::Nothing { by_maximum: false } };
+    let number = rounds_over(status).saturating_add(1);
+    let wanted = if number == 1 { names(status) } else { judged.next_round() };
+    let variants = alive(status, wanted);
+    if variants.is_empty() {
+        return Next::Nothing { by_maximum: judged.is_stopped_by_maximum() };
+    }
+    match fits(status, world, &judged, number, &variants, now) {
+        Budget::Fits => Next::Round(variants),
+        Budget::TooSmall { needed, .. } => Next::TooExpensive(needed),
+    }
+}
+
+/// A run that stopped for a limit goes on when the limit is raised, with the same number and all it measured (METHOD §9).
+pub fn resume(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(run) = &status.run else { return };
+    if !is_raised(run, world) || world.spec.suspend || world.spec.execution.until != Until::Verdict {
+        return;
+    }
+    // What it would go on from must be there.
+    if judge::stands(status, world) || stops(world, status) {
+        return;
+    }
+    let mut open = status.clone();
+    if let Some(run) = open.run.as_mut() {
+        (run.settled, run.ended, run.completion_time) = (None, None, None);
+    }
+    let may_grow = |name: &String| world.results.get(name).and_then(Output::present).is_none_or(|of| !of.sealed);
+    if matches!(after_last(&open, world, now), Next::Round(variants) if variants.iter().all(may_grow)) {
+        *status = open;
+    }
+}
+
+/// Whether a limit for which the run stopped is higher now, or gone.
+fn is_raised(run: &Run, world: &World) -> bool {
+    let execution = &world.spec.execution;
+    match (&run.ended, &run.settled) {
+        // Nothing was deployed: what is allowed now is held against the price again.
+        (Some(ended), _) => ended.reason == Reason::BudgetTooSmall,
+        (None, Some(settled)) => {
+            let spent = settled.budget_gpu_hours.as_ref().and_then(Decimal::value);
+            let is_more = |spent: f64| price::gpu_hours_allowed(world).is_none_or(|allowed| allowed > spent);
+            spent.is_some_and(is_more) || settled.maximum_rounds.is_some_and(|most| execution.rounds.maximum > most)
+        }
+        (None, None) => false,
     }
 }
 
@@ -81,7 +138,7 @@ fn too_small(status: &mut BenchmarkComparisonStatus, world: &World, needed: f64,
     let allowed = price::gpu_hours_allowed(world).unwrap_or_default();
     let message = format!(
         "the first round is expected to need {needed:.1} GPU-hours, and execution.budget.gpuHours is {allowed}; no GPU was held. \
-         Raise the budget or measure fewer levels, and start another run"
+         Raise the budget, and the run goes on; or measure fewer levels"
     );
     end(status, EarlyEnd::Failed, Reason::BudgetTooSmall, message, now);
 }
@@ -90,7 +147,7 @@ fn too_small(status: &mut BenchmarkComparisonStatus, world: &World, needed: f64,
 fn overrun(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let is_spent = price::gpu_hours_allowed(world).is_some_and(|allowed| facts::gpu_hours(status, now) > allowed);
     if is_spent && !is_trial_under_way(status, world) {
-        settle(status, rounds_over(status), true, now);
+        settle(status, rounds_over(status), Limits { budget: budget_of(world), maximum: None }, now);
     }
 }
 
@@ -103,8 +160,19 @@ fn is_trial_under_way(status: &BenchmarkComparisonStatus, world: &World) -> bool
     })
 }
 
-fn settle(status: &mut BenchmarkComparisonStatus, rounds: u32, budget_spent: bool, now: Timestamp) {
+/// What keeps a run from another round.
+struct Limits {
+    budget: Option<Decimal>,
+    maximum: Option<u32>,
+}
+
+fn budget_of(world: &World) -> Option<Decimal> {
+    world.spec.execution.budget.as_ref().map(|budget| budget.gpu_hours.clone())
+}
+
+fn settle(status: &mut BenchmarkComparisonStatus, rounds: u32, limits: Limits, now: Timestamp) {
+    let Limits { budget, maximum } = limits;
     if let Some(run) = status.run.as_mut() {
-        run.settled = Some(Settled { rounds, budget_spent, time: stamp(now) });
+        run.settled = Some(Settled { rounds, budget_gpu_hours: budget, maximum_rounds: maximum, time: stamp(now) });
     }
 }

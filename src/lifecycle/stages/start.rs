@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::{
     BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Reason, Role, Run, Start, VariantPhase, VariantStatus,
-    stored_run_request,
+    stored_request,
 };
 use crate::lifecycle::facts::{self, active_run, end, rests_predicted};
 use crate::lifecycle::time::stamp;
@@ -80,7 +80,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     if let Some(past) = past_run(status) {
         history.insert(0, past);
     }
-    let request = world.object.run_requested.as_deref().map(stored_run_request);
+    let request = world.object.run_requested.as_deref().map(stored_request);
     let handled = request.or(status.last_handled_run_request.take());
     *status = BenchmarkComparisonStatus {
         observed_generation: world.object.generation,
@@ -102,6 +102,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
         history: retained(history, world.spec.history.runs),
         last_handled_run_request: handled,
+        last_handled_cancel_request: status.last_handled_cancel_request.take(),
         ..BenchmarkComparisonStatus::default()
     };
 }
@@ -136,9 +137,13 @@ pub fn retained(history: Vec<PastRun>, keep: u32) -> Vec<PastRun> {
         .collect()
 }
 
+/// Ends the active run if the request names it. Whether it does or not, the request is recorded as seen, so that one that
+/// misses is answered once, by an event.
 fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
+    let Some(request) = &world.object.cancel_requested else { return };
+    status.last_handled_cancel_request = Some(stored_request(request));
     let Some(number) = active_run(status).map(|run| run.number) else { return };
-    if world.object.cancel_requested.as_deref() == Some(number.to_string().as_str()) {
+    if *request == number.to_string() {
         end(
             status,
             EarlyEnd::Cancelled,

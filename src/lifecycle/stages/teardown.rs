@@ -65,10 +65,11 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
             finalizers.unwrap_or_default().join(", "),
             if pod.is_none() { " (no pod is left, so no GPU is held)" } else { "" }
         ),
-        (_, Some(pod)) => format!(
-            "pod {} {whose} was deleted and is still there on node {}: check that the node's kubelet works",
-            pod.name,
-            pod.node.as_deref().unwrap_or("(none)")
+        (_, Some(Pod { name, node: Some(node), .. })) => format!(
+            "pod {name} {whose} was deleted and is still there on node {node}: check that the node's kubelet works"
+        ),
+        (_, Some(Pod { name, node: None, .. })) => format!(
+            "pod {name} {whose} was deleted and is still there, without a node: check that the controller of its finalizers runs"
         ),
         (Some(child), None) => format!(
             "{} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
@@ -79,7 +80,7 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
 }
 
 /// What is said of a variant that is kept, and how to let it go.
-pub fn words_of_kept(variant: &str) -> String {
+pub fn kept_message(variant: &str) -> String {
     format!(
         "variant {variant} failed and is kept for debugging; it holds its GPUs: set execution.keepOnFailureSeconds to 0 to let go"
     )

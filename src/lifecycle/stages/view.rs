@@ -57,10 +57,6 @@ impl<'a> View<'a> {
         self.servers().filter(|pod| !pod.terminating && !pod.over && !pod.ready)
     }
 
-    pub fn is_gone(&self) -> bool {
-        self.children().next().is_none() && self.servers().next().is_none() && self.loaders().next().is_none()
-    }
-
     /// When the first request was completed, by the load pod's clock.
     pub fn serving(&self) -> Option<Timestamp> {
         let results = self.world.results.get(self.variant).and_then(Output::present)?;

@@ -140,7 +140,7 @@ fn torn_down(status: &BenchmarkComparisonStatus, world: &World, stuck: Option<St
         return new(False, Reason::TeardownStuck.into(), message);
     }
     if let Some(name) = teardown::kept(status, world) {
-        return new(False, Reason::KeptForDebugging.into(), teardown::words_of_kept(name));
+        return new(False, Reason::KeptForDebugging.into(), teardown::kept_message(name));
     }
     let freed = status.variants.iter().filter_map(live).all(|deployment| deployment.freed.is_some());
     if anything_deployed(status) && freed {

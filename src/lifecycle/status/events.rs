@@ -1,8 +1,10 @@
 //! What changed from one status to the next, as events for people.
 
+use crate::api::annotations::CANCEL_REQUESTED;
 use crate::api::conditions::ConditionType;
 use crate::api::{AnyReason, BenchmarkComparisonStatus, Mode, Phase, Reason, VariantStatus};
 use crate::lifecycle::decision::Event;
+use crate::lifecycle::facts::active_run;
 use crate::lifecycle::report;
 use crate::lifecycle::world::World;
 
@@ -46,7 +48,11 @@ fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         notes.push(normal(Reason::RoundStarted, message));
     }
     if let Some(settled) = run.settled.as_ref().filter(|_| past.is_none_or(|past| past.settled.is_none())) {
-        let why = if settled.budget_spent { "the budget is spent" } else { "another would tell no more" };
+        let why = match (settled.is_budget_spent(), settled.maximum_rounds) {
+            (true, _) => "the budget is spent",
+            (false, Some(_)) => "execution.rounds.maximum allows no more that would tell more",
+            (false, None) => "another would tell no more",
+        };
         let message = format!("no round follows round {}: {why}", settled.rounds);
         notes.push(normal(Reason::RoundsSettled, message));
     }
@@ -118,6 +124,30 @@ fn end_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
         let note = if well { normal } else { warning };
         notes.push(note(Reason::Finished, format!("{phase}: {words}")));
     }
+}
+
+/// A request to cancel that names no active run cancels nothing. Whoever made it believes that GPUs are being freed.
+pub fn cancel_missed(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) -> Option<Event> {
+    let request = after.last_handled_cancel_request.as_ref();
+    let request = request.filter(|request| before.last_handled_cancel_request.as_ref() != Some(*request))?;
+    let run = after.run.as_ref();
+    let active = active_run(after).map(|run| run.number);
+    if active.is_some_and(|active| *request == active.to_string()) {
+        return None;
+    }
+    let what = format!("{CANCEL_REQUESTED}={request} names no active run, and nothing was cancelled");
+    let state = match (active, run) {
+        (Some(active), _) => format!("run {active} is active; to cancel it, set the annotation to {active}"),
+        (None, Some(run)) => format!("run {} is over", run.number),
+        (None, None) => "there is no run yet".into(),
+    };
+    let is_ahead = request.parse().is_ok_and(|number: i64| number > after.run_number());
+    let warning_of_next = if is_ahead {
+        format!("; remove the annotation, or run {request} is cancelled when it starts")
+    } else {
+        String::new()
+    };
+    Some(warning(Reason::CancelMissed, format!("{what}: {state}{warning_of_next}")))
 }
 
 /// A run that ends without its report says why.

@@ -12,7 +12,6 @@ use crate::lifecycle::stages::{generate, measure, start, teardown};
 use crate::lifecycle::world::World;
 use crate::plan::Component;
 use crate::verdict::Judged;
-use crate::verdict::status::verdict;
 
 /// What is happening, for people, in as many words as a status holds. Stable text: no times, no counters that tick.
 pub fn message(
@@ -73,7 +72,7 @@ fn queued(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> 
     if let Some((index, problem)) = waiting.and_then(|run| queue::refused(status, run, world)) {
         return format!("variant {}: {}", status.variants[index].name, problem.message);
     }
-    match waiting.map(|run| queue::turn(run, world, now)) {
+    match waiting.map(|run| queue::admission(run, world, now)) {
         Some(Admission::Wait(why)) => why,
         _ => "the run is next to get GPUs".into(),
     }
@@ -82,7 +81,7 @@ fn queued(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> 
 fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {
     let Some(run) = active_run(status) else { return String::new() };
     if let Some(name) = teardown::kept(status, world) {
-        return teardown::words_of_kept(name);
+        return teardown::kept_message(name);
     }
     let problem = status.variants.iter().find_map(|v| measure::trouble_of(v, run, world, now));
     if let Some(problem) = problem {
@@ -120,12 +119,12 @@ fn is_podless(world: &World, run: &Run, variant: &VariantStatus, deployment: &De
 fn over(status: &BenchmarkComparisonStatus, world: &World, judged: Option<&Judged>, phase: Phase) -> String {
     let failure = status.variants.iter().find_map(|v| v.failure.as_ref().map(|f| (&v.name, &f.message)));
     let caught = judge::caught(judged, world).filter(|_| phase == Phase::Failed);
-    match (failure, judged, caught) {
+    // Where something was judged, the verdict in status is the one of this judgement.
+    let verdict = status.verdict.as_ref().filter(|_| judged.is_some());
+    match (failure, verdict, caught) {
         (Some((name, message)), ..) => format!("variant {name} failed: {message}"),
-        (None, Some(judgement), Some(outcome)) => {
-            format!("judgement.failOn names {outcome}: {}", verdict(judgement).summary)
-        }
-        (None, Some(judgement), None) => verdict(judgement).summary,
+        (None, Some(verdict), Some(outcome)) => format!("judgement.failOn names {outcome}: {}", verdict.summary),
+        (None, Some(verdict), None) => verdict.summary.clone(),
         (None, None, _) => status.message.clone().unwrap_or_default(),
     }
 }

@@ -18,7 +18,7 @@ use crate::lifecycle::judge;
 use crate::lifecycle::price::price;
 use crate::lifecycle::time::stamp;
 use crate::lifecycle::world::World;
-use crate::verdict::status::verdict;
+use crate::verdict::status::{shorten, verdict};
 
 /// Folds the facts of `status` into a complete status. The same facts and world give the same status.
 pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp) -> BenchmarkComparisonStatus {
@@ -34,19 +34,23 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
         status.variants[index] = variant;
     }
     let complete = is_judged(&status, world);
-    let judged = judge::fold_rows(&mut status, world, complete);
-    if let Some(judgement) = &judged {
+    let shown = judge::judged(&status, world);
+    if let Some(shown) = &shown {
+        judge::fold_rows(&mut status, world, shown, complete);
+    }
+    let judged = shown.as_ref().filter(|_| complete);
+    if let Some(judgement) = judged {
         // A verdict stands until another is reached: records may be gone, the answer is not.
-        status.verdict = Some(verdict(judgement));
+        status.verdict = Some(shorten(verdict(judgement)));
     }
     status.progress = progress::progress(&status, world).or(status.progress);
     status.gpu_seconds = gpu_seconds(&status, world);
-    status.price = price(&status, world).or(status.price);
+    status.price = shown.as_ref().and_then(|shown| price(&status, world, shown)).or(status.price);
     let report = world.report(&status).map(|child| ReportReference { config_map_name: child.name.clone() });
     status.report = report.or(status.report);
-    let phase = phase::phase(&status, world, judged.as_ref());
-    let message = message::message(&status, world, judged.as_ref(), phase, now);
-    let new = conditions::all(&status, world, judged.as_ref(), phase, &message, now);
+    let phase = phase::phase(&status, world, judged);
+    let message = message::message(&status, world, judged, phase, now);
+    let new = conditions::all(&status, world, judged, phase, &message, now);
     status.conditions = conditions(new, &before, world.object.generation, &stamp(now));
     status.phase = Some(phase);
     status.message = Some(message);

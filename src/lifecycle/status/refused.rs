@@ -40,6 +40,7 @@ pub fn least(
         rounds: refused.rounds.iter().map(round).collect(),
         history: refused.history.clone(),
         last_handled_run_request: refused.last_handled_run_request.clone(),
+        last_handled_cancel_request: refused.last_handled_cancel_request.clone(),
         message: Some(message.clone()),
         ..BenchmarkComparisonStatus::default()
     };

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::probes;
-use crate::api::{BenchmarkComparisonSpec, ModelCache, Probes};
+use crate::api::{BenchmarkComparisonSpec, ModelCache, Probes, Scheduling};
 use crate::dynamo::{Layout, PodSet};
 use crate::manifests::labels::KUEUE_QUEUE;
 use crate::pointer::{add_element, put_element, remove, set, token};
@@ -98,24 +98,23 @@ pub(super) fn generated(object: &mut Value, spec: &BenchmarkComparisonSpec) {
 
 /// Adds the spec's pull secrets and scheduling to any object.
 pub(super) fn all(object: &mut Value, spec: &BenchmarkComparisonSpec) {
+    // A new field does not compile until it is decided here what it does.
+    let Scheduling { priority_class_name, scheduler_name, queue_name } = &spec.scheduling;
     let pods = PodSet::of(object);
     for pods in &pods {
         for secret in &spec.image_pull_secrets {
             put_element(object, &format!("{}/imagePullSecrets", pods.spec()), "name", json!(secret));
         }
-        let scheduling = &spec.scheduling;
-        let names =
-            [("priorityClassName", &scheduling.priority_class_name), ("schedulerName", &scheduling.scheduler_name)];
-        for (field, name) in names {
+        for (field, name) in [("priorityClassName", priority_class_name), ("schedulerName", scheduler_name)] {
             if let Some(name) = name {
                 set(object, &pods.spec(), field, name.as_str());
             }
         }
-        if let Some(queue) = &scheduling.queue_name {
+        if let Some(queue) = queue_name {
             set(object, &format!("{}/labels", pods.metadata()), KUEUE_QUEUE, queue.as_str());
         }
     }
-    if let Some(queue) = &spec.scheduling.queue_name
+    if let Some(queue) = queue_name
         && !pods.is_empty()
     {
         set(object, "/metadata/labels", KUEUE_QUEUE, queue.as_str());

@@ -19,7 +19,7 @@ const CLASSES: [(&str, &str); 4] = [
 pub(super) const CHANNEL_TEMPLATE: &str = "/spec/channel/resourceClaimTemplate";
 
 /// Whether a device class hands out what `resource` counts. A comparison may also count by the class itself.
-pub(super) fn is_gpu_class(class: &str, resource: &str) -> bool {
+pub fn is_gpu_class(class: &str, resource: &str) -> bool {
     class == resource || CLASSES.iter().any(|(begin, name)| *name == class && resource.starts_with(begin))
 }
 

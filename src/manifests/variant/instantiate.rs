@@ -215,10 +215,9 @@ fn own(object: &mut Value, kind: ManifestKind, name: Option<&String>, ownership:
         merge(object, &format!("{}/annotations", pods.metadata()), labels::pod_annotations());
     }
     match kind {
-        ManifestKind::ConfigMap
-        | ManifestKind::ClaimTemplate
-        | ManifestKind::ComputeDomain
-        | ManifestKind::LeaderWorkerSet => {}
+        ManifestKind::ConfigMap | ManifestKind::ComputeDomain | ManifestKind::LeaderWorkerSet => {}
+        // The claims that are made of it have these labels: whose GPUs they hold is seen by them.
+        ManifestKind::ClaimTemplate => merge(object, "/spec/metadata/labels", ownership.labels()),
         ManifestKind::Service => merge_selector(object, "/spec/selector", ownership),
         ManifestKind::Deployment | ManifestKind::StatefulSet => {
             merge_selector(object, "/spec/selector/matchLabels", ownership);

@@ -15,6 +15,7 @@ mod prepare;
 mod probes;
 mod references;
 
+pub use claims::is_gpu_class;
 pub use endpoint::ENDPOINT_ANNOTATION;
 pub use gpus::gpu_pods;
 pub use instantiate::{MainObject, VariantDeployment, instantiate};

@@ -8,6 +8,9 @@ const VARIATION_PERCENT: f64 = 5.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
 
+/// How far mean SM clocks of variants may be apart, in percent.
+const CLOCKS_PERCENT: f64 = 3.0;
+
 /// Name and value of a figure that is judged.
 type Figure = (&'static str, fn(&Measurement) -> Option<f64>);
 
@@ -50,6 +53,18 @@ pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
             longest.1, longest.0, shortest.1, shortest.0
         );
         Finding::new(EvidenceCode::InputLengthMismatch, message)
+    })
+}
+
+/// Mean SM clocks of a variant and the baseline: `ClocksDiffer` where they are more than 3 % apart.
+pub fn clocks(own: f64, baseline: f64) -> Option<Finding> {
+    let apart = 100.0 * (own.max(baseline) / own.min(baseline) - 1.0);
+    exceeds(apart, CLOCKS_PERCENT).then(|| {
+        let message = format!(
+            "the GPUs ran at {own:.0} MHz here and at {baseline:.0} MHz for the baseline on average: {apart:.1} % apart, usual are \
+             up to {CLOCKS_PERCENT} %"
+        );
+        Finding::new(EvidenceCode::ClocksDiffer, message)
     })
 }
 

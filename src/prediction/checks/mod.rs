@@ -15,7 +15,7 @@ const CONSISTENCY_OF_PARTIAL_PROMPTS: f64 = 0.20;
 /// What is compared.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Checked<'a> {
-    /// The advertised row, where there is one.
+    /// The claim, where there is one.
     pub row: Option<&'a Row>,
     /// What is deployed, where it is known.
     pub shape: Option<&'a Shape>,
@@ -154,8 +154,8 @@ fn family(name: &str) -> String {
 }
 
 /// A throughput that its own latencies do not amount to (Little's law).
-fn inconsistent(in_flight: f64, latency_ms: f64, rate: f64, tolerance: f64) -> Option<f64> {
-    let expected = in_flight / (latency_ms / 1000.0);
+fn inconsistent(concurrency: f64, latency_ms: f64, rate: f64, tolerance: f64) -> Option<f64> {
+    let expected = concurrency / (latency_ms / 1000.0);
     let off = rate / expected - 1.0;
     (off.abs() > tolerance && off.is_finite()).then_some(off * 100.0)
 }
@@ -167,8 +167,8 @@ fn tolerance(context_tokens: Option<u32>, input_tokens: u32) -> f64 {
 
 fn row_inconsistent(row: &Row) -> Option<Finding> {
     let tolerance = tolerance(row.context_tokens, row.input_tokens);
-    let in_flight = f64::from(row.in_flight);
-    let off = inconsistent(in_flight, row.request_latency.get(), row.request_rate.get(), tolerance)?;
+    let concurrency = f64::from(row.concurrency);
+    let off = inconsistent(concurrency, row.request_latency.get(), row.request_rate.get(), tolerance)?;
     let message = format!(
         "the advertised throughput is {off:+.0} % off what its own latencies amount to ({}, request latency {:.0} ms)",
         row.describe(),
@@ -192,17 +192,17 @@ fn curve_inconsistent(curve: &Curve, checked: &Checked<'_>) -> Option<Finding> {
     let off = |point: &CurvePoint| {
         let tokens = workers.map(|workers| {
             let (limit, chunked) = (workers.max_num_tokens, workers.chunked_prefill);
-            context_tokens(checked.input_tokens, limit, chunked, point.in_flight)
+            context_tokens(checked.input_tokens, limit, chunked, point.concurrency)
         });
         let latency = point.ttft.get() + point.tpot.get() * later;
         let tolerance = tolerance(tokens, checked.input_tokens);
-        inconsistent(f64::from(point.in_flight), latency, point.request_rate.get(), tolerance)
+        inconsistent(f64::from(point.concurrency), latency, point.request_rate.get(), tolerance)
     };
     let doubtful: Vec<_> =
-        curve.points().iter().filter_map(|point| off(point).map(|off| (point.in_flight, off))).collect();
-    let (in_flight, worst) = doubtful.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
+        curve.points().iter().filter_map(|point| off(point).map(|off| (point.concurrency, off))).collect();
+    let (concurrency, worst) = doubtful.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
     let message = format!(
-        "{} of {} estimates have a throughput that contradicts their own latencies; the worst, at {in_flight} concurrent \
+        "{} of {} estimates have a throughput that contradicts their own latencies; the worst, at {concurrency} concurrent \
          requests in a replica, is {worst:+.0} % off",
         doubtful.len(),
         curve.points().len(),

@@ -16,10 +16,10 @@ fn context_tokens_of_a_step(
     #[case] input: u32,
     #[case] limit: Option<u32>,
     #[case] chunked: bool,
-    #[case] in_flight: u32,
+    #[case] concurrency: u32,
     #[case] expected: u32,
 ) {
-    assert_eq!(context_tokens(input, limit, chunked, in_flight), expected);
+    assert_eq!(context_tokens(input, limit, chunked, concurrency), expected);
 }
 
 fn ms(value: f64) -> Milliseconds {
@@ -30,12 +30,12 @@ fn workers(tensor: u32, replicas: u32, batch: u32, tokens: u32) -> Workers {
     Workers { max_batch_size: Some(batch), max_num_tokens: Some(tokens), ..Workers::new(tensor, 1, replicas) }
 }
 
-/// The guide's row: TP8 with 12 in flight.
+/// The guide's row: TP8 with 12 concurrent requests.
 fn row() -> Row {
     Row {
         serving: Serving::Aggregated { workers: Workers { max_batch_size: Some(12), ..Workers::new(8, 1, 1) } },
         gpus: 8,
-        in_flight: 12,
+        concurrency: 12,
         ttft: ms(347.435),
         tpot: ms(6.568),
         request_latency: ms(3624.956),
@@ -62,6 +62,7 @@ fn shape(serving: Serving) -> Shape {
         image: None,
         speculation: None,
         prefix_caching: None,
+        context_length: None,
     }
 }
 
@@ -148,10 +149,10 @@ fn a_row_must_agree_with_itself(#[case] rate: f64, #[case] context: u32, #[case]
 
 #[test]
 fn the_worst_estimate_of_a_curve_is_named() {
-    let point = |in_flight: u32, off: f64| {
+    let point = |concurrency: u32, off: f64| {
         let (ttft, tpot) = (100.0, 10.0);
-        let rate = f64::from(in_flight) / ((ttft + tpot * 99.0) / 1000.0) * off;
-        CurvePoint { in_flight, ttft: ms(ttft), tpot: ms(tpot), request_rate: RequestsPerSecond::new(rate).unwrap() }
+        let rate = f64::from(concurrency) / ((ttft + tpot * 99.0) / 1000.0) * off;
+        CurvePoint { concurrency, ttft: ms(ttft), tpot: ms(tpot), request_rate: RequestsPerSecond::new(rate).unwrap() }
     };
     let curve =
         |offs: [f64; 3]| Curve::new(vec![point(1, offs[0]), point(2, offs[1]), point(4, offs[2])], 1, 1, 100).unwrap();

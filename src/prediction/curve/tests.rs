@@ -3,9 +3,9 @@ use rstest::rstest;
 
 use super::*;
 
-fn point(in_flight: u32, ttft: f64, tpot: f64, request_rate: f64) -> CurvePoint {
+fn point(concurrency: u32, ttft: f64, tpot: f64, request_rate: f64) -> CurvePoint {
     CurvePoint {
-        in_flight,
+        concurrency,
         ttft: Milliseconds::new(ttft).unwrap(),
         tpot: Milliseconds::new(tpot).unwrap(),
         request_rate: RequestsPerSecond::new(request_rate).unwrap(),
@@ -16,7 +16,7 @@ fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }
 
-/// The guide's baseline, 8 × TP1: in flight, TTFT, TPOT and tokens per second of one worker at 4000/500, as
+/// The guide's baseline, 8 × TP1: concurrent requests, TTFT, TPOT and tokens per second of one worker at 4000/500, as
 /// aiconfigurator 0.12.0 estimates them. It counts 499 tokens a request.
 const BASELINE: [(u32, f64, f64, f64); 5] = [
     (1, 718.855, 18.769, 51.209),
@@ -106,8 +106,8 @@ fn beyond_capacity_only_the_queue_grows() {
 #[case(7, 56)]
 #[case(1, 8)]
 #[case(99, 256)]
-fn a_smaller_engine_ends_the_curve(#[case] in_flight: u32, #[case] capacity: u32) {
-    let clipped = baseline().clipped(in_flight).unwrap();
+fn a_smaller_engine_ends_the_curve(#[case] concurrency: u32, #[case] capacity: u32) {
+    let clipped = baseline().clipped(concurrency).unwrap();
     assert_eq!(clipped.end(), capacity);
     let (clipped, whole) = (clipped.at(capacity).unwrap(), baseline().at(capacity).unwrap());
     assert!(close(clipped.point.tpot.get(), whole.point.tpot.get()));
@@ -119,9 +119,9 @@ fn an_engine_that_holds_nothing_has_no_curve() {
     assert_eq!(baseline().clipped(0), None);
 }
 
-fn rows(in_flight: &[u32], holds: Option<u32>) -> Curve {
+fn rows(concurrency: &[u32], holds: Option<u32>) -> Curve {
     let law = |q: &u32| point(*q, 100.0 + f64::from(*q), 5.0 + f64::from(*q), 0.2 * f64::from(*q).sqrt());
-    Curve::of_rows(in_flight.iter().map(law).collect(), 1, 8, 500, holds).unwrap()
+    Curve::of_rows(concurrency.iter().map(law).collect(), 1, 8, 500, holds).unwrap()
 }
 
 /// Which concurrencies of one replica are covered, and whether 1000 are beyond its capacity.
@@ -135,12 +135,12 @@ fn rows(in_flight: &[u32], holds: Option<u32>) -> Curve {
 #[case::holds_more_than_the_rows_tell(&[3, 4, 5], Some(12), vec![3..=5], false)]
 #[case::alone(&[8], None, vec![8..=8], false)]
 fn rows_are_believed_near_each_other(
-    #[case] in_flight: &[u32],
+    #[case] concurrency: &[u32],
     #[case] holds: Option<u32>,
     #[case] covered: Vec<RangeInclusive<u32>>,
     #[case] ends: bool,
 ) {
-    let curve = rows(in_flight, holds);
+    let curve = rows(concurrency, holds);
     assert_eq!(curve.covered(), covered);
     for c in 1..=curve.end() {
         assert_eq!(curve.at(c).is_some(), covered.iter().any(|range| range.contains(&c)), "{c}");
@@ -173,10 +173,10 @@ fn zero_is_read_as_one() {
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 0, 1, 1, CurveError::NoScale("replicas"))]
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 0, 1, CurveError::NoScale("GPUs"))]
 #[case(vec![point(1, 1.0, 1.0, 1.0)], 1, 1, 0, CurveError::NoScale("output tokens"))]
-#[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "concurrency", in_flight: 0 })]
-#[case(vec![point(3, 0.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TTFT", in_flight: 3 })]
-#[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", in_flight: 3 })]
-#[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", in_flight: 3 })]
+#[case(vec![point(0, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "concurrency", concurrency: 0 })]
+#[case(vec![point(3, 0.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TTFT", concurrency: 3 })]
+#[case(vec![point(3, 1.0, 0.0, 1.0)], 1, 1, 1, CurveError::NotPositive { quantity: "TPOT", concurrency: 3 })]
+#[case(vec![point(3, 1.0, 1.0, 0.0)], 1, 1, 1, CurveError::NotPositive { quantity: "request rate", concurrency: 3 })]
 #[case(vec![point(2, 1.0, 1.0, 1.0), point(2, 1.0, 1.0, 1.0)], 1, 1, 1, CurveError::NotAscending { previous: 2, next: 2 })]
 #[case(vec![point(4001, 1.0, 1.0, 1.0)], 1000, 1, 1, CurveError::TooLong(4_001_000))]
 fn what_is_no_curve_is_refused(
@@ -198,16 +198,16 @@ fn a_curve_survives_json() {
     assert_eq!(serde_json::from_str::<Curve>(&json).unwrap(), baseline());
 }
 
-/// Curves as an engine has them: with more in flight, more throughput and higher latencies.
+/// Curves as an engine has them: with more concurrent requests, more throughput and higher latencies.
 fn engine() -> impl Strategy<Value = Curve> {
     let steps = prop::collection::vec((1u32..40, 0.0..0.9f64, 1.0..1.5f64, 1.0..1.5f64), 1..12);
     (steps, 1u32..20, 1u32..9, 2u32..2000).prop_map(|(steps, replicas, gpus_each, output_tokens)| {
         let mut last = (1u32, 100.0, 5.0, 0.2);
         let mut points = vec![point(last.0, last.1, last.2, last.3)];
         for (more, growth, ttft, tpot) in steps {
-            let in_flight = last.0 + more;
-            let ratio = f64::from(in_flight) / f64::from(last.0);
-            last = (in_flight, last.1 * ttft, last.2 * tpot, last.3 * ratio.powf(growth));
+            let concurrency = last.0 + more;
+            let ratio = f64::from(concurrency) / f64::from(last.0);
+            last = (concurrency, last.1 * ttft, last.2 * tpot, last.3 * ratio.powf(growth));
             points.push(point(last.0, last.1, last.2, last.3));
         }
         Curve::new(points, replicas, replicas * gpus_each, output_tokens).unwrap()
@@ -254,7 +254,7 @@ proptest! {
     #[test]
     fn estimates_themselves_are_given_back(curve in engine()) {
         for point in curve.points() {
-            let level = curve.at(point.in_flight * curve.replicas()).unwrap();
+            let level = curve.at(point.concurrency * curve.replicas()).unwrap();
             prop_assert!(close(level.point.ttft.get(), point.ttft.get()));
             prop_assert!(close(level.point.tpot.get(), point.tpot.get()));
         }

@@ -31,6 +31,8 @@ pub(super) struct Readings {
     pub speculation: Option<String>,
     /// Whether prompts that begin alike share their KV cache, where that is stated.
     pub prefix_caching: Option<bool>,
+    /// Tokens that a request may have, where that is stated as a number.
+    pub context_length: Option<u32>,
 }
 
 /// An engine, with the role its own flags give it.
@@ -131,6 +133,7 @@ fn vllm(script: &Script) -> Readings {
         kv_cache: word(script, &["--kv-cache-dtype"]),
         speculation: speculation::of_vllm(script),
         prefix_caching: script.switch("--enable-prefix-caching", "--no-enable-prefix-caching"),
+        context_length: count(script, &["--max-model-len"]).value().copied(),
         ..Readings::default()
     }
 }
@@ -173,6 +176,7 @@ fn sglang(script: &Script) -> Readings {
         kv_cache: word(script, &["--kv-cache-dtype"]),
         speculation: speculation::of_sglang(script),
         prefix_caching: script.has("--disable-radix-cache").then_some(false),
+        context_length: count(script, &["--context-length"]).value().copied(),
     }
 }
 
@@ -221,5 +225,8 @@ fn tensorrt_llm(launch: &Launch, script: &Script) -> Result<Readings, ShapeError
         kv_cache: text(&["/kv_cache_config/dtype", "/kv_cache_dtype", "/quant_config/kv_cache_quant_algo"]),
         speculation: layers.iter().find_map(|file| file.get("/speculative_config")).and_then(speculation::of_settings),
         prefix_caching: layers.iter().find_map(|file| file.truth("/kv_cache_config/enable_block_reuse")),
+        context_length: number(&["/max_seq_len", "/build_config/max_seq_len"], &["--max-seq-len", "--max_seq_len"])
+            .value()
+            .copied(),
     })
 }

@@ -64,6 +64,7 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
         image: engines.iter().find_map(|(launch, _)| launch.image.clone()),
         speculation: engines.iter().find_map(|(_, engine)| engine.readings.speculation.clone()),
         prefix_caching: engines.iter().find_map(|(_, engine)| engine.readings.prefix_caching),
+        context_length: engines.iter().find_map(|(_, engine)| engine.readings.context_length),
     };
     agreed(shape, &hint)
 }
@@ -109,6 +110,7 @@ fn hinted(gpus: u32, hint: &Hint) -> Option<Shape> {
         image: None,
         speculation: None,
         prefix_caching: None,
+        context_length: None,
     })
 }
 

@@ -282,6 +282,16 @@ fn prefix_caching_is_a_part_of_the_shape(#[case] command: Value, #[case] expecte
     assert_eq!(read_shape(&beta(json!([worker("worker", command)])), 2, None).unwrap().prefix_caching, expected);
 }
 
+#[rstest]
+#[case::vllm(json!(["vllm", "serve", "m", "--max-model-len", "8192"]), Some(8192))]
+#[case::vllm_from_the_model(json!(["vllm", "serve", "m"]), None)]
+#[case::vllm_with_a_unit(json!(["vllm", "serve", "m", "--max-model-len", "8k"]), None)]
+#[case::sglang(json!(["python3", "-m", "sglang.launch_server", "--context-length=16384"]), Some(16384))]
+#[case::tensorrt_llm(json!(["bash", "-c", "cat > /e <<E\nbuild_config:\n  max_seq_len: 5500\nE\ntrtllm-serve m --config /e"]), Some(5500))]
+fn the_longest_request_is_a_part_of_the_shape(#[case] command: Value, #[case] expected: Option<u32>) {
+    assert_eq!(read_shape(&beta(json!([worker("worker", command)])), 2, None).unwrap().context_length, expected);
+}
+
 #[test]
 fn decode_workers_alone_do_everything() {
     let objects = beta(json!([worker("decode", json!(["vllm", "serve", "m", "-tp", "2"]))]));

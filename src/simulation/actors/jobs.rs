@@ -60,7 +60,9 @@ fn reconcile(cluster: &Cluster, timers: &mut Timers, counted: &mut i64, job: &Va
         counted: *counted,
         fail_job: None,
     };
-    for pod in own.iter().filter(|pod| has_ended(pod) && tracked(pod)) {
+    // A deleted Job lets go of pods that were told to end: one without a node never ends by itself.
+    let let_go = |pod: &Value| has_ended(pod) || (going && !meta(pod, "deletionTimestamp").is_empty());
+    for pod in own.iter().filter(|pod| let_go(pod) && tracked(pod)) {
         if phase(pod) == "Succeeded" {
             counts.succeeded += 1;
         } else {

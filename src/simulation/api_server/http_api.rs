@@ -21,7 +21,7 @@ use super::selectors::Selector;
 use super::state::{Shared, State};
 use super::store::Key;
 use super::verbs::{Change, DeleteOptions, Part, Writer};
-use super::{discovery, watches};
+use super::{discovery, openapi, table, watches};
 use crate::schema;
 
 /// A client of the server. Numbered clients are logged and subject to faults.
@@ -30,7 +30,12 @@ pub fn client(shared: Arc<Shared>, number: Option<usize>) -> Client {
     Client::new(service, "default")
 }
 
-async fn serve(shared: Arc<Shared>, number: Option<usize>, request: http::Request<Body>) -> Result<Answer, BoxError> {
+/// Answers one request; an error is a connection that breaks.
+pub async fn serve(
+    shared: Arc<Shared>,
+    number: Option<usize>,
+    request: http::Request<Body>,
+) -> Result<Answer, BoxError> {
     let (parts, body) = request.into_parts();
     let bytes = body.collect_bytes().await?;
     let mut request = match Request::parse(&parts, &bytes) {
@@ -109,6 +114,7 @@ fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Ans
     if request.verb.is_none() {
         let kinds = shared.lock().store.kinds.clone();
         return discovery::document(&kinds, &request.path)
+            .or_else(|| openapi::document(&kinds, &request.path))
             .map_or_else(|| refusal(&Failure::no_such_resource()), |document| respond(200, &document));
     }
     let kind = {
@@ -195,7 +201,15 @@ fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value)
     let writer = Writer { manager: request.manager(), now: request.at };
     let shown = |object: &Value| show(kind, object, &request.version, request.metadata_only);
     match request.verb {
+        Some(Verb::Get) if request.as_table => {
+            let object = get(state, request, kind, &key)?;
+            Ok((200, table::table(kind, std::slice::from_ref(&object), &object["metadata"], request.at)))
+        }
         Some(Verb::Get) => Ok((200, shown(&*get(state, request, kind, &key)?))),
+        Some(Verb::List) if request.as_table => {
+            let metadata = json!({"resourceVersion": state.store.version.to_string()});
+            Ok((200, table::table(kind, &selected(state, request, None, kind)?, &metadata, request.at)))
+        }
         Some(Verb::List) => Ok((200, list(state, request, kind)?)),
         Some(Verb::Create) => {
             let object = body_for(request, kind)?;

@@ -27,6 +27,43 @@ pub struct Kind {
     pub schema: Option<Arc<Schema>>,
     /// Defined by a CustomResourceDefinition.
     pub custom: bool,
+    /// Other names on command lines.
+    pub short_names: Vec<String>,
+    /// Groups of kinds that are listed together.
+    pub categories: Vec<String>,
+    /// What tables show beside the name.
+    pub columns: Vec<Column>,
+}
+
+/// A column of the table that a list is shown as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its title.
+    pub name: String,
+    /// `string`, `integer`, `date`.
+    pub kind: String,
+    /// 0 is always shown, more with `-o wide`.
+    pub priority: i64,
+    /// Where its value is: names of fields, with a dot before each.
+    pub path: String,
+}
+
+impl Column {
+    /// Every table ends with it, where no definition names other columns.
+    fn age() -> Self {
+        Self { name: "Age".into(), kind: "date".into(), priority: 0, path: ".metadata.creationTimestamp".into() }
+    }
+
+    /// As a CustomResourceDefinition has it.
+    fn of(column: &Value) -> Self {
+        let text = |field: &str| column[field].as_str().unwrap_or_default().to_owned();
+        Self {
+            name: text("name"),
+            kind: text("type"),
+            priority: column["priority"].as_i64().unwrap_or(0),
+            path: text("jsonPath"),
+        }
+    }
 }
 
 impl Kind {
@@ -52,6 +89,11 @@ impl Kind {
             "name": self.plural, "singularName": self.kind.to_lowercase(), "namespaced": self.namespaced,
             "kind": self.kind, "verbs": verbs,
         })];
+        for (field, names) in [("shortNames", &self.short_names), ("categories", &self.categories)] {
+            if !names.is_empty() {
+                entries[0][field] = json!(names);
+            }
+        }
         if self.status {
             entries.push(json!({
                 "name": format!("{}/status", self.plural), "singularName": "", "namespaced": self.namespaced,
@@ -81,6 +123,8 @@ pub fn built_in() -> Vec<Kind> {
         ("apps", "v1", "StatefulSet", "statefulsets", true, true, true),
         ("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet", "leaderworkersets", true, true, true),
         ("resource.k8s.io", "v1", "ResourceClaimTemplate", "resourceclaimtemplates", true, false, false),
+        ("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims", true, true, false),
+        ("resource.k8s.io", "v1", "ResourceSlice", "resourceslices", false, false, true),
         ("resource.nvidia.com", "v1beta1", "ComputeDomain", "computedomains", true, true, true),
         ("batch", "v1", "Job", "jobs", true, true, true),
         ("rbac.authorization.k8s.io", "v1", "Role", "roles", true, false, false),
@@ -102,13 +146,36 @@ pub fn built_in() -> Vec<Kind> {
         generations,
         schema: None,
         custom: false,
+        short_names: short(plural).map(str::to_owned).into_iter().collect(),
+        categories: vec![],
+        columns: vec![Column::age()],
     })
     .into()
+}
+
+/// The short name of a built-in kind.
+fn short(plural: &str) -> Option<&'static str> {
+    Some(match plural {
+        "customresourcedefinitions" => "crd",
+        "namespaces" => "ns",
+        "nodes" => "no",
+        "pods" => "po",
+        "configmaps" => "cm",
+        "services" => "svc",
+        "serviceaccounts" => "sa",
+        "persistentvolumeclaims" => "pvc",
+        "events" => "ev",
+        "deployments" => "deploy",
+        "replicasets" => "rs",
+        "statefulsets" => "sts",
+        _ => return None,
+    })
 }
 
 /// The kind a CustomResourceDefinition defines. Its served versions share the schema of the storage version.
 pub fn custom(crd: &Value) -> Kind {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let names = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
     let versions = crd["spec"]["versions"].as_array().cloned().unwrap_or_default();
     let storage = versions.iter().find(|v| v["storage"] == true).unwrap_or(&Value::Null);
     let mut served: Vec<&Value> = versions.iter().filter(|v| v["served"] == true).collect();
@@ -125,5 +192,11 @@ pub fn custom(crd: &Value) -> Kind {
             .filter(|s| !s.is_null())
             .map(|s| Arc::new(Schema::new(s))),
         custom: true,
+        short_names: names(&crd["spec"]["names"]["shortNames"]),
+        categories: names(&crd["spec"]["names"]["categories"]),
+        columns: match storage["additionalPrinterColumns"].as_array() {
+            Some(columns) => columns.iter().map(Column::of).collect(),
+            None => vec![Column::age()],
+        },
     }
 }

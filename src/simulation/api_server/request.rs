@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::protobuf;
 
 /// Verbs as RBAC names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +83,8 @@ pub struct Request {
     pub query: BTreeMap<String, String>,
     /// `Content-Type`.
     pub content_type: String,
+    /// A table for people is wanted.
+    pub as_table: bool,
     /// Only metadata is wanted.
     pub metadata_only: bool,
     /// `User-Agent`, the name of the field manager where none is given.
@@ -99,6 +102,11 @@ impl Request {
         let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let body = if bytes.is_empty() {
             Value::Null
+        } else if header("content-type") == "application/vnd.kubernetes.protobuf" {
+            protobuf::namespace(bytes).ok_or_else(|| {
+                let message = "of protobuf, the simulated server reads Namespaces alone: apply the object as YAML";
+                Failure::new(415, "UnsupportedMediaType", message)
+            })?
         } else {
             serde_json::from_slice(bytes).map_err(|error| Failure::bad_request(format!("body: {error}")))?
         };
@@ -117,6 +125,7 @@ impl Request {
             subresource: String::new(),
             query,
             content_type: header("content-type"),
+            as_table: header("accept").contains("as=Table"),
             metadata_only: header("accept").contains("as=PartialObjectMetadata"),
             user_agent: header("user-agent"),
             body,

@@ -93,12 +93,14 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
 }
 
 fn parse_fields(text: &str) -> Result<Vec<(String, bool, String)>, Failure> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 10] = [
         "metadata.name",
         "metadata.namespace",
         "spec.nodeName",
         "status.phase",
+        "involvedObject.kind",
         "involvedObject.name",
+        "involvedObject.namespace",
         "involvedObject.uid",
         "reason",
         "regarding.name",

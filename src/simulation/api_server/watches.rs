@@ -19,6 +19,7 @@ use super::request::Request;
 use super::selectors::Selector;
 use super::state::{Shared, State};
 use super::store::Record;
+use super::table;
 
 struct Watch {
     shared: Arc<Shared>,
@@ -28,6 +29,7 @@ struct Watch {
     namespace: Option<String>,
     selector: Selector,
     metadata_only: bool,
+    as_table: bool,
     bookmarks: bool,
     client: Option<usize>,
     closed_before: u64,
@@ -57,6 +59,7 @@ pub fn start(shared: Arc<Shared>, request: &Request, kind: &Kind, client: Option
         namespace: request.namespace.clone(),
         selector,
         metadata_only: request.metadata_only,
+        as_table: request.as_table,
         bookmarks: request.flag("allowWatchBookmarks"),
         client,
         closed_before,
@@ -164,6 +167,12 @@ impl Watch {
     }
 
     fn line(&self, event: &str, object: &Value) -> String {
+        if self.as_table {
+            let object = Arc::new(object.clone());
+            let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+            let table = table::table(&self.kind, &[object], &metadata, self.shared.now());
+            return format!("{}\n", json!({"type": event, "object": table}));
+        }
         let object = show(&self.kind, object, &self.api_version, self.metadata_only);
         format!("{}\n", json!({"type": event, "object": object}))
     }

@@ -1,6 +1,6 @@
 //! Step times from a table: at points, as a predictor gives them.
 
-use super::steps::Step;
+use super::step::Step;
 
 /// The points of a [`Grid`]; times in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]

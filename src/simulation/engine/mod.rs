@@ -16,10 +16,12 @@
 
 mod clients;
 mod grid;
+mod job;
 mod pool;
-mod random;
+pub mod random;
 mod settings;
 mod simulator;
+mod step;
 mod steps;
 mod topology;
 mod traffic;
@@ -29,10 +31,14 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::simulation) use random::Random;
+
 pub use grid::{Grid, GridError, GridPoints};
+pub use job::RequestId;
 pub use settings::{Engine, Mixing, Prefill, Unservable};
-pub use simulator::{Event, RequestId, Simulator};
-pub use steps::{Linear, Step, StepTime};
+pub use simulator::{Event, Simulator};
+pub use step::Step;
+pub use steps::{Linear, StepTime};
 pub use topology::{Pool, Routing, Topology};
 pub use traffic::{Arrivals, Length, Traffic};
 pub use trial::{Served, TrialError, trial};

@@ -1,9 +1,10 @@
 //! Workers behind a router.
 
+use super::job::Job;
 use super::random::Random;
 use super::settings::{Engine, Unservable};
 use super::topology::{Pool, Routing};
-use super::worker::{Job, StepEnd, Worker};
+use super::worker::{StepEnd, Worker};
 
 /// The router and its workers.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use super::job::Job;
 use super::steps::StepTime;
-use super::worker::Job;
 use crate::units::Percent;
 
 /// The settings of one worker's engine.

@@ -3,21 +3,11 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
+use super::job::{Job, Part, RequestId};
 use super::pool::Workers;
 use super::settings::Unservable;
 use super::topology::Topology;
-use super::worker::{Job, Part, StepEnd};
-
-/// A request, numbered from 0 in the order of submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RequestId(u64);
-
-impl RequestId {
-    /// The number.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use super::worker::StepEnd;
 
 /// The end of a worker's step; in a disaggregated deployment also a prompt that is handed over to a decoding worker.
 ///

@@ -1,20 +1,8 @@
 //! How long a step of an engine takes.
 
 use super::grid::Grid;
+use super::step::Step;
 use crate::units::Milliseconds;
-
-/// What one step computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// Prompts, or parts of prompts, in it.
-    pub prompts: u32,
-    /// Tokens of those.
-    pub prompt_tokens: u32,
-    /// Requests that decode one token each.
-    pub decoding: u32,
-    /// Tokens these have behind them, all together.
-    pub context_tokens: u64,
-}
 
 /// How long a step takes, by what is in it.
 #[derive(Clone, Debug, PartialEq)]

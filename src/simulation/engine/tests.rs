@@ -288,8 +288,8 @@ proptest! {
         prop_assert_eq!(&trial(&topology, &traffic, seed).unwrap(), &served);
         prop_assert!(served.iter().all(|served| served.start < served.first && served.first <= served.end));
         prop_assert!(served.windows(2).all(|pair| pair[0].start <= pair[1].start));
-        let in_flight = most_at_once(served.iter().map(|served| (served.start, served.end, 1)));
-        prop_assert!(in_flight <= u64::from(concurrency));
+        let at_once = most_at_once(served.iter().map(|served| (served.start, served.end, 1)));
+        prop_assert!(at_once <= u64::from(concurrency));
         let pool = decoding(&topology);
         let workers = u64::from(pool.workers.get());
         let batch = most_at_once(served.iter().map(|served| (served.first, served.end, 1)));

@@ -3,44 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::job::{Job, Part, RequestId};
 use super::random::Random;
 use super::settings::{Engine, Mixing, Prefill};
-use super::simulator::RequestId;
-use super::steps::Step;
-
-/// A request as a worker sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Job {
-    pub id: RequestId,
-    /// Tokens of the prompt, one or more.
-    pub prompt: u32,
-    /// Tokens of the answer, one or more.
-    pub output: u32,
-    pub part: Part,
-}
-
-/// What a worker does of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    All,
-    /// The prompt alone: another worker decodes.
-    Prefill,
-    /// Decoding alone: another worker has computed the prompt.
-    Decode,
-}
-
-impl Job {
-    /// Tokens of KV memory it needs.
-    pub fn tokens(&self) -> u64 {
-        let output = if self.part == Part::Prefill { 0 } else { self.output };
-        u64::from(self.prompt) + u64::from(output)
-    }
-
-    /// Tokens that one step must take at once or in parts.
-    pub fn prefill(&self) -> u32 {
-        if self.part == Part::Decode { 0 } else { self.prompt }
-    }
-}
+use super::step::Step;
 
 /// What a step brought.
 #[derive(Debug, Default)]

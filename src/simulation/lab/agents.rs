@@ -1,43 +1,70 @@
-//! What the agents' pods do in a lab: they predict and measure what a test makes true.
+//! What the agents' pods do in a lab: they predict and measure what its reality says.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::seconds;
+use super::{Clocks, seconds};
 use crate::api::labels;
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::measurement::ledger::{Ledger, Mark, serving_key, started_key};
-use crate::measurement::record::SCHEMA_VERSION;
+use crate::measurement::record::{SCHEMA_VERSION, TrialRecord};
 use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configurations};
-use crate::simulation::actors::{PodContext, has_label};
+use crate::simulation::actors::{PodContext, PodScript, has_label};
+use crate::simulation::api_server::meta;
 use crate::simulation::broken::OrBroken;
-use crate::simulation::truth;
+use crate::simulation::reality::{Load, Ran, Reality};
 use crate::sweep::{Next, VariantSweep};
 
-/// How long a trial takes.
-const TRIAL: Duration = Duration::from_secs(30);
+/// What a pod of the agent does.
+pub(super) fn script(pod: &Value, reality: &Arc<dyn Reality>, clocks: &Clocks) -> Option<PodScript> {
+    let (reality, clocks) = (reality.clone(), clocks.clone());
+    if has_label(pod, labels::COMPONENT, "generate") {
+        return Some(PodScript::run(move |pod| {
+            let reality = reality.clone();
+            async move { generate(pod, &*reality).await }
+        }));
+    }
+    has_label(pod, labels::COMPONENT, "load").then(|| {
+        PodScript::run(move |pod| {
+            let (reality, clocks) = (reality.clone(), clocks.clone());
+            async move { load(pod, &*reality, &clocks).await }
+        })
+    })
+}
 
-/// What the generating agent does: it predicts as the test says.
-pub(super) async fn generate(pod: PodContext, predict: &(dyn Fn(&Plan) -> Configurations + Send + Sync)) -> i32 {
+/// What the generating agent does.
+async fn generate(pod: PodContext, reality: &dyn Reality) -> i32 {
     tokio::time::sleep(seconds(12)).await;
     let Some(plan) = plan(&pod) else { return 1 };
-    let document = serde_json::to_string(&predict(&plan)).or_broken("as JSON");
+    let document = serde_json::to_string(&reality.configurations(&plan)).or_broken("as JSON");
     publish(&pod, configurations::KEY, &document);
     0
 }
 
 fn plan(pod: &PodContext) -> Option<Plan> {
+    serde_json::from_str(map_of(pod, "plan")?["data"][PLAN_KEY].as_str()?).ok()
+}
+
+/// What was generated for the run.
+fn generated(pod: &PodContext) -> Option<Configurations> {
+    serde_json::from_str(map_of(pod, "configurations")?["data"][configurations::KEY].as_str()?).ok()
+}
+
+/// A ConfigMap of the pod's run.
+fn map_of(pod: &PodContext, component: &str) -> Option<Value> {
     let run = pod.label(labels::RUN);
     let comparison = pod.label(labels::COMPARISON);
-    let map = pod.cluster.objects("configmaps").into_iter().find(|map| {
-        has_label(map, labels::COMPONENT, "plan")
+    let maps = pod.cluster.list("configmaps");
+    let of_run = |map: &&Arc<Value>| {
+        has_label(map, labels::COMPONENT, component)
             && has_label(map, labels::RUN, &run)
             && has_label(map, labels::COMPARISON, &comparison)
-    })?;
-    serde_json::from_str(map["data"][PLAN_KEY].as_str()?).ok()
+            && meta(map, "namespace") == pod.namespace()
+    };
+    maps.iter().find(of_run).map(|map| (**map).clone())
 }
 
 /// The ConfigMap a pod publishes into.
@@ -65,17 +92,14 @@ fn published(pod: &PodContext) -> Option<Ledger> {
     Ledger::parse(entries).ok()
 }
 
-fn mark(pod: &PodContext) -> String {
-    let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.uid(), time: now(pod) };
+fn mark(pod: &PodContext, time: Timestamp) -> String {
+    let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.uid(), time };
     serde_json::to_string(&mark).or_broken("as JSON")
 }
 
-fn now(pod: &PodContext) -> Timestamp {
-    pod.cluster.now()
-}
-
 /// What the load agent does, without a tool: the real sweep over what is true.
-pub(super) async fn load(pod: PodContext) -> i32 {
+async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
+    let now = || clocks.agents(&pod.cluster);
     let (Some(plan), variant) = (plan(&pod), pod.label(labels::VARIANT)) else { return 1 };
     let deployment: u32 = pod.label(labels::DEPLOYMENT).parse().or_broken("an argument of the load agent");
     let arguments = pod.arguments("load");
@@ -87,18 +111,29 @@ pub(super) async fn load(pod: PodContext) -> i32 {
     while !endpoint && !serves(&pod, &variant, deployment) {
         tokio::time::sleep(seconds(2)).await;
     }
-    publish(&pod, &serving_key(deployment), &mark(&pod));
-    let configurations = truth::configurations(&plan.spec);
+    publish(&pod, &serving_key(deployment), &mark(&pod, now()));
+    let Some(configurations) = generated(&pod) else { return 1 };
     let sweep = VariantSweep::new(&plan.spec, &configurations, &variant, round).or_broken("the sweep");
     loop {
         let Some(ledger) = published(&pod) else { return 1 };
         let Next::Run(trial) = sweep.next(&ledger.records, deployment) else { return 0 };
         let name = trial.key.to_string();
         let nth = ledger.starts.get(&name).map_or(0, Vec::len) + 1;
-        publish(&pod, &started_key(&trial.key, nth), &mark(&pod));
-        let start = now(&pod);
-        tokio::time::sleep(TRIAL).await;
-        let record = truth::record(&plan.spec, &variant, trial, deployment, &pod.uid(), start, now(&pod));
+        publish(&pod, &started_key(&trial.key, nth), &mark(&pod, now()));
+        let start = now();
+        let load = Load { plan: &plan, configurations: &configurations, variant: &variant, deployment, trial };
+        let Ran { measurement, findings, took } = reality.run(&load);
+        tokio::time::sleep(took).await;
+        let record = TrialRecord {
+            schema_version: SCHEMA_VERSION,
+            trial,
+            deployment,
+            pod_uid: pod.uid(),
+            start_time: start,
+            completion_time: now(),
+            measurement,
+            findings,
+        };
         publish(&pod, &name, &serde_json::to_string(&record).or_broken("as JSON"));
     }
 }

@@ -1,13 +1,16 @@
 //! A cluster in memory, the real controller on it, and agents that predict and measure what a test makes true.
 
 mod agents;
+mod clocks;
 mod observations;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use clocks::Clocks;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 pub use observations::{condition, gpus_held, is_finished};
@@ -22,9 +25,10 @@ use crate::controller::metrics::Metrics;
 use crate::lifecycle::world::Settings;
 use crate::plan::{Images, Plan};
 use crate::prediction::configurations::Configurations;
-use crate::simulation::actors::{Cast, PodScript, has_label};
+use crate::simulation::actors::{Cast, PodScript};
 use crate::simulation::api_server::Cluster;
 use crate::simulation::broken::OrBroken;
+use crate::simulation::reality::Reality;
 use crate::simulation::truth;
 
 /// Resource of comparisons.
@@ -48,6 +52,8 @@ pub struct Lab {
     pub cast: Cast,
     /// Of the operator that was started last.
     pub metrics: Metrics,
+    /// The operator's and the agents' clocks.
+    pub clocks: Clocks,
     operator: Option<JoinHandle<()>>,
     settings: Settings,
     scope: Scope,
@@ -63,27 +69,28 @@ impl Lab {
 
     /// The same, with generation answering as the test says.
     pub fn predicting(gpus: &[u32], predict: impl Fn(&Plan) -> Configurations + Send + Sync + 'static) -> Self {
+        Self::of(gpus, truth::Formula(predict))
+    }
+
+    /// The same, with agents for which this is true.
+    pub fn of(gpus: &[u32], reality: impl Reality + 'static) -> Self {
         let cluster = Cluster::new();
         let cast = Cast::new(&cluster);
         for (index, gpus) in gpus.iter().enumerate() {
             cast.add_node(&format!("node-{index}"), *gpus);
         }
-        let predict = Arc::new(predict);
-        cast.script(move |pod| {
-            let predict = predict.clone();
-            has_label(pod, labels::COMPONENT, "generate").then(|| {
-                PodScript::run(move |pod| {
-                    let predict = predict.clone();
-                    async move { agents::generate(pod, &*predict).await }
-                })
-            })
-        });
-        cast.script(|pod| has_label(pod, labels::COMPONENT, "load").then(|| PodScript::run(agents::load)));
+        let reality: Arc<dyn Reality> = Arc::new(reality);
+        if let Some(loading) = reality.loading() {
+            cast.script_for(labels::COMPONENT, "server", PodScript::serve(loading));
+        }
+        let clocks = Clocks::default();
+        let of_agents = clocks.clone();
+        cast.script(move |pod| agents::script(pod, &reality, &of_agents));
         let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
         let settings = Settings { images, pod_features: Default::default(), own_account: None };
         let metrics = Metrics::default();
         let (scope, lease, replicas) = (Scope::Cluster, false, std::cell::Cell::new(0));
-        let mut lab = Self { cluster, cast, metrics, operator: None, settings, scope, lease, replicas };
+        let mut lab = Self { cluster, cast, metrics, clocks, operator: None, settings, scope, lease, replicas };
         lab.start();
         lab
     }
@@ -104,8 +111,10 @@ impl Lab {
             name: LEASE.into(),
             identity: format!("replica-{}", self.replicas.get()),
         });
-        let (cluster, settings, scope) = (self.cluster.clone(), self.settings.clone(), self.scope.clone());
-        move |client| operator(client, cluster, settings, scope, metrics, lease).boxed()
+        let (cluster, clocks) = (self.cluster.clone(), self.clocks.clone());
+        let clock = move || clocks.operator(&cluster);
+        let (settings, scope) = (self.settings.clone(), self.scope.clone());
+        move |client| operator(client, clock, settings, scope, metrics, lease).boxed()
     }
 
     /// The operator is installed with replicas that share a Lease: this one, and those that come with [`Lab::another`].
@@ -235,7 +244,7 @@ fn merge(into: &mut Value, from: &Value) {
 
 async fn operator(
     client: Client,
-    cluster: Cluster,
+    clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     settings: Settings,
     scope: Scope,
     metrics: Metrics,
@@ -243,7 +252,7 @@ async fn operator(
 ) {
     let context = Context::new(
         client,
-        Arc::new(cluster.clock()),
+        Arc::new(clock),
         settings,
         scope,
         Reporter { controller: "bcmp".into(), instance: None },

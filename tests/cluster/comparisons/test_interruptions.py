@@ -75,7 +75,7 @@ class Kills(Case):
         self.assert_nothing_left(comparison)
 
 
-# Missed with one request in flight, however fast the machine is: nothing more is tried, the end comes soon, and it is an answer.
+# Missed with one concurrent request, however fast the machine is: nothing more is tried, the end comes soon, and it is an answer.
 MISSED_AT_ONCE = {"ttftMilliseconds": 1000, "tpotMilliseconds": 15}
 
 

@@ -15,7 +15,7 @@ class EightGpus(Case):
     gpus = 8
 
     def test_sequential_and_queue(self):
-        """Sequential on 8 GPUs: never both variants; a second comparison waits its turn and says so."""
+        """Sequential on 8 GPUs: never both variants; a second comparison waits in the queue and says so."""
         first = Comparison(self.namespace, "first", hardware=EIGHT, execution=execution("Sequential")).apply()
         first.wait_phase("Generating")
         second = Comparison(self.namespace, "second", hardware=EIGHT, execution=execution("Auto")).apply()

@@ -23,7 +23,7 @@ for variant in status["variants"]:
     for level in variant.get("levels", []):
         estimated, measured = level.get("estimated", {}), level.get("measured", {})
         error = level.get("errorPercent", {})
-        cells = [variant["name"], level["concurrency"], level.get("trials", 0)]
+        cells = [variant["name"], level["concurrency"], level["evidence"].get("accepted", 0)]
         for metric, delta in (("ttftMilliseconds", "ttft"), ("tpotMilliseconds", "tpot"), ("tokensPerSecondPerGpu", "tokensPerSecondPerGpu")):
             cells += [f"{estimated.get(metric, '-')} → {measured.get(metric, '-')}", error.get(delta, "-")]
         reasons = sorted({reason["code"] for reason in level.get("evidence", {}).get("reasons", [])})

@@ -20,7 +20,7 @@ PROMPTS_PER_STEP = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 MOST_CONTEXT_TOKENS = 8192
 # What the generated engine files set.
 FREE_GPU_MEMORY_FRACTION = 0.8
-MOST_IN_FLIGHT = 1024
+MOST_CONCURRENT = 1024
 
 
 def estimate(database_version: str, **arguments):
@@ -45,13 +45,13 @@ def curve(database_version: str, tensor_parallel: int, isl: int, osl: int) -> di
     """Everything about one shape at one pair of lengths; milliseconds, rounded to a microsecond."""
     shape = {"isl": isl, "osl": osl}
 
-    def agg(in_flight, prompts=1):
+    def agg(concurrency, prompts=1):
         return estimate(
-            database_version, tp_size=tensor_parallel, batch_size=in_flight, ctx_tokens=prompts * isl, **shape
+            database_version, tp_size=tensor_parallel, batch_size=concurrency, ctx_tokens=prompts * isl, **shape
         )
 
-    def fits(in_flight):
-        result = agg(in_flight)
+    def fits(concurrency):
+        result = agg(concurrency)
         return result is not None and not result.kv_cache_warning
 
     disagg = {
@@ -71,7 +71,7 @@ def curve(database_version: str, tensor_parallel: int, isl: int, osl: int) -> di
     prefill = estimate(database_version, mode="static_ctx", tp_size=tensor_parallel, batch_size=1, **shape)
     points = {q: {k: agg(q, k) for k in PROMPTS_PER_STEP if k <= q and k * isl <= MOST_CONTEXT_TOKENS} for q in IN_FLIGHT}
     return shape | {
-        "capacity": largest(fits, MOST_IN_FLIGHT),
+        "capacity": largest(fits, MOST_CONCURRENT),
         "agg": {
             q: kept
             for q, by_prompts in points.items()

@@ -50,6 +50,8 @@ pub fn full() -> Value {
                 {"name": "inlined", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"inline": "kind: Service"}}},
                 {"name": "running", "role": "Candidate",
                  "source": {"type": "Endpoint", "endpoint": {"url": "http://server:8000/v1", "gpus": 8}}},
+                {"name": "requested", "role": "Candidate",
+                 "source": {"type": "Manifests", "manifests": {"requestName": "qwen"}}},
             ],
             "execution": {
                 "mode": "Auto", "start": "OnRequest", "onChange": "FinishFirst", "until": "Predictions",
@@ -93,12 +95,12 @@ pub fn remove(object: &mut Value, path: &str) {
     object.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object").remove(name);
 }
 
-/// Six variants with 32 levels each, as long as figures get, eight rounds, a finding on every level,
+/// Six variants with 24 levels each, as long as figures get, eight rounds, a finding on every level,
 /// one failure, one tag that was pushed again, and a full history.
 pub fn status() -> Value {
     let time = "2026-03-02T09:00:00Z";
     let figures = json!({"ttftMilliseconds": "12345.678", "tpotMilliseconds": "123.456",
-                         "tokensPerSecondPerGpu": "12345.678", "tokensPerSecondPerUser": "1234.567"});
+                         "tokensPerSecondPerGpu": "12345.678"});
     let and = |extra: Value| {
         let mut all = figures.clone();
         extra.as_object().expect("an object").iter().for_each(|(name, value)| all[name] = value.clone());
@@ -107,12 +109,18 @@ pub fn status() -> Value {
     let finding = json!({"code": "ThroughputInconsistent", "severity": "Reject",
         "message": "found 12345.678, expected 12345.678 ± 2 %"});
     let level = |index: i64| {
-        json!({
-            "concurrency": 100_000 - index, "trials": 20,
-            "estimated": and(json!({"beyondCapacity": true})), "measured": and(json!({"requests": 1_000_000})),
+        let mut level = json!({
+            "concurrency": 100_000 - index,
+            "estimated": and(json!({})), "measured": and(json!({"requests": 1_000_000})),
             "errorPercent": {"ttft": "+1234.5", "tpot": "-12.3", "tokensPerSecondPerGpu": "+123.4"}, "sla": "Marginal",
             "evidence": {"accepted": 20, "rejected": 20, "reasons": [finding]},
-        })
+        });
+        // Beyond capacity no error is judged.
+        if index == 0 {
+            level["estimated"]["beyondCapacity"] = json!(true);
+            remove(&mut level, "/errorPercent");
+        }
+        level
     };
     let deployment = json!({"number": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
                             "restarts": [time], "teardown": time, "freed": time, "gone": time});
@@ -122,18 +130,18 @@ pub fn status() -> Value {
             "name": name(index), "role": "Candidate", "phase": "TearingDown", "gpus": 1024,
             "deployed": {
                 "kind": "DynamoGraphDeployment", "name": "n".repeat(45), "servingMode": "disaggregated",
-                "tensorParallel": 8, "pipelineParallel": 1, "dataParallel": 8, "expertParallel": 8, "replicas": 128, "maxBatchSize": 1024, "maxNumTokens": 16384,
+                "tensorParallel": 8, "pipelineParallel": 1, "dataParallel": 8, "expertParallel": 8, "replicas": 128, "maxBatchSize": 1024, "maxNumTokens": 16384, "contextLength": 131_072,
                 "weights": "bfloat16", "kvCache": "bfloat16", "speculation": "s".repeat(64), "prefixCaching": true,
                 "image": format!("registry.example/{}:1.2.3", "i".repeat(90)),
                 "imageId": format!("registry.example/{}@sha256:{}", "i".repeat(90), "0".repeat(64)),
                 "nodes": (0..10).map(|n| format!("ip-10-0-0-{n}.region.compute.example")).collect::<Vec<_>>(),
                 "gpuProducts": (0..2).map(|n| format!("NVIDIA-H{n}00-141GB-HBM3e-SHARED")).collect::<Vec<_>>(),
             },
-            "claim": and(json!({"concurrency": 1024, "kept": "Unknown", "sla": "Marginal",
+            "claim": and(json!({"concurrency": 1024, "tokensPerSecondPerUser": "1234.567", "kept": "Unknown", "sla": "Marginal",
                 "errorPercent": {"ttft": "+1234.5", "tpot": "-12.3", "tokensPerSecondPerGpu": "+123.4"}})),
-            "estimate": {"levels": 32, "worstErrorPercent": "+1234.5",
+            "estimate": {"levels": 24, "latencyCorrection": {"decode": "12.345", "prefill": "12.345"}, "worstErrorPercent": "+1234.5",
                 "meanErrorPercent": {"tpot": "1234.5", "tokensPerSecondPerGpu": "1234.5"}}, "findings": [finding, finding],
-            "levels": (0..32).map(level).collect::<Vec<_>>(),
+            "levels": (0..24).map(level).collect::<Vec<_>>(),
             "atSla": {"kind": "Unknown", "reason": "r".repeat(256), "tokensPerSecondPerGpu": "12345.678", "interval": "12345.678…12345.678"},
             "deployments": vec![deployment.clone(); 8],
         })
@@ -148,11 +156,14 @@ pub fn status() -> Value {
         "rounds": 8, "atLeast": true, "stopped": "MaximumRounds"});
     let price = json!({"rounds": 8, "minutes": 100_000, "gpuHours": "123456.7", "cost": "1234567.89"});
     let comparison = |index: i64| {
-        json!({
+        let mut comparison = json!({
             "candidate": name(index), "result": "DirectionOnly", "predicted": outcome, "measured": measured,
             "reason": "r".repeat(512),
-            "atSameConcurrency": (0..24).map(|c| json!({"concurrency": 100_000 - c, "gainPercent": "+1234.5"})).collect::<Vec<_>>(),
-        })
+        });
+        if index == 1 {
+            comparison["atSameConcurrency"] = json!([{"concurrency": 100_000, "gainPercent": "+1234.5"}]);
+        }
+        comparison
     };
     let types = [
         "Finished",
@@ -171,7 +182,7 @@ pub fn status() -> Value {
         "observedGeneration": 1_000, "phase": "TearingDown", "message": "m".repeat(512),
         "progress": {"summary": "1440/1440", "trialsDone": 1440, "trialsTotal": 1440, "estimatedCompletionTime": time},
         "run": {"number": 1000, "inputsHash": format!("v1:{}", "0".repeat(32)), "planHash": format!("v1:{}", "0".repeat(32)), "configurationsHash": format!("v1:{}", "0".repeat(32)), "queuedTime": time, "generatedTime": time, "paused": {"since": time, "until": time}, "startTime": time,
-                "completionTime": time, "settled": {"time": time, "rounds": 8, "budgetSpent": true}, "mode": "Sequential", "modeReason": "r".repeat(128)},
+                "completionTime": time, "settled": {"time": time, "rounds": 8, "budgetGpuHours": "123456789.123456", "maximumRounds": 8}, "mode": "Sequential", "modeReason": "r".repeat(128)},
         "conditions": types.iter().map(|kind| json!({"type": kind, "status": "Unknown", "reason": "SomethingWentWrong",
             "message": "m".repeat(256), "observedGeneration": 1000, "lastTransitionTime": time})).collect::<Vec<_>>(),
         "variants": variants,
@@ -188,5 +199,6 @@ pub fn status() -> Value {
         "history": (0..11).map(|n| json!({"number": n, "outcome": "Inconclusive", "verdict": "DirectionOnly", "gain": "+1234.5%",
             "completionTime": time, "configMapName": "c".repeat(52)})).collect::<Vec<_>>(),
         "lastHandledRunRequest": "t".repeat(63),
+        "lastHandledCancelRequest": "1",
     })
 }

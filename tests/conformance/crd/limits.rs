@@ -67,6 +67,7 @@ pub const LENGTHS: &[(&str, usize, usize, &str, &str)] = &[
     ("/spec/variants/0/patches/1/removeLines/pointer", 1, 512, "/", "p"),
     ("/spec/variants/0/patches/1/removeLines/matching", 1, 256, "", "m"),
     ("/spec/variants/2/source/manifests/configMapName", 1, 253, "", "c"),
+    ("/spec/variants/5/source/manifests/requestName", 1, 253, "", "r"),
     ("/spec/variants/2/source/manifests/key", 1, 253, "", "k"),
     ("/spec/variants/3/source/manifests/inline", 1, 65_536, "", "y"),
     ("/spec/variants/4/source/endpoint/url", 8, 512, "http://", "h"),

@@ -30,6 +30,7 @@ on_both_servers! {
     rules_say_what_to_do,
     names_fit_the_names_made_from_them,
     wrong_types_are_refused,
+    a_null_is_as_good_as_nothing,
     static_defaults_are_the_ones_of_the_types,
     a_users_list_replaces_the_default,
     a_second_manager_replaces_lists_as_a_whole,
@@ -239,6 +240,21 @@ async fn wrong_types_are_refused(bed: &Bed) {
     }
 }
 
+/// Where a field cannot be null, and to a rule where it can.
+async fn a_null_is_as_good_as_nothing(bed: &Bed) {
+    let quantity = "/spec/predictor/pod/resources/requests/cpu";
+    for path in [quantity, "/spec/predictor/extraArguments", "/spec/load/pod/tolerations/0/tolerationSeconds"] {
+        accepts(bed, path, with(path, Value::Null)).await;
+    }
+    accepts(bed, "no short limit", with("/spec/sla/ttftMilliseconds", Value::Null)).await;
+    accepts(bed, "no endpoint", with("/spec/variants/0/source/endpoint", Value::Null)).await;
+    let image = with("/spec/runtime/image", Value::Null);
+    refuses(bed, "no image", image, &["runtime.image is required for generated variants"]).await;
+    refuses(bed, "no name", with("/spec/model/name", Value::Null), &["spec.model.name: Required value"]).await;
+    // Numbers are of 64 bits with a sign.
+    refuses(bed, quantity, with(quantity, json!(u64::MAX)), &["must be of type integer,string"]).await;
+}
+
 // ---- defaults and lists --------------------------------------------------------------------------------------------
 
 /// The server fills in what reading as the type would: a client that reads an object of an older CRD sees the same.
@@ -310,8 +326,8 @@ fn extra(list: &str) -> Value {
 
 // ---- status --------------------------------------------------------------------------------------------------------
 
-/// What an object may weigh in the store, with `managedFields`: an eighth of what etcd takes.
-const LIMIT: usize = 192 * 1024;
+/// What an object may weigh in the store, with `managedFields`: a twelfth of what etcd takes.
+const LIMIT: usize = 128 * 1024;
 
 async fn report(bed: &Bed, status: &Value) -> Value {
     let created = bed.post(&bed.path(COMPARISONS), smallest()).await.ok();

@@ -62,11 +62,11 @@ pub fn broken() -> Vec<(Value, &'static str)> {
         ),
         (
             changed(&[("/spec/variants/2/source/manifests/inline", json!("x"))], &[]),
-            "set exactly one of manifests.inline and manifests.configMapName",
+            "set exactly one of manifests.inline, manifests.configMapName and manifests.requestName",
         ),
         (
             changed(&[], &["/spec/variants/3/source/manifests/inline"]),
-            "set exactly one of manifests.inline and manifests.configMapName",
+            "set exactly one of manifests.inline, manifests.configMapName and manifests.requestName",
         ),
         (
             changed(&[("/spec/variants/3/source/manifests/key", json!("k"))], &[]),
@@ -128,7 +128,7 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     let mut levels = smallest();
     levels["spec"]["workload"]["concurrency"] = json!([12, 1, 2]);
     let sources = "source.recommended is allowed only with type Recommended";
-    let either = "set exactly one of manifests.inline and manifests.configMapName";
+    let either = "set exactly one of manifests.inline, manifests.configMapName and manifests.requestName";
     let patch = "set exactly one of operations (JSON Patch) and removeLines";
     vec![
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),

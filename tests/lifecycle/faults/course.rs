@@ -238,7 +238,7 @@ pub fn of_write(number: usize) -> Fault {
 }
 
 /// Ways in which a read goes wrong.
-fn of_read(number: usize) -> Fault {
+pub fn of_read(number: usize) -> Fault {
     match number % 4 {
         0 => Fault::Drop,
         1 => Fault::Refuse(Failure::too_many_requests()),

@@ -28,16 +28,16 @@ fn course(name: &'static str, spec: &Value) -> Course {
     Course { name, lab: || Lab::new(&[8]), spec: whole, person: nobody, run: 1, at_once: 1, interrupted: false }
 }
 
-fn parallel() -> Course {
+pub fn parallel() -> Course {
     let lab = || Lab::new(&[8, 8]);
     Course { lab, at_once: 2, ..course("parallel", &json!({"execution": {"mode": "Parallel"}})) }
 }
 
-fn rounds() -> Course {
+pub fn rounds() -> Course {
     course("two rounds", &json!({"execution": {"rounds": {"minimum": 2, "maximum": 2}}}))
 }
 
-fn one_fails() -> Course {
+pub fn one_fails() -> Course {
     let lab = || {
         let lab = Lab::new(&[8]);
         lab.cast.script(|pod| {
@@ -64,11 +64,11 @@ fn own_manifests() -> Course {
     Course { lab, ..course("own manifests", &spec) }
 }
 
-fn superseded() -> Course {
+pub fn superseded() -> Course {
     Course { person: edits_levels, run: 2, interrupted: true, ..course("superseded", &json!({})) }
 }
 
-fn suspended() -> Course {
+pub fn suspended() -> Course {
     Course { person: suspends_and_resumes, interrupted: true, ..course("suspended", &json!({})) }
 }
 

@@ -20,7 +20,7 @@ use crate::plan::Demand;
 /// How long a claim that no node can take holds others up: a new node may come meanwhile.
 const PASS_SECONDS: i64 = 600;
 
-/// Admits the run when its turn has come, or ends it when there is nothing to compare or the wait is over.
+/// Admits the run when it is first in the queue and its GPUs are free, or ends it when there is nothing to compare or the wait is over.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let Some(run) = waiting(status, world) else { return };
     if !comparable(status) {
@@ -45,7 +45,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         }
         return;
     }
-    match turn(run, world, now) {
+    match admission(run, world, now) {
         Admission::Admit { mode, reason } => {
             if let Some(run) = status.run.as_mut() {
                 run.start_time = Some(stamp(now));
@@ -56,7 +56,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         Admission::Wait(why) => {
             if deadline(run, world).is_some_and(|deadline| now >= deadline) {
                 let message = format!(
-                    "its turn did not come within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
+                    "it was not admitted within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
                      deadline, or set it to 0 to wait for ever",
                     seconds = world.spec.execution.deadlines.queue_seconds
                 );
@@ -140,7 +140,7 @@ pub enum Admission {
 }
 
 /// Decides whether the turn of a run has come.
-pub fn turn(run: &Run, world: &World, now: Timestamp) -> Admission {
+pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     if let Some(what) = leftovers(world) {
         return Admission::Wait(format!("waits for {what} to go; delete it if it stays"));
     }
@@ -166,13 +166,13 @@ fn behind(rivals: &[&Rival]) -> String {
     format!("waits for GPUs behind {}{more}", names.join(", "))
 }
 
-/// Whether it matters what others hold: the run waits for its turn, or has had it and nothing of it is deployed.
+/// Whether it matters what others hold: the run waits to be admitted, or was and nothing of it is deployed.
 pub fn looks_at_others(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let between = |run: &Run| may_deploy(world, run) && !anything_deployed(status) && !all_measured(world, status);
     waiting(status, world).is_some() || active_run(status).is_some_and(between)
 }
 
-/// Why a run that has had its turn deploys nothing now, if so. While it was suspended another one may have begun: that one
+/// Why a run that was admitted deploys nothing now, if so. While it was suspended another one may have begun: that one
 /// finishes the variant it is at, and where neither has deployed anything, who was admitted first goes first.
 pub fn must_wait_behind(run: &Run, world: &World, now: Timestamp) -> Option<String> {
     let mine = (run.start_time.as_ref()?.0, world.object.uid.as_str());

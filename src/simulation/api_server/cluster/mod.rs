@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
+use kube::client::Body;
 use kube::core::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tower::BoxError;
 
+use super::answer::Answer;
 use super::failure::Failure;
 use super::http_api;
 use super::kinds::{Kind, custom};
@@ -108,6 +111,14 @@ impl Cluster {
     /// A client for the test: not logged, never hit by faults.
     pub fn admin(&self) -> Client {
         http_api::client(self.0.clone(), None)
+    }
+
+    /// Answers a request that came from elsewhere, as of a client that is not logged.
+    ///
+    /// # Errors
+    /// The connection breaks.
+    pub async fn answer(&self, request: http::Request<Body>) -> Result<Answer, BoxError> {
+        http_api::serve(self.0.clone(), None, request).await
     }
 
     /// Virtual time.

@@ -82,7 +82,7 @@ class Answers(unittest.IsolatedAsyncioTestCase):
     async def test_a_cancelled_request_ends_and_gives_its_place_back(self):
         engine = make()
         chunks = await answer(engine, request(ignore_eos=True), Context(stopped=True))
-        self.assertEqual((len(chunks), chunks[0]["finish_reason"], engine.in_flight), (1, "cancelled", 0))
+        self.assertEqual((len(chunks), chunks[0]["finish_reason"], engine.concurrency), (1, "cancelled", 0))
 
     async def test_a_prefill_worker_hands_over_after_one_token(self):
         chunks = await answer(make(mode="prefill"), request(ignore_eos=True))
@@ -112,11 +112,11 @@ class Admission(unittest.IsolatedAsyncioTestCase):
             nonlocal most
             async with engine._slot(400, 60):
                 begun.append(number)
-                most = max(most, engine.in_flight)
+                most = max(most, engine.concurrency)
                 await asyncio.sleep(0)
 
         await asyncio.gather(*(hold(number) for number in range(10)))
-        self.assertEqual((begun, most, engine.in_flight), (list(range(10)), 2, 0))
+        self.assertEqual((begun, most, engine.concurrency), (list(range(10)), 2, 0))
 
     async def test_the_kv_cache_limits_too(self):
         engine = make()
@@ -138,7 +138,7 @@ class Admission(unittest.IsolatedAsyncioTestCase):
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await first.__aexit__(None, None, None)
-        self.assertEqual((engine.in_flight, engine.waiting), (0, []))
+        self.assertEqual((engine.concurrency, engine.waiting), (0, []))
 
 
 class Prefixes(unittest.TestCase):

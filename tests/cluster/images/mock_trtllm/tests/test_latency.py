@@ -5,7 +5,7 @@ from dynamo.trtllm.settings import Engine
 
 
 def curve(isl: int, osl: int) -> Curve:
-    """TTFT proportional to the prompt and to the prompts in a step, TPOT to the square root of the requests in flight."""
+    """TTFT proportional to the prompt and to the prompts in a step, TPOT to the square root of the concurrent requests."""
     agg = {q: {k: Latency(isl * k / 10, 20 * q**0.5) for k in (1, 2, 4) if k <= q} for q in (1, 4, 16)}
     return Curve(capacity=80000 // (isl + osl), agg=agg, prefill=isl / 20, tpot={1: 10.0, 4: 20.0})
 
@@ -19,15 +19,15 @@ def engine(max_num_tokens: int, chunked: bool = False) -> Engine:
 
 class PromptsPerStep(unittest.TestCase):
     def test_whole_prompts_at_least_one_at_most_those_there(self):
-        for max_num_tokens, isl, in_flight, wanted in (
+        for max_num_tokens, isl, concurrency, wanted in (
             (4512, 4000, 12, 1),
             (8192, 4000, 12, 2),
             (8192, 4000, 1, 1),
             (128, 4000, 12, 1),
             (4512, 400, 12, 11),
         ):
-            with self.subTest(max_num_tokens=max_num_tokens, isl=isl, in_flight=in_flight):
-                self.assertEqual(prompts_per_step(engine(max_num_tokens), isl, in_flight), wanted)
+            with self.subTest(max_num_tokens=max_num_tokens, isl=isl, concurrency=concurrency):
+                self.assertEqual(prompts_per_step(engine(max_num_tokens), isl, concurrency), wanted)
 
     def test_chunked_prefill_fills_the_step(self):
         self.assertEqual(prompts_per_step(engine(6000, chunked=True), 4000, 12), 1.5)

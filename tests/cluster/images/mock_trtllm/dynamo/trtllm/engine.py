@@ -39,7 +39,7 @@ class TableEngine(LLMEngine):
         self.mode = MODES[settings.mode]
         self.table = Table.load(settings.table, settings.engine.tensor_parallel_size)
         self.prefixes = PrefixCache(settings.faults.prefix_cache_is_blind) if settings.faults.prefix_cache else None
-        self.in_flight = 0
+        self.concurrency = 0
         self.waiting: list[asyncio.Event] = []
         self.requests = itertools.count(1)
 
@@ -122,14 +122,14 @@ class TableEngine(LLMEngine):
         if self.mode == DisaggregationMode.PREFILL:
             milliseconds = self.table.prefill(isl, osl)
         else:
-            milliseconds = self.table.agg(self.settings.engine, isl, osl, self.in_flight).ttft
+            milliseconds = self.table.agg(self.settings.engine, isl, osl, self.concurrency).ttft
         return milliseconds * (1 - cached / isl) * self.settings.ttft_factor / 1000
 
     def _next_token_seconds(self, isl: int, osl: int) -> float:
         if self.mode == DisaggregationMode.DECODE:
-            milliseconds = self.table.decode(isl, osl, self.in_flight)
+            milliseconds = self.table.decode(isl, osl, self.concurrency)
         else:
-            milliseconds = self.table.agg(self.settings.engine, isl, osl, self.in_flight).tpot
+            milliseconds = self.table.agg(self.settings.engine, isl, osl, self.concurrency).tpot
         return milliseconds * self.settings.tpot_factor / 1000
 
     @asynccontextmanager
@@ -138,7 +138,7 @@ class TableEngine(LLMEngine):
         limit = self.settings.engine.max_batch_size
         if self.mode != DisaggregationMode.PREFILL:
             limit = min(limit, self.table.capacity(isl, osl))
-        if self.in_flight >= limit:
+        if self.concurrency >= limit:
             turn = asyncio.Event()
             self.waiting.append(turn)
             try:
@@ -151,7 +151,7 @@ class TableEngine(LLMEngine):
                     self.waiting.remove(turn)
                 raise
         else:
-            self.in_flight += 1
+            self.concurrency += 1
         try:
             yield
         finally:
@@ -161,7 +161,7 @@ class TableEngine(LLMEngine):
         if self.waiting:
             self.waiting.pop(0).set()
         else:
-            self.in_flight -= 1
+            self.concurrency -= 1
 
 
 def worker_config(settings: Settings, environment=os.environ) -> WorkerConfig:

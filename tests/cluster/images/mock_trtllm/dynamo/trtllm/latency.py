@@ -26,7 +26,7 @@ class Latency:
 class Curve:
     """Estimates of one engine shape for one pair of lengths.
 
-    `agg[q][k]` is at q requests in flight with room for k prompts' context tokens in a step; `tpot[q]` and `prefill`
+    `agg[q][k]` is at q concurrent requests with room for k prompts' context tokens in a step; `tpot[q]` and `prefill`
     are those of disaggregated workers. `capacity` is the most requests whose KV cache fits.
     """
 
@@ -56,13 +56,13 @@ class Table:
             raise SettingsError(f"tensor_parallel_size {tensor_parallel_size}: {path} knows {', '.join(shapes)}")
         return cls({(c["isl"], c["osl"]): _curve(c) for c in shapes[str(tensor_parallel_size)]})
 
-    def agg(self, engine: Engine, isl: int, osl: int, in_flight: int) -> Latency:
-        """Latencies of an aggregated worker holding `in_flight` requests."""
+    def agg(self, engine: Engine, isl: int, osl: int, concurrency: int) -> Latency:
+        """Latencies of an aggregated worker holding `concurrency` requests."""
         isl = self._tabulated_length(isl)
-        prompts = prompts_per_step(engine, isl, in_flight)
+        prompts = prompts_per_step(engine, isl, concurrency)
 
         def at(name: str) -> float:
-            return self._over_lengths(isl, osl, lambda curve: _over_batch_and_prompts(curve, in_flight, prompts, name))
+            return self._over_lengths(isl, osl, lambda curve: _over_batch_and_prompts(curve, concurrency, prompts, name))
 
         return Latency(at("ttft"), at("tpot"))
 
@@ -70,9 +70,9 @@ class Table:
         """Milliseconds a prefill worker takes for one prompt."""
         return self._over_lengths(self._tabulated_length(isl), osl, lambda curve: curve.prefill)
 
-    def decode(self, isl: int, osl: int, in_flight: int) -> float:
-        """Milliseconds per token of a decode worker holding `in_flight` requests."""
-        return self._over_lengths(self._tabulated_length(isl), osl, lambda curve: _log_log(curve.tpot, in_flight))
+    def decode(self, isl: int, osl: int, concurrency: int) -> float:
+        """Milliseconds per token of a decode worker holding `concurrency` requests."""
+        return self._over_lengths(self._tabulated_length(isl), osl, lambda curve: _log_log(curve.tpot, concurrency))
 
     def capacity(self, isl: int, osl: int) -> int:
         """Requests of these lengths whose KV cache fits; lengths are rounded up, so it errs on the small side."""
@@ -93,12 +93,12 @@ class Table:
         return _log_log(by_input, isl, extrapolate=True)
 
 
-def prompts_per_step(engine: Engine, isl: int, in_flight: int) -> float:
+def prompts_per_step(engine: Engine, isl: int, concurrency: int) -> float:
     """Prompts whose context tokens fit into one step beside each other: what AIConfigurator's `ctx_tokens` says, in prompts."""
     room = engine.max_num_tokens / isl
     if not engine.chunked_prefill:
         room = math.floor(room)
-    return min(max(room, 1), in_flight)
+    return min(max(room, 1), concurrency)
 
 
 def _curve(document: dict) -> Curve:
@@ -110,12 +110,12 @@ def _curve(document: dict) -> Curve:
     )
 
 
-def _over_batch_and_prompts(curve: Curve, in_flight: float, prompts: float, name: str) -> float:
+def _over_batch_and_prompts(curve: Curve, concurrency: float, prompts: float, name: str) -> float:
     at = {}
-    for q in _neighbours(sorted(curve.agg), in_flight):
+    for q in _neighbours(sorted(curve.agg), concurrency):
         by_prompts = {k: getattr(latency, name) for k, latency in curve.agg[q].items()}
         at[q] = _log_log(by_prompts, min(prompts, q))
-    return _log_log(at, in_flight)
+    return _log_log(at, concurrency)
 
 
 def _neighbours(known: list[int], wanted: float) -> list[int]:

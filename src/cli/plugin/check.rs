@@ -1,0 +1,93 @@
+//! `kubectl bcmp check`: whether a cluster has what a comparison needs.
+
+use std::path::Path;
+
+use super::Plugin;
+use super::arguments::Check;
+use super::cluster::Cluster;
+use super::error::{FAILED, PluginError};
+use super::screen::{Page, plain, toned};
+use super::survey;
+use crate::api::BenchmarkComparisonSpec;
+use crate::cli::evaluate::comparison as read_file;
+use crate::inspect::check::{self, findings};
+use crate::inspect::findings::{Finding, heading, lines, summary};
+
+/// Reads, checks and prints a table. Exit code 1 if something is missing.
+pub async fn check(plugin: &mut Plugin, arguments: &Check) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let subject = subject(&cluster, arguments).await?;
+    let found = read(plugin, &cluster, subject.as_ref()).await;
+    let findings = findings(&found, subject.as_ref(), arguments.pre);
+    let (sentence, well) = summary(&findings);
+    let width = plugin.screen.width();
+    let mut page = Page::of_width(width);
+    page.line(heading());
+    findings.iter().for_each(|finding| row(&mut page, finding, width));
+    page.line("");
+    page.line(sentence);
+    plugin.screen.show(&page)?;
+    Ok(if well { 0 } else { FAILED })
+}
+
+/// The comparison that is to run: of a file, or of the cluster.
+async fn subject(cluster: &Cluster, arguments: &Check) -> Result<Option<BenchmarkComparisonSpec>, PluginError> {
+    match (&arguments.file, &arguments.comparison) {
+        (Some(path), _) => Ok(Some(read_file(Path::new(path))?.spec)),
+        (None, Some(name)) => Ok(Some(cluster.comparison(name).await?.spec)),
+        (None, None) => Ok(None),
+    }
+}
+
+async fn read(plugin: &Plugin, cluster: &Cluster, subject: Option<&BenchmarkComparisonSpec>) -> check::Cluster {
+    let client = cluster.client();
+    let gpu_resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
+    let (mut claims, mut secrets) = (vec![], vec![]);
+    for name in claim_names(subject) {
+        let claim = survey::claim(cluster, &name).await;
+        claims.push((name, claim));
+    }
+    for name in secret_names(subject) {
+        let there = survey::secret_exists(cluster, &name).await;
+        secrets.push((name, there));
+    }
+    check::Cluster {
+        namespace: cluster.namespace.clone(),
+        namespace_exists: survey::namespace_exists(client, &cluster.namespace).await,
+        kubernetes: survey::version(client).await,
+        comparisons: survey::comparisons(client).await,
+        graphs: survey::graphs(client).await,
+        rights: survey::rights(client, &cluster.namespace).await,
+        nodes: survey::nodes(client, gpu_resource).await,
+        quotas: survey::quotas(cluster).await,
+        claims,
+        secrets,
+        clock: survey::clock(client, || plugin.now()).await,
+    }
+}
+
+fn claim_names(subject: Option<&BenchmarkComparisonSpec>) -> Vec<String> {
+    let Some(spec) = subject else { return vec![] };
+    let weights = spec.model.cache.iter().map(|cache| cache.claim_name.clone());
+    let mut names: Vec<String> = weights.chain(spec.results.iter().map(|results| results.claim_name.clone())).collect();
+    names.dedup();
+    names
+}
+
+fn secret_names(subject: Option<&BenchmarkComparisonSpec>) -> Vec<String> {
+    let Some(spec) = subject else { return vec![] };
+    let token = spec.model.token_secret_name.iter().cloned();
+    token.chain(spec.image_pull_secrets.iter().map(|secret| secret.name.clone())).collect()
+}
+
+fn row(page: &mut Page, finding: &Finding, width: usize) {
+    let word = finding.outcome.word();
+    for (nth, line) in lines(finding, width).into_iter().enumerate() {
+        match line.split_once(word).filter(|_| nth == 0) {
+            Some((before, after)) => {
+                page.spans(vec![plain(before), toned(finding.outcome.tone(), word), plain(after)]);
+            }
+            None => page.line(line),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `kubectl bcmp stop`: cancels the active run and says when its GPUs are free.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Plugin;
+use super::arguments::{Patience, Stop};
+use super::cluster::Cluster;
+use super::error::PluginError;
+use super::objects::{pod_item, pods_of_run};
+use crate::api::{BenchmarkComparison, annotations};
+use crate::inspect::tree::{Item, holders, holding_pods};
+use crate::report::format::{counted, duration};
+
+/// How often the pods are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Time beyond `execution.deadlines.teardownSeconds`, in which the operator acts and the last status is written.
+const GRACE_SECONDS: u32 = 120;
+
+/// Cancels, waits, and prints when the GPUs are free.
+pub async fn stop(plugin: &mut Plugin, arguments: &Stop) -> Result<u8, PluginError> {
+    let cluster = plugin.cluster().await?;
+    let name = &arguments.comparison;
+    let request = |comparison: &BenchmarkComparison| {
+        let run = to_cancel(comparison).map(|number| number.to_string());
+        Ok(run.map(|run| json!({"metadata": {"annotations": {annotations::CANCEL_REQUESTED: run}}})))
+    };
+    let (comparison, asked) = cluster.change(name, request).await?;
+    let Some(run) = comparison.status.as_ref().and_then(|status| status.run.as_ref()) else {
+        plugin.screen.document(&format!("{name} has no run: nothing to stop, and no GPU is held\n"))?;
+        return Ok(0);
+    };
+    let number = run.number;
+    let first = match (asked, run.completion_time.is_some()) {
+        (true, _) => format!("requested cancellation of run {number} of {name}; what it measured is kept"),
+        (false, true) => format!("run {number} of {name} is over"),
+        (false, false) => format!("run {number} of {name} is already ending"),
+    };
+    plugin.screen.document(&format!("{first}\n"))?;
+    until_free(plugin, &cluster, &comparison, number, arguments.patience).await
+}
+
+/// The number of the run to cancel: the active one, unless it is ending already.
+fn to_cancel(comparison: &BenchmarkComparison) -> Option<i64> {
+    let run = comparison.status.as_ref()?.run.as_ref()?;
+    (run.completion_time.is_none() && run.ended.is_none()).then_some(run.number)
+}
+
+/// Waits until no pod of a run holds a GPU and everything it deployed is gone, and says so.
+pub async fn until_free(
+    plugin: &mut Plugin,
+    cluster: &Cluster,
+    comparison: &BenchmarkComparison,
+    run: i64,
+    patience: Patience,
+) -> Result<u8, PluginError> {
+    let (name, gpu_resource) = (comparison.name_any(), comparison.spec.hardware.gpu_resource_name.clone());
+    let limit = patience.timeout.unwrap_or_else(|| {
+        let teardown = comparison.spec.execution.deadlines.teardown_seconds;
+        Duration::from_secs(u64::from(teardown.saturating_add(GRACE_SECONDS)))
+    });
+    let (start, mut held_first) = (Instant::now(), None);
+    let mut comparison = comparison.clone();
+    loop {
+        let now = plugin.now();
+        let pods = pods_of_run(cluster, &comparison, run).await?;
+        let items =
+            pods.as_ref().map(|pods: &Vec<Pod>| pods.iter().map(|pod| pod_item(pod, &gpu_resource, now)).collect());
+        let items: Option<Vec<Item>> = items;
+        let held = items.as_deref().and_then(holders);
+        if held_first.is_none()
+            && let Some((gpus, who)) = &held
+        {
+            plugin.screen.document(&format!("{} held: {who}\n", counted(*gpus, "GPU")))?;
+            held_first = Some(*gpus);
+        }
+        if held.is_none() && is_down(&comparison, run) {
+            let waited = start.elapsed().as_secs();
+            plugin.screen.document(&format!("{}\n", freed(&name, run, held_first, waited, items.is_some())))?;
+            return Ok(0);
+        }
+        if start.elapsed() >= limit {
+            return Err(PluginError::failed(overdue(&comparison, run, limit, items.as_deref())));
+        }
+        tokio::time::sleep(INTERVAL).await;
+        if plugin.screen.is_closed() {
+            return Ok(0);
+        }
+        comparison = cluster.comparison(&name).await?;
+    }
+}
+
+/// Whether the operator has recorded that everything the run deployed is gone.
+fn is_down(comparison: &BenchmarkComparison, run: i64) -> bool {
+    let Some(status) = &comparison.status else { return true };
+    let is_of_run = status.run.as_ref().is_some_and(|of| of.number == run && of.completion_time.is_none());
+    let ends = comparison.spec.suspend || status.run.as_ref().is_some_and(|run| run.ended.is_some());
+    let gone =
+        status.variants.iter().flat_map(|variant| &variant.deployments).all(|deployment| deployment.gone.is_some());
+    !is_of_run || (ends && gone)
+}
+
+fn freed(name: &str, run: i64, held: Option<u32>, waited: u64, pods_seen: bool) -> String {
+    let after = duration(i64::try_from(waited).unwrap_or(i64::MAX));
+    match held {
+        Some(gpus) => format!("run {run} of {name}: its {} free since {after} after the request", are(gpus)),
+        None if pods_seen => format!("run {run} of {name}: no GPU is held"),
+        None => format!(
+            "run {run} of {name}: everything it deployed is gone, by its status (pods cannot be listed with your rights)"
+        ),
+    }
+}
+
+fn are(gpus: u32) -> String {
+    format!("{} {}", counted(gpus, "GPU"), if gpus == 1 { "is" } else { "are" })
+}
+
+fn overdue(comparison: &BenchmarkComparison, run: i64, limit: Duration, items: Option<&[Item]>) -> String {
+    let name = comparison.name_any();
+    let after = duration(i64::try_from(limit.as_secs()).unwrap_or(i64::MAX));
+    let holding = items.and_then(holding_pods);
+    let acted = comparison.status.as_ref().and_then(|status| status.run.as_ref());
+    let acted = comparison.spec.suspend || acted.is_some_and(|of| of.number != run || of.ended.is_some());
+    let what = match (acted, holding) {
+        (false, _) => "the operator has not acted on the request: check that it is running".to_owned(),
+        (true, None) => format!("some of its objects are still there: see `kubectl bcmp tree {name}`"),
+        (true, Some(pods)) => format!("GPUs are still held by {pods}: see `kubectl bcmp tree {name}`"),
+    };
+    format!("run {run} of {name} is not down after {after}: {what}")
+}

@@ -1,0 +1,220 @@
+//! `bcmp simulate`: what a comparison in a file is likely to cost and to tell, without a cluster.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use kube::ResourceExt;
+use serde::Serialize;
+
+use super::evaluate::{Named, content, named};
+use super::file::FileContent;
+use super::render::{configurations, manifests};
+use super::simulated::{Reality, SimulatedError, levels, on_virtual_time, plan, predictions};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Manifests, Price};
+use crate::report::format::counted;
+use crate::report::{sentences, table};
+use crate::simulation::course::forecast::{Forecast, Range};
+use crate::simulation::course::{Course, CourseError};
+use crate::simulation::serving::adopted::adopted;
+use crate::simulation::serving::hardware::Hardware;
+use crate::simulation::serving::predictor::TOOL;
+use crate::simulation::serving::reality::Served;
+
+const LONG: &str = "\
+Simulates a comparison many times: what it costs, how long it takes, and how likely it is to end with an answer
+
+Controller, sweep and judgement are the operator's own; the cluster, the clock and the engines are simulated. Without
+--configurations, configurations and predictions come from closed formulas over the step times of Qwen3-32B on H200, scaled
+to the size in the model's name, and not from AIConfigurator. With --configurations, engines take what that run estimated.";
+
+const AFTER: &str = "\
+Examples:
+  bcmp simulate -f comparison.yaml
+  bcmp simulate -f comparison.yaml --runs 50 -o json | jq .forecast.answeredPercent
+  bcmp simulate -f comparison.yaml --reality optimized=-15%
+
+  With what AIConfigurator generated for a run:
+    kubectl get configmap qwen3-32b-r1-configurations -o yaml > configurations.yaml
+    bcmp simulate -f comparison.yaml --configurations configurations.yaml";
+
+/// Simulates a comparison many times: its cost, its time, and how likely an answer is
+#[derive(Args)]
+#[command(long_about = LONG, after_long_help = AFTER, after_help = "See --help for examples.")]
+pub struct SimulateArgs {
+    /// The BenchmarkComparison, as for `kubectl apply` (`-` for standard input)
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Configurations of a run, with what the predictor wrote: the document, or its ConfigMap
+    #[arg(long, value_name = "FILE")]
+    configurations: Option<PathBuf>,
+    /// Manifests of a variant that names a ConfigMap
+    #[arg(long = "manifests", value_name = "VARIANT=FILE", value_parser = named)]
+    manifests: Vec<Named>,
+    /// Comparisons to simulate, each with a seed of its own
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    runs: u32,
+    #[command(flatten)]
+    reality: Reality,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// `predictor`, `assumed` and `forecast`
+    Json,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    name: String,
+    /// Where configurations and predictions come from.
+    predictor: String,
+    /// What the simulation does not know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumed: Vec<String>,
+    forecast: Forecast,
+}
+
+/// Prints the forecast. Exit code 0, 1 on errors, 2 on wrong usage.
+pub fn simulate(arguments: &SimulateArgs) -> ExitCode {
+    match answer(arguments).and_then(|answer| text(&answer, arguments.output)) {
+        Ok(text) => super::finish(super::print(&text)),
+        Err(error) => {
+            eprintln!("bcmp simulate: {error}");
+            error.exit_code().into()
+        }
+    }
+}
+
+fn answer(arguments: &SimulateArgs) -> Result<Answer, SimulatedError> {
+    let FileContent { mut comparison, config_maps } = content(&arguments.file)?;
+    let texts = manifests(&comparison, &config_maps, &arguments.manifests)?;
+    inline(&mut comparison, &texts)?;
+    let plan = plan(&comparison);
+    let given = arguments.configurations.as_deref().map(configurations).transpose()?;
+    let adopted = given.map(|given| adopted(&plan, &given)).transpose();
+    let generated = adopted.map_err(|error| SimulatedError::Failed(error.to_string()))?;
+    let made = match &generated {
+        Some(made) => made.clone(),
+        None => predictions(&plan)?,
+    };
+    let hardware = Hardware::of(&comparison.spec.model.name, &comparison.spec.hardware.system);
+    let served = arguments.reality.served(&comparison, &levels(&comparison, &made), generated)?;
+    let (predictor, assumed) = match &arguments.configurations {
+        Some(path) => (format!("configurations in {}", path.display()), vec![]),
+        None => (format!("{TOOL}, closed formulas; not AIConfigurator"), hardware.assumed().to_vec()),
+    };
+    let statuses = all(&comparison, &served, arguments.runs)?;
+    Ok(Answer { name: comparison.name_any(), predictor, assumed, forecast: Forecast::of(&statuses) })
+}
+
+/// Puts manifests that the comparison leaves to a ConfigMap or a request into it.
+fn inline(comparison: &mut BenchmarkComparison, texts: &BTreeMap<String, String>) -> Result<(), SimulatedError> {
+    for variant in &mut comparison.spec.variants {
+        let Some(source) = &mut variant.source.manifests else { continue };
+        match texts.get(&variant.name) {
+            Some(text) => {
+                *source = Manifests { config_map_name: None, key: None, request_name: None, inline: Some(text.clone()) }
+            }
+            None if source.inline.is_none() => {
+                let name = &variant.name;
+                return Err(SimulatedError::Usage(format!(
+                    "the manifests of {name} are in the cluster; give them in a file: --manifests {name}=FILE"
+                )));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Runs all, on as many threads as there are cores; in the order of their seeds.
+fn all(
+    comparison: &BenchmarkComparison,
+    served: &Served,
+    runs: u32,
+) -> Result<Vec<BenchmarkComparisonStatus>, SimulatedError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = |number: u32| {
+        let seed = served.seed.wrapping_add(u64::from(number));
+        let course = Course {
+            comparison: comparison.clone(),
+            served: Served { seed, ..served.clone() },
+            kill_operator_at: None,
+        };
+        let over = on_virtual_time(async { Ok(course.run(|_| {}).await.map_err(|error: CourseError| error)?) })?;
+        Ok((number, over.comparison.status.unwrap_or_default()))
+    };
+    let share =
+        |first: usize| (0..runs).skip(first).step_by(threads).map(one).collect::<Result<Vec<_>, SimulatedError>>();
+    let mut all = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first))).collect();
+        let broken = || SimulatedError::Failed("a simulated comparison broke off".into());
+        let joined = handles.into_iter().map(|handle| handle.join().map_err(|_| broken()).and_then(|done| done));
+        joined.collect::<Result<Vec<_>, _>>()
+    })?
+    .concat();
+    all.sort_by_key(|(number, _)| *number);
+    Ok(all.into_iter().map(|(_, status)| status).collect())
+}
+
+fn text(answer: &Answer, form: Form) -> Result<String, SimulatedError> {
+    match form {
+        Form::Text => Ok(for_people(answer)),
+        Form::Json => {
+            let text = serde_json::to_string_pretty(answer);
+            Ok(text.map_err(|error| SimulatedError::Failed(error.to_string()))? + "\n")
+        }
+    }
+}
+
+fn for_people(answer: &Answer) -> String {
+    let Forecast { runs, results, course, .. } = &answer.forecast;
+    let mut text = format!("{}, simulated {}\n\n", answer.name, counted(*runs, "time"));
+    let mut field = |name: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<15} {value}");
+    };
+    field("predictions", &answer.predictor);
+    answer.assumed.iter().for_each(|clause| field("assumed", clause));
+    let price = Price { expected: answer.forecast.expected.clone(), most: answer.forecast.most.clone(), actual: None };
+    for (name, cost) in sentences::price(&price) {
+        field(&name.to_lowercase(), &cost);
+    }
+    let forecast = &answer.forecast;
+    field("simulated cost", &format!("{} GPU-hours", range(&forecast.gpu_hours, 1)));
+    field("minutes", &range(&forecast.minutes, 0));
+    field("rounds", &range(&forecast.rounds, 0));
+    field("an answer", &format!("in {:.0} % of the simulated comparisons", forecast.answered_percent));
+    for (result, count) in results {
+        field("", &format!("{result} {count} of {runs}"));
+    }
+    match &forecast.gain_percent {
+        Some(gain) => field("measured gain", &format!("{} %", range(gain, 1))),
+        None => field("measured gain", "no number: at most one side meets the SLA, or neither has a value"),
+    }
+    let titles = ["ROUND", "VARIANT", "GPUS", "FROM MINUTE", "MINUTES"];
+    let rows = course.iter().map(|held| {
+        let numbers = [held.from_minute, held.minutes].map(|minutes| minutes.to_string());
+        let [from, minutes] = numbers;
+        vec![held.round.to_string(), held.variant.clone(), held.gpus.to_string(), from, minutes]
+    });
+    text + "\nThe first of them:\n" + &table::listing(&titles, &rows.collect::<Vec<_>>())
+}
+
+fn range(range: &Range, decimals: usize) -> String {
+    let Range { lowest, median, highest } = range;
+    if (highest - lowest).abs() < 1e-9 {
+        return format!("{median:.decimals$}");
+    }
+    format!("{median:.decimals$} ({lowest:.decimals$} to {highest:.decimals$})")
+}

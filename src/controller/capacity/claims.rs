@@ -1,0 +1,178 @@
+//! Devices by dynamic resource allocation: what drivers publish in ResourceSlices, and what ResourceClaims hold.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use crate::api::labels;
+use crate::manifests::variant::is_gpu_class;
+
+/// NVIDIA's driver publishes whole GPUs and parts of them, which two classes of its own tell apart.
+const NVIDIA: (&str, &str) = ("gpu.nvidia.com", "mig.nvidia.com");
+
+/// A pool of a driver's devices. Its name is unique among those of the driver.
+pub(super) type Pool = (String, String);
+
+/// The part of a pool that lies on one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Slice {
+    node: String,
+    pool: Pool,
+    /// The driver raises it when it publishes a pool anew: slices of lower ones are out of date.
+    generation: i64,
+    /// Device → the class that its driver's documents define for devices of this kind.
+    devices: BTreeMap<String, String>,
+}
+
+/// Devices that a claim holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The comparison whose ResourceClaimTemplate it was made from, by its label.
+    pub comparison: Option<String>,
+    devices: Vec<(Pool, String)>,
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer)?.as_str()
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Devices that are on no single node, such as those of a fabric, are no GPUs.
+pub(super) fn slice(object: &DynamicObject) -> Option<Slice> {
+    let data = &object.data;
+    let node = text(data, "/spec/nodeName")?.to_owned();
+    let driver = text(data, "/spec/driver")?;
+    let pool = (driver.to_owned(), text(data, "/spec/pool/name")?.to_owned());
+    let generation = data.pointer("/spec/pool/generation").and_then(Value::as_i64).unwrap_or(0);
+    let device = |device: &Value| Some((text(device, "/name")?.to_owned(), class_of(driver, device)));
+    let devices: BTreeMap<String, String> = list(data, "/spec/devices").filter_map(device).collect();
+    (!devices.is_empty()).then_some(Slice { node, pool, generation, devices })
+}
+
+/// DeviceClasses select by expressions that only the scheduler evaluates. Those of the vendors are called as their drivers are.
+fn class_of(driver: &str, device: &Value) -> String {
+    let (gpu, mig) = NVIDIA;
+    // `basic` is where v1beta1 has it.
+    let kind = text(device, "/attributes/type/string").or_else(|| text(device, "/basic/attributes/type/string"));
+    if driver == gpu && kind == Some("mig") { mig.into() } else { driver.into() }
+}
+
+/// Nothing for a claim that holds nothing: it was not allocated, or is for a look from aside (`adminAccess`).
+pub(super) fn claim(object: &DynamicObject) -> Option<Claim> {
+    let held = |result: &&Value| result["adminAccess"] != true;
+    let device = |result: &Value| {
+        let pool = (text(result, "/driver")?.to_owned(), text(result, "/pool")?.to_owned());
+        Some((pool, text(result, "/device")?.to_owned()))
+    };
+    let results = list(&object.data, "/status/allocation/devices/results");
+    let devices: Vec<(Pool, String)> = results.filter(held).filter_map(device).collect();
+    let comparison = object.labels().get(labels::COMPARISON).cloned();
+    (!devices.is_empty()).then_some(Claim { comparison, devices })
+}
+
+/// GPUs of one resource in the slices that are up to date.
+#[derive(Debug, Default)]
+pub(super) struct Gpus<'a> {
+    /// Device → node.
+    nodes: BTreeMap<(&'a Pool, &'a str), &'a str>,
+}
+
+impl<'a> Gpus<'a> {
+    pub fn of(slices: impl Iterator<Item = &'a Slice> + Clone, resource: &str) -> Self {
+        let mut newest: BTreeMap<&Pool, i64> = BTreeMap::new();
+        for slice in slices.clone() {
+            let known = newest.entry(&slice.pool).or_insert(slice.generation);
+            *known = slice.generation.max(*known);
+        }
+        let current = slices.filter(|slice| newest.get(&slice.pool) == Some(&slice.generation));
+        let devices = current.flat_map(|slice| {
+            let gpus = slice.devices.iter().filter(|(_, class)| is_gpu_class(class, resource));
+            gpus.map(|(device, _)| ((&slice.pool, device.as_str()), slice.node.as_str()))
+        });
+        Self { nodes: devices.collect() }
+    }
+
+    /// GPUs by node.
+    pub fn by_node(&self) -> BTreeMap<&'a str, u32> {
+        let mut counts = BTreeMap::new();
+        for node in self.nodes.values() {
+            *counts.entry(*node).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The nodes of the GPUs that a claim holds, one for each GPU.
+    pub fn held_by(&self, claim: &Claim) -> impl Iterator<Item = &'a str> {
+        claim.devices.iter().filter_map(|(pool, device)| self.nodes.get(&(pool, device.as_str())).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> DynamicObject {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn published(generation: i64, devices: &[(&str, &str)]) -> Slice {
+        let devices: Vec<Value> = devices
+            .iter()
+            .map(|(name, kind)| json!({"name": name, "attributes": {"type": {"string": kind}}}))
+            .collect();
+        let spec = json!({"driver": "gpu.nvidia.com", "nodeName": "n", "devices": devices,
+            "pool": {"name": "n", "generation": generation, "resourceSliceCount": 1}});
+        slice(&object(json!({"metadata": {"name": "n-gpus"}, "spec": spec}))).unwrap()
+    }
+
+    fn held(results: Value) -> Option<Claim> {
+        claim(&object(json!({"metadata": {"name": "c", "labels": {"bcmp.dev/comparison": "qwen"}},
+            "status": {"allocation": {"devices": {"results": results}}}})))
+    }
+
+    #[test]
+    fn whole_gpus_and_parts_are_told_apart() {
+        let slices = [published(1, &[("gpu-0", "gpu"), ("gpu-1", "gpu"), ("gpu-2-mig-0", "mig")])];
+        assert_eq!(Gpus::of(slices.iter(), "nvidia.com/gpu").by_node(), [("n", 2)].into());
+        assert_eq!(Gpus::of(slices.iter(), "nvidia.com/mig-1g.10gb").by_node(), [("n", 1)].into());
+        assert_eq!(Gpus::of(slices.iter(), "amd.com/gpu").by_node(), [].into());
+    }
+
+    #[test]
+    fn a_pool_that_was_published_anew_counts_once() {
+        let slices = [published(1, &[("gpu-0", "gpu"), ("gpu-1", "gpu")]), published(2, &[("gpu-0", "gpu")])];
+        assert_eq!(Gpus::of(slices.iter(), "nvidia.com/gpu").by_node(), [("n", 1)].into());
+    }
+
+    #[test]
+    fn a_claim_holds_what_it_was_allocated() {
+        let slices = [published(1, &[("gpu-0", "gpu"), ("gpu-1", "gpu")])];
+        let gpus = Gpus::of(slices.iter(), "nvidia.com/gpu");
+        let result = |pool: &str, device: &str| json!({"driver": "gpu.nvidia.com", "pool": pool, "device": device});
+        let claim =
+            held(json!([result("n", "gpu-1"), result("n", "channel-0"), result("elsewhere", "gpu-0")])).unwrap();
+        assert_eq!(claim.comparison.as_deref(), Some("qwen"));
+        assert_eq!(gpus.held_by(&claim).collect::<Vec<_>>(), ["n"]);
+    }
+
+    #[test]
+    fn what_is_not_allocated_or_only_looked_at_holds_nothing() {
+        let looked_at = json!([{"driver": "gpu.nvidia.com", "pool": "n", "device": "gpu-0", "adminAccess": true}]);
+        assert_eq!((held(json!([])), held(Value::Null), held(looked_at)), (None, None, None));
+    }
+
+    #[test]
+    fn v1beta1_has_attributes_below_basic() {
+        let device = json!({"name": "m", "basic": {"attributes": {"type": {"string": "mig"}}}});
+        assert_eq!(class_of("gpu.nvidia.com", &device), "mig.nvidia.com");
+    }
+}

@@ -1,0 +1,432 @@
+//! What a comparison needs in a cluster, checked against what was read there.
+
+use k8s_openapi::api::core::v1::{Taint, Toleration};
+
+use super::findings::{Finding, Outcome};
+use super::images;
+use super::systems::system_of;
+use crate::api::{BenchmarkComparisonSpec, GROUP, VERSION};
+use crate::dynamo;
+use crate::report::format::counted;
+
+/// What was read, or why it could not be: `Err` holds the reason with its remedy.
+pub type Answer<T> = Result<T, String>;
+
+/// A right of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Right {
+    pub verb: &'static str,
+    pub group: &'static str,
+    pub resource: &'static str,
+    /// What it is needed for.
+    pub purpose: &'static str,
+    /// Without it nothing can be compared.
+    pub needed: bool,
+}
+
+const fn right(
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+    purpose: &'static str,
+    needed: bool,
+) -> Right {
+    Right { verb, group, resource, purpose, needed }
+}
+
+/// The rights that people who work with comparisons use.
+pub const RIGHTS: [Right; 6] = [
+    right("get", GROUP, "benchmarkcomparisons", "look at comparisons", true),
+    right("create", GROUP, "benchmarkcomparisons", "create comparisons", true),
+    right("patch", GROUP, "benchmarkcomparisons", "start, stop and suspend runs", true),
+    right("get", "", "configmaps", "read results and reports", true),
+    right("list", "", "pods", "see what holds GPUs (tree, stop)", false),
+    right("get", "", "pods/log", "read logs", false),
+];
+
+/// A node with GPUs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GpuNode {
+    pub name: String,
+    pub product: Option<String>,
+    /// Labels, for node selectors.
+    pub labels: std::collections::BTreeMap<String, String>,
+    pub gpus: u32,
+    pub taints: Vec<Taint>,
+    pub unschedulable: bool,
+}
+
+/// A limit of a quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub name: String,
+    pub resource: String,
+    pub hard: String,
+    pub used: String,
+}
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeClaim {
+    pub name: String,
+    pub phase: String,
+    pub access_modes: Vec<String>,
+    pub size: String,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub namespace: String,
+    pub namespace_exists: Answer<bool>,
+    pub kubernetes: Answer<String>,
+    /// Served versions of `bcmp.dev`; empty: it is not installed.
+    pub comparisons: Answer<Vec<String>>,
+    /// Served versions of DynamoGraphDeployments.
+    pub graphs: Answer<Vec<String>>,
+    pub rights: Vec<(Right, Answer<bool>)>,
+    pub nodes: Answer<Vec<GpuNode>>,
+    pub quotas: Answer<Vec<Quota>>,
+    /// The volume claims that the comparison names.
+    pub claims: Vec<(String, Answer<Option<VolumeClaim>>)>,
+    /// Whether the Secrets that the comparison names exist.
+    pub secrets: Vec<(String, Answer<bool>)>,
+    /// Seconds by which the cluster's clock is ahead of this machine's; `None`: it does not say.
+    pub clock: Option<i64>,
+}
+
+/// Which comparison is to run; `None`: any.
+pub type Subject<'a> = Option<&'a BenchmarkComparisonSpec>;
+
+/// Minor version of Kubernetes from which on everything is served that the operator uses.
+const OLDEST_MINOR: u32 = 33;
+/// Clocks that lie further apart spoil deadlines and times in reports.
+const CLOCK_SECONDS: i64 = 5;
+
+/// Checks everything. `before`: the operator is not installed yet.
+pub fn findings(cluster: &Cluster, subject: Subject, before: bool) -> Vec<Finding> {
+    let mut findings = vec![kubernetes(cluster), namespace(cluster)];
+    findings.extend((!before).then(|| installed(cluster)));
+    findings.push(dynamo_served(cluster));
+    findings.extend(rights(cluster, before));
+    findings.push(gpus(cluster, subject));
+    findings.extend(taints(cluster, subject));
+    findings.extend(quotas(cluster, subject));
+    findings.extend(cluster.claims.iter().map(|(name, claim)| volume_claim(cluster, name, claim)));
+    findings.extend(cluster.secrets.iter().map(|(name, there)| secret(cluster, name, there)));
+    findings.extend(subject.into_iter().flat_map(images));
+    findings.push(clock(cluster));
+    findings
+}
+
+fn unknown(check: impl Into<String>, why: &str) -> Finding {
+    let (found, remedy) =
+        why.split_once(": ask ").map_or((why, String::new()), |(why, ask)| (why, format!("ask {ask}")));
+    Finding::other(Outcome::Unknown, check, found, remedy)
+}
+
+fn kubernetes(cluster: &Cluster) -> Finding {
+    let version = match &cluster.kubernetes {
+        Ok(version) => version,
+        Err(why) => return unknown("Kubernetes", why),
+    };
+    let minor = version.trim_start_matches('v').split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    match minor {
+        Some(minor) if minor < OLDEST_MINOR => Finding::other(
+            Outcome::Bad,
+            "Kubernetes",
+            version.clone(),
+            format!("upgrade the cluster to 1.{OLDEST_MINOR} or newer"),
+        ),
+        _ => Finding::good("Kubernetes", version.clone()),
+    }
+}
+
+fn namespace(cluster: &Cluster) -> Finding {
+    let name = &cluster.namespace;
+    match &cluster.namespace_exists {
+        Ok(true) => Finding::good("namespace", name.clone()),
+        Ok(false) => Finding::other(
+            Outcome::Bad,
+            "namespace",
+            format!("{name} does not exist"),
+            format!("run kubectl create namespace {name}, or choose another with -n"),
+        ),
+        Err(why) => unknown("namespace", why),
+    }
+}
+
+fn installed(cluster: &Cluster) -> Finding {
+    match &cluster.comparisons {
+        Ok(versions) if versions.iter().any(|version| version == VERSION) => {
+            Finding::good("bcmp", format!("{GROUP}/{VERSION} is served"))
+        }
+        Ok(versions) if versions.is_empty() => Finding::other(
+            Outcome::Bad,
+            "bcmp",
+            "BenchmarkComparisons are not served",
+            "install bcmp (docs/install.md); before that, use check --pre",
+        ),
+        Ok(versions) => Finding::other(
+            Outcome::Bad,
+            "bcmp",
+            format!("{} is served, and this plugin knows {VERSION}", versions.join(", ")),
+            "install the plugin in the operator's version",
+        ),
+        Err(why) => unknown("bcmp", why),
+    }
+}
+
+fn dynamo_served(cluster: &Cluster) -> Finding {
+    let known = |version: &String| dynamo::VERSIONS.contains(&version.as_str());
+    match &cluster.graphs {
+        Ok(versions) if versions.iter().any(known) => {
+            Finding::good("Dynamo", format!("{} {}", dynamo::KIND, versions.join(", ")))
+        }
+        Ok(versions) if versions.is_empty() => Finding::other(
+            Outcome::Bad,
+            "Dynamo",
+            format!("{} is not served", dynamo::KIND),
+            "install the Dynamo operator; without it only endpoints and manifests of Deployments can be compared",
+        ),
+        Ok(versions) => Finding::other(
+            Outcome::Bad,
+            "Dynamo",
+            format!("{} is served in {}", dynamo::KIND, versions.join(", ")),
+            format!("install a Dynamo operator that serves {}", dynamo::VERSIONS.join(" or ")),
+        ),
+        Err(why) => unknown("Dynamo", why),
+    }
+}
+
+fn rights(cluster: &Cluster, before: bool) -> Vec<Finding> {
+    let asked = cluster.rights.iter().filter(|(right, _)| !(before && right.group == GROUP));
+    let mut missing: Vec<Finding> = vec![];
+    let mut granted = 0;
+    for (right, answer) in asked {
+        let check = format!("{} {}", right.verb, right.resource.trim_start_matches("benchmark"));
+        match answer {
+            Ok(true) => granted += 1,
+            Ok(false) => {
+                let role = if matches!(right.verb, "create" | "patch") { "edit" } else { "view" };
+                missing.push(Finding::other(
+                    if right.needed { Outcome::Bad } else { Outcome::Warning },
+                    check,
+                    format!("you may not {} {} in namespace {}: needed to {}", right.verb, right.resource, cluster.namespace, right.purpose),
+                    format!("ask for the role {role}: kubectl -n {} create rolebinding NAME --clusterrole={role} --user=YOU", cluster.namespace),
+                ));
+            }
+            Err(why) => missing.push(unknown(check, why)),
+        }
+    }
+    if granted > 0 {
+        missing.insert(0, Finding::good("rights", format!("{granted} of {}", granted + missing.len())));
+    }
+    missing
+}
+
+fn gpus(cluster: &Cluster, subject: Subject) -> Finding {
+    let nodes = match &cluster.nodes {
+        Ok(nodes) => nodes,
+        Err(why) => return unknown("GPUs", why),
+    };
+    let chosen = |node: &&GpuNode| {
+        let selector = subject.map(|spec| &spec.hardware.node_selector);
+        selector.is_none_or(|selector| selector.iter().all(|(key, value)| node.labels.get(key) == Some(value)))
+    };
+    let usable: Vec<&GpuNode> = nodes.iter().filter(|node| !node.unschedulable).filter(chosen).collect();
+    let (total, each) = (usable.iter().map(|node| node.gpus).sum::<u32>(), by_product(&usable));
+    let Some(spec) = subject else {
+        return match total {
+            0 => Finding::other(
+                Outcome::Bad,
+                "GPUs",
+                "no schedulable node has GPUs",
+                "add nodes with GPUs, and their device plugin",
+            ),
+            _ => Finding::good("GPUs", each),
+        };
+    };
+    let needed = spec.hardware.gpus_per_variant;
+    let resource = &spec.hardware.gpu_resource_name;
+    if total < needed {
+        let found = format!("{total} × {resource} on nodes that can be used; a variant needs up to {needed}");
+        return Finding::other(
+            Outcome::Bad,
+            "GPUs",
+            found,
+            "lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes",
+        );
+    }
+    let systems: Vec<&str> = usable.iter().filter_map(|node| system_of(node.product.as_deref()?)).collect();
+    if !systems.is_empty() && !systems.contains(&spec.hardware.system.as_str()) {
+        let found = format!("{each}; the comparison is about {}", spec.hardware.system);
+        let remedy = format!("set hardware.system to {}, or choose nodes with hardware.nodeSelector", systems[0]);
+        return Finding::other(Outcome::Bad, "GPUs", found, remedy);
+    }
+    Finding::good("GPUs", format!("{each}; a variant needs up to {needed}"))
+}
+
+/// `2 nodes with 8 × NVIDIA-H200`.
+fn by_product(nodes: &[&GpuNode]) -> String {
+    let mut kinds: std::collections::BTreeMap<(&str, u32), usize> = std::collections::BTreeMap::new();
+    for node in nodes {
+        *kinds.entry((node.product.as_deref().unwrap_or("an unlabelled product"), node.gpus)).or_default() += 1;
+    }
+    let each =
+        kinds.iter().map(|((product, gpus), count)| format!("{} with {gpus} × {product}", counted(*count, "node")));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Taints that keep pods away from nodes with GPUs.
+fn taints(cluster: &Cluster, subject: Subject) -> Option<Finding> {
+    let nodes = cluster.nodes.as_ref().ok()?;
+    let tolerations = subject.map_or(&[][..], |spec| &spec.hardware.tolerations);
+    let mut refused: Vec<String> = nodes
+        .iter()
+        .filter(|node| !node.unschedulable)
+        .flat_map(|node| &node.taints)
+        .filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"))
+        .filter(|taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint)))
+        .map(|taint| match &taint.value {
+            Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
+            None => format!("{}:{}", taint.key, taint.effect),
+        })
+        .collect();
+    refused.sort_unstable();
+    refused.dedup();
+    (!refused.is_empty()).then(|| {
+        let found = format!("GPU nodes carry {}", refused.join(", "));
+        Finding::other(
+            Outcome::Warning,
+            "taints",
+            found,
+            "add them to hardware.tolerations, unless an admission plugin does",
+        )
+    })
+}
+
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    let effect = toleration.effect.as_ref().is_none_or(|effect| *effect == taint.effect);
+    let exists = toleration.operator.as_deref() == Some("Exists");
+    let key = match &toleration.key {
+        Some(key) => *key == taint.key,
+        None => exists,
+    };
+    effect
+        && key
+        && (exists || toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default())
+}
+
+fn quotas(cluster: &Cluster, subject: Subject) -> Vec<Finding> {
+    let resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
+    let quotas = match &cluster.quotas {
+        Ok(quotas) => quotas,
+        Err(why) => return vec![unknown("quota", why)],
+    };
+    let of_gpus = quotas.iter().filter(|quota| quota.resource.strip_prefix("requests.") == Some(resource));
+    let found: Vec<Finding> = of_gpus.map(|quota| gpu_quota(quota, subject)).collect();
+    if found.is_empty() { vec![Finding::good("quota", "none limits GPUs")] } else { found }
+}
+
+fn gpu_quota(quota: &Quota, subject: Subject) -> Finding {
+    let found = format!("{}: {} of {} {} used", quota.name, quota.used, quota.hard, quota.resource);
+    let (hard, used) = (quota.hard.parse::<u32>(), quota.used.parse::<u32>());
+    let needed = subject.map_or(1, |spec| spec.hardware.gpus_per_variant);
+    match (hard, used) {
+        (Ok(hard), _) if hard < needed => {
+            Finding::other(Outcome::Bad, "quota", found, format!("raise the quota to at least {needed}"))
+        }
+        (Ok(hard), Ok(used)) if hard.saturating_sub(used) < needed => {
+            Finding::other(Outcome::Warning, "quota", found, "wait until what uses it has ended, or raise the quota")
+        }
+        _ => Finding::good("quota", found),
+    }
+}
+
+fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim>>) -> Finding {
+    let check = format!("claim {name}");
+    let claim = match claim {
+        Ok(Some(claim)) => claim,
+        Ok(None) => {
+            let found = format!("no PersistentVolumeClaim {name} in namespace {}", cluster.namespace);
+            return Finding::other(Outcome::Bad, check, found, "create it, or name another in the comparison");
+        }
+        Err(why) => return unknown(check, why),
+    };
+    let found = format!("{}, {}, {}", claim.phase, claim.access_modes.join(" "), claim.size);
+    let is_shared = claim.access_modes.iter().any(|mode| matches!(mode.as_str(), "ReadWriteMany" | "ReadOnlyMany"));
+    match (claim.phase.as_str(), is_shared) {
+        ("Lost", _) => Finding::other(Outcome::Bad, check, found, "its volume is gone: create another claim"),
+        (_, false) => Finding::other(
+            Outcome::Warning,
+            check,
+            found,
+            "use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it",
+        ),
+        ("Bound", true) => Finding::good(check, found),
+        _ => Finding::other(
+            Outcome::Warning,
+            check,
+            found,
+            "check that its storage class binds it to a volume when the first pod starts",
+        ),
+    }
+}
+
+fn secret(cluster: &Cluster, name: &str, there: &Answer<bool>) -> Finding {
+    let check = format!("secret {name}");
+    match there {
+        Ok(true) => Finding::good(check, "exists (its content was not read)"),
+        Ok(false) => {
+            let found = format!("no Secret {name} in namespace {}", cluster.namespace);
+            Finding::other(Outcome::Bad, check, found, "create it, or name another in the comparison")
+        }
+        Err(why) => unknown(check, why),
+    }
+}
+
+fn images(spec: &BenchmarkComparisonSpec) -> Vec<Finding> {
+    let images = [
+        ("runtime.image", spec.runtime.image.as_deref()),
+        ("predictor.image", spec.predictor.image.as_deref()),
+        ("load.image", spec.load.image.as_deref()),
+    ];
+    let named = images.into_iter().filter_map(|(field, image)| Some((field, image?)));
+    named
+        .map(|(field, image)| match images::problem(image) {
+            None if images::is_floating(image) => {
+                let found = format!("{image} has neither tag nor digest: it may change between deployments");
+                Finding::other(Outcome::Warning, field, found, "name a tag or a digest")
+            }
+            None => Finding::good(field, format!("{image} (whether it can be pulled is not checked)")),
+            Some(why) => {
+                let remedy = "write it as REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…";
+                Finding::other(Outcome::Bad, field, format!("{image}: {why}"), remedy)
+            }
+        })
+        .collect()
+}
+
+fn clock(cluster: &Cluster) -> Finding {
+    match cluster.clock {
+        Some(ahead) if ahead.abs() > CLOCK_SECONDS => {
+            let found = format!(
+                "the API server's is {} {} this machine's",
+                counted(ahead.unsigned_abs(), "second"),
+                if ahead > 0 { "ahead of" } else { "behind" }
+            );
+            Finding::other(
+                Outcome::Warning,
+                "clocks",
+                found,
+                "synchronize both by NTP: ages and remaining times are shown wrong",
+            )
+        }
+        Some(_) => Finding::good("clocks", format!("within {CLOCK_SECONDS} s of each other")),
+        None => Finding::other(Outcome::Unknown, "clocks", "the API server sends no Date", ""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

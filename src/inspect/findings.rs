@@ -1,0 +1,128 @@
+//! What a check found: a table of check, finding and remedy.
+
+use crate::report::format::wrapped;
+use crate::report::labels::Tone;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Good,
+    /// It works, or may work: somebody should look.
+    Warning,
+    /// A comparison cannot run like this.
+    Bad,
+    /// Nobody with these rights can see it.
+    Unknown,
+}
+
+impl Outcome {
+    /// One word, as it stands in the table.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning => "warning",
+            Self::Bad => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub const fn tone(self) -> Tone {
+        match self {
+            Self::Good => Tone::Good,
+            Self::Warning => Tone::Fair,
+            Self::Bad => Tone::Bad,
+            Self::Unknown => Tone::Plain,
+        }
+    }
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub check: String,
+    pub outcome: Outcome,
+    pub found: String,
+    /// What to do; empty when there is nothing to do.
+    pub remedy: String,
+}
+
+impl Finding {
+    pub fn good(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { check: check.into(), outcome: Outcome::Good, found: found.into(), remedy: String::new() }
+    }
+
+    pub fn other(
+        outcome: Outcome,
+        check: impl Into<String>,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { check: check.into(), outcome, found: found.into(), remedy: remedy.into() }
+    }
+}
+
+/// Columns of the first two cells of a row.
+const CHECK: usize = 22;
+const OUTCOME: usize = 8;
+
+/// The lines of a row: check, outcome, what was found and, below it, what to do.
+pub fn lines(finding: &Finding, width: usize) -> Vec<String> {
+    let head = format!("{:<CHECK$} {:<OUTCOME$} ", finding.check, finding.outcome.word());
+    let indent = CHECK + OUTCOME + 2;
+    let mut lines = wrapped(&head, indent, &finding.found, width);
+    if !finding.remedy.is_empty() {
+        let start = format!("{}→ ", " ".repeat(indent));
+        lines.extend(wrapped(&start, indent + 2, &finding.remedy, width));
+    }
+    lines
+}
+
+/// The heads of the columns.
+pub fn heading() -> String {
+    format!("{:<CHECK$} {:<OUTCOME$} FOUND, AND → WHAT TO DO", "CHECK", "RESULT")
+}
+
+/// What follows from all of them, as a sentence, and whether a comparison can run.
+pub fn summary(findings: &[Finding]) -> (String, bool) {
+    let count = |outcome: Outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
+    let (bad, warnings, unknown) = (count(Outcome::Bad), count(Outcome::Warning), count(Outcome::Unknown));
+    let rest: Vec<String> = [(warnings, "to look at"), (unknown, "unknown for lack of rights or answers")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
+    match bad {
+        0 => (format!("Nothing is missing{rest}."), true),
+        1 => (format!("1 thing is missing{rest}."), false),
+        _ => (format!("{bad} things are missing{rest}."), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_was_found_and_what_to_do() {
+        let finding = Finding::other(Outcome::Bad, "GPUs", "no node has 8", "use another cluster, or fewer GPUs");
+        let expected = "\
+GPUs                   missing  no node has 8
+                                → use another
+                                  cluster, or
+                                  fewer GPUs";
+        assert_eq!(lines(&finding, 46).join("\n"), expected);
+        assert_eq!(lines(&Finding::good("GPUs", "8"), 46), ["GPUs                   ok       8"]);
+    }
+
+    #[test]
+    fn only_what_is_missing_keeps_a_comparison_from_running() {
+        let of = |outcome| Finding::other(outcome, "a", "b", "c");
+        assert_eq!(
+            summary(&[of(Outcome::Good), of(Outcome::Warning)]),
+            ("Nothing is missing (1 to look at).".into(), true)
+        );
+        let two = [of(Outcome::Bad), of(Outcome::Bad), of(Outcome::Unknown)];
+        assert_eq!(summary(&two), ("2 things are missing (1 unknown for lack of rights or answers).".into(), false));
+    }
+}
