@@ -110,7 +110,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MEMORY_MEGABYTES: u64 = 512;
 
 fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is no number: {number}")))
+    std::env::var(name).ok().map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is not a number: {number}")))
 }
 
 /// Runs a target on an input; a broken promise leaves the input in a file.

@@ -20,7 +20,7 @@ use crate::simulation::course::{Course, Over};
 const GUIDE: &str = include_str!("../../config/samples/guide-runtime-1.3.yaml");
 
 const LONG: &str = "\
-Runs the guide's experiment from its creation to its verdict on a cluster in memory, in a second or two
+Runs the guide's experiment from its creation to its verdict on a cluster in memory
 
 Controller, sweep, judgement and report are the operator's own. Simulated are the API server, the rest of the cluster, the
 clock, and the engines: they batch, queue and share the time of their steps. Configurations and predictions come from
@@ -36,7 +36,7 @@ Examples:
   bcmp demo --break baseline@10=NotStreaming  a level that the audit rejects
   bcmp demo --kill-operator-at 7              an operator that dies and comes back: the numbers are the same";
 
-/// Runs the guide's experiment on a cluster in memory, in a second or two
+/// Runs the guide's experiment on a cluster in memory
 #[derive(Args)]
 #[command(long_about = LONG, after_long_help = AFTER, after_help = "See --help for codes and examples.")]
 pub struct DemoArgs {

@@ -89,7 +89,7 @@ impl Reality {
             let levels = ladder.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
             let (variant, level) = (&of.variant, of.concurrency);
             return Err(SimulatedError::Usage(format!(
-                "--break {variant}@{level}: {level} is no level of the comparison; its levels are {levels}"
+                "--break {variant}@{level}: the comparison has no such level; its levels are {levels}"
             )));
         }
         Ok(Served { deviations: self.reality.clone(), breakages: self.breakages.clone(), generated, seed: self.seed })

@@ -11,6 +11,7 @@ use super::call::optional;
 use super::error::Error;
 use super::kinds::graph_request;
 use crate::api::BenchmarkComparisonSpec;
+use crate::pointer::text;
 
 /// Variant → its manifests as YAML documents, or what is missing and what to do.
 pub type Sources = BTreeMap<String, Result<String, String>>;
@@ -76,7 +77,7 @@ fn of_request(request: Option<Value>, name: &str) -> Result<String, String> {
         // JSON is YAML.
         return Ok(graph.to_string());
     }
-    let phase = ["/status/phase", "/status/state"].iter().find_map(|pointer| request.pointer(pointer)?.as_str());
+    let phase = ["/status/phase", "/status/state"].iter().find_map(|pointer| text(&request, pointer));
     Err(match phase {
         Some("Failed") => format!("{place} failed and has no graph: read its conditions, and create another one"),
         phase => format!("waits for the graph of {place}, which is {}", phase.unwrap_or("not looked at yet")),

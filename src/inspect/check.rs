@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 
-use super::findings::{Finding, Outcome};
+use super::findings::{CheckOutcome, CheckRow};
 use super::images;
 use super::systems::system_of;
 use crate::api::{BenchmarkComparisonSpec, GROUP, VERSION};
@@ -104,7 +104,7 @@ const OLDEST_MINOR: u32 = 33;
 const CLOCK_SECONDS: i64 = 5;
 
 /// Checks everything. `before`: the operator is not installed yet.
-pub fn findings(cluster: &Cluster, subject: Subject, before: bool) -> Vec<Finding> {
+pub fn findings(cluster: &Cluster, subject: Subject, before: bool) -> Vec<CheckRow> {
     let mut findings = vec![kubernetes(cluster), namespace(cluster)];
     findings.extend((!before).then(|| installed(cluster)));
     findings.push(dynamo_served(cluster));
@@ -119,35 +119,35 @@ pub fn findings(cluster: &Cluster, subject: Subject, before: bool) -> Vec<Findin
     findings
 }
 
-fn unknown(check: impl Into<String>, why: &str) -> Finding {
+fn unknown(check: impl Into<String>, why: &str) -> CheckRow {
     let (found, remedy) =
         why.split_once(": ask ").map_or((why, String::new()), |(why, ask)| (why, format!("ask {ask}")));
-    Finding::other(Outcome::Unknown, check, found, remedy)
+    CheckRow::other(CheckOutcome::Unknown, check, found, remedy)
 }
 
-fn kubernetes(cluster: &Cluster) -> Finding {
+fn kubernetes(cluster: &Cluster) -> CheckRow {
     let version = match &cluster.kubernetes {
         Ok(version) => version,
         Err(why) => return unknown("Kubernetes", why),
     };
     let minor = version.trim_start_matches('v').split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     match minor {
-        Some(minor) if minor < OLDEST_MINOR => Finding::other(
-            Outcome::Bad,
+        Some(minor) if minor < OLDEST_MINOR => CheckRow::other(
+            CheckOutcome::Bad,
             "Kubernetes",
             version.clone(),
             format!("upgrade the cluster to 1.{OLDEST_MINOR} or newer"),
         ),
-        _ => Finding::good("Kubernetes", version.clone()),
+        _ => CheckRow::good("Kubernetes", version.clone()),
     }
 }
 
-fn namespace(cluster: &Cluster) -> Finding {
+fn namespace(cluster: &Cluster) -> CheckRow {
     let name = &cluster.namespace;
     match &cluster.namespace_exists {
-        Ok(true) => Finding::good("namespace", name.clone()),
-        Ok(false) => Finding::other(
-            Outcome::Bad,
+        Ok(true) => CheckRow::good("namespace", name.clone()),
+        Ok(false) => CheckRow::other(
+            CheckOutcome::Bad,
             "namespace",
             format!("{name} does not exist"),
             format!("run kubectl create namespace {name}, or choose another with -n"),
@@ -156,19 +156,19 @@ fn namespace(cluster: &Cluster) -> Finding {
     }
 }
 
-fn installed(cluster: &Cluster) -> Finding {
+fn installed(cluster: &Cluster) -> CheckRow {
     match &cluster.comparisons {
         Ok(versions) if versions.iter().any(|version| version == VERSION) => {
-            Finding::good("bcmp", format!("{GROUP}/{VERSION} is served"))
+            CheckRow::good("bcmp", format!("{GROUP}/{VERSION} is served"))
         }
-        Ok(versions) if versions.is_empty() => Finding::other(
-            Outcome::Bad,
+        Ok(versions) if versions.is_empty() => CheckRow::other(
+            CheckOutcome::Bad,
             "bcmp",
             "BenchmarkComparisons are not served",
             "install bcmp (docs/install.md); before that, use check --pre",
         ),
-        Ok(versions) => Finding::other(
-            Outcome::Bad,
+        Ok(versions) => CheckRow::other(
+            CheckOutcome::Bad,
             "bcmp",
             format!("{} is served, and this plugin knows {VERSION}", versions.join(", ")),
             "install the plugin in the operator's version",
@@ -177,20 +177,20 @@ fn installed(cluster: &Cluster) -> Finding {
     }
 }
 
-fn dynamo_served(cluster: &Cluster) -> Finding {
+fn dynamo_served(cluster: &Cluster) -> CheckRow {
     let known = |version: &String| dynamo::VERSIONS.contains(&version.as_str());
     match &cluster.graphs {
         Ok(versions) if versions.iter().any(known) => {
-            Finding::good("Dynamo", format!("{} {}", dynamo::KIND, versions.join(", ")))
+            CheckRow::good("Dynamo", format!("{} {}", dynamo::KIND, versions.join(", ")))
         }
-        Ok(versions) if versions.is_empty() => Finding::other(
-            Outcome::Bad,
+        Ok(versions) if versions.is_empty() => CheckRow::other(
+            CheckOutcome::Bad,
             "Dynamo",
             format!("{} is not served", dynamo::KIND),
             "install the Dynamo operator; without it only endpoints and manifests of Deployments can be compared",
         ),
-        Ok(versions) => Finding::other(
-            Outcome::Bad,
+        Ok(versions) => CheckRow::other(
+            CheckOutcome::Bad,
             "Dynamo",
             format!("{} is served in {}", dynamo::KIND, versions.join(", ")),
             format!("install a Dynamo operator that serves {}", dynamo::VERSIONS.join(" or ")),
@@ -199,9 +199,9 @@ fn dynamo_served(cluster: &Cluster) -> Finding {
     }
 }
 
-fn rights(cluster: &Cluster, before: bool) -> Vec<Finding> {
+fn rights(cluster: &Cluster, before: bool) -> Vec<CheckRow> {
     let asked = cluster.rights.iter().filter(|(right, _)| !(before && right.group == GROUP));
-    let mut missing: Vec<Finding> = vec![];
+    let mut missing: Vec<CheckRow> = vec![];
     let mut granted = 0;
     for (right, answer) in asked {
         let check = format!("{} {}", right.verb, right.resource.trim_start_matches("benchmark"));
@@ -209,8 +209,8 @@ fn rights(cluster: &Cluster, before: bool) -> Vec<Finding> {
             Ok(true) => granted += 1,
             Ok(false) => {
                 let role = if matches!(right.verb, "create" | "patch") { "edit" } else { "view" };
-                missing.push(Finding::other(
-                    if right.needed { Outcome::Bad } else { Outcome::Warning },
+                missing.push(CheckRow::other(
+                    if right.needed { CheckOutcome::Bad } else { CheckOutcome::Warning },
                     check,
                     format!("you may not {} {} in namespace {}: needed to {}", right.verb, right.resource, cluster.namespace, right.purpose),
                     format!("ask for the role {role}: kubectl -n {} create rolebinding NAME --clusterrole={role} --user=YOU", cluster.namespace),
@@ -220,12 +220,12 @@ fn rights(cluster: &Cluster, before: bool) -> Vec<Finding> {
         }
     }
     if granted > 0 {
-        missing.insert(0, Finding::good("rights", format!("{granted} of {}", granted + missing.len())));
+        missing.insert(0, CheckRow::good("rights", format!("{granted} of {}", granted + missing.len())));
     }
     missing
 }
 
-fn gpus(cluster: &Cluster, subject: Subject) -> Finding {
+fn gpus(cluster: &Cluster, subject: Subject) -> CheckRow {
     let nodes = match &cluster.nodes {
         Ok(nodes) => nodes,
         Err(why) => return unknown("GPUs", why),
@@ -238,21 +238,21 @@ fn gpus(cluster: &Cluster, subject: Subject) -> Finding {
     let (total, each) = (usable.iter().map(|node| node.gpus).sum::<u32>(), by_product(&usable));
     let Some(spec) = subject else {
         return match total {
-            0 => Finding::other(
-                Outcome::Bad,
+            0 => CheckRow::other(
+                CheckOutcome::Bad,
                 "GPUs",
                 "no schedulable node has GPUs",
                 "add nodes with GPUs, and their device plugin",
             ),
-            _ => Finding::good("GPUs", each),
+            _ => CheckRow::good("GPUs", each),
         };
     };
     let needed = spec.hardware.gpus_per_variant;
     let resource = &spec.hardware.gpu_resource_name;
     if total < needed {
         let found = format!("{total} × {resource} on nodes that can be used; a variant needs up to {needed}");
-        return Finding::other(
-            Outcome::Bad,
+        return CheckRow::other(
+            CheckOutcome::Bad,
             "GPUs",
             found,
             "lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes",
@@ -262,9 +262,9 @@ fn gpus(cluster: &Cluster, subject: Subject) -> Finding {
     if !systems.is_empty() && !systems.contains(&spec.hardware.system.as_str()) {
         let found = format!("{each}; the comparison is about {}", spec.hardware.system);
         let remedy = format!("set hardware.system to {}, or choose nodes with hardware.nodeSelector", systems[0]);
-        return Finding::other(Outcome::Bad, "GPUs", found, remedy);
+        return CheckRow::other(CheckOutcome::Bad, "GPUs", found, remedy);
     }
-    Finding::good("GPUs", format!("{each}; a variant needs up to {needed}"))
+    CheckRow::good("GPUs", format!("{each}; a variant needs up to {needed}"))
 }
 
 /// `2 nodes with 8 × NVIDIA-H200`.
@@ -279,7 +279,7 @@ fn by_product(nodes: &[&GpuNode]) -> String {
 }
 
 /// Taints that keep pods away from nodes with GPUs.
-fn taints(cluster: &Cluster, subject: Subject) -> Option<Finding> {
+fn taints(cluster: &Cluster, subject: Subject) -> Option<CheckRow> {
     let nodes = cluster.nodes.as_ref().ok()?;
     let tolerations = subject.map_or(&[][..], |spec| &spec.hardware.tolerations);
     let mut refused: Vec<String> = nodes
@@ -297,8 +297,8 @@ fn taints(cluster: &Cluster, subject: Subject) -> Option<Finding> {
     refused.dedup();
     (!refused.is_empty()).then(|| {
         let found = format!("GPU nodes carry {}", refused.join(", "));
-        Finding::other(
-            Outcome::Warning,
+        CheckRow::other(
+            CheckOutcome::Warning,
             "taints",
             found,
             "add them to hardware.tolerations, unless an admission plugin does",
@@ -318,55 +318,58 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
         && (exists || toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default())
 }
 
-fn quotas(cluster: &Cluster, subject: Subject) -> Vec<Finding> {
+fn quotas(cluster: &Cluster, subject: Subject) -> Vec<CheckRow> {
     let resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
     let quotas = match &cluster.quotas {
         Ok(quotas) => quotas,
         Err(why) => return vec![unknown("quota", why)],
     };
     let of_gpus = quotas.iter().filter(|quota| quota.resource.strip_prefix("requests.") == Some(resource));
-    let found: Vec<Finding> = of_gpus.map(|quota| gpu_quota(quota, subject)).collect();
-    if found.is_empty() { vec![Finding::good("quota", "none limits GPUs")] } else { found }
+    let found: Vec<CheckRow> = of_gpus.map(|quota| gpu_quota(quota, subject)).collect();
+    if found.is_empty() { vec![CheckRow::good("quota", "none limits GPUs")] } else { found }
 }
 
-fn gpu_quota(quota: &Quota, subject: Subject) -> Finding {
+fn gpu_quota(quota: &Quota, subject: Subject) -> CheckRow {
     let found = format!("{}: {} of {} {} used", quota.name, quota.used, quota.hard, quota.resource);
     let (hard, used) = (quota.hard.parse::<u32>(), quota.used.parse::<u32>());
     let needed = subject.map_or(1, |spec| spec.hardware.gpus_per_variant);
     match (hard, used) {
         (Ok(hard), _) if hard < needed => {
-            Finding::other(Outcome::Bad, "quota", found, format!("raise the quota to at least {needed}"))
+            CheckRow::other(CheckOutcome::Bad, "quota", found, format!("raise the quota to at least {needed}"))
         }
-        (Ok(hard), Ok(used)) if hard.saturating_sub(used) < needed => {
-            Finding::other(Outcome::Warning, "quota", found, "wait until what uses it has ended, or raise the quota")
-        }
-        _ => Finding::good("quota", found),
+        (Ok(hard), Ok(used)) if hard.saturating_sub(used) < needed => CheckRow::other(
+            CheckOutcome::Warning,
+            "quota",
+            found,
+            "wait until what uses it has ended, or raise the quota",
+        ),
+        _ => CheckRow::good("quota", found),
     }
 }
 
-fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim>>) -> Finding {
+fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim>>) -> CheckRow {
     let check = format!("claim {name}");
     let claim = match claim {
         Ok(Some(claim)) => claim,
         Ok(None) => {
             let found = format!("no PersistentVolumeClaim {name} in namespace {}", cluster.namespace);
-            return Finding::other(Outcome::Bad, check, found, "create it, or name another in the comparison");
+            return CheckRow::other(CheckOutcome::Bad, check, found, "create it, or name another in the comparison");
         }
         Err(why) => return unknown(check, why),
     };
     let found = format!("{}, {}, {}", claim.phase, claim.access_modes.join(" "), claim.size);
     let is_shared = claim.access_modes.iter().any(|mode| matches!(mode.as_str(), "ReadWriteMany" | "ReadOnlyMany"));
     match (claim.phase.as_str(), is_shared) {
-        ("Lost", _) => Finding::other(Outcome::Bad, check, found, "its volume is gone: create another claim"),
-        (_, false) => Finding::other(
-            Outcome::Warning,
+        ("Lost", _) => CheckRow::other(CheckOutcome::Bad, check, found, "its volume is gone: create another claim"),
+        (_, false) => CheckRow::other(
+            CheckOutcome::Warning,
             check,
             found,
             "use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it",
         ),
-        ("Bound", true) => Finding::good(check, found),
-        _ => Finding::other(
-            Outcome::Warning,
+        ("Bound", true) => CheckRow::good(check, found),
+        _ => CheckRow::other(
+            CheckOutcome::Warning,
             check,
             found,
             "check that its storage class binds it to a volume when the first pod starts",
@@ -374,19 +377,19 @@ fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim
     }
 }
 
-fn secret(cluster: &Cluster, name: &str, there: &Answer<bool>) -> Finding {
+fn secret(cluster: &Cluster, name: &str, there: &Answer<bool>) -> CheckRow {
     let check = format!("secret {name}");
     match there {
-        Ok(true) => Finding::good(check, "exists (its content was not read)"),
+        Ok(true) => CheckRow::good(check, "exists (its content was not read)"),
         Ok(false) => {
             let found = format!("no Secret {name} in namespace {}", cluster.namespace);
-            Finding::other(Outcome::Bad, check, found, "create it, or name another in the comparison")
+            CheckRow::other(CheckOutcome::Bad, check, found, "create it, or name another in the comparison")
         }
         Err(why) => unknown(check, why),
     }
 }
 
-fn images(spec: &BenchmarkComparisonSpec) -> Vec<Finding> {
+fn images(spec: &BenchmarkComparisonSpec) -> Vec<CheckRow> {
     let images = [
         ("runtime.image", spec.runtime.image.as_deref()),
         ("predictor.image", spec.predictor.image.as_deref()),
@@ -397,18 +400,18 @@ fn images(spec: &BenchmarkComparisonSpec) -> Vec<Finding> {
         .map(|(field, image)| match images::problem(image) {
             None if images::is_floating(image) => {
                 let found = format!("{image} has neither tag nor digest: it may change between deployments");
-                Finding::other(Outcome::Warning, field, found, "name a tag or a digest")
+                CheckRow::other(CheckOutcome::Warning, field, found, "name a tag or a digest")
             }
-            None => Finding::good(field, format!("{image} (whether it can be pulled is not checked)")),
+            None => CheckRow::good(field, format!("{image} (whether it can be pulled is not checked)")),
             Some(why) => {
                 let remedy = "write it as REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…";
-                Finding::other(Outcome::Bad, field, format!("{image}: {why}"), remedy)
+                CheckRow::other(CheckOutcome::Bad, field, format!("{image}: {why}"), remedy)
             }
         })
         .collect()
 }
 
-fn clock(cluster: &Cluster) -> Finding {
+fn clock(cluster: &Cluster) -> CheckRow {
     match cluster.clock {
         Some(ahead) if ahead.abs() > CLOCK_SECONDS => {
             let found = format!(
@@ -416,15 +419,15 @@ fn clock(cluster: &Cluster) -> Finding {
                 counted(ahead.unsigned_abs(), "second"),
                 if ahead > 0 { "ahead of" } else { "behind" }
             );
-            Finding::other(
-                Outcome::Warning,
+            CheckRow::other(
+                CheckOutcome::Warning,
                 "clocks",
                 found,
                 "synchronize both by NTP: ages and remaining times are shown wrong",
             )
         }
-        Some(_) => Finding::good("clocks", format!("within {CLOCK_SECONDS} s of each other")),
-        None => Finding::other(Outcome::Unknown, "clocks", "the API server sends no Date", ""),
+        Some(_) => CheckRow::good("clocks", format!("within {CLOCK_SECONDS} s of each other")),
+        None => CheckRow::other(CheckOutcome::Unknown, "clocks", "the API server sends no Date", ""),
     }
 }
 

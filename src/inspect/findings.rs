@@ -5,7 +5,7 @@ use crate::report::labels::Tone;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CheckOutcome {
     Good,
     /// It works, or may work: somebody should look.
     Warning,
@@ -15,7 +15,7 @@ pub enum Outcome {
     Unknown,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// One word, as it stands in the table.
     pub const fn word(self) -> &'static str {
         match self {
@@ -38,21 +38,21 @@ impl Outcome {
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckRow {
     pub check: String,
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     pub found: String,
     /// What to do; empty when there is nothing to do.
     pub remedy: String,
 }
 
-impl Finding {
+impl CheckRow {
     pub fn good(check: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { check: check.into(), outcome: Outcome::Good, found: found.into(), remedy: String::new() }
+        Self { check: check.into(), outcome: CheckOutcome::Good, found: found.into(), remedy: String::new() }
     }
 
     pub fn other(
-        outcome: Outcome,
+        outcome: CheckOutcome,
         check: impl Into<String>,
         found: impl Into<String>,
         remedy: impl Into<String>,
@@ -66,7 +66,7 @@ const CHECK: usize = 22;
 const OUTCOME: usize = 8;
 
 /// The lines of a row: check, outcome, what was found and, below it, what to do.
-pub fn lines(finding: &Finding, width: usize) -> Vec<String> {
+pub fn lines(finding: &CheckRow, width: usize) -> Vec<String> {
     let head = format!("{:<CHECK$} {:<OUTCOME$} ", finding.check, finding.outcome.word());
     let indent = CHECK + OUTCOME + 2;
     let mut lines = wrapped(&head, indent, &finding.found, width);
@@ -83,9 +83,10 @@ pub fn heading() -> String {
 }
 
 /// What follows from all of them, as a sentence, and whether a comparison can run.
-pub fn summary(findings: &[Finding]) -> (String, bool) {
-    let count = |outcome: Outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
-    let (bad, warnings, unknown) = (count(Outcome::Bad), count(Outcome::Warning), count(Outcome::Unknown));
+pub fn summary(findings: &[CheckRow]) -> (String, bool) {
+    let count = |outcome: CheckOutcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
+    let (bad, warnings, unknown) =
+        (count(CheckOutcome::Bad), count(CheckOutcome::Warning), count(CheckOutcome::Unknown));
     let rest: Vec<String> = [(warnings, "to look at"), (unknown, "unknown for lack of rights or answers")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -105,24 +106,24 @@ mod tests {
 
     #[test]
     fn a_row_says_what_was_found_and_what_to_do() {
-        let finding = Finding::other(Outcome::Bad, "GPUs", "no node has 8", "use another cluster, or fewer GPUs");
+        let finding = CheckRow::other(CheckOutcome::Bad, "GPUs", "no node has 8", "use another cluster, or fewer GPUs");
         let expected = "\
 GPUs                   missing  no node has 8
                                 → use another
                                   cluster, or
                                   fewer GPUs";
         assert_eq!(lines(&finding, 46).join("\n"), expected);
-        assert_eq!(lines(&Finding::good("GPUs", "8"), 46), ["GPUs                   ok       8"]);
+        assert_eq!(lines(&CheckRow::good("GPUs", "8"), 46), ["GPUs                   ok       8"]);
     }
 
     #[test]
     fn only_what_is_missing_keeps_a_comparison_from_running() {
-        let of = |outcome| Finding::other(outcome, "a", "b", "c");
+        let of = |outcome| CheckRow::other(outcome, "a", "b", "c");
         assert_eq!(
-            summary(&[of(Outcome::Good), of(Outcome::Warning)]),
+            summary(&[of(CheckOutcome::Good), of(CheckOutcome::Warning)]),
             ("Nothing is missing (1 to look at).".into(), true)
         );
-        let two = [of(Outcome::Bad), of(Outcome::Bad), of(Outcome::Unknown)];
+        let two = [of(CheckOutcome::Bad), of(CheckOutcome::Bad), of(CheckOutcome::Unknown)];
         assert_eq!(summary(&two), ("2 things are missing (1 unknown for lack of rights or answers).".into(), false));
     }
 }

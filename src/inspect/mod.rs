@@ -9,5 +9,6 @@ mod images;
 pub mod logs;
 pub mod promote;
 pub mod sample;
+pub mod stop;
 pub mod systems;
 pub mod tree;

@@ -89,7 +89,7 @@ pub enum NoWindow {
         concurrency: u32,
     },
     /// Records are damaged.
-    #[error("A request ends before it starts, or a moment is no number: record the trial again")]
+    #[error("A request ends before it starts, or a moment is not a number: record the trial again")]
     WrongTimes,
     /// All counted requests failed.
     #[error("Every request that counts failed: look for the cause in the server's log")]

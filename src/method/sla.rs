@@ -79,7 +79,7 @@ pub enum SlaError {
     #[error("the SLA has two limits for one metric: give one")]
     Twice,
     /// The share of good requests is none.
-    #[error("{0} is no share of good requests: give a percentage between 0 and 100")]
+    #[error("{0} is not a share of good requests: give a percentage between 0 and 100")]
     Share(f64),
     /// A limit of the specification is no number.
     #[error("{field} is {found:?}: give a positive number of milliseconds")]

@@ -114,7 +114,7 @@ fn the_help_names_every_code() {
 #[case(&["--reality", "fast=-15%"], "--reality names the variant fast: the variants are baseline, optimized")]
 #[case(&["--reality", "optimized=slow"], "`slow` is not a percentage from -90% to +900%")]
 #[case(&["--break", "fast@10=NotStreaming"], "--break names the variant fast: the variants are baseline, optimized")]
-#[case(&["--break", "baseline@11=NotStreaming"], "11 is no level of the comparison; its levels are 1, 2, 5, 10, 50")]
+#[case(&["--break", "baseline@11=NotStreaming"], "the comparison has no such level; its levels are 1, 2, 5, 10, 50")]
 #[case(&["--break", "baseline@10"], "`baseline@10` is not VARIANT@CONCURRENCY=CODE")]
 #[case(&["--kill-operator-at", "0"], "0 is not in 1..")]
 #[case(&["--seed", "one"], "invalid digit")]

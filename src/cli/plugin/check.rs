@@ -11,7 +11,7 @@ use super::survey;
 use crate::api::BenchmarkComparisonSpec;
 use crate::cli::evaluate::comparison as read_file;
 use crate::inspect::check::{self, findings};
-use crate::inspect::findings::{Finding, heading, lines, summary};
+use crate::inspect::findings::{CheckRow, heading, lines, summary};
 
 /// Reads, checks and prints a table. Exit code 1 if something is missing.
 pub async fn check(plugin: &mut Plugin, arguments: &Check) -> Result<u8, PluginError> {
@@ -80,7 +80,7 @@ fn secret_names(subject: Option<&BenchmarkComparisonSpec>) -> Vec<String> {
     token.chain(spec.image_pull_secrets.iter().map(|secret| secret.name.clone())).collect()
 }
 
-fn row(page: &mut Page, finding: &Finding, width: usize) {
+fn row(page: &mut Page, finding: &CheckRow, width: usize) {
     let word = finding.outcome.word();
     for (nth, line) in lines(finding, width).into_iter().enumerate() {
         match line.split_once(word).filter(|_| nth == 0) {

@@ -31,9 +31,14 @@ pub struct Objects {
     pub hidden: Vec<String>,
 }
 
-/// The objects of a comparison, or of one of its runs, but for their contents where those are large.
+/// What all objects of a run are labelled with.
+fn selector(comparison: &BenchmarkComparison, run: i64) -> String {
+    format!("{},{}={run}", comparison_selector(&comparison.name_any()), labels::RUN)
+}
+
+/// The objects of a run, but for their contents where those are large.
 pub async fn objects(cluster: &Cluster, comparison: &BenchmarkComparison, run: i64) -> Result<Objects, PluginError> {
-    let selector = format!("{},{}={run}", comparison_selector(&comparison.name_any()), labels::RUN);
+    let selector = selector(comparison, run);
     let mut found = Objects::default();
     for kind in ChildKind::iter() {
         found.of_kind(cluster, kind, &selector).await?;
@@ -131,7 +136,7 @@ pub async fn pods_of_run(
     comparison: &BenchmarkComparison,
     run: i64,
 ) -> Result<Option<Vec<Pod>>, PluginError> {
-    let selector = format!("{},{}={run}", comparison_selector(&comparison.name_any()), labels::RUN);
+    let selector = selector(comparison, run);
     match pods_with(cluster, &selector).await {
         Ok(pods) => Ok(Some(pods)),
         Err(error) if error.is_forbidden() => Ok(None),

@@ -13,8 +13,9 @@ use super::cluster::Cluster;
 use super::error::PluginError;
 use super::objects::{pod_item, pods_of_run};
 use crate::api::{BenchmarkComparison, annotations};
-use crate::inspect::tree::{Item, holders, holding_pods};
-use crate::report::format::{counted, duration};
+use crate::inspect::stop::{freed, is_down, overdue, to_cancel};
+use crate::inspect::tree::{Item, holders};
+use crate::report::format::counted;
 
 /// How often the pods are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -42,12 +43,6 @@ pub async fn stop(plugin: &mut Plugin, arguments: &Stop) -> Result<u8, PluginErr
     };
     plugin.screen.document(&format!("{first}\n"))?;
     until_free(plugin, &cluster, &comparison, number, arguments.patience).await
-}
-
-/// The number of the run to cancel: the active one, unless it is ending already.
-fn to_cancel(comparison: &BenchmarkComparison) -> Option<i64> {
-    let run = comparison.status.as_ref()?.run.as_ref()?;
-    (run.completion_time.is_none() && run.ended.is_none()).then_some(run.number)
 }
 
 /// Waits until no pod of a run holds a GPU and everything it deployed is gone, and says so.
@@ -92,43 +87,4 @@ pub async fn until_free(
         }
         comparison = cluster.comparison(&name).await?;
     }
-}
-
-/// Whether the operator has recorded that everything the run deployed is gone.
-fn is_down(comparison: &BenchmarkComparison, run: i64) -> bool {
-    let Some(status) = &comparison.status else { return true };
-    let is_of_run = status.run.as_ref().is_some_and(|of| of.number == run && of.completion_time.is_none());
-    let ends = comparison.spec.suspend || status.run.as_ref().is_some_and(|run| run.ended.is_some());
-    let gone =
-        status.variants.iter().flat_map(|variant| &variant.deployments).all(|deployment| deployment.gone.is_some());
-    !is_of_run || (ends && gone)
-}
-
-fn freed(name: &str, run: i64, held: Option<u32>, waited: u64, pods_seen: bool) -> String {
-    let after = duration(i64::try_from(waited).unwrap_or(i64::MAX));
-    match held {
-        Some(gpus) => format!("run {run} of {name}: its {} free since {after} after the request", are(gpus)),
-        None if pods_seen => format!("run {run} of {name}: no GPU is held"),
-        None => format!(
-            "run {run} of {name}: everything it deployed is gone, by its status (pods cannot be listed with your rights)"
-        ),
-    }
-}
-
-fn are(gpus: u32) -> String {
-    format!("{} {}", counted(gpus, "GPU"), if gpus == 1 { "is" } else { "are" })
-}
-
-fn overdue(comparison: &BenchmarkComparison, run: i64, limit: Duration, items: Option<&[Item]>) -> String {
-    let name = comparison.name_any();
-    let after = duration(i64::try_from(limit.as_secs()).unwrap_or(i64::MAX));
-    let holding = items.and_then(holding_pods);
-    let acted = comparison.status.as_ref().and_then(|status| status.run.as_ref());
-    let acted = comparison.spec.suspend || acted.is_some_and(|of| of.number != run || of.ended.is_some());
-    let what = match (acted, holding) {
-        (false, _) => "the operator has not acted on the request: check that it is running".to_owned(),
-        (true, None) => format!("some of its objects are still there: see `kubectl bcmp tree {name}`"),
-        (true, Some(pods)) => format!("GPUs are still held by {pods}: see `kubectl bcmp tree {name}`"),
-    };
-    format!("run {run} of {name} is not down after {after}: {what}")
 }

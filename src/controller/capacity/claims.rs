@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::labels;
 use crate::manifests::variant::is_gpu_class;
+use crate::pointer::{elements, text};
 
 /// NVIDIA's driver publishes whole GPUs and parts of them, which two classes of its own tell apart.
 const NVIDIA: (&str, &str) = ("gpu.nvidia.com", "mig.nvidia.com");
@@ -34,14 +35,6 @@ pub(super) struct Claim {
     devices: Vec<(Pool, String)>,
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer)?.as_str()
-}
-
-fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
 /// Devices that are on no single node, such as those of a fabric, are no GPUs.
 pub(super) fn slice(object: &DynamicObject) -> Option<Slice> {
     let data = &object.data;
@@ -50,7 +43,7 @@ pub(super) fn slice(object: &DynamicObject) -> Option<Slice> {
     let pool = (driver.to_owned(), text(data, "/spec/pool/name")?.to_owned());
     let generation = data.pointer("/spec/pool/generation").and_then(Value::as_i64).unwrap_or(0);
     let device = |device: &Value| Some((text(device, "/name")?.to_owned(), class_of(driver, device)));
-    let devices: BTreeMap<String, String> = list(data, "/spec/devices").filter_map(device).collect();
+    let devices: BTreeMap<String, String> = elements(data, "/spec/devices").iter().filter_map(device).collect();
     (!devices.is_empty()).then_some(Slice { node, pool, generation, devices })
 }
 
@@ -69,7 +62,7 @@ pub(super) fn claim(object: &DynamicObject) -> Option<Claim> {
         let pool = (text(result, "/driver")?.to_owned(), text(result, "/pool")?.to_owned());
         Some((pool, text(result, "/device")?.to_owned()))
     };
-    let results = list(&object.data, "/status/allocation/devices/results");
+    let results = elements(&object.data, "/status/allocation/devices/results").iter();
     let devices: Vec<(Pool, String)> = results.filter(held).filter_map(device).collect();
     let comparison = object.labels().get(labels::COMPARISON).cloned();
     (!devices.is_empty()).then_some(Claim { comparison, devices })

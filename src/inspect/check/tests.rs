@@ -41,7 +41,7 @@ fn spec_of(text: &str) -> BenchmarkComparisonSpec {
     serde_json::from_value(value).unwrap()
 }
 
-fn row(findings: &[Finding], check: &str) -> String {
+fn row(findings: &[CheckRow], check: &str) -> String {
     let found = findings.iter().find(|finding| finding.check == check);
     let found = found.unwrap_or_else(|| panic!("no check {check} in {findings:#?}"));
     format!("{}: {} → {}", found.outcome.word(), found.found, found.remedy)
@@ -50,7 +50,7 @@ fn row(findings: &[Finding], check: &str) -> String {
 #[test]
 fn where_everything_is_there_nothing_is_missing() {
     let findings = findings(&cluster(), Some(&spec()), false);
-    assert!(findings.iter().all(|finding| finding.outcome == Outcome::Good), "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.outcome == CheckOutcome::Good), "{findings:#?}");
     assert_eq!(row(&findings, "GPUs"), "ok: 2 nodes with 8 × NVIDIA-H200; a variant needs up to 8 → ");
 }
 
@@ -99,7 +99,7 @@ fn before_the_operator_is_installed_nothing_of_it_is_missed() {
     cluster.comparisons = Ok(vec![]);
     cluster.rights.iter_mut().filter(|(right, _)| right.group == GROUP).for_each(|(_, answer)| *answer = Ok(false));
     let findings = findings(&cluster, None, true);
-    assert!(findings.iter().all(|finding| finding.outcome == Outcome::Good), "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.outcome == CheckOutcome::Good), "{findings:#?}");
 }
 
 #[rstest]

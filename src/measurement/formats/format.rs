@@ -27,7 +27,10 @@ pub trait ResultFormat: Sync {
 
     /// What a file is, by its path alone; `None` for files that are not this tool's, or might be anybody's. The suffix of
     /// a compressed file is taken off before.
-    fn claims(&self, path: &Path) -> Option<Part>;
+    fn claims(&self, path: &Path) -> Option<Part> {
+        let _ = path;
+        None
+    }
 
     /// Where the records of a result's requests are, beside it, by the result's name alone.
     fn records_of(&self, result: &Path) -> Option<PathBuf> {

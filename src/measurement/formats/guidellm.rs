@@ -1,12 +1,11 @@
 //! GuideLLM's report (`benchmarks.json`), of schema 1 (to 0.6) and 2 (from 0.7) → one measurement for each benchmark in it.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::fields::{self, Fields, MILLISECONDS, SECONDS, effective_concurrency};
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Facts, Measurement, Metric};
 use crate::text;
@@ -39,10 +38,6 @@ impl ResultFormat for GuideLlm {
             cached_tokens: Told::No,
             records: Told::No,
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

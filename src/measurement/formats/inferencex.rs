@@ -1,10 +1,9 @@
 //! InferenceX's published result (`agg_*.json`, of `utils/process_result.py`) → one measurement, with much missing.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use super::fields::{self, Fields, SECONDS};
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
 use crate::units::{LatencyLimits, TokensPerSecond};
@@ -35,10 +34,6 @@ impl ResultFormat for InferenceX {
             cached_tokens: Told::No,
             records: Told::No,
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

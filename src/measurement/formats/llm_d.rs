@@ -1,12 +1,11 @@
 //! llm-d-benchmark's report, versions 0.2 and 0.2.1, as YAML or JSON → one measurement.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::fields::{Fields, effective_concurrency};
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told};
+use super::format::{Asked, ResultFormat, Run, Tells, Told};
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::{Distribution, Facts, Measurement, Metric, json};
 use crate::text;
@@ -41,10 +40,6 @@ impl ResultFormat for LlmDBenchmark {
             cached_tokens: Told::No,
             records: Told::No,
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

@@ -1,10 +1,9 @@
 //! SGLang's `bench_serving` → one measurement a line of its JSONL, to which each call appends.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use super::fields::{self, Fields, MILLISECONDS, effective_concurrency};
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
 use crate::units::{LatencyLimits, RequestsPerSecond};
@@ -37,10 +36,6 @@ impl ResultFormat for SglangBench {
             cached_tokens: Told::No,
             records: Told::No,
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

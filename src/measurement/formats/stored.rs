@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
-use std::path::Path;
 
 use serde::Deserialize;
 
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::json;
 use crate::measurement::record::{SCHEMA_VERSION, TrialRecord};
@@ -37,10 +36,6 @@ impl ResultFormat for StoredResults {
             cached_tokens: Told::If("where the server reports them"),
             records: Told::If("the window was taken where it was measured"),
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

@@ -1,13 +1,12 @@
 //! `vllm bench serve --save-result` (and `benchmark_serving.py`, which other projects copied) → one measurement.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::aiperf::narrow;
 use super::fields::{self, Fields, MILLISECONDS, effective_concurrency};
-use super::format::{Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{ResultFormat, Run, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::window::{Answer, Request};
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
@@ -46,10 +45,6 @@ impl ResultFormat for VllmBench {
             cached_tokens: Told::No,
             records: Told::If("with `--save-detailed`, from versions that write `start_times`"),
         }
-    }
-
-    fn claims(&self, _path: &Path) -> Option<Part> {
-        None
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {

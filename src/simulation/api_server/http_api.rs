@@ -334,7 +334,7 @@ fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure>
 fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
     let mut object = request.body.clone();
     if !object.is_object() {
-        return Err(Failure::bad_request("the body of the request is no object"));
+        return Err(Failure::bad_request("the body of the request is not an object"));
     }
     let (api_version, name) =
         (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());

@@ -37,7 +37,7 @@ pub enum GridError {
     #[error("Step times and the points of their axis differ in number: give one time for each point")]
     WrongShape,
     /// A step neither takes for ever nor goes backwards.
-    #[error("A step time, or a point of its axis, is no finite number of 0 or more: correct it")]
+    #[error("A step time, or a point of its axis, is not a finite number of 0 or more: correct it")]
     NotAQuantity,
 }
 
