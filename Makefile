@@ -27,6 +27,16 @@ test-cluster:
 	NAME=$(NAME) tests/cluster/comparisons/run
 	NAME=$(NAME) tests/cluster/test_install.sh
 
+# The CRD, the operator and the chart on control planes of other Kubernetes versions (KUBERNETES_VERSIONS), which it builds
+# first: minutes each. Not a part of `make test`, which runs the same on the default version.
+.PHONY: test-versions
+KUBERNETES_VERSIONS ?= $(sort $(notdir $(wildcard tests/cluster/go/[0-9]*)))
+test-versions:
+	set -e; for version in $(KUBERNETES_VERSIONS); do \
+		KUBERNETES=$$version tests/cluster/test_crd.sh; \
+		KUBERNETES=$$version tests/cluster/test_chart.sh; \
+	done
+
 # Everything CI runs, the fast things first.
 .PHONY: test check
 test: check
@@ -49,6 +59,11 @@ check:
 .PHONY: advisories
 advisories:
 	tools/deny advisories
+
+# docs/ as a book with a search, in target/book.
+.PHONY: book
+book:
+	tools/book
 
 # kubectl bcmp, and its completion, where cargo installs programs. BIN: another directory.
 BIN ?= $(or $(CARGO_INSTALL_ROOT),$(CARGO_HOME),$(HOME)/.cargo)/bin

@@ -16,7 +16,7 @@ use bcmp::api::{BenchmarkComparisonSpec, Variant};
 use bcmp::measurement::formats::aiperf;
 use bcmp::offline::measured::records;
 use bcmp::offline::results::{FoundTrial, read_trials};
-use bcmp::offline::{Known, evaluate_known};
+use bcmp::offline::{OfflineVariant, evaluate_known};
 use bcmp::prediction::{Curve, CurvePoint, Prediction};
 use bcmp::units::{LatencyLimits, Milliseconds, RequestsPerSecond};
 use serde_json::{Value, json};
@@ -112,9 +112,12 @@ fn comparison(root: &Path, with_records: bool) {
     let reading = start.elapsed();
     let start = Instant::now();
     let known = |(name, runs)| {
-        (name, Known { prediction: Some(prediction()), shape: None, gpus: None, records: records(runs).unwrap() })
+        (
+            name,
+            OfflineVariant { prediction: Some(prediction()), shape: None, gpus: None, records: records(runs).unwrap() },
+        )
     };
-    let known: BTreeMap<String, Known> = runs.into_iter().map(known).collect();
+    let known: BTreeMap<String, OfflineVariant> = runs.into_iter().map(known).collect();
     let evaluated = evaluate_known(&spec, &known).unwrap();
     let judging = start.elapsed();
     let rows: usize = evaluated.variants.iter().map(|variant| variant.levels.len()).sum();

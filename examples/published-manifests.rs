@@ -2,10 +2,10 @@
 //! cannot.
 //!
 //! ```text
-//! cargo run --example published-manifests -- DIRECTORY [FEATURE…]
+//! cargo run --example published-manifests -- [--gpus RESOURCE] DIRECTORY [FEATURE…]
 //! ```
-//! Each file is prepared like a variant's own manifests, for up to 1024 GPUs. `FEATURE` is an element of
-//! `allowedPodFeatures`; without any, those of the default hold.
+//! Each file is prepared like a variant's own manifests, for up to 1024 GPUs. `RESOURCE` is `hardware.gpuResourceName`.
+//! `FEATURE` is an element of `allowedPodFeatures`; without any, those of the default hold.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,7 +18,9 @@ use bcmp::prediction::read_shape;
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let is_named = arguments.next_if(|argument| argument == "--gpus").is_some();
+    let gpus = if is_named { arguments.next().ok_or("name a resource after --gpus")? } else { "nvidia.com/gpu".into() };
     let directory = arguments.next().ok_or("name a directory")?;
     let features: Vec<String> = arguments.collect();
     let allowed = if features.is_empty() {
@@ -28,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let spec: BenchmarkComparisonSpec = serde_json::from_value(json!({
         "model": {"name": "model"},
-        "hardware": {"system": "h200_sxm", "gpusPerVariant": 1024},
+        "hardware": {"system": "h200_sxm", "gpusPerVariant": 1024, "gpuResourceName": gpus},
         "workload": {"inputTokens": 4000, "outputTokens": 500},
         "sla": {"ttftMilliseconds": 500, "tpotMilliseconds": 7},
         "runtime": {},
@@ -85,7 +87,7 @@ fn outcome(
 fn reasons(error: &ManifestError) -> Vec<String> {
     let mut reasons: Vec<String> = match error {
         ManifestError::Several(errors) => errors.iter().flat_map(reasons).collect(),
-        ManifestError::NotYaml(_) => vec!["not YAML".to_owned()],
+        ManifestError::NotYaml { .. } => vec!["not YAML".to_owned()],
         ManifestError::Refused { field, problem, object, .. } => match field.as_str() {
             "kind" => vec![format!("kind {}", object.split(' ').next().unwrap_or_default())],
             _ => {

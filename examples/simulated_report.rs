@@ -1,5 +1,5 @@
 //! Writes the report of a simulated comparison: `cargo run --example simulated_report -- DIR`. The page says that its
-//! figures are simulated. The browser's tests open it, and the picture in the README is of it.
+//! figures are simulated. The browser's tests open it.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)]

@@ -12,7 +12,7 @@ use bcmp::measurement::formats::{self, FORMATS};
 use bcmp::measurement::formats::{aiperf, genai_perf};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::{Measurement, ParseError};
-use bcmp::offline::{Known, evaluate_known, predicted::read_configurations};
+use bcmp::offline::{OfflineVariant, evaluate_known, predicted::read_configurations};
 use bcmp::plan::PodFeatures;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome, SCHEMA_VERSION};
 use bcmp::prediction::{self, Prediction};
@@ -139,7 +139,10 @@ pub fn configurations(bytes: &[u8]) {
         GenerationOutcome::Refused { .. } => None,
     };
     let known = read.variants.into_iter().map(|configuration| {
-        (configuration.variant, Known { prediction: ready(configuration.outcome), ..Known::default() })
+        (
+            configuration.variant,
+            OfflineVariant { prediction: ready(configuration.outcome), ..OfflineVariant::default() },
+        )
     });
     let _ = evaluate_known(&spec(), &known.collect());
 }
@@ -154,7 +157,7 @@ pub fn ledger(bytes: &[u8]) {
     let none = Configurations { schema_version: SCHEMA_VERSION, load_tool: None, variants: vec![] };
     let sweep = VariantSweep::new(&spec(), &none, "baseline", 1).expect("the spec is valid");
     let _ = sweep.next(&ledger.records, 1);
-    let known = |prediction| Known { prediction, shape: None, gpus: None, records: ledger.records.clone() };
+    let known = |prediction| OfflineVariant { prediction, shape: None, gpus: None, records: ledger.records.clone() };
     let known = [("baseline", known(None)), ("optimized", known(Some(Prediction::default())))];
     let judged = evaluate_known(&spec(), &known.map(|(name, known)| (name.to_owned(), known)).into());
     assert!(judged.expect("the spec is valid").verdict.summary.chars().count() <= 512);

@@ -30,6 +30,8 @@ pub const REQUEST_PLURAL: &str = "dynamographdeploymentrequests";
 /// Versions of both kinds, the preferred one first: v1alpha1 needs Dynamo's conversion webhook.
 pub const VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
+/// Finalizer that Dynamo's operator puts on what it controls.
+pub const FINALIZER: &str = "nvidia.com/finalizer";
 /// Label of Dynamo's operator on pods: name of their DynamoGraphDeployment.
 pub const GRAPH_LABEL: &str = "nvidia.com/dynamo-graph-deployment-name";
 /// Label of Dynamo's operator on pods: `<namespace>-<graph>`.
@@ -197,10 +199,15 @@ impl PodSet {
     }
 
     /// Pointers of the containers that may start an engine: the main container where the layout has one, else all that
-    /// run side by side, as a pod may hold helpers.
+    /// run side by side, as a pod may hold helpers; and init containers that go on running, as Dynamo's sidecars leave the
+    /// engine to one.
     pub fn candidates(&self, object: &Value) -> Vec<String> {
         let main = Some(self.main_of_alpha()).filter(|main| object.pointer(main).is_some());
-        main.map_or_else(|| element_pointers(object, &format!("{}/containers", self.spec())), |main| vec![main])
+        let beside = |list: &str| element_pointers(object, &format!("{}/{list}", self.spec()));
+        let runs_on = |container: &String| text(object, &format!("{container}/restartPolicy")) == Some("Always");
+        let mut candidates = main.map_or_else(|| beside("containers"), |main| vec![main]);
+        candidates.extend(beside("initContainers").into_iter().filter(runs_on));
+        candidates
     }
 
     /// Pointers of all containers that are there, init containers included.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
-use crate::api::BenchmarkComparisonSpec;
+use crate::api::{BenchmarkComparisonSpec, DeploymentStatus};
 use crate::plan::inputs;
 use crate::plan::{Identity, Images, Plan};
 
@@ -37,5 +39,27 @@ pub fn plan(spec: BenchmarkComparisonSpec) -> Plan {
         images: images(),
         manifests: BTreeMap::new(),
         pod_features: Default::default(),
+    }
+}
+
+/// So many seconds after the epoch.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+/// The first deployment of a run, decided on at second 0.
+pub fn deployment() -> DeploymentStatus {
+    DeploymentStatus {
+        number: 1,
+        round: 1,
+        created: Time(at(0)),
+        scheduled: None,
+        ready: None,
+        serving: None,
+        measured: None,
+        restarts: vec![],
+        teardown: None,
+        freed: None,
+        gone: None,
     }
 }

@@ -22,7 +22,7 @@ pub struct NotAQuantity(pub f64);
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "f64", into = "f64")]
         pub struct $name(f64);
 

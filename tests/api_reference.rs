@@ -15,7 +15,7 @@ fn the_reference_is_committed() {
 }
 
 #[test]
-fn no_field_is_without_words() {
+fn no_field_is_without_a_description() {
     let document = reference::document();
     let fields = document.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 3);
     let mute: Vec<&str> = fields.clone().filter(|line| line.ends_with("|  |")).collect();

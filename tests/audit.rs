@@ -309,18 +309,18 @@ fn with_throughput(factor: f64) -> Measurement {
 #[case::alike(&[1.0, 1.0, 1.0], &[])]
 #[case::five_percent(&[0.965, 1.035], &[])]
 #[case::more(&[0.964, 1.036], &[HighVariance])]
-fn repetitions_scatter_little(#[case] factors: &[f64], #[case] codes: &[EvidenceCode]) {
+fn trials_of_a_level_scatter_little(#[case] factors: &[f64], #[case] codes: &[EvidenceCode]) {
     let runs: Vec<_> = factors.iter().map(|factor| with_throughput(*factor)).collect();
-    let findings = across::repetitions(&runs.iter().collect::<Vec<_>>());
+    let findings = across::scatter(&runs.iter().collect::<Vec<_>>());
     assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), codes);
 }
 
 #[test]
-fn repetitions_may_scatter_in_time_per_token_too() {
+fn trials_may_scatter_in_time_per_token_too() {
     let (one, mut other) = (with_throughput(1.0), with_throughput(1.0));
     let tpot = other.tpot.unwrap();
     other.tpot = Some(Distribution { mean: ms(tpot.mean.get() * 1.2), ..tpot });
-    let findings = across::repetitions(&[&one, &other]);
+    let findings = across::scatter(&[&one, &other]);
     assert!(findings.unwrap().message.contains("TPOT by 12.9 %"));
 }
 

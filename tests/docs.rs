@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use bcmp::api::{BenchmarkComparison, BenchmarkComparisonStatus};
 use kube::CustomResourceExt;
 use regex::Regex;
+use serde_json::Value;
 
 #[path = "../examples/doc-tables/tables.rs"]
 mod tables;
@@ -16,10 +17,10 @@ const INSTALL: &str = include_str!("../docs/install.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 
 /// Each of them stands in the page as code.
-fn explained(page: &str, name: &str, words: impl IntoIterator<Item = String>, at_least: usize) {
-    let words: BTreeSet<String> = words.into_iter().collect();
-    assert!(words.len() >= at_least, "too few to be true: {words:?}");
-    let missing: Vec<&String> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+fn explained(page: &str, name: &str, names: impl IntoIterator<Item = String>, at_least: usize) {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    assert!(names.len() >= at_least, "too few to be true: {names:?}");
+    let missing: Vec<&String> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "{name} does not explain {missing:?}");
 }
 
@@ -50,7 +51,7 @@ fn each_column_is_explained() {
 
 /// The values of every enum of the status but the evidence codes, which are docs/method.md's.
 #[test]
-fn each_word_of_the_status_is_explained() {
+fn each_name_of_the_status_is_explained() {
     let schema = serde_json::to_value(schemars::schema_for!(BenchmarkComparisonStatus)).unwrap();
     for name in ["Phase", "VariantPhase", "VerdictResult", "Outcome", "SlaState", "Severity"] {
         let values = schema["$defs"][name]["oneOf"].as_array().unwrap_or_else(|| panic!("no enum {name}"));
@@ -100,6 +101,21 @@ fn the_readme_shows_the_sample() {
     assert!(include_str!("../README.md").contains(&block), "README.md does not show config/samples/guide.yaml");
 }
 
+/// The book and the index have every page.
+#[test]
+fn each_page_is_in_the_book_and_in_the_index() {
+    let docs = tables::in_repository("docs");
+    let pages = std::fs::read_dir(docs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    for page in pages.filter(|page| page.ends_with(".md") && page != "SUMMARY.md") {
+        let link = format!("]({page})");
+        assert!(include_str!("../docs/SUMMARY.md").contains(&link), "docs/SUMMARY.md has no {page}");
+        assert!(
+            page == "README.md" || include_str!("../docs/README.md").contains(&link),
+            "docs/README.md has no {page}"
+        );
+    }
+}
+
 /// Links lead somewhere: files are there, and so are the headings.
 #[test]
 fn links_lead_somewhere() {
@@ -137,4 +153,64 @@ fn headings(page: &std::path::Path) -> BTreeSet<String> {
         kept.replace(' ', "-")
     };
     titles.map(anchor).collect()
+}
+
+#[path = "report/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+
+/// The schema that programs read reports by is the one of the types.
+#[test]
+fn the_schema_of_a_report_is_committed() {
+    let committed = std::fs::read_to_string(tables::report_schema_path()).unwrap_or_default();
+    assert!(committed == tables::report_schema(), "write it anew: cargo run -q --example doc-tables");
+}
+
+/// Whatever is in a report is in its schema, and what the schema requires is in the report.
+#[test]
+fn a_report_is_as_its_schema_says() {
+    let schema: Value = serde_json::from_str(&tables::report_schema()).unwrap();
+    let mut report = serde_json::to_value(fixture::simulated()).unwrap();
+    assert_eq!(found(&schema, &schema, &report, "report"), Vec::<String>::new());
+    report["records"]["baseline"][0]["measurement"]["mood"] = "good".into();
+    let unlike = found(&schema, &schema, &report, "report");
+    assert_eq!(unlike, ["report.records.baseline.measurement.mood: not in the schema"]);
+    assert!(report["records"]["baseline"].as_array().is_some_and(|records| records.len() > 10), "an empty report");
+}
+
+/// Adds fields that the schema does not have, and fields that it requires and the value does not have.
+fn compare(root: &Value, schema: &Value, value: &Value, path: &str, unlike: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let target = root.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("{path}: no {name}"));
+        compare(root, target, value, path, unlike);
+    }
+    for choices in ["anyOf", "oneOf", "allOf"].map(|kind| schema[kind].as_array()).into_iter().flatten() {
+        let choices = choices.iter().filter(|choice| (choice["type"] == "null") == value.is_null());
+        let tried: Vec<Vec<String>> = choices.map(|choice| found(root, choice, value, path)).collect();
+        unlike.extend(tried.into_iter().min_by_key(Vec::len).unwrap_or_default());
+    }
+    match value {
+        Value::Object(fields) if schema["properties"].is_object() || schema["additionalProperties"].is_object() => {
+            for (name, field) in fields {
+                let path = format!("{path}.{name}");
+                match (&schema["properties"][name], &schema["additionalProperties"]) {
+                    (Value::Null, Value::Null) => unlike.push(format!("{path}: not in the schema")),
+                    (Value::Null, any) => compare(root, any, field, &path, unlike),
+                    (known, _) => compare(root, known, field, &path, unlike),
+                }
+            }
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            unlike.extend(
+                required.filter(|name| !fields.contains_key(*name)).map(|name| format!("{path}.{name}: absent")),
+            );
+        }
+        Value::Array(items) => items.iter().for_each(|item| compare(root, &schema["items"], item, path, unlike)),
+        _ => {}
+    }
+}
+
+fn found(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
+    let mut unlike = vec![];
+    compare(root, schema, value, path, &mut unlike);
+    unlike
 }

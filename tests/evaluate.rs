@@ -4,6 +4,8 @@
 
 #[path = "evaluate/alike.rs"]
 mod alike;
+#[path = "evaluate/cases.rs"]
+mod cases;
 #[path = "evaluate/derived.rs"]
 mod derived;
 #[path = "evaluate/simulated.rs"]
@@ -15,7 +17,7 @@ use std::process::Command;
 
 use bcmp::api::{EvidenceCode, LevelStatus, Severity, VariantStatus, Verdict, VerdictResult};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
-use bcmp::prediction::{Claim, Curve, CurvePoint, OperatingPoint, Prediction, PredictionOrigin};
+use bcmp::prediction::{Curve, CurvePoint, OperatingPoint, PredictedClaim, Prediction, PredictionOrigin};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use derived::write_variant;
 use rstest::rstest;
@@ -129,7 +131,7 @@ fn predicted(factor: f64) -> Value {
         Curve::new(vec![point(4, 70.0, 6.0, 9.2), point(8, 105.0, 9.0, 12.3)], 1, 1, 60).unwrap()
     };
     let prediction = |factor: f64| Prediction {
-        claim: Some(Claim {
+        claim: Some(PredictedClaim {
             concurrency: 4,
             point: OperatingPoint {
                 ttft: ms(70.0 * factor),
@@ -513,7 +515,7 @@ mod files {
         assert_eq!(ended.code, 1);
         assert!(paths.iter().all(|path| ended.stderr.contains(path.as_str())), "{}", ended.stderr);
         assert!(ended.stderr.contains("variant baseline: 2 results cannot be read:"), "{}", ended.stderr);
-        assert!(ended.stderr.contains("Copy them again, or move them away"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("Replace them, or move them away"), "{}", ended.stderr);
     }
 
     #[rstest]

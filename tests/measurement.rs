@@ -4,6 +4,8 @@
 
 #[path = "measurement/load_tools.rs"]
 mod load_tools;
+#[path = "measurement/real_runs.rs"]
+mod real_runs;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -131,7 +133,7 @@ fn failed_requests_are_counted_and_the_commonest_error_named() {
 
 fn trial() -> TrialPlan {
     TrialPlan {
-        key: TrialKey { round: 8, concurrency: 100_000, purpose: Purpose::Refinement, repetition: 20, attempt: 2 },
+        key: TrialKey { round: 8, concurrency: 100_000, purpose: Purpose::Refinement, number: 20, try_number: 2 },
         requests: 2_000_000,
         warmup: 200_000,
         ramp_seconds: Some(12345.678),

@@ -381,7 +381,7 @@ fn the_guide_s_row_is_claimed_but_not_deployed() {
     let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
     assert_eq!(prediction.claim.as_ref().unwrap().concurrency, 12);
     let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, [EvidenceCode::RowNotDeployable]);
+    assert_eq!(codes, [EvidenceCode::ClaimNotDeployable]);
     let origin = prediction.origin.unwrap();
     assert_eq!(origin.database_version.as_deref(), Some("1.3.0rc20"));
 }
@@ -422,6 +422,18 @@ fn a_claim_is_for_the_replicas_that_are_deployed(
     assert_eq!(without_manifests.concurrency, picked.row.concurrency * 2);
 }
 
+/// A deployment that holds more GPUs than the row counts is claimed by those held, as it is measured.
+#[test]
+fn a_claim_is_per_gpu_held() {
+    let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
+    let rate = |gpus: u32| {
+        let shape = Shape { gpus, ..deployed(&picked, 8) };
+        let claim = predict_from_output(&picked, Some(&shape), 8).claim.unwrap();
+        claim.point.tokens_per_second_per_gpu.get()
+    };
+    assert!((rate(12) / rate(8) - 8.0 / 12.0).abs() < 1e-9, "{} {}", rate(12), rate(8));
+}
+
 /// The oldest versions assume FP8 for the model's name, whatever checkpoint is deployed.
 #[test]
 fn a_type_that_is_known_to_differ_is_told() {
@@ -429,5 +441,5 @@ fn a_type_that_is_known_to_differ_is_told() {
     let shape = Shape { weights: Some("bfloat16".into()), ..deployed(&picked, 4) };
     let prediction = predict_from_output(&picked, Some(&shape), 8);
     let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, [EvidenceCode::RowNotDeployable, EvidenceCode::QuantizationMismatch]);
+    assert_eq!(codes, [EvidenceCode::ClaimNotDeployable, EvidenceCode::QuantizationMismatch]);
 }

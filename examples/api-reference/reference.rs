@@ -18,7 +18,7 @@ const HEAD: &str = "\
 <!-- Made from the types by: cargo run -q --example api-reference > docs/api.md -->
 # API reference
 
-[config/samples/guide.yaml](../config/samples/guide.yaml) is the smallest useful object; every other field has a default.
+[config/samples/guide.yaml](../config/samples/guide.yaml) is a comparison to begin with; every other field has a default.
 On a cluster, use `kubectl explain bcmp.spec --recursive`. [method.md](method.md) explains the numbers,
 [troubleshooting.md](troubleshooting.md) the reasons.
 
@@ -312,7 +312,7 @@ fn default_items(default: &Value) -> String {
     format!(" The default:\n\n```yaml\n{}\n```", yaml.trim_end())
 }
 
-/// Bounds in words.
+/// Bounds as a sentence.
 fn limits(field: &Value) -> Option<String> {
     // What every int32 and int64 has is no news.
     let of_the_type = [f64::from(i32::MIN), f64::from(i32::MAX), -9_007_199_254_740_991.0, 9_007_199_254_740_991.0];

@@ -1,6 +1,6 @@
 //! Open loops: requests that come whether or not others are answered.
 
-use bcmp::simulation::engine::{Arrivals, Pool, Served, Topology, Traffic, trial};
+use bcmp::simulation::engine::{Arrivals, Pool, ServedRequest, Topology, Traffic, trial};
 use bcmp::units::RequestsPerSecond;
 
 use crate::guide::{count, lengths, mean, tp8, tpot};
@@ -45,7 +45,8 @@ impl Open {
         let [prompt, output] = lengths(0.0);
         let traffic = Traffic { requests: count(8000), prompt, output, arrivals };
         let topology = Topology::Aggregated(self.pool.clone());
-        let trials: Vec<Vec<Served>> = (1..=seeds).map(|seed| trial(&topology, &traffic, seed).unwrap()).collect();
+        let trials: Vec<Vec<ServedRequest>> =
+            (1..=seeds).map(|seed| trial(&topology, &traffic, seed).unwrap()).collect();
         let counted = || trials.iter().flat_map(|served| &served[800..]);
         [mean(counted().map(|served| served.first - served.start)), mean(counted().map(tpot))]
     }

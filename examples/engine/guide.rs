@@ -8,7 +8,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use bcmp::measurement::window::{Request, Window};
 use bcmp::simulation::engine::{
-    Arrivals, Engine, Length, Linear, Mixing, Pool, Prefill, Routing, Served, StepTime, Topology, Traffic, trial,
+    Arrivals, Engine, Length, Linear, Mixing, Pool, Prefill, Routing, ServedRequest, StepTime, Topology, Traffic, trial,
 };
 use bcmp::units::{Milliseconds, Percent};
 
@@ -76,7 +76,14 @@ pub fn lengths(variation: f64) -> [Length; 2] {
 }
 
 /// A trial of so many requests.
-pub fn closed_loop(pool: &Pool, concurrency: u32, requests: u32, ramp: f64, variation: f64, seed: u64) -> Vec<Served> {
+pub fn closed_loop(
+    pool: &Pool,
+    concurrency: u32,
+    requests: u32,
+    ramp: f64,
+    variation: f64,
+    seed: u64,
+) -> Vec<ServedRequest> {
     let arrivals = Arrivals::ClosedLoop { concurrency: count(concurrency), ramp: ms(ramp) };
     let [prompt, output] = lengths(variation);
     let traffic = Traffic { requests: count(requests), prompt, output, arrivals };
@@ -88,7 +95,7 @@ pub fn waves(concurrency: u32, waves: u32) -> u32 {
     (waves * concurrency).max(2 * concurrency + 4)
 }
 
-pub fn window(served: &[Served], concurrency: u32) -> Window {
+pub fn window(served: &[ServedRequest], concurrency: u32) -> Window {
     let mut requests: Vec<Request> = served.iter().map(Request::from).collect();
     Window::of(&mut requests, count(concurrency)).unwrap()
 }
@@ -110,7 +117,7 @@ pub struct LongRun {
 impl LongRun {
     /// `ramped`: the users come in over one latency, otherwise all at once. Replicas keep the step in which they began.
     pub fn of(pool: &Pool, concurrency: u32, ramped: bool, variation: f64, seed: u64) -> Self {
-        let latency = |served: &[Served]| mean(served.iter().map(|served| served.end - served.start));
+        let latency = |served: &[ServedRequest]| mean(served.iter().map(|served| served.end - served.start));
         let ramp =
             if ramped { latency(&closed_loop(pool, concurrency, 10 * concurrency, 0.0, variation, seed)) } else { 0.0 };
         let requests = (160 * concurrency).max(4000.min(400 * concurrency));
@@ -128,12 +135,12 @@ impl LongRun {
     }
 }
 
-pub fn tpot(served: &Served) -> f64 {
+pub fn tpot(served: &ServedRequest) -> f64 {
     (served.end - served.first) / f64::from(served.output.get() - 1)
 }
 
 /// Tokens per second from the c-th completion to the last: the window that keeps the end of a trial, for comparison.
-pub fn to_the_last_completion(served: &[Served], concurrency: u32) -> f64 {
+pub fn to_the_last_completion(served: &[ServedRequest], concurrency: u32) -> f64 {
     let mut served = served.to_vec();
     served.sort_by(|a, b| a.end.total_cmp(&b.end));
     let (first, counted) = served.split_at(concurrency as usize);

@@ -105,7 +105,7 @@ pub fn arguments(
     let mut push = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     let output_tokens = spec.workload.output_tokens;
 
-    push("--model", &spec.model.name);
+    push("--model", spec.model.served_name());
     push("--url", url);
     push("--endpoint-type", "chat");
     push("--tokenizer", tokenizer(spec));
@@ -182,7 +182,7 @@ mod tests {
 
     fn trial(warmup: u32) -> TrialPlan {
         TrialPlan {
-            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Ladder, repetition: 1, attempt: 1 },
+            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Ladder, number: 1, try_number: 1 },
             requests: 120,
             warmup,
             ramp_seconds: Some(3.5),

@@ -74,11 +74,11 @@ fn try_read(path: &Path, limits: Option<LatencyLimits>) -> io::Result<TrialOutpu
 /// The tool writes no summary when every request failed; its records have the reason.
 fn only_failures(mut records: impl BufRead) -> TrialOutput {
     #[derive(Deserialize)]
-    struct Line {
-        error: Option<Failure>,
+    struct RecordLine {
+        error: Option<RecordedFailure>,
     }
     #[derive(Deserialize)]
-    struct Failure {
+    struct RecordedFailure {
         #[serde(rename = "type", default)]
         kind: Option<String>,
         #[serde(default)]
@@ -93,7 +93,9 @@ fn only_failures(mut records: impl BufRead) -> TrialOutput {
             Ok(0) | Err(_) => break,
         }
         // A line that was cut off by a kill, or a completed request: then not everything failed.
-        let Ok(Line { error: Some(failure) }) = serde_json::from_slice(&line) else { return TrialOutput::Nothing };
+        let Ok(RecordLine { error: Some(failure) }) = serde_json::from_slice(&line) else {
+            return TrialOutput::Nothing;
+        };
         requests += 1;
         first.get_or_insert_with(|| failure.message.or(failure.kind).unwrap_or_else(|| "no reason given".into()));
     }

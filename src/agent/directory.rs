@@ -11,9 +11,9 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, open
 
 /// A name that is both a key of a ConfigMap and a plain file name: letters, digits, `-`, `_` and `.`, not at the start.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct FileKey(String);
 
-impl Key {
+impl FileKey {
     /// The name, or `None` if it is not one.
     pub fn new(name: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -26,7 +26,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -79,12 +79,12 @@ impl Directory {
     ///
     /// # Errors
     /// When the directory cannot be listed.
-    pub fn keys(&self) -> io::Result<Vec<Key>> {
+    pub fn keys(&self) -> io::Result<Vec<FileKey>> {
         let entries = Dir::read_from(&self.fd).map_err(|error| named(&self.path, error.into()))?;
         let mut keys = vec![];
         for entry in entries {
             let entry = entry.map_err(|error| named(&self.path, error.into()))?;
-            keys.extend(entry.file_name().to_str().ok().and_then(Key::new));
+            keys.extend(entry.file_name().to_str().ok().and_then(FileKey::new));
         }
         keys.sort();
         Ok(keys)
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("r1-c000012-l1-a1", true)]
+    #[case("r1-c000012-l1-t1", true)]
     #[case("configurations.json", true)]
     #[case("", false)]
     #[case(".ready", false)]
@@ -199,13 +199,13 @@ mod tests {
     #[case("ä", false)]
     #[case("a\n", false)]
     fn keys_are_plain_names(#[case] name: &str, #[case] accepted: bool) {
-        assert_eq!(Key::new(name).is_some(), accepted);
+        assert_eq!(FileKey::new(name).is_some(), accepted);
     }
 
     #[test]
     fn a_key_has_at_most_253_characters() {
-        assert!(Key::new(&"a".repeat(253)).is_some());
-        assert!(Key::new(&"a".repeat(254)).is_none());
+        assert!(FileKey::new(&"a".repeat(253)).is_some());
+        assert!(FileKey::new(&"a".repeat(254)).is_none());
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         directory.write(".ready", b"").unwrap();
         std::fs::write(temporary.path().join("weird name"), "x").unwrap();
         assert_eq!(directory.read("a", 10).unwrap(), Some(b"3".to_vec()));
-        assert_eq!(directory.keys().unwrap(), [Key::new("a").unwrap(), Key::new("b").unwrap()]);
+        assert_eq!(directory.keys().unwrap(), [FileKey::new("a").unwrap(), FileKey::new("b").unwrap()]);
         assert_eq!(directory.read("c", 10).unwrap(), None);
         assert!(directory.has(".ready") && !directory.has("c"));
     }

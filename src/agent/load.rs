@@ -15,13 +15,13 @@ use super::artifacts::{self, TrialOutput};
 use super::interruption::Interruption;
 use super::next_move::{Move, next_move};
 use super::outbox::{Outbox, OutboxError};
-use super::process::{self, Ended, Invocation, Stopped};
+use super::process::{self, Invocation, StopCause, ToolEnd};
 use super::readiness::{NotServing, Server};
 use super::record;
 use super::scratch::{self, Scratch};
 use crate::measurement::ledger::{Ledger, Mark, raw_key, serving_key, started_key};
 use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::plan::secrets::secrets;
 use crate::plan::{self, Plan};
 use crate::prediction::configurations::{self, Configurations};
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// What the pod's manifest adds to the plan.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct LoadSettings {
     /// The variant that is measured.
     pub variant: String,
     /// Number of its deployment in the run, from 1.
@@ -78,7 +78,7 @@ pub enum LoadError {
 ///
 /// # Errors
 /// See [`LoadError`]. A trial that fails is not an error: it has a record.
-pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Result<(), LoadError> {
+pub async fn run(load: &LoadSettings, outbox: Outbox, interruption: Interruption) -> Result<(), LoadError> {
     let session = Session::open(load, outbox, interruption)?;
     session.unless_interrupted(session.outbox.ready()).await??;
     if session.next_move()? == Move::Finish {
@@ -107,7 +107,7 @@ pub async fn run(load: &Load, outbox: Outbox, interruption: Interruption) -> Res
 }
 
 struct Session<'a> {
-    load: &'a Load,
+    load: &'a LoadSettings,
     plan: Plan,
     /// Further arguments of the tool, as it gets them.
     extra: Vec<String>,
@@ -121,7 +121,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn open(load: &'a Load, outbox: Outbox, interruption: Interruption) -> Result<Self, LoadError> {
+    fn open(load: &'a LoadSettings, outbox: Outbox, interruption: Interruption) -> Result<Self, LoadError> {
         let plan: Plan = read_document(&load.plan, plan::SCHEMA_VERSION)?;
         let configurations: Configurations = read_document(&load.configurations, configurations::SCHEMA_VERSION)?;
         let spec = &plan.spec;
@@ -134,8 +134,8 @@ impl<'a> Session<'a> {
         let secrets = secrets(&extra);
         let sweep =
             VariantSweep::new(spec, &configurations, &load.variant, load.round).map_err(|error| input(&error))?;
-        let limits = Sla::from_spec(&spec.sla).map_err(|error| input(&error))?.of_requests();
-        let server = Server::new(&load.url, &spec.model.name).map_err(|error| input(&error))?;
+        let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| input(&error))?.of_requests();
+        let server = Server::new(&load.url, spec.model.served_name()).map_err(|error| input(&error))?;
         Ok(Self { load, plan, extra, secrets, sweep, limits, server, outbox, interruption })
     }
 
@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
 
     /// Runs one trial, and publishes its record.
     async fn trial(&self, trial: &TrialPlan, start: usize, number: usize) -> Result<(), LoadError> {
-        if trial.key.attempt > 1 || start > 1 {
+        if trial.key.try_number > 1 || start > 1 {
             // Something went wrong here before: the server may not be back yet.
             self.wait_until_serving(seconds(self.plan.spec.execution.deadlines.ready_seconds)).await?;
         }
@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))?;
         let start_time = Timestamp::now();
         let ended = self.run_tool(trial, &directory).await?;
-        if ended.stopped == Some(Stopped::Interrupted) {
+        if ended.stopped == Some(StopCause::Interrupted) {
             return Err(LoadError::Interrupted);
         }
         let mut record = self.record(trial, start_time);
@@ -208,10 +208,10 @@ impl<'a> Session<'a> {
         artifacts::fresh(&directory).map_err(|error| unusable(&directory, &error))
     }
 
-    async fn run_tool(&self, trial: &TrialPlan, directory: &Path) -> Result<Ended, LoadError> {
+    async fn run_tool(&self, trial: &TrialPlan, directory: &Path) -> Result<ToolEnd, LoadError> {
         let Some((program, first)) = find_tool() else {
             let problem = "neither aiperf nor python3 is in PATH: set spec.load.image to an image with AIPerf";
-            return Ok(Ended { stopped: None, exit: Err(problem.into()), last_output: String::new() });
+            return Ok(ToolEnd { stopped: None, exit: Err(problem.into()), last_output: String::new() });
         };
         let scratch = Scratch::new().map_err(|error| LoadError::Input(error.to_string()))?;
         let arguments = aiperf::arguments(&self.plan.spec, trial, &self.load.url, directory, &self.extra);
@@ -276,7 +276,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn log(trial: &TrialPlan, ended: &Ended, left: &TrialOutput, record: &TrialRecord) {
+fn log(trial: &TrialPlan, ended: &ToolEnd, left: &TrialOutput, record: &TrialRecord) {
     let how = ended.exit.as_ref().map_or_else(Clone::clone, ToString::to_string);
     for finding in &record.findings {
         tracing::warn!("{}: {}: {}", trial.key, finding.code, finding.message);

@@ -80,9 +80,9 @@ mod tests {
     use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey};
     use crate::measurement::{Facts, Measurement};
 
-    fn trial(concurrency: u32, attempt: u32) -> TrialPlan {
+    fn trial(concurrency: u32, try_number: u32) -> TrialPlan {
         TrialPlan {
-            key: TrialKey { round: 1, concurrency, purpose: Purpose::Ladder, repetition: 1, attempt },
+            key: TrialKey { round: 1, concurrency, purpose: Purpose::Ladder, number: 1, try_number },
             requests: 30,
             warmup: 2,
             ramp_seconds: None,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn starts_of_another_attempt_do_not_count() {
+    fn starts_of_another_try_do_not_count() {
         let ledger = started(&trial(5, 1), &["a", "b"]);
         assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), 1, 1));
     }

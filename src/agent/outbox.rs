@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::directory::{Directory, Key};
+use super::directory::{Directory, FileKey};
 use crate::measurement::ledger::RAW_PREFIX;
 use crate::prediction::configurations;
 
@@ -29,18 +29,18 @@ const LARGEST_REFUSAL: usize = 1024;
 const POLL: Duration = Duration::from_millis(100);
 
 /// Largest content the publisher takes for a key, in bytes.
-pub fn limit(key: &Key) -> usize {
+pub fn limit(key: &FileKey) -> usize {
     let document = key.as_str() == configurations::KEY || is_raw(key);
     if document { LARGEST_DOCUMENT } else { LARGEST_RECORD }
 }
 
 /// Whether a key holds a raw file, which is left out where there is no room.
-pub fn is_raw(key: &Key) -> bool {
+pub fn is_raw(key: &FileKey) -> bool {
     key.as_str().starts_with(RAW_PREFIX)
 }
 
 /// Name of the publisher's answer that it will not publish a key.
-pub fn refusal_name(key: &Key) -> String {
+pub fn refusal_name(key: &FileKey) -> String {
     format!("{REFUSED_PREFIX}{key}")
 }
 
@@ -48,11 +48,11 @@ pub fn refusal_name(key: &Key) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     #[error("publishing {key} was not acknowledged within {seconds} s: see the log of the container publish")]
-    NotAcknowledged { key: Key, seconds: u64 },
+    NotAcknowledged { key: FileKey, seconds: u64 },
     /// The publisher will not.
     #[error("publishing {key} was refused: {reason}")]
     Refused {
-        key: Key,
+        key: FileKey,
         /// The publisher's reason.
         reason: String,
     },
@@ -65,7 +65,7 @@ pub enum OutboxError {
     /// The content is larger than the publisher takes.
     #[error("{key} would have {size} bytes; at most {limit} are published")]
     TooLarge {
-        key: Key,
+        key: FileKey,
         /// Its size in bytes.
         size: usize,
         /// What is allowed, in bytes.
@@ -113,7 +113,7 @@ impl Outbox {
     /// # Errors
     /// When it is too large, refused, or not acknowledged in time.
     pub async fn publish(&self, key: &str, content: &str) -> Result<String, OutboxError> {
-        let key = Key::new(key).ok_or_else(|| OutboxError::NotAKey(key.to_owned()))?;
+        let key = FileKey::new(key).ok_or_else(|| OutboxError::NotAKey(key.to_owned()))?;
         let limit = limit(&key);
         if content.len() > limit {
             return Err(OutboxError::TooLarge { key, size: content.len(), limit });
@@ -142,7 +142,7 @@ impl Outbox {
     /// # Errors
     /// When the outbox cannot be written.
     pub fn offer(&self, key: &str, content: &str) -> Result<(), OutboxError> {
-        let key = Key::new(key).ok_or_else(|| OutboxError::NotAKey(key.to_owned()))?;
+        let key = FileKey::new(key).ok_or_else(|| OutboxError::NotAKey(key.to_owned()))?;
         if content.len() <= limit(&key) {
             self.outbox.write(key.as_str(), content.as_bytes())?;
         }
@@ -163,7 +163,7 @@ impl Outbox {
         Ok(entries)
     }
 
-    fn held(&self, key: &Key) -> Result<Option<String>, OutboxError> {
+    fn held(&self, key: &FileKey) -> Result<Option<String>, OutboxError> {
         let content = self.published.read(key.as_str(), LARGEST_DOCUMENT)?;
         Ok(content.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
@@ -202,8 +202,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_another_pod_published_first_is_what_counts() {
         let pod = Pod::new();
-        pod.answer("r1-c000001-l1-a1", "theirs");
-        assert_eq!(pod.outbox.publish("r1-c000001-l1-a1", "ours").await.unwrap(), "theirs");
+        pod.answer("r1-c000001-l1-t1", "theirs");
+        assert_eq!(pod.outbox.publish("r1-c000001-l1-t1", "ours").await.unwrap(), "theirs");
         assert_eq!(pod.requests(), 0, "a published key is not asked for again");
     }
 

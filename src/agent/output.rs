@@ -25,11 +25,11 @@ const LAST_LINES: usize = 3;
 pub(super) struct ToolOutput {
     label: &'static str,
     secrets: Arc<Vec<String>>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<OutputState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct OutputState {
     shown: usize,
     kept: VecDeque<String>,
 }

@@ -38,7 +38,7 @@ pub struct Invocation {
 
 /// Why a tool was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub enum StopCause {
     /// It ran too long.
     Deadline,
     /// The pod is to end.
@@ -47,9 +47,9 @@ pub enum Stopped {
 
 /// How a tool ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct ToolEnd {
     /// What ended it, if it did not end by itself.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<StopCause>,
     /// Exit code or signal; the system's error if it could not be started.
     pub exit: Result<Exit, String>,
     /// The reason it gave for its end, for people.
@@ -76,13 +76,13 @@ impl std::fmt::Display for Exit {
 /// Runs a tool to its end, which comes when it ends, at the deadline, or when `interrupt` completes.
 ///
 /// To stop it, its process group gets SIGINT, then SIGKILL. Nothing of the group is left when this returns.
-pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> Ended {
+pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -> ToolEnd {
     let output = ToolOutput::new(invocation.label, invocation.secrets.clone());
     let mut child = match start(invocation) {
         Ok(child) => child,
         Err(error) => {
             let problem = format!("{}: {error}", invocation.program.display());
-            return Ended { stopped: None, exit: Err(problem), last_output: String::new() };
+            return ToolEnd { stopped: None, exit: Err(problem), last_output: String::new() };
         }
     };
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -93,16 +93,16 @@ pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -
 
     let stopped = tokio::select! {
         status = child.wait() => Err(status),
-        () = tokio::time::sleep(invocation.deadline) => Ok(Stopped::Deadline),
-        () = interrupt => Ok(Stopped::Interrupted),
+        () = tokio::time::sleep(invocation.deadline) => Ok(StopCause::Deadline),
+        () = interrupt => Ok(StopCause::Interrupted),
     };
     let (stopped, status) = match stopped {
         Err(status) => (None, status),
         Ok(why) => {
             send(group, Signal::INT);
             let grace = match why {
-                Stopped::Deadline => invocation.grace,
-                Stopped::Interrupted => invocation.grace.min(INTERRUPTED_GRACE),
+                StopCause::Deadline => invocation.grace,
+                StopCause::Interrupted => invocation.grace.min(INTERRUPTED_GRACE),
             };
             let status = match timeout(grace, child.wait()).await {
                 Ok(status) => status,
@@ -121,7 +121,7 @@ pub async fn run(invocation: &Invocation, interrupt: impl Future<Output = ()>) -
     }
     reap_orphans();
     let exit = status.map(exit).map_err(|error| error.to_string());
-    Ended { stopped, exit, last_output: output.last_output() }
+    ToolEnd { stopped, exit, last_output: output.last_output() }
 }
 
 fn start(invocation: &Invocation) -> std::io::Result<Child> {
@@ -214,7 +214,7 @@ mod tests {
     async fn at_the_deadline_the_tool_may_end_well() {
         let script = "trap 'echo saved; exit 0' INT; while :; do sleep 0.05; done";
         let ended = run(&Invocation { deadline: Duration::from_millis(300), ..shell(script) }, pending()).await;
-        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Deadline), Ok(Exit::Code(0))));
+        assert_eq!((ended.stopped, ended.exit), (Some(StopCause::Deadline), Ok(Exit::Code(0))));
         assert_eq!(ended.last_output, "saved");
     }
 
@@ -226,13 +226,13 @@ mod tests {
             ..shell("trap '' INT; while :; do sleep 0.05; done")
         };
         let ended = run(&invocation, pending()).await;
-        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Deadline), Ok(Exit::Signal(9))));
+        assert_eq!((ended.stopped, ended.exit), (Some(StopCause::Deadline), Ok(Exit::Signal(9))));
     }
 
     #[tokio::test]
     async fn on_request_the_tool_is_stopped() {
         let ended = run(&shell("exec sleep 60"), tokio::time::sleep(Duration::from_millis(100))).await;
-        assert_eq!((ended.stopped, ended.exit), (Some(Stopped::Interrupted), Ok(Exit::Signal(2))));
+        assert_eq!((ended.stopped, ended.exit), (Some(StopCause::Interrupted), Ok(Exit::Signal(2))));
     }
 
     #[tokio::test]

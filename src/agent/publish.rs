@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::directory::{Directory, Key};
+use super::directory::{Directory, FileKey};
 use super::outbox::{READY, limit, refusal_name};
-use super::store::{PutOutcome, Store, StoreError};
+use super::store::{ConfigMapStore, PutOutcome, StoreError};
 
 const POLL: Duration = Duration::from_millis(200);
 /// How long calls are repeated before the container gives up and is started anew.
@@ -33,7 +33,7 @@ pub enum PublishError {
 
 /// Both directories, from the sidecar's side.
 pub struct Publisher {
-    store: Store,
+    store: ConfigMapStore,
     outbox: Directory,
     published: Directory,
 }
@@ -43,7 +43,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When one of them is not there.
-    pub fn open(store: Store, outbox: &Path, published: &Path) -> io::Result<Self> {
+    pub fn open(store: ConfigMapStore, outbox: &Path, published: &Path) -> io::Result<Self> {
         Ok(Self { store, outbox: Directory::open(outbox)?, published: Directory::open(published)? })
     }
 
@@ -69,7 +69,7 @@ impl Publisher {
     async fn show_published(&self) -> Result<(), PublishError> {
         let config_map = self.store.get().await?;
         for (name, content) in config_map.data.iter().flatten() {
-            if let Some(key) = Key::new(name) {
+            if let Some(key) = FileKey::new(name) {
                 self.published.write(key.as_str(), content.as_bytes())?;
             }
         }
@@ -95,7 +95,7 @@ impl Publisher {
         Ok(())
     }
 
-    async fn answer(&self, key: &Key) -> Result<Option<PutOutcome>, PublishError> {
+    async fn answer(&self, key: &FileKey) -> Result<Option<PutOutcome>, PublishError> {
         let content = match self.outbox.read(key.as_str(), limit(key)) {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(None),

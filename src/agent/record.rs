@@ -2,7 +2,7 @@
 
 use super::artifacts::TrialOutput;
 use super::outbox::LARGEST_RECORD;
-use super::process::{Ended, Stopped};
+use super::process::{StopCause, ToolEnd};
 use crate::api::evidence::LONGEST_FINDING;
 use crate::api::{EvidenceCode, Finding};
 use crate::measurement::ledger::Mark;
@@ -10,10 +10,10 @@ use crate::measurement::record::TrialRecord;
 use crate::text;
 
 /// Findings beside the measurement. The exit code is no evidence: the tool also exits with 0 on failure.
-pub fn findings(ended: &Ended, left: &TrialOutput, trial_seconds: u64) -> Vec<Finding> {
+pub fn findings(ended: &ToolEnd, left: &TrialOutput, trial_seconds: u64) -> Vec<Finding> {
     let mut findings = vec![];
     let mut add = |code, message: String| findings.push(Finding::new(code, message));
-    if ended.stopped == Some(Stopped::Deadline) {
+    if ended.stopped == Some(StopCause::Deadline) {
         let message = format!("stopped after {trial_seconds} s (execution.deadlines.trialSeconds)");
         add(EvidenceCode::Cancelled, message);
     }
@@ -32,7 +32,7 @@ pub fn findings(ended: &Ended, left: &TrialOutput, trial_seconds: u64) -> Vec<Fi
     findings
 }
 
-fn no_result(ended: &Ended) -> String {
+fn no_result(ended: &ToolEnd) -> String {
     match &ended.exit {
         Err(problem) => format!("the load tool cannot be started: {problem}"),
         Ok(exit) if ended.last_output.is_empty() => format!("the load tool {exit} and left no result"),
@@ -84,8 +84,8 @@ mod tests {
     use crate::measurement::{Distribution, Facts, Measurement, Metric};
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
-    fn ended(stopped: Option<Stopped>, exit: Result<Exit, String>) -> Ended {
-        Ended { stopped, exit, last_output: "Traceback / ValueError: bad flag".into() }
+    fn ended(stopped: Option<StopCause>, exit: Result<Exit, String>) -> ToolEnd {
+        ToolEnd { stopped, exit, last_output: "Traceback / ValueError: bad flag".into() }
     }
 
     fn failures() -> TrialOutput {
@@ -99,11 +99,11 @@ mod tests {
     #[case::missing(None, Err("aiperf: not found".into()), TrialOutput::Nothing, &[EvidenceCode::LoadToolFailed], "aiperf: not found")]
     #[case::cut_off(None, Ok(Exit::Code(0)), TrialOutput::Unreadable("EOF".into()), &[EvidenceCode::LoadToolFailed], "EOF")]
     #[case::server_down(None, Ok(Exit::Code(1)), failures(), &[EvidenceCode::ErrorRate], "all 30 requests failed")]
-    #[case::overdue(Some(Stopped::Deadline), Ok(Exit::Signal(9)), TrialOutput::Nothing, &[EvidenceCode::Cancelled], "stopped after 60 s")]
-    #[case::overdue_cut_off(Some(Stopped::Deadline), Ok(Exit::Signal(9)), TrialOutput::Unreadable("EOF".into()), &[EvidenceCode::Cancelled], "stopped after")]
-    #[case::overdue_down(Some(Stopped::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "stopped after")]
+    #[case::overdue(Some(StopCause::Deadline), Ok(Exit::Signal(9)), TrialOutput::Nothing, &[EvidenceCode::Cancelled], "stopped after 60 s")]
+    #[case::overdue_cut_off(Some(StopCause::Deadline), Ok(Exit::Signal(9)), TrialOutput::Unreadable("EOF".into()), &[EvidenceCode::Cancelled], "stopped after")]
+    #[case::overdue_down(Some(StopCause::Deadline), Ok(Exit::Code(1)), failures(), &[EvidenceCode::Cancelled, EvidenceCode::ErrorRate], "stopped after")]
     fn what_came_out_decides(
-        #[case] stopped: Option<Stopped>,
+        #[case] stopped: Option<StopCause>,
         #[case] exit: Result<Exit, String>,
         #[case] left: TrialOutput,
         #[case] codes: &[EvidenceCode],
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut() {
-        let ended = Ended { last_output: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
+        let ended = ToolEnd { last_output: "é".repeat(300), ..ended(None, Ok(Exit::Code(1))) };
         let message = &findings(&ended, &TrialOutput::Nothing, 60)[0].message;
         assert!(message.len() <= LONGEST_FINDING && message.ends_with('…'), "{message}");
     }
@@ -178,8 +178,8 @@ mod tests {
                     round: 8,
                     concurrency: 100_000,
                     purpose: Purpose::Refinement,
-                    repetition: 20,
-                    attempt: 2,
+                    number: 20,
+                    try_number: 2,
                 },
                 requests: 2_000_000,
                 warmup: 1_000_000,

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::causes::with_causes;
-use super::directory::Key;
+use super::directory::FileKey;
 use super::outbox::is_raw;
 
 /// Raw files are published only while the ConfigMap stays below this, in bytes.
@@ -49,7 +49,7 @@ enum NextWrite {
 }
 
 /// Decides it. The patch holds only if the key is still absent when it arrives.
-fn write(config_map: &ConfigMap, key: &Key, content: &str) -> NextWrite {
+fn write(config_map: &ConfigMap, key: &FileKey, content: &str) -> NextWrite {
     let data = config_map.data.as_ref();
     if let Some(held) = data.and_then(|data| data.get(key.as_str())) {
         return NextWrite::Answered(PutOutcome::Held(held.clone()));
@@ -78,13 +78,13 @@ fn write(config_map: &ConfigMap, key: &Key, content: &str) -> NextWrite {
 }
 
 /// The ConfigMap at the API server.
-pub struct Store {
+pub struct ConfigMapStore {
     api: Api<ConfigMap>,
     name: String,
     patience: Duration,
 }
 
-impl Store {
+impl ConfigMapStore {
     /// The ConfigMap `name`; calls are repeated for up to `patience`.
     pub fn new(client: Client, namespace: &str, name: &str, patience: Duration) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned(), patience }
@@ -95,11 +95,11 @@ impl Store {
     /// # Errors
     /// When it does not exist, or the API server fails for too long.
     pub async fn get(&self) -> Result<ConfigMap, StoreError> {
-        let mut attempts = Retries::new(self);
+        let mut retries = Retries::new(self);
         loop {
             match timed(self.api.get(&self.name)).await {
                 Ok(config_map) => return Ok(config_map),
-                Err(trouble) => attempts.pause(trouble).await?,
+                Err(trouble) => retries.pause(trouble).await?,
             }
         }
     }
@@ -108,8 +108,8 @@ impl Store {
     ///
     /// # Errors
     /// When the ConfigMap does not exist, or the API server fails for too long.
-    pub async fn put(&self, key: &Key, content: &str) -> Result<PutOutcome, StoreError> {
-        let mut attempts = Retries::new(self);
+    pub async fn put(&self, key: &FileKey, content: &str) -> Result<PutOutcome, StoreError> {
+        let mut retries = Retries::new(self);
         let mut invalid = 0;
         loop {
             let patch = match write(&self.get().await?, key, content) {
@@ -125,7 +125,7 @@ impl Store {
                         return Ok(PutOutcome::Refused(message));
                     }
                 }
-                Err(trouble) => attempts.pause(trouble).await?,
+                Err(trouble) => retries.pause(trouble).await?,
             }
         }
     }
@@ -133,13 +133,13 @@ impl Store {
 
 /// Pauses between calls, ever longer, up to a deadline.
 struct Retries<'a> {
-    store: &'a Store,
+    store: &'a ConfigMapStore,
     deadline: Instant,
     pause: Duration,
 }
 
 impl<'a> Retries<'a> {
-    fn new(store: &'a Store) -> Self {
+    fn new(store: &'a ConfigMapStore) -> Self {
         Self { store, deadline: Instant::now() + store.patience, pause: FIRST_PAUSE }
     }
 
@@ -198,8 +198,8 @@ mod tests {
         ConfigMap { data: (!data.is_empty()).then_some(data), ..ConfigMap::default() }
     }
 
-    fn key(name: &str) -> Key {
-        Key::new(name).unwrap()
+    fn key(name: &str) -> FileKey {
+        FileKey::new(name).unwrap()
     }
 
     #[test]

@@ -162,7 +162,7 @@ evidence_codes! {
     /// The image behind the tag changed between deployments, of the variant or of it and the baseline.
     ImageChanged: Variant => Warn,
     /// The claim needs more tokens in a step than the deployed engine allows.
-    RowNotDeployable: Prediction => Warn,
+    ClaimNotDeployable: Prediction => Warn,
     /// The predicted figures contradict each other (§2).
     PredictionInconsistent: Prediction => Warn,
     /// The table's time per output token includes the first; it was put right by the request latency (§1).
@@ -174,7 +174,7 @@ evidence_codes! {
     /// The performance database was measured with another engine version.
     DatabaseVersionMismatch: Prediction => NotJudged,
     /// No trial was accepted at the claimed concurrency.
-    ClaimedPointNotMeasured: Prediction => NotJudged,
+    ClaimNotMeasured: Prediction => NotJudged,
     /// The predictor has no template for the runtime's version; the nearest was used.
     RuntimeVersionUnsupported: Prediction => Warn,
     /// Nothing is predicted for what is deployed.

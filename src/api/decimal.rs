@@ -95,7 +95,7 @@ impl JsonSchema for Limit {
             "x-kubernetes-int-or-string": true,
             "x-kubernetes-validations": [{
                 "rule": "string(self).matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && string(self).matches('[1-9]')",
-                "message": "must be a positive integer or a decimal string such as \"6.5\""
+                "message": "must be a positive number below 1000000000 with at most 6 decimals: an integer such as 500, or a string such as \"6.5\""
             }]
         })
     }

@@ -112,9 +112,15 @@ pub struct BenchmarkComparisonSpec {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
-    /// Model id that the server serves and that the predictor is asked for, for example `Qwen/Qwen3-32B`.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"))]
+    /// The model, for example `Qwen/Qwen3-32B`: what the servers answer to unless `servedName` says otherwise, and what the
+    /// predictor is asked for unless `predictor.model` does. A path of weights, or a name with a colon, will do as well.
+    #[schemars(length(min = 1, max = 256), regex(pattern = MODEL))]
     pub name: String,
+    /// Name that the servers answer to, where it is not `name`: a path of weights, an adapter, the name of a checkpoint of
+    /// another precision. Generated variants are served under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = MODEL))]
+    pub served_name: Option<String>,
     /// Path of the weights in the servers' containers. Unset: the servers load the model by `name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^/[^\x00-\x1f]*$"))]
@@ -127,6 +133,20 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub token_secret_name: Option<String>,
+}
+
+impl BenchmarkComparisonSpec {
+    /// The model that predictions are for, as the predictor knows it.
+    pub fn predicted_model(&self) -> &str {
+        self.predictor.model.as_deref().unwrap_or(&self.model.name)
+    }
+}
+
+impl Model {
+    /// The name that requests carry.
+    pub fn served_name(&self) -> &str {
+        self.served_name.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// A PersistentVolumeClaim that contains weights.
@@ -348,13 +368,18 @@ pub struct PredictorSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = IMAGE))]
     pub image: Option<String>,
+    /// Model that the predictor is asked for, where it knows it by another name than `model.name`: for example the
+    /// checkpoint whose precision is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = MODEL))]
+    pub model: Option<String>,
     /// Version of the performance database. Unset: the newest for the backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub database_version: Option<String>,
     /// Further settings for the predictor's generator, one `KEY=VALUE` per entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 512)))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = r"^[A-Za-z_][^=]*=")))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub extra_arguments: Vec<String>,
     /// Its pod, beside what `load.pod` says of all pods of ours.
@@ -382,6 +407,9 @@ impl PredictorPod {
         *self == Self::default()
     }
 }
+
+/// The name of a model: an id of a hub, a path, or whatever a server calls it.
+const MODEL: &str = r"^[A-Za-z0-9/][A-Za-z0-9._:/@+-]*$";
 
 /// A reference to an image: `registry.example:5000/name:tag@sha256:…`. Empty is as good as unset.
 pub const IMAGE: &str = r"^([A-Za-z0-9\[][A-Za-z0-9._:/@+\[\]-]*)?$";

@@ -8,10 +8,10 @@ use clap::{ArgAction, Args, Subcommand};
 
 use crate::agent::generate::{self, Generate, GenerateError};
 use crate::agent::interruption::Interruption;
-use crate::agent::load::{self, Load, LoadError};
+use crate::agent::load::{self, LoadError, LoadSettings};
 use crate::agent::outbox::{self, Outbox};
 use crate::agent::publish::{self, Publisher};
-use crate::agent::store::Store;
+use crate::agent::store::ConfigMapStore;
 use crate::agent::{install, termination};
 use crate::manifests::agent_contract as contract;
 use crate::manifests::termination::TerminationReason;
@@ -165,13 +165,13 @@ fn check(published: &Path) -> ExitCode {
 }
 
 /// Why a container fails: its termination message and exit code.
-struct Failure {
+struct AgentFailure {
     reason: TerminationReason,
     message: String,
     exit_code: u8,
 }
 
-impl Failure {
+impl AgentFailure {
     /// A failure that a new pod may not have.
     fn passing(reason: TerminationReason, error: impl std::fmt::Display) -> Self {
         Self { reason, message: error.to_string(), exit_code: 1 }
@@ -184,7 +184,7 @@ impl Failure {
     }
 }
 
-impl From<LoadError> for Failure {
+impl From<LoadError> for AgentFailure {
     fn from(error: LoadError) -> Self {
         match &error {
             LoadError::Input(_) => Self::permanent(TerminationReason::InvalidInput, error),
@@ -199,7 +199,7 @@ impl From<LoadError> for Failure {
     }
 }
 
-impl From<GenerateError> for Failure {
+impl From<GenerateError> for AgentFailure {
     fn from(error: GenerateError) -> Self {
         match &error {
             GenerateError::Plan(_) => Self::permanent(TerminationReason::InvalidInput, error),
@@ -215,12 +215,12 @@ impl From<GenerateError> for Failure {
 }
 
 /// Runs a command of a container to its end.
-fn in_container(command: impl Future<Output = Result<(), Failure>>, termination_log: &Path) -> ExitCode {
+fn in_container(command: impl Future<Output = Result<(), AgentFailure>>, termination_log: &Path) -> ExitCode {
     super::log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(command),
-        Err(error) => Err(Failure::passing(TerminationReason::Unknown, error)),
+        Err(error) => Err(AgentFailure::passing(TerminationReason::Unknown, error)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -231,10 +231,10 @@ fn in_container(command: impl Future<Output = Result<(), Failure>>, termination_
     }
 }
 
-async fn generate(arguments: GenerateArguments) -> Result<(), Failure> {
+async fn generate(arguments: GenerateArguments) -> Result<(), AgentFailure> {
     let ExchangePaths { outbox, published, .. } = arguments.paths;
     let outbox = Outbox::open(&outbox, &published, outbox::PATIENCE)
-        .map_err(|error| Failure::permanent(TerminationReason::InvalidInput, error))?;
+        .map_err(|error| AgentFailure::permanent(TerminationReason::InvalidInput, error))?;
     let generate = Generate {
         plan: arguments.plan,
         load_tool: arguments.load_tool,
@@ -244,16 +244,16 @@ async fn generate(arguments: GenerateArguments) -> Result<(), Failure> {
     Ok(generate::run_in_pod(&generate, &outbox, &interruption()?).await?)
 }
 
-async fn load(arguments: LoadArguments) -> Result<(), Failure> {
+async fn load(arguments: LoadArguments) -> Result<(), AgentFailure> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let Some(pod_uid) = variable(contract::POD_UID_ENV) else {
         let problem = format!("the environment variable {} is not set", contract::POD_UID_ENV);
-        return Err(Failure::permanent(TerminationReason::InvalidInput, problem));
+        return Err(AgentFailure::permanent(TerminationReason::InvalidInput, problem));
     };
     let ExchangePaths { outbox, published, .. } = arguments.paths;
     let outbox = Outbox::open(&outbox, &published, Duration::from_secs(arguments.patience_seconds))
-        .map_err(|error| Failure::permanent(TerminationReason::InvalidInput, error))?;
-    let load = Load {
+        .map_err(|error| AgentFailure::permanent(TerminationReason::InvalidInput, error))?;
+    let load = LoadSettings {
         variant: arguments.variant,
         deployment: arguments.deployment,
         round: arguments.round,
@@ -267,16 +267,16 @@ async fn load(arguments: LoadArguments) -> Result<(), Failure> {
     Ok(load::run(&load, outbox, interruption()?).await?)
 }
 
-async fn probe(arguments: &ProbeArguments) -> Result<(), Failure> {
+async fn probe(arguments: &ProbeArguments) -> Result<(), AgentFailure> {
     let tool = load::probe(&arguments.work.work).await?;
     std::fs::write(&arguments.output, tool + "\n").map_err(|error| {
         let problem = format!("{}: {error}", arguments.output.display());
-        Failure::permanent(TerminationReason::InvalidInput, problem)
+        AgentFailure::permanent(TerminationReason::InvalidInput, problem)
     })
 }
 
-async fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
-    let unpublished = |error: String| Failure::passing(TerminationReason::NotPublished, error);
+async fn publish(arguments: &PublishArguments) -> Result<(), AgentFailure> {
+    let unpublished = |error: String| AgentFailure::passing(TerminationReason::NotPublished, error);
     let (Some(namespace), Some(name)) = (&arguments.namespace, &arguments.config_map) else {
         return Err(unpublished("--namespace and --config-map are required".into()));
     };
@@ -285,12 +285,12 @@ async fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
     // The store repeats calls itself, and knows for how long.
     config.default_retry = false;
     let client = kube::Client::try_from(config).map_err(|error| unpublished(error.to_string()))?;
-    let store = Store::new(client, namespace, name, publish::PATIENCE);
+    let store = ConfigMapStore::new(client, namespace, name, publish::PATIENCE);
     let publisher = Publisher::open(store, &arguments.paths.outbox, &arguments.paths.published)
-        .map_err(|error| Failure::passing(TerminationReason::InvalidInput, error))?;
+        .map_err(|error| AgentFailure::passing(TerminationReason::InvalidInput, error))?;
     publisher.run(interruption.requested()).await.map_err(|error| unpublished(error.to_string()))
 }
 
-fn interruption() -> Result<Interruption, Failure> {
-    Interruption::listen().map_err(|error| Failure::passing(TerminationReason::Unknown, error))
+fn interruption() -> Result<Interruption, AgentFailure> {
+    Interruption::listen().map_err(|error| AgentFailure::passing(TerminationReason::Unknown, error))
 }

@@ -11,13 +11,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::simulated::SimulatedError;
 use crate::simulation::dev::{kubeconfig, serve};
-use crate::simulation::serving::reality::Served;
+use crate::simulation::serving::reality::SimulatedServing;
 
 const LONG: &str = "\
 Serves a simulated cluster with the operator on it, for kubectl and kubectl bcmp
 
 It has two nodes with 8 GPUs each, Dynamo's kinds, and nothing that outlives it. The address is this machine's own (127.0.0.1);
-anybody on this machine may use it. The simulated clock runs 60 times as fast as time. Ctrl-C ends it.";
+anybody on this machine may use it. The simulated clock runs 60 times as fast as real time. Ctrl-C ends it.";
 
 const AFTER: &str = "\
 Examples:
@@ -77,7 +77,7 @@ async fn run(arguments: &DevArgs) -> Result<(), SimulatedError> {
         arguments.speed,
         path.display()
     ));
-    let served = Served { seed: arguments.seed, ..Served::default() };
+    let served = SimulatedServing { seed: arguments.seed, ..SimulatedServing::default() };
     let result = serve(listener, served, arguments.speed, ended).await;
     let _ = std::fs::remove_file(&path);
     shown.and(result).map_err(|error| failed("the server ended".into(), error))

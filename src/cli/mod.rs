@@ -27,11 +27,11 @@ use tracing_subscriber::EnvFilter;
 #[command(name = "bcmp", version, about, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: BcmpCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum BcmpCommand {
     /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`
     Crd,
     /// Runs the operator
@@ -52,17 +52,17 @@ enum Command {
 /// Runs the command in the process's arguments.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
-        Command::Crd => finish(print_crd()),
-        Command::Controller(arguments) => controller::controller(arguments),
-        Command::Evaluate(arguments) => evaluate::evaluate(arguments),
-        Command::Render(arguments) => render::render(&arguments),
+        BcmpCommand::Crd => finish(print_crd()),
+        BcmpCommand::Controller(arguments) => controller::controller(arguments),
+        BcmpCommand::Evaluate(arguments) => evaluate::evaluate(arguments),
+        BcmpCommand::Render(arguments) => render::render(&arguments),
         #[cfg(feature = "simulation")]
-        Command::Demo(arguments) => demo::demo(arguments),
+        BcmpCommand::Demo(arguments) => demo::demo(arguments),
         #[cfg(feature = "simulation")]
-        Command::Simulate(arguments) => simulate::simulate(&arguments),
+        BcmpCommand::Simulate(arguments) => simulate::simulate(&arguments),
         #[cfg(feature = "simulation")]
-        Command::Dev(arguments) => dev::dev(&arguments),
-        Command::Agent(command) => agent::run(*command),
+        BcmpCommand::Dev(arguments) => dev::dev(&arguments),
+        BcmpCommand::Agent(command) => agent::run(*command),
     }
 }
 

@@ -12,16 +12,16 @@ use serde::Serialize;
 use super::evaluate::{Named, content, named};
 use super::file::FileContent;
 use super::render::{configurations, manifests};
-use super::simulated::{Reality, SimulatedError, levels, on_virtual_time, plan, predictions};
+use super::simulated::{RealityArguments, SimulatedError, levels, on_virtual_time, plan, predictions};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Manifests, Price};
 use crate::report::format::counted;
 use crate::report::{sentences, table};
 use crate::simulation::course::forecast::{Forecast, Range};
 use crate::simulation::course::{Course, CourseError};
 use crate::simulation::serving::adopted::adopted;
-use crate::simulation::serving::hardware::Hardware;
+use crate::simulation::serving::hardware::ModelOnGpu;
 use crate::simulation::serving::predictor::TOOL;
-use crate::simulation::serving::reality::Served;
+use crate::simulation::serving::reality::SimulatedServing;
 
 const LONG: &str = "\
 Simulates a comparison many times: what it costs, how long it takes, and how likely it is to end with an answer
@@ -57,7 +57,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: u32,
     #[command(flatten)]
-    reality: Reality,
+    reality: RealityArguments,
     /// How the answer is printed
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Text)]
     output: Form,
@@ -74,7 +74,7 @@ enum Form {
 /// What is printed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct ForecastOutput {
     name: String,
     /// Where configurations and predictions come from.
     predictor: String,
@@ -95,7 +95,7 @@ pub fn simulate(arguments: &SimulateArgs) -> ExitCode {
     }
 }
 
-fn answer(arguments: &SimulateArgs) -> Result<Answer, SimulatedError> {
+fn answer(arguments: &SimulateArgs) -> Result<ForecastOutput, SimulatedError> {
     let FileContent { mut comparison, config_maps } = content(&arguments.file)?;
     let texts = manifests(&comparison, &config_maps, &arguments.manifests)?;
     inline(&mut comparison, &texts)?;
@@ -107,14 +107,14 @@ fn answer(arguments: &SimulateArgs) -> Result<Answer, SimulatedError> {
         Some(made) => made.clone(),
         None => predictions(&plan)?,
     };
-    let hardware = Hardware::of(&comparison.spec.model.name, &comparison.spec.hardware.system);
+    let hardware = ModelOnGpu::of(comparison.spec.predicted_model(), &comparison.spec.hardware.system);
     let served = arguments.reality.served(&comparison, &levels(&comparison, &made), generated)?;
     let (predictor, assumed) = match &arguments.configurations {
         Some(path) => (format!("configurations in {}", path.display()), vec![]),
         None => (format!("{TOOL}, closed formulas; not AIConfigurator"), hardware.assumed().to_vec()),
     };
     let statuses = all(&comparison, &served, arguments.runs)?;
-    Ok(Answer { name: comparison.name_any(), predictor, assumed, forecast: Forecast::of(&statuses) })
+    Ok(ForecastOutput { name: comparison.name_any(), predictor, assumed, forecast: Forecast::of(&statuses) })
 }
 
 /// Puts manifests that the comparison leaves to a ConfigMap or a request into it.
@@ -140,7 +140,7 @@ fn inline(comparison: &mut BenchmarkComparison, texts: &BTreeMap<String, String>
 /// Runs all, on as many threads as there are cores; in the order of their seeds.
 fn all(
     comparison: &BenchmarkComparison,
-    served: &Served,
+    served: &SimulatedServing,
     runs: u32,
 ) -> Result<Vec<BenchmarkComparisonStatus>, SimulatedError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -148,7 +148,7 @@ fn all(
         let seed = served.seed.wrapping_add(u64::from(number));
         let course = Course {
             comparison: comparison.clone(),
-            served: Served { seed, ..served.clone() },
+            served: SimulatedServing { seed, ..served.clone() },
             kill_operator_at: None,
         };
         let over = on_virtual_time(async { Ok(course.run(|_| {}).await.map_err(|error: CourseError| error)?) })?;
@@ -167,7 +167,7 @@ fn all(
     Ok(all.into_iter().map(|(_, status)| status).collect())
 }
 
-fn text(answer: &Answer, form: Form) -> Result<String, SimulatedError> {
+fn text(answer: &ForecastOutput, form: Form) -> Result<String, SimulatedError> {
     match form {
         Form::Text => Ok(for_people(answer)),
         Form::Json => {
@@ -177,7 +177,7 @@ fn text(answer: &Answer, form: Form) -> Result<String, SimulatedError> {
     }
 }
 
-fn for_people(answer: &Answer) -> String {
+fn for_people(answer: &ForecastOutput) -> String {
     let Forecast { runs, results, course, .. } = &answer.forecast;
     let mut text = format!("{}, simulated {}\n\n", answer.name, counted(*runs, "time"));
     let mut field = |name: &str, value: &str| {

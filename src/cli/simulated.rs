@@ -12,12 +12,12 @@ use crate::prediction::configurations::{Configurations, GenerationOutcome};
 use crate::simulation::course::CourseError;
 use crate::simulation::serving::breakage::Breakage;
 use crate::simulation::serving::deviation::Deviation;
-use crate::simulation::serving::reality::{Served, predicted};
+use crate::simulation::serving::reality::{SimulatedServing, predicted};
 use crate::sweep::ladder_of;
 
 /// How what is true differs from what is predicted.
 #[derive(Args, Clone, Debug)]
-pub struct Reality {
+pub struct RealityArguments {
     /// Engines that differ from their prediction: throughput in percent
     #[arg(long, value_name = "VARIANT=PERCENT")]
     pub reality: Vec<Deviation>,
@@ -65,7 +65,7 @@ impl From<EvaluateError> for SimulatedError {
     }
 }
 
-impl Reality {
+impl RealityArguments {
     /// What serves a comparison whose levels are these.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Reality {
         comparison: &BenchmarkComparison,
         ladder: &[u32],
         generated: Option<Configurations>,
-    ) -> Result<Served, SimulatedError> {
+    ) -> Result<SimulatedServing, SimulatedError> {
         let names: Vec<&str> = comparison.spec.variants.iter().map(|variant| variant.name.as_str()).collect();
         let named = self.reality.iter().map(|of| ("--reality", &of.variant));
         let broken = self.breakages.iter().map(|of| ("--break", &of.variant));
@@ -92,7 +92,12 @@ impl Reality {
                 "--break {variant}@{level}: the comparison has no such level; its levels are {levels}"
             )));
         }
-        Ok(Served { deviations: self.reality.clone(), breakages: self.breakages.clone(), generated, seed: self.seed })
+        Ok(SimulatedServing {
+            deviations: self.reality.clone(),
+            breakages: self.breakages.clone(),
+            generated,
+            seed: self.seed,
+        })
     }
 }
 

@@ -172,7 +172,7 @@ async fn create_one(
     let Error::Api { source, .. } = &error else { return Err(error) };
     let Some(status) = answer(source) else { return Err(error) };
     match status.code {
-        // A name may be free and a quota be used by others until the turn of the run comes; and some webhooks are never asked.
+        // A name may be free and a quota be used by others until the run is admitted; and some webhooks are never asked.
         _ if dry_run && is_no_answer(status) => Ok(true),
         409 if status.reason == "AlreadyExists" => {
             let there = optional(format!("get {place}"), api.get(&object.name_any())).await?;
@@ -210,7 +210,7 @@ fn is_no_answer(status: &Status) -> bool {
         || status.message.contains("does not support dry run")
 }
 
-/// Same owner, run and deployment, and not terminating: an earlier attempt, or another replica, created it. What accepts
+/// Same owner, run and deployment, and not terminating: an earlier try, or another replica, created it. What accepts
 /// no more writes has the same content, too: it may be somebody else's, who knew the name.
 fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
     let owner = |object: &DynamicObject| children::controller(&object.metadata).map(|owner| owner.uid.clone());

@@ -16,7 +16,7 @@ use super::lease::{LASTS, LeaseSettings};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The Lease as it was seen last.
-struct Seen {
+struct SeenLease {
     lease: Lease,
     /// When it was first seen so.
     since: Instant,
@@ -24,14 +24,18 @@ struct Seen {
 
 /// What to do about a Lease.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+enum LeaseStep {
     Take,
     Wait(Duration),
 }
 
-fn step(holder: &str, since: Instant, identity: &str, now: Instant) -> Step {
+fn step(holder: &str, since: Instant, identity: &str, now: Instant) -> LeaseStep {
     let left = LASTS.saturating_sub(now.saturating_duration_since(since));
-    if holder.is_empty() || holder == identity || left.is_zero() { Step::Take } else { Step::Wait(left.min(PAUSE)) }
+    if holder.is_empty() || holder == identity || left.is_zero() {
+        LeaseStep::Take
+    } else {
+        LeaseStep::Wait(left.min(PAUSE))
+    }
 }
 
 fn spec(lease: &Lease) -> LeaseSpec {
@@ -43,14 +47,14 @@ fn holder(lease: &Lease) -> String {
 }
 
 /// One replica's part in it.
-pub struct Candidate<'a> {
+pub struct LeaseCandidate<'a> {
     context: &'a Context,
     settings: &'a LeaseSettings,
     api: Api<Lease>,
-    seen: Option<Seen>,
+    seen: Option<SeenLease>,
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> LeaseCandidate<'a> {
     pub fn new(context: &'a Context, settings: &'a LeaseSettings) -> Self {
         let api = Api::namespaced(context.client.clone(), &settings.namespace);
         Self { context, settings, api, seen: None }
@@ -60,12 +64,12 @@ impl<'a> Candidate<'a> {
     pub async fn acquire(&mut self) {
         loop {
             let wait = match self.look().await {
-                Ok(Step::Take) => match self.take().await {
+                Ok(LeaseStep::Take) => match self.take().await {
                     Ok(true) => return,
                     Ok(false) => Duration::from_millis(100),
                     Err(error) => self.cannot_ask(&error),
                 },
-                Ok(Step::Wait(wait)) => {
+                Ok(LeaseStep::Wait(wait)) => {
                     self.context.health.stands_by();
                     wait
                 }
@@ -96,7 +100,7 @@ impl<'a> Candidate<'a> {
     /// Gives the Lease back, so that nobody has to wait for it.
     pub async fn release(&mut self) {
         self.context.leadership.resign();
-        let Some(Seen { lease, .. }) = &self.seen else { return };
+        let Some(SeenLease { lease, .. }) = &self.seen else { return };
         let mut lease = lease.clone();
         if holder(&lease) == self.settings.identity {
             lease.spec.get_or_insert_default().holder_identity = None;
@@ -122,11 +126,11 @@ impl<'a> Candidate<'a> {
         PAUSE
     }
 
-    async fn look(&mut self) -> Result<Step, Error> {
+    async fn look(&mut self) -> Result<LeaseStep, Error> {
         let now = Instant::now();
         let Some(lease) = optional("get the lease", within(self.api.get(&self.settings.name))).await? else {
             self.seen = None;
-            return Ok(Step::Take);
+            return Ok(LeaseStep::Take);
         };
         let changed = self
             .seen
@@ -134,7 +138,7 @@ impl<'a> Candidate<'a> {
             .is_none_or(|seen| seen.lease.metadata.resource_version != lease.metadata.resource_version);
         let since = self.seen.as_ref().filter(|_| !changed).map_or_else(Instant::now, |seen| seen.since);
         let step = step(&holder(&lease), since, &self.settings.identity, now);
-        self.seen = Some(Seen { lease, since });
+        self.seen = Some(SeenLease { lease, since });
         Ok(step)
     }
 
@@ -151,7 +155,7 @@ impl<'a> Candidate<'a> {
         };
         match written {
             Ok(lease) => {
-                self.seen = Some(Seen { lease, since: Instant::now() });
+                self.seen = Some(SeenLease { lease, since: Instant::now() });
                 self.context.leadership.holds_since(asked);
                 Ok(true)
             }
@@ -195,13 +199,13 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::nobody("", 0, Step::Take)]
-    #[case::mine("me", 0, Step::Take)]
-    #[case::anothers("other", 0, Step::Wait(PAUSE))]
-    #[case::about_to_end("other", 9, Step::Wait(Duration::from_secs(1)))]
-    #[case::not_renewed("other", 10, Step::Take)]
+    #[case::nobody("", 0, LeaseStep::Take)]
+    #[case::mine("me", 0, LeaseStep::Take)]
+    #[case::anothers("other", 0, LeaseStep::Wait(PAUSE))]
+    #[case::about_to_end("other", 9, LeaseStep::Wait(Duration::from_secs(1)))]
+    #[case::not_renewed("other", 10, LeaseStep::Take)]
     #[tokio::test(start_paused = true)]
-    async fn who_takes_a_lease(#[case] holder: &str, #[case] seconds: u64, #[case] expected: Step) {
+    async fn who_takes_a_lease(#[case] holder: &str, #[case] seconds: u64, #[case] expected: LeaseStep) {
         let since = Instant::now();
         assert_eq!(step(holder, since, "me", since + Duration::from_secs(seconds)), expected);
     }

@@ -104,7 +104,7 @@ pub fn pod(
     gpu_resource: &str,
     since: Timestamp,
     graphs: impl Fn(&str) -> Option<(i64, String, u32)>,
-    owners: &Owners,
+    owners: &PodOwners,
 ) -> Option<Pod> {
     let label = |key: &str| pod.labels().get(key).cloned();
     let own = label(labels::RUN).and_then(|run| run_number(&run)).map(|run| {
@@ -155,9 +155,9 @@ fn is_workload(api_version: &str) -> bool {
 
 /// Names of the objects of which a run's pods come. What stands between those and a pod is called after them.
 #[derive(Clone, Debug, Default)]
-pub struct Owners(BTreeSet<String>);
+pub struct PodOwners(BTreeSet<String>);
 
-impl Owners {
+impl PodOwners {
     /// Of the children that exist, of these graphs, and of the deployments in status, whose objects may be gone before
     /// their pods are.
     pub fn new<'a>(

@@ -31,13 +31,13 @@ const AT_ONCE: usize = 8;
 pub struct Comparisons {
     stores: Mutex<Vec<Store<Listed>>>,
     /// By UID. The lock is held while what is missing is read: whoever asks meanwhile gets the answer too.
-    rivals: tokio::sync::Mutex<HashMap<String, Known>>,
+    rivals: tokio::sync::Mutex<HashMap<String, KnownRival>>,
     /// Those that wait for GPUs, by UID.
     waiting: Mutex<HashMap<String, ObjectRef<Listed>>>,
     queue: watch::Sender<u64>,
 }
 
-struct Known {
+struct KnownRival {
     version: String,
     rival: Option<Rival>,
 }
@@ -172,9 +172,9 @@ impl Comparisons {
                 Err(error) => return Err(error),
             };
             let version = listed.resource_version().unwrap_or_default();
-            Ok((listed.uid().unwrap_or_default(), Known { version, rival }))
+            Ok((listed.uid().unwrap_or_default(), KnownRival { version, rival }))
         });
-        let read: Vec<(String, Known)> =
+        let read: Vec<(String, KnownRival)> =
             stream::iter(read.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
         known.extend(read);
         let of = |listed: &&Listed| known.get(&listed.uid()?)?.rival.clone();
@@ -197,16 +197,16 @@ impl Comparisons {
 }
 
 /// Whether what is known of a comparison is another than before.
-fn remember(all: &mut HashMap<String, Known>, uid: String, version: String, rival: Option<Rival>) -> bool {
+fn remember(all: &mut HashMap<String, KnownRival>, uid: String, version: String, rival: Option<Rival>) -> bool {
     match all.get(&uid) {
         Some(known) if is_newer(&known.version, &version) => false,
         Some(known) if known.rival == rival => {
-            all.insert(uid, Known { version, rival });
+            all.insert(uid, KnownRival { version, rival });
             false
         }
         known => {
             let news = known.is_some() || rival.is_some();
-            all.insert(uid, Known { version, rival });
+            all.insert(uid, KnownRival { version, rival });
             news
         }
     }

@@ -18,7 +18,7 @@ const HOLDING: [(VariantPhase, &str); 4] = [
 
 /// What a reconciliation of a comparison found.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct GaugeInput<'a> {
     /// After the reconciliation.
     pub status: &'a BenchmarkComparisonStatus,
     /// When the next reconciliation is due, if one is planned.
@@ -43,8 +43,8 @@ struct ComparisonState {
 }
 
 impl ComparisonState {
-    fn of(seen: Seen, before: Option<&Self>) -> Self {
-        let Seen { status, next_look, leaked, silent_since, now } = seen;
+    fn of(seen: GaugeInput, before: Option<&Self>) -> Self {
+        let GaugeInput { status, next_look, leaked, silent_since, now } = seen;
         let mut gpus = BTreeMap::new();
         for variant in &status.variants {
             // An endpoint has no object of the run: its GPUs are not held by it.
@@ -95,7 +95,7 @@ pub struct ComparisonStates {
 
 impl ComparisonStates {
     /// A reconciliation succeeded.
-    pub fn saw(&mut self, uid: &str, seen: Seen) {
+    pub fn saw(&mut self, uid: &str, seen: GaugeInput) {
         let state = ComparisonState::of(seen, self.by_uid.get(uid));
         self.by_uid.insert(uid.to_owned(), state);
     }
@@ -185,12 +185,12 @@ mod tests {
     }
 
     /// A reconciliation at second 100 that found nothing leaked.
-    fn seen(status: &BenchmarkComparisonStatus) -> Seen<'_> {
-        Seen { status, next_look: None, leaked: 0, silent_since: None, now: Timestamp::from_second(100).unwrap() }
+    fn seen(status: &BenchmarkComparisonStatus) -> GaugeInput<'_> {
+        GaugeInput { status, next_look: None, leaked: 0, silent_since: None, now: Timestamp::from_second(100).unwrap() }
     }
 
-    fn next_look(status: &BenchmarkComparisonStatus, second: i64) -> Seen<'_> {
-        Seen { next_look: Some(Timestamp::from_second(second).unwrap()), ..seen(status) }
+    fn next_look(status: &BenchmarkComparisonStatus, second: i64) -> GaugeInput<'_> {
+        GaugeInput { next_look: Some(Timestamp::from_second(second).unwrap()), ..seen(status) }
     }
 
     #[test]
@@ -199,11 +199,11 @@ mod tests {
             (status("Queued", "Waiting", None, "False"), status("Measuring", "Measuring", None, "False"));
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut states = ComparisonStates::default();
-        states.saw("a", Seen { now: at(10), ..seen(&queued) });
-        states.saw("b", Seen { now: at(20), ..seen(&queued) });
-        states.saw("a", Seen { now: at(30), ..seen(&queued) });
+        states.saw("a", GaugeInput { now: at(10), ..seen(&queued) });
+        states.saw("b", GaugeInput { now: at(20), ..seen(&queued) });
+        states.saw("a", GaugeInput { now: at(30), ..seen(&queued) });
         assert_eq!(states.phases_since(), [("Queued", 10)].into());
-        states.saw("a", Seen { now: at(40), ..seen(&measuring) });
+        states.saw("a", GaugeInput { now: at(40), ..seen(&measuring) });
         assert_eq!(states.phases_since(), [("Measuring", 40), ("Queued", 20)].into());
     }
 
@@ -224,8 +224,8 @@ mod tests {
     fn leftovers_of_runs_are_summed_up() {
         let done = status("Succeeded", "Done", None, "False");
         let mut states = ComparisonStates::default();
-        states.saw("a", Seen { leaked: 2, ..seen(&done) });
-        states.saw("b", Seen { leaked: 1, ..seen(&done) });
+        states.saw("a", GaugeInput { leaked: 2, ..seen(&done) });
+        states.saw("b", GaugeInput { leaked: 1, ..seen(&done) });
         assert_eq!(states.leaked_children(), 3);
     }
 

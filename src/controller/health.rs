@@ -16,13 +16,13 @@ pub const BEAT: Duration = Duration::from_secs(10);
 /// What is known of the operator's own work.
 #[derive(Default)]
 pub struct Health {
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Default)]
-struct State {
+struct HealthState {
     /// By namespace; empty for all.
-    lists: BTreeMap<String, List>,
+    lists: BTreeMap<String, NamespaceList>,
     /// Another replica acts; this one is there to take over.
     standing_by: bool,
     beat: Option<Instant>,
@@ -30,13 +30,13 @@ struct State {
 
 /// The list of comparisons in one namespace, and the watch that follows it.
 #[derive(Default)]
-struct List {
+struct NamespaceList {
     listed: bool,
     failing: Option<(Instant, String)>,
 }
 
 impl Health {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,7 +44,7 @@ impl Health {
     pub fn listed(&self, namespace: Option<&str>) {
         let mut state = self.state();
         let list = state.lists.entry(namespace.unwrap_or_default().to_owned()).or_default();
-        *list = List { listed: true, failing: None };
+        *list = NamespaceList { listed: true, failing: None };
     }
 
     /// Comparisons could not be listed or watched.
@@ -90,8 +90,9 @@ impl Health {
         if state.standing_by {
             return Ok(());
         }
-        let works =
-            |list: &List| list.listed && list.failing.as_ref().is_none_or(|(since, _)| since.elapsed() < FAILING);
+        let works = |list: &NamespaceList| {
+            list.listed && list.failing.as_ref().is_none_or(|(since, _)| since.elapsed() < FAILING)
+        };
         if state.lists.values().any(works) {
             return Ok(());
         }

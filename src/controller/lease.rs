@@ -25,11 +25,11 @@ pub struct LeaseSettings {
 
 /// Until when this process may write.
 pub struct Leadership {
-    until: Mutex<Until>,
+    until: Mutex<WriteLimit>,
 }
 
 #[derive(Clone, Copy)]
-enum Until {
+enum WriteLimit {
     /// There is no other replica.
     Always,
     Never,
@@ -39,28 +39,28 @@ enum Until {
 impl Leadership {
     /// Of a process that is alone, or of one that has to ask.
     pub fn new(alone: bool) -> Self {
-        Self { until: Mutex::new(if alone { Until::Always } else { Until::Never }) }
+        Self { until: Mutex::new(if alone { WriteLimit::Always } else { WriteLimit::Never }) }
     }
 
-    fn until(&self) -> MutexGuard<'_, Until> {
+    fn until(&self) -> MutexGuard<'_, WriteLimit> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asked before each write.
     pub fn may_write(&self) -> bool {
         match *self.until() {
-            Until::Always => true,
-            Until::Never => false,
-            Until::Instant(until) => Instant::now() < until,
+            WriteLimit::Always => true,
+            WriteLimit::Never => false,
+            WriteLimit::Instant(until) => Instant::now() < until,
         }
     }
 
     pub fn holds_since(&self, asked: Instant) {
-        *self.until() = Until::Instant(asked + TRUSTED);
+        *self.until() = WriteLimit::Instant(asked + TRUSTED);
     }
 
     pub fn resign(&self) {
-        *self.until() = Until::Never;
+        *self.until() = WriteLimit::Never;
     }
 }
 

@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::gauges::{ComparisonStates, Seen};
+use super::gauges::{ComparisonStates, GaugeInput};
 use crate::api::Phase;
 
 /// The one queue, as controller-runtime names it.
@@ -266,7 +266,7 @@ impl Metrics {
     }
 
     /// A reconciliation of the comparison with this UID succeeded.
-    pub fn saw(&self, uid: &str, seen: Seen) {
+    pub fn saw(&self, uid: &str, seen: GaugeInput) {
         self.states().saw(uid, seen);
     }
 

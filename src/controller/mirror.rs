@@ -26,29 +26,29 @@ const FIRST_LIST: Duration = Duration::from_secs(30);
 const UNSERVED: Duration = Duration::from_secs(600);
 
 /// Namespace and name.
-pub type Key = (String, String);
+pub type NamespacedName = (String, String);
 
 /// Objects of one kind, reduced to `T`.
 pub struct Mirror<T> {
     what: &'static str,
-    state: Mutex<State<T>>,
+    state: Mutex<MirrorState<T>>,
     listed: watch::Sender<bool>,
 }
 
-struct State<T> {
-    objects: BTreeMap<Key, T>,
+struct MirrorState<T> {
+    objects: BTreeMap<NamespacedName, T>,
     /// What a list has shown so far that is not complete yet.
-    listing: BTreeMap<Key, T>,
+    listing: BTreeMap<NamespacedName, T>,
 }
 
 impl<T: PartialEq> Mirror<T> {
     /// Knows nothing yet.
     pub fn new(what: &'static str) -> Self {
-        let state = State { objects: BTreeMap::new(), listing: BTreeMap::new() };
+        let state = MirrorState { objects: BTreeMap::new(), listing: BTreeMap::new() };
         Self { what, state: Mutex::new(state), listed: watch::Sender::new(false) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, MirrorState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,7 +59,7 @@ impl<T: PartialEq> Mirror<T> {
     }
 
     /// Reads all objects, once the first list is complete.
-    pub async fn read<R>(&self, read: impl FnOnce(&BTreeMap<Key, T>) -> R) -> Result<R, Error> {
+    pub async fn read<R>(&self, read: impl FnOnce(&BTreeMap<NamespacedName, T>) -> R) -> Result<R, Error> {
         let mut listed = self.listed.subscribe();
         match tokio::time::timeout(FIRST_LIST, listed.wait_for(|listed| *listed)).await {
             Ok(_) => Ok(read(&self.state().objects)),

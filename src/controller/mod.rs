@@ -42,7 +42,7 @@ use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 
-use candidate::Candidate;
+use candidate::LeaseCandidate;
 use comparisons::Listed;
 use context::{Context, Scope};
 use health::BEAT;
@@ -61,7 +61,7 @@ type Stop = Shared<BoxFuture<'static, ()>>;
 pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let stop: Stop = stop.boxed().shared();
     let Some(lease) = &context.lease else { return operate(&context, stop).await };
-    let mut candidate = Candidate::new(&context, lease);
+    let mut candidate = LeaseCandidate::new(&context, lease);
     loop {
         tokio::select! {
             () = candidate.acquire() => {}

@@ -10,7 +10,7 @@ use kube::{Client, ResourceExt};
 use strum::IntoEnumIterator;
 
 use super::call::optional;
-use super::children::{self, Owners};
+use super::children::{self, PodOwners};
 use super::context::{Context, Scope};
 use super::documents;
 use super::error::{Error, is_not_found};
@@ -22,7 +22,7 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparis
 use crate::dynamo;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
-use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, Results, Seal, World};
+use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, PublishedResults, Seal, World};
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
@@ -207,7 +207,7 @@ async fn list_pods(
     let graphs = graphs(comparison);
     let graph = |name: &str| graphs.get(name).cloned();
     let status = comparison.status.clone().unwrap_or_default();
-    let owners = Owners::new(children, graphs.keys(), &status, plan.present(), configurations.present());
+    let owners = PodOwners::new(children, graphs.keys(), &status, plan.present(), configurations.present());
     let read = |pod: &ApiPod| children::pod(pod, &spec.hardware.gpu_resource_name, since, graph, &owners);
     let labelled = ListParams::default().labels(&comparison_selector(&object.name));
     let listed = list(&context.metrics, "list pods", &api, &labelled).await?;
@@ -278,7 +278,7 @@ impl Documents<'_> {
         &self,
         run: i64,
         spec: &BenchmarkComparisonSpec,
-    ) -> Result<BTreeMap<String, Output<Results>>, Error> {
+    ) -> Result<BTreeMap<String, Output<PublishedResults>>, Error> {
         let mut results = BTreeMap::new();
         let listed = self.children.iter().filter(|c| c.ours && c.run == run && c.component == Component::Results);
         let names = listed.filter_map(|c| c.variant.clone()).chain(spec.variants.iter().map(|v| v.name.clone()));
@@ -294,10 +294,10 @@ impl Documents<'_> {
 }
 
 /// Reads what load pods published into a ConfigMap.
-pub fn ledger(map: &ConfigMap) -> Output<Results> {
+pub fn ledger(map: &ConfigMap) -> Output<PublishedResults> {
     let entries = map.data.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
     match Ledger::parse(entries) {
-        Ok(ledger) => Output::Present(Results { ledger, sealed: map.immutable == Some(true) }),
+        Ok(ledger) => Output::Present(PublishedResults { ledger, sealed: map.immutable == Some(true) }),
         Err(error) => Output::Unreadable(error.to_string()),
     }
 }

@@ -14,7 +14,7 @@ use super::comparisons::Listed;
 use super::context::Context;
 use super::error::Error;
 use super::fetch::fetch;
-use super::gauges::Seen;
+use super::gauges::GaugeInput;
 use super::observe::observe;
 use super::status_write::{publish, publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
@@ -114,7 +114,7 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
         return Ok(wake);
     }
     let silent_since = stalled::silent_since(&status, &world);
-    let seen = Seen { status: &status, next_look: due(wake, now), leaked, silent_since, now };
+    let seen = GaugeInput { status: &status, next_look: due(wake, now), leaked, silent_since, now };
     context.metrics.saw(&world.object.uid, seen);
     Ok(wake)
 }

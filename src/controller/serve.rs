@@ -15,7 +15,7 @@ use super::health::Health;
 use super::metrics::Metrics;
 
 #[derive(Clone)]
-struct Served {
+struct ServedState {
     health: Arc<Health>,
     metrics: Metrics,
 }
@@ -28,10 +28,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let routes = Router::new()
-        .route("/healthz", get(|State(served): State<Served>| async move { answer(served.health.alive()) }))
-        .route("/readyz", get(|State(served): State<Served>| async move { answer(served.health.ready()) }))
+        .route("/healthz", get(|State(served): State<ServedState>| async move { answer(served.health.alive()) }))
+        .route("/readyz", get(|State(served): State<ServedState>| async move { answer(served.health.ready()) }))
         .route("/metrics", get(text))
-        .with_state(Served { health, metrics });
+        .with_state(ServedState { health, metrics });
     axum::serve(listen(address).await?, routes).with_graceful_shutdown(stop).await
 }
 
@@ -54,7 +54,7 @@ fn answer(result: Result<(), String>) -> impl IntoResponse {
     }
 }
 
-async fn text(State(served): State<Served>) -> impl IntoResponse {
+async fn text(State(served): State<ServedState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], served.metrics.text())
 }
 

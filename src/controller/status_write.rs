@@ -110,7 +110,7 @@ pub async fn publish(context: &Context, about: &ObjectReference, kind: EventType
     if context.begin_write("event").is_err() {
         return;
     }
-    // A recorder that remembers earlier events would count the same reason of another variant as a repetition, and
+    // A recorder that remembers earlier events would count the same reason of another variant as the same event once more, and
     // drop its message.
     let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
     let published = tokio::time::timeout(EVENT, recorder.publish(&body, about)).await;

@@ -18,7 +18,7 @@ pub const fn code(code: EvidenceCode) -> Explanation {
         EvidenceCode::Incomplete => of(
             "The load tool marked its own result as incomplete, whatever its exit code.",
             "A result that covers part of the requests favours those that ended early.",
-            "Read the tool's log for the cause and measure again. The operator repeats the trial once by itself.",
+            "Read the tool's log for the cause and measure again. The operator runs the trial once more by itself.",
         ),
         EvidenceCode::Cancelled => of(
             "The load tool marked its own result as cancelled.",
@@ -66,9 +66,9 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Measure the level again with AIPerf; genai-perf has reported such figures in short trials.",
         ),
         EvidenceCode::ModelMismatch => of(
-            "The file is about another model than `model.name`; as a warning, it names none.",
+            "The file is about another model than `model.servedName`, or than `model.name` where that is unset; as a warning, it names none.",
             "The results belong to another comparison, or the server answers under another name.",
-            "Correct the path of the results, or set `model.name` to the id that the server answers to.",
+            "Correct the path of the results, or set `model.servedName` to the name that the server answers to.",
         ),
         EvidenceCode::MissingMetric => of(
             "The file lacks a figure that the judgement or the audit needs.",
@@ -92,7 +92,7 @@ pub const fn code(code: EvidenceCode) -> Explanation {
         ),
         EvidenceCode::LoadPodLost => of(
             "The load pod was lost twice during the same trial.",
-            "There is no result, and a third attempt would hold GPUs with no better prospect.",
+            "There is no result, and a third try would hold GPUs with no better prospect.",
             "Find out why the pod went: eviction, memory or node failure. Give it a priority class or more memory, and run again.",
         ),
         EvidenceCode::LoadToolFailed => of(
@@ -180,8 +180,8 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Variants, or levels of one, were measured with two versions of the software.",
             "Set the image by digest, and run again.",
         ),
-        EvidenceCode::RowNotDeployable => of(
-            "The point that the predictor advertises needs more tokens in one step than the deployed engine allows.",
+        EvidenceCode::ClaimNotDeployable => of(
+            "The claim needs more tokens in one step than the deployed engine allows.",
             "The advertised figures describe an engine that is not deployed. What is judged is the estimate for the deployed one.",
             "Raise `max_num_tokens` or enable chunked prefill by a patch, or take the estimate for the claim.",
         ),
@@ -210,7 +210,7 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Engines get faster from version to version: the error may be the version's and not the prediction's.",
             "Set `predictor.databaseVersion` to the version nearest to the deployed one.",
         ),
-        EvidenceCode::ClaimedPointNotMeasured => of(
+        EvidenceCode::ClaimNotMeasured => of(
             "No trial was accepted at the concurrency that the predictor advertises.",
             "The claim was not tested: it can be neither confirmed nor refuted.",
             "Check why that level was rejected or left out. The operator adds it to every ladder by itself.",

@@ -38,7 +38,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::CrashLoop => failure(
             "A container exited and was restarted.",
             "after 3 restarts",
-            "Read the pod's log. Set `execution.keepOnFailureSeconds` to keep the pod.",
+            "Read the pod's log and events. Set `execution.keepOnFailureSeconds` to keep the pod. If its liveness probe failed, raise the probe's timeout with a patch.",
         ),
         Reason::OutOfMemory => failure(
             "A container was killed because it used more memory than it may.",
@@ -53,7 +53,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::NotServing => failure(
             "Pods are Ready, but no streamed request was completed.",
             AFTER_READY_SECONDS,
-            "Check that the servers answer to `model.name`, and read their logs. Set `execution.keepOnFailureSeconds` to keep the pods.",
+            "Check that the servers answer to `model.servedName`, or to `model.name` where that is unset, and read their logs. Set `execution.keepOnFailureSeconds` to keep the pods.",
         ),
         Reason::QuotaExceeded => failure(
             "The namespace's quota does not allow the pods or objects.",
@@ -323,7 +323,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::Admitted => of("The run may use GPUs from now on; the message gives its mode and why.", NO_ACTION),
         Reason::ModeChanged => of(
             "A parallel run found GPUs for some variants only, and continues with one variant at a time.",
-            "No action needed. Set `execution.mode` to `Sequential` to skip the attempt.",
+            "No action needed. Set `execution.mode` to `Sequential` to deploy one variant at a time from the start.",
         ),
         Reason::RoundStarted => of("Variants that are not decided yet are deployed once more.", NO_ACTION),
         Reason::RoundsSettled => of("No further round follows; the message says why.", NO_ACTION),

@@ -173,7 +173,7 @@ pub const fn term(term: Term) -> Explanation {
             "Raise `load.decisionTrials` to make it more certain.",
         ),
         Term::Estimate => explanation(
-            "The predictor's figures for what is really deployed, at each level. The claim is what it advertises, at its own point.",
+            "The predictor's figures for what is really deployed, at each level. The claim is what it advertises, at its own level.",
             NO_ACTION,
         ),
         Term::Met => explanation(

@@ -37,7 +37,7 @@ impl Tree {
         }
         let failed = |error| TreeError::Io { path: path.display().to_string(), error };
         let too_much = |what: String| TreeError::TooMuch { path: path.display().to_string(), what };
-        let mut kept = Kept { files: BTreeMap::new(), seen: 0, left: MOST_BYTES };
+        let mut kept = KeptFiles { files: BTreeMap::new(), seen: 0, left: MOST_BYTES };
         let file = BufReader::new(File::open(path).map_err(failed)?);
         let name = path.to_string_lossy();
         let unpacked = if name.ends_with(".zip") {
@@ -100,13 +100,13 @@ impl From<io::Error> for Full {
     }
 }
 
-struct Kept {
+struct KeptFiles {
     files: BTreeMap<PathBuf, Vec<u8>>,
     seen: usize,
     left: u64,
 }
 
-impl Kept {
+impl KeptFiles {
     fn zip(&mut self, file: BufReader<File>, keep: impl Fn(&Path) -> bool) -> Result<(), Full> {
         let broken = |error: zip::result::ZipError| Full::Broken(io::Error::other(error.to_string()));
         let mut archive = zip::ZipArchive::new(file).map_err(broken)?;

@@ -10,7 +10,7 @@ use crate::dynamo;
 use crate::report::format::counted;
 
 /// What was read, or why it could not be: `Err` holds the reason with its remedy.
-pub type Answer<T> = Result<T, String>;
+pub type Lookup<T> = Result<T, String>;
 
 /// A right of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,27 +76,27 @@ pub struct VolumeClaim {
 
 /// What was read.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct ClusterState {
     pub namespace: String,
-    pub namespace_exists: Answer<bool>,
-    pub kubernetes: Answer<String>,
+    pub namespace_exists: Lookup<bool>,
+    pub kubernetes: Lookup<String>,
     /// Served versions of `bcmp.dev`; empty: it is not installed.
-    pub comparisons: Answer<Vec<String>>,
+    pub comparisons: Lookup<Vec<String>>,
     /// Served versions of DynamoGraphDeployments.
-    pub graphs: Answer<Vec<String>>,
-    pub rights: Vec<(Right, Answer<bool>)>,
-    pub nodes: Answer<Vec<GpuNode>>,
-    pub quotas: Answer<Vec<Quota>>,
+    pub graphs: Lookup<Vec<String>>,
+    pub rights: Vec<(Right, Lookup<bool>)>,
+    pub nodes: Lookup<Vec<GpuNode>>,
+    pub quotas: Lookup<Vec<Quota>>,
     /// The volume claims that the comparison names.
-    pub claims: Vec<(String, Answer<Option<VolumeClaim>>)>,
+    pub claims: Vec<(String, Lookup<Option<VolumeClaim>>)>,
     /// Whether the Secrets that the comparison names exist.
-    pub secrets: Vec<(String, Answer<bool>)>,
+    pub secrets: Vec<(String, Lookup<bool>)>,
     /// Seconds by which the cluster's clock is ahead of this machine's; `None`: it does not say.
     pub clock: Option<i64>,
 }
 
 /// Which comparison is to run; `None`: any.
-pub type Subject<'a> = Option<&'a BenchmarkComparisonSpec>;
+pub type CheckedSubject<'a> = Option<&'a BenchmarkComparisonSpec>;
 
 /// Minor version of Kubernetes from which on everything is served that the operator uses.
 const OLDEST_MINOR: u32 = 33;
@@ -104,7 +104,7 @@ const OLDEST_MINOR: u32 = 33;
 const CLOCK_SECONDS: i64 = 5;
 
 /// Checks everything. `before`: the operator is not installed yet.
-pub fn findings(cluster: &Cluster, subject: Subject, before: bool) -> Vec<CheckRow> {
+pub fn findings(cluster: &ClusterState, subject: CheckedSubject, before: bool) -> Vec<CheckRow> {
     let mut findings = vec![kubernetes(cluster), namespace(cluster)];
     findings.extend((!before).then(|| installed(cluster)));
     findings.push(dynamo_served(cluster));
@@ -125,7 +125,7 @@ fn unknown(check: impl Into<String>, why: &str) -> CheckRow {
     CheckRow::other(CheckOutcome::Unknown, check, found, remedy)
 }
 
-fn kubernetes(cluster: &Cluster) -> CheckRow {
+fn kubernetes(cluster: &ClusterState) -> CheckRow {
     let version = match &cluster.kubernetes {
         Ok(version) => version,
         Err(why) => return unknown("Kubernetes", why),
@@ -142,7 +142,7 @@ fn kubernetes(cluster: &Cluster) -> CheckRow {
     }
 }
 
-fn namespace(cluster: &Cluster) -> CheckRow {
+fn namespace(cluster: &ClusterState) -> CheckRow {
     let name = &cluster.namespace;
     match &cluster.namespace_exists {
         Ok(true) => CheckRow::good("namespace", name.clone()),
@@ -156,7 +156,7 @@ fn namespace(cluster: &Cluster) -> CheckRow {
     }
 }
 
-fn installed(cluster: &Cluster) -> CheckRow {
+fn installed(cluster: &ClusterState) -> CheckRow {
     match &cluster.comparisons {
         Ok(versions) if versions.iter().any(|version| version == VERSION) => {
             CheckRow::good("bcmp", format!("{GROUP}/{VERSION} is served"))
@@ -177,7 +177,7 @@ fn installed(cluster: &Cluster) -> CheckRow {
     }
 }
 
-fn dynamo_served(cluster: &Cluster) -> CheckRow {
+fn dynamo_served(cluster: &ClusterState) -> CheckRow {
     let known = |version: &String| dynamo::VERSIONS.contains(&version.as_str());
     match &cluster.graphs {
         Ok(versions) if versions.iter().any(known) => {
@@ -199,7 +199,7 @@ fn dynamo_served(cluster: &Cluster) -> CheckRow {
     }
 }
 
-fn rights(cluster: &Cluster, before: bool) -> Vec<CheckRow> {
+fn rights(cluster: &ClusterState, before: bool) -> Vec<CheckRow> {
     let asked = cluster.rights.iter().filter(|(right, _)| !(before && right.group == GROUP));
     let mut missing: Vec<CheckRow> = vec![];
     let mut granted = 0;
@@ -225,7 +225,7 @@ fn rights(cluster: &Cluster, before: bool) -> Vec<CheckRow> {
     missing
 }
 
-fn gpus(cluster: &Cluster, subject: Subject) -> CheckRow {
+fn gpus(cluster: &ClusterState, subject: CheckedSubject) -> CheckRow {
     let nodes = match &cluster.nodes {
         Ok(nodes) => nodes,
         Err(why) => return unknown("GPUs", why),
@@ -279,7 +279,7 @@ fn by_product(nodes: &[&GpuNode]) -> String {
 }
 
 /// Taints that keep pods away from nodes with GPUs.
-fn taints(cluster: &Cluster, subject: Subject) -> Option<CheckRow> {
+fn taints(cluster: &ClusterState, subject: CheckedSubject) -> Option<CheckRow> {
     let nodes = cluster.nodes.as_ref().ok()?;
     let tolerations = subject.map_or(&[][..], |spec| &spec.hardware.tolerations);
     let mut refused: Vec<String> = nodes
@@ -318,7 +318,7 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
         && (exists || toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default())
 }
 
-fn quotas(cluster: &Cluster, subject: Subject) -> Vec<CheckRow> {
+fn quotas(cluster: &ClusterState, subject: CheckedSubject) -> Vec<CheckRow> {
     let resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
     let quotas = match &cluster.quotas {
         Ok(quotas) => quotas,
@@ -329,7 +329,7 @@ fn quotas(cluster: &Cluster, subject: Subject) -> Vec<CheckRow> {
     if found.is_empty() { vec![CheckRow::good("quota", "none limits GPUs")] } else { found }
 }
 
-fn gpu_quota(quota: &Quota, subject: Subject) -> CheckRow {
+fn gpu_quota(quota: &Quota, subject: CheckedSubject) -> CheckRow {
     let found = format!("{}: {} of {} {} used", quota.name, quota.used, quota.hard, quota.resource);
     let (hard, used) = (quota.hard.parse::<u32>(), quota.used.parse::<u32>());
     let needed = subject.map_or(1, |spec| spec.hardware.gpus_per_variant);
@@ -347,7 +347,7 @@ fn gpu_quota(quota: &Quota, subject: Subject) -> CheckRow {
     }
 }
 
-fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim>>) -> CheckRow {
+fn volume_claim(cluster: &ClusterState, name: &str, claim: &Lookup<Option<VolumeClaim>>) -> CheckRow {
     let check = format!("claim {name}");
     let claim = match claim {
         Ok(Some(claim)) => claim,
@@ -377,7 +377,7 @@ fn volume_claim(cluster: &Cluster, name: &str, claim: &Answer<Option<VolumeClaim
     }
 }
 
-fn secret(cluster: &Cluster, name: &str, there: &Answer<bool>) -> CheckRow {
+fn secret(cluster: &ClusterState, name: &str, there: &Lookup<bool>) -> CheckRow {
     let check = format!("secret {name}");
     match there {
         Ok(true) => CheckRow::good(check, "exists (its content was not read)"),
@@ -411,7 +411,7 @@ fn images(spec: &BenchmarkComparisonSpec) -> Vec<CheckRow> {
         .collect()
 }
 
-fn clock(cluster: &Cluster) -> CheckRow {
+fn clock(cluster: &ClusterState) -> CheckRow {
     match cluster.clock {
         Some(ahead) if ahead.abs() > CLOCK_SECONDS => {
             let found = format!(

@@ -14,7 +14,7 @@ pub struct LogPod {
 
 /// Which logs are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted<'a> {
+pub struct WantedLogs<'a> {
     pub component: Option<Component>,
     pub variant: Option<&'a str>,
     pub container: Option<&'a str>,
@@ -22,7 +22,7 @@ pub struct Wanted<'a> {
 
 /// A container whose log is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct LogSource {
     pub pod: String,
     pub container: String,
     /// What it is, for people: `load tool of optimized`.
@@ -36,7 +36,7 @@ const ORDER: [Component; 3] = [Component::Load, Component::Generate, Component::
 ///
 /// # Errors
 /// No pod or no container is meant: the message names those that exist.
-pub fn sources(pods: &[LogPod], wanted: &Wanted) -> Result<Vec<Source>, String> {
+pub fn sources(pods: &[LogPod], wanted: &WantedLogs) -> Result<Vec<LogSource>, String> {
     let of_variant = |pod: &&LogPod| {
         wanted
             .variant
@@ -54,7 +54,7 @@ pub fn sources(pods: &[LogPod], wanted: &Wanted) -> Result<Vec<Source>, String> 
     if found.is_empty() {
         return Err(nothing(pods, wanted));
     }
-    let sources: Vec<Source> = found.iter().filter_map(|pod| source(pod, wanted.container)).collect();
+    let sources: Vec<LogSource> = found.iter().filter_map(|pod| source(pod, wanted.container)).collect();
     if sources.is_empty() {
         let mut names: Vec<&str> = found.iter().flat_map(|pod| &pod.containers).map(String::as_str).collect();
         names.sort_unstable();
@@ -65,7 +65,7 @@ pub fn sources(pods: &[LogPod], wanted: &Wanted) -> Result<Vec<Source>, String> 
     Ok(sources)
 }
 
-fn source(pod: &LogPod, container: Option<&str>) -> Option<Source> {
+fn source(pod: &LogPod, container: Option<&str>) -> Option<LogSource> {
     let has = |name: &str| pod.containers.iter().any(|one| one == name);
     let container = match container {
         Some(name) => has(name).then(|| name.to_owned())?,
@@ -75,7 +75,7 @@ fn source(pod: &LogPod, container: Option<&str>) -> Option<Source> {
             .map_or_else(|| pod.containers.first().cloned(), |name| Some(name.to_owned()))?,
     };
     let of = pod.variant.as_ref().map(|variant| format!(" of {variant}")).unwrap_or_default();
-    Some(Source { pod: pod.name.clone(), container, title: format!("{}{of}", what(pod.component)) })
+    Some(LogSource { pod: pod.name.clone(), container, title: format!("{}{of}", what(pod.component)) })
 }
 
 fn what(component: Component) -> &'static str {
@@ -87,12 +87,12 @@ fn what(component: Component) -> &'static str {
     }
 }
 
-fn nothing(pods: &[LogPod], wanted: &Wanted) -> String {
+fn nothing(pods: &[LogPod], wanted: &WantedLogs) -> String {
     let of = wanted.variant.map(|variant| format!(" of variant {variant}")).unwrap_or_default();
     let which = wanted.component.map(|component| format!("{} ", what(component))).unwrap_or_default();
     if pods.is_empty() {
         return "the run has no pods now: the logs of a pod go with it; what failed is shown by `kubectl bcmp get NAME`, and \
-                execution.deadlines.keepOnFailureSeconds keeps the pods of failed variants"
+                execution.keepOnFailureSeconds keeps the pods of failed variants"
             .into();
     }
     let mut there: Vec<String> = pods
@@ -128,7 +128,7 @@ mod tests {
         ]
     }
 
-    fn shown(wanted: &Wanted) -> String {
+    fn shown(wanted: &WantedLogs) -> String {
         match sources(&pods(), wanted) {
             Ok(sources) => {
                 let each = sources.iter().map(|one| format!("{}/{} ({})", one.pod, one.container, one.title));
@@ -157,13 +157,13 @@ mod tests {
         #[case] container: Option<&str>,
         #[case] expected: &str,
     ) {
-        assert_eq!(shown(&Wanted { component, variant, container }), expected);
+        assert_eq!(shown(&WantedLogs { component, variant, container }), expected);
     }
 
     #[test]
     fn before_load_is_driven_the_generator_is_read() {
         let pods = [pods().remove(0)];
-        assert_eq!(sources(&pods, &Wanted::default()).unwrap()[0].title, "generator");
-        assert!(sources(&[], &Wanted::default()).unwrap_err().starts_with("the run has no pods now"));
+        assert_eq!(sources(&pods, &WantedLogs::default()).unwrap()[0].title, "generator");
+        assert!(sources(&[], &WantedLogs::default()).unwrap_err().starts_with("the run has no pods now"));
     }
 }

@@ -93,7 +93,7 @@ fn backend(image: &str) -> Option<&'static str> {
     }
 }
 
-struct Hardware {
+struct SampleHardware {
     system: &'static str,
     system_note: String,
     gpus: u32,
@@ -102,7 +102,7 @@ struct Hardware {
 }
 
 /// The kind of node with most GPUs of a system that the predictor knows.
-fn hardware(nodes: Option<&[GpuNode]>) -> Hardware {
+fn hardware(nodes: Option<&[GpuNode]>) -> SampleHardware {
     let all = nodes.unwrap_or_default();
     let system = |node: &GpuNode| system_of(node.product.as_deref()?);
     let known = all.iter().filter(|node| system(node).is_some());
@@ -115,13 +115,19 @@ fn hardware(nodes: Option<&[GpuNode]>) -> Hardware {
             (_, None) => "no node has GPUs with a product label".to_owned(),
         };
         let gpus_note = note("GPUs of one node, or of several");
-        return Hardware { system: SYSTEM, system_note: note(&why), gpus: 8, gpus_note, tolerations: String::new() };
+        return SampleHardware {
+            system: SYSTEM,
+            system_note: note(&why),
+            gpus: 8,
+            gpus_note,
+            tolerations: String::new(),
+        };
     };
     let same = all.iter().filter(|node| node.product == best.product);
     let product = cut(best.product.as_deref().unwrap_or_default(), 60);
     let system_note = format!("  # {product} on {} of this cluster's nodes", same.count());
     let gpus_note = format!("  # a node has {}", best.gpus);
-    Hardware {
+    SampleHardware {
         system: system(best).unwrap_or(SYSTEM),
         system_note,
         gpus: best.gpus.max(1),

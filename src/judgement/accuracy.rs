@@ -6,7 +6,7 @@ use crate::method::estimate::Estimates;
 
 /// What the predictor advertises, at its own level.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Claim {
+pub struct ClaimFigures {
     /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
     /// Time to first token, milliseconds.
@@ -19,7 +19,7 @@ pub struct Claim {
 
 /// Measured ÷ predicted − 1 at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Errors {
+pub struct LevelErrors {
     /// Of TTFT: shown and not judged, as the predictor's contains a burst.
     pub ttft: Option<f64>,
     /// Of TPOT.
@@ -28,7 +28,7 @@ pub struct Errors {
     pub tokens: f64,
 }
 
-impl Errors {
+impl LevelErrors {
     /// `None` where a prediction is zero.
     fn of(shown: &Shown, ttft: Option<f64>, tpot: f64, tokens: f64) -> Option<Self> {
         let error = |measured: f64, predicted: f64| Some(measured / predicted - 1.0).filter(|error| error.is_finite());
@@ -44,7 +44,7 @@ impl Errors {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClaimCheck {
     /// How far it is off.
-    pub errors: Errors,
+    pub errors: LevelErrors,
     /// Whether its level meets the SLA.
     pub state: SlaState,
     /// At least as good as promised, within the tolerance, and its level does not miss the SLA.
@@ -53,10 +53,10 @@ pub struct ClaimCheck {
 
 impl ClaimCheck {
     /// By the levels of the variant; `None` where the claim's was not accepted.
-    pub fn of(claim: &Claim, levels: &[Level], tolerance: f64) -> Option<Self> {
+    pub fn of(claim: &ClaimFigures, levels: &[Level], tolerance: f64) -> Option<Self> {
         let level = levels.iter().find(|level| level.concurrency == claim.concurrency)?;
         let shown = level.shown.as_ref()?;
-        let errors = Errors::of(shown, claim.ttft, claim.tpot, claim.tokens_per_second_per_gpu)?;
+        let errors = LevelErrors::of(shown, claim.ttft, claim.tpot, claim.tokens_per_second_per_gpu)?;
         let as_promised = errors.tokens >= -tolerance && errors.tpot <= tolerance;
         let kept = as_promised && shown.state != SlaState::Missed;
         Some(Self { errors, state: shown.state, kept })
@@ -67,7 +67,7 @@ impl ClaimCheck {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accuracy {
     /// At each level, ascending.
-    pub levels: Vec<(u32, Errors)>,
+    pub levels: Vec<(u32, LevelErrors)>,
 }
 
 /// A metric that predictions are judged by.
@@ -90,7 +90,7 @@ impl Accuracy {
             let (tpot, tokens) = (estimate.tpot.get(), estimate.tokens_per_second_per_gpu.get());
             let shown = level.shown.as_ref()?;
             let ttft = estimate.ttft.map(f64::from).filter(|_| shown.is_ttft_counted);
-            Some((level.concurrency, Errors::of(shown, ttft, tpot, tokens)?))
+            Some((level.concurrency, LevelErrors::of(shown, ttft, tpot, tokens)?))
         });
         Self { levels: errors.collect() }
     }
@@ -131,7 +131,7 @@ fn correction(errors: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 impl JudgedMetric {
-    fn of(self, errors: &Errors) -> f64 {
+    fn of(self, errors: &LevelErrors) -> f64 {
         match self {
             Self::Tpot => errors.tpot,
             Self::Tokens => errors.tokens,
@@ -158,7 +158,8 @@ mod tests {
         levels(&means(500.0, 7.0), &trials.iter().collect::<Vec<_>>())
     }
 
-    const CLAIM: Claim = Claim { concurrency: 10, ttft: Some(100.0), tpot: 6.2, tokens_per_second_per_gpu: 200.0 };
+    const CLAIM: ClaimFigures =
+        ClaimFigures { concurrency: 10, ttft: Some(100.0), tpot: 6.2, tokens_per_second_per_gpu: 200.0 };
 
     #[rstest]
     #[case::as_promised(6.0, 200.0, true)]
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_claim_with_too_slow_tokens_is_not_kept() {
-        let slow = Claim { tpot: 5.0, ..CLAIM };
+        let slow = ClaimFigures { tpot: 5.0, ..CLAIM };
         let check = ClaimCheck::of(&slow, &measured(&[(10, 6.1, 200.0)]), 0.2).unwrap();
         assert!(!check.kept && (check.errors.tpot - 0.22).abs() < 1e-9);
         assert!((check.errors.ttft.unwrap() - 1.0).abs() < 1e-9, "TTFT is shown and not judged");

@@ -2,7 +2,7 @@
 
 use super::rounds::{Means, numbers};
 use super::side::{Doubt, Side};
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::method::trial::Trial;
 
 /// Where a variant surely meets and where it surely misses the SLA. Latencies grow with load, so what meets it at a level meets
@@ -17,7 +17,7 @@ pub struct Certainty {
 
 impl Certainty {
     /// By all accepted trials of each level, whatever they were run for: boundary (a) of a single side.
-    pub fn of(sla: &Sla, trials: &[&Trial], doubt: &Doubt) -> Self {
+    pub fn of(sla: &SlaLimits, trials: &[&Trial], doubt: &Doubt) -> Self {
         let mut levels: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();
         levels.sort_unstable();
         levels.dedup();
@@ -57,7 +57,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::judgement::crossing::Throughput;
+    use crate::judgement::crossing::CrossingThroughput;
     use crate::method::testing::{accepted, figures, key, means};
     use crate::method::trial::Purpose;
 
@@ -86,8 +86,8 @@ mod tests {
         assert_eq!(certainty, Certainty { meets_up_to: Some(5), misses_from: Some(10) });
     }
 
-    fn throughput(concurrency: f64) -> Throughput {
-        Throughput { log_tokens: 5.0, concurrency, leverage: 1.0, binding: None }
+    fn throughput(concurrency: f64) -> CrossingThroughput {
+        CrossingThroughput { log_tokens: 5.0, concurrency, leverage: 1.0, binding: None }
     }
 
     fn certainty(meets_up_to: Option<u32>, misses_from: Option<u32>) -> Certainty {

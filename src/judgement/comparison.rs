@@ -2,7 +2,7 @@
 
 use super::certainty::{Certainty, bound_tells};
 use super::crossing::NotKnown;
-use super::gain::{Allowed, Call, Estimated, Margin, Readings, gain, own};
+use super::gain::{Allowed, Call, IntervalEstimate, Margin, SideReadings, gain, own};
 use super::rounds::{Round, TrialOrigin, numbers, rounds};
 use super::rules::Rules;
 use super::side::{Doubt, Reading, Side, WhyNotKnown, side};
@@ -81,7 +81,7 @@ pub struct Standpoint {
     /// What it reaches within the SLA.
     pub side: Side,
     /// Its throughput within the SLA, exact or as a bound, with an interval of its own.
-    pub own: Option<Estimated>,
+    pub own: Option<IntervalEstimate>,
     /// Where it surely meets and misses the SLA, in case it is only a bound.
     pub certainty: Certainty,
     /// Rounds that say nothing of the levels that decide.
@@ -112,7 +112,7 @@ impl Standpoint {
         };
         let rounds = rounds(&rules.sla, deciding, &trials, evidence.origin);
         let (side, reading) = side(&rules.sla, deciding, &rounds, doubt);
-        let own = reading.and_then(|reading| own(&rules.sla, Readings { rounds: &rounds, reading }, doubt));
+        let own = reading.and_then(|reading| own(&rules.sla, SideReadings { rounds: &rounds, reading }, doubt));
         let own = own.filter(|_| side.throughput().is_some());
         let lost_rounds = count(numbers(&trials).len() - rounds.len()).saturating_add(evidence.failed_rounds);
         let certainty = Certainty::of(&rules.sla, &trials, doubt);
@@ -134,10 +134,10 @@ impl Standpoint {
     }
 
     /// Its rounds that the other side has as well, read in its own way.
-    fn shared<'a>(&self, other: &Self, kept: &'a mut Vec<Round>) -> Option<Readings<'a>> {
+    fn shared<'a>(&self, other: &Self, kept: &'a mut Vec<Round>) -> Option<SideReadings<'a>> {
         let has = |number: u32| other.rounds.iter().any(|round| round.number == number);
         *kept = self.rounds.iter().filter(|round| has(round.number)).cloned().collect();
-        Some(Readings { rounds: kept, reading: self.reading? })
+        Some(SideReadings { rounds: kept, reading: self.reading? })
     }
 }
 
@@ -153,7 +153,7 @@ pub struct Look {
     /// Rounds both were measured in.
     pub shared_rounds: usize,
     /// ln(candidate ÷ baseline) over these, where both have a throughput.
-    pub gain: Option<Estimated>,
+    pub gain: Option<IntervalEstimate>,
     /// What that amounts to; none while undecided.
     pub outcome: Option<Outcome>,
 }
@@ -323,7 +323,12 @@ fn allowed(baseline: &Standpoint, candidate: &Standpoint) -> Allowed {
 }
 
 /// What two sides and their gain amount to; `None`: it is not decided.
-fn outcome(rules: &Rules, baseline: &Standpoint, candidate: &Standpoint, gain: Option<&Estimated>) -> Option<Outcome> {
+fn outcome(
+    rules: &Rules,
+    baseline: &Standpoint,
+    candidate: &Standpoint,
+    gain: Option<&IntervalEstimate>,
+) -> Option<Outcome> {
     match (&baseline.side, &candidate.side) {
         (Side::None { .. }, Side::None { .. }) => Some(Outcome::NeitherMeetsSla),
         (Side::None { .. }, candidate) => candidate.meets_sla().then_some(Outcome::OnlyCandidateMeetsSla),

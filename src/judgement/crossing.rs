@@ -1,7 +1,7 @@
 //! Throughput at the SLA: where latency reaches its limit between two levels (METHOD §5).
 
 use super::rounds::Means;
-use crate::method::sla::{Criterion, Sla};
+use crate::method::sla::{Criterion, SlaLimits};
 
 /// How far outside the bracket the SLA's end is still believed: in bracket widths from its lower end (METHOD §5).
 const BELIEVED: std::ops::RangeInclusive<f64> = -1.0..=2.0;
@@ -11,7 +11,7 @@ const FLAT: f64 = 0.05;
 
 /// A throughput within the SLA.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Throughput {
+pub struct CrossingThroughput {
     /// ln of output tokens per second and GPU.
     pub log_tokens: f64,
     /// Concurrent requests at which it is read.
@@ -22,7 +22,7 @@ pub struct Throughput {
     pub binding: Option<Criterion>,
 }
 
-impl Throughput {
+impl CrossingThroughput {
     /// Output tokens per second and GPU.
     pub fn tokens_per_second_per_gpu(&self) -> f64 {
         self.log_tokens.exp()
@@ -50,7 +50,12 @@ pub enum NotKnown {
 
 /// Throughput at the SLA between levels `lo` < `hi`, given what they show. Every criterion crosses its limit somewhere on
 /// the line through both levels, on log-log axes; the lowest crossing ends the SLA.
-pub fn crossing(sla: &Sla, (lo, hi): (u32, u32), below: &Means, above: &Means) -> Result<Throughput, NotKnown> {
+pub fn crossing(
+    sla: &SlaLimits,
+    (lo, hi): (u32, u32),
+    below: &Means,
+    above: &Means,
+) -> Result<CrossingThroughput, NotKnown> {
     let (lo, hi) = (f64::from(lo), f64::from(hi));
     let width = (hi / lo).ln();
     let slope = |below: f64, above: f64| (above - below) / width;
@@ -70,7 +75,7 @@ pub fn crossing(sla: &Sla, (lo, hi): (u32, u32), below: &Means, above: &Means) -
         return Err(NotKnown::OutsideBracket);
     }
     let tokens_slope = slope(below.log_tokens, above.log_tokens);
-    Ok(Throughput {
+    Ok(CrossingThroughput {
         log_tokens: below.log_tokens + tokens_slope * distance,
         concurrency: lo * distance.exp(),
         leverage: 1.0 + (tokens_slope / binding_slope).abs(),
@@ -93,14 +98,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::method::sla::{LogRatios, Metric};
+    use crate::method::sla::{LimitedMetric, LogRatios};
     use crate::method::testing::means;
 
     fn at(ttft: f64, tpot: f64, tokens: f64) -> Means {
         Means { ratios: LogRatios::of(vec![ttft / 500.0, tpot / 7.0]).unwrap(), log_tokens: f64::ln(tokens) }
     }
 
-    fn between(lo: Means, hi: Means) -> Result<Throughput, NotKnown> {
+    fn between(lo: Means, hi: Means) -> Result<CrossingThroughput, NotKnown> {
         crossing(&means(500.0, 7.0), (10, 40), &lo, &hi)
     }
 
@@ -111,13 +116,13 @@ mod tests {
         assert!((found.concurrency - 19.6).abs() < 1e-9);
         assert!((found.tokens_per_second_per_gpu() - 140.0).abs() < 1e-9);
         assert!((found.leverage - 2.0).abs() < 1e-12, "throughput grows as latency does");
-        assert_eq!(found.binding, Some(Criterion::Limit(Metric::Tpot)));
+        assert_eq!(found.binding, Some(Criterion::Limit(LimitedMetric::Tpot)));
     }
 
     #[test]
     fn the_limit_that_is_reached_first_binds() {
         let found = between(at(450.0, 5.0, 100.0), at(1800.0, 10.0, 200.0)).unwrap();
-        assert_eq!(found.binding, Some(Criterion::Limit(Metric::Ttft)));
+        assert_eq!(found.binding, Some(Criterion::Limit(LimitedMetric::Ttft)));
         assert!((found.concurrency - 10.0 * 500.0 / 450.0).abs() < 1e-9);
         assert!((found.leverage - 1.5).abs() < 1e-12);
     }
@@ -146,14 +151,17 @@ mod tests {
         let found = between(at(1.0, 6.9, 100.0), at(1.0, hi, 200.0));
         assert_eq!(found.is_ok(), known);
         if !known {
-            assert!(matches!(found, Err(NotKnown::FlatLatency { criterion: Criterion::Limit(Metric::Tpot), .. })));
+            assert!(matches!(
+                found,
+                Err(NotKnown::FlatLatency { criterion: Criterion::Limit(LimitedMetric::Tpot), .. })
+            ));
         }
     }
 
     #[test]
     fn a_latency_that_falls_and_is_kept_does_not_bind() {
         let found = between(at(300.0, 5.0, 100.0), at(200.0, 10.0, 200.0)).unwrap();
-        assert_eq!(found.binding, Some(Criterion::Limit(Metric::Tpot)));
+        assert_eq!(found.binding, Some(Criterion::Limit(LimitedMetric::Tpot)));
         assert_eq!(between(at(600.0, 5.0, 100.0), at(550.0, 10.0, 200.0)), Err(NotKnown::OutsideBracket));
     }
 }

@@ -1,26 +1,26 @@
 //! Candidate over baseline, and how sure that is (METHOD §6).
 
-use super::crossing::Throughput;
+use super::crossing::CrossingThroughput;
 use super::rounds::Round;
 use super::side::{Doubt, Reading, throughput};
 use super::statistics::Scatter;
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 
 /// The rounds of one side and how its throughput is read off them.
 #[derive(Clone, Copy, Debug)]
-pub struct Readings<'a> {
+pub struct SideReadings<'a> {
     /// Ascending.
     pub rounds: &'a [Round],
     /// Chosen by all rounds.
     pub reading: Reading,
 }
 
-impl Readings<'_> {
-    fn throughput(&self, sla: &Sla) -> Option<Throughput> {
+impl SideReadings<'_> {
+    fn throughput(&self, sla: &SlaLimits) -> Option<CrossingThroughput> {
         throughput(sla, self.reading, self.rounds)
     }
 
-    fn without(&self, sla: &Sla, at: usize) -> Option<f64> {
+    fn without(&self, sla: &SlaLimits, at: usize) -> Option<f64> {
         let others: Vec<Round> = self
             .rounds
             .iter()
@@ -38,7 +38,7 @@ const WIDEST_TOLD: f64 = std::f64::consts::LN_10;
 
 /// An estimate with its interval, in logarithms.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Estimated {
+pub struct IntervalEstimate {
     /// The estimate from all rounds.
     pub log: f64,
     /// Half-width of its interval.
@@ -49,7 +49,7 @@ pub struct Estimated {
     pub scatter: Scatter,
 }
 
-impl Estimated {
+impl IntervalEstimate {
     fn of(log: f64, pseudo_values: Vec<f64>, leverages: &[f64], doubt: &Doubt) -> Self {
         let scatter = Scatter::of(&pseudo_values, doubt.variance(leverages));
         Self { log, half_width: doubt.half_width(&scatter), pseudo_values, scatter }
@@ -75,21 +75,26 @@ impl Estimated {
 
 /// ln(candidate ÷ baseline) over rounds both sides were measured in, with its interval; `None` where it does not exist with
 /// all rounds, or with one of them left out.
-pub fn gain(sla: &Sla, baseline: Readings, candidate: Readings, doubt: &Doubt) -> Option<Estimated> {
+pub fn gain(
+    sla: &SlaLimits,
+    baseline: SideReadings,
+    candidate: SideReadings,
+    doubt: &Doubt,
+) -> Option<IntervalEstimate> {
     let (ours, theirs) = (candidate.throughput(sla)?, baseline.throughput(sla)?);
     let log = ours.log_tokens - theirs.log_tokens;
     let without = |at: usize| Some(candidate.without(sla, at)? - baseline.without(sla, at)?);
     let pseudo_values = pseudo_values(log, baseline.rounds.len().min(candidate.rounds.len()), without)?;
-    Some(Estimated::of(log, pseudo_values, &[theirs.leverage, ours.leverage], doubt))
+    Some(IntervalEstimate::of(log, pseudo_values, &[theirs.leverage, ours.leverage], doubt))
 }
 
 /// A side's own throughput with its interval.
-pub fn own(sla: &Sla, side: Readings, doubt: &Doubt) -> Option<Estimated> {
+pub fn own(sla: &SlaLimits, side: SideReadings, doubt: &Doubt) -> Option<IntervalEstimate> {
     let throughput = side.throughput(sla)?;
     let pseudo_values = pseudo_values(throughput.log_tokens, side.rounds.len(), |at| side.without(sla, at))?;
     // It is compared with nothing, so other candidates take nothing from it.
     let doubt = Doubt { candidates: 1, ..*doubt };
-    Some(Estimated::of(throughput.log_tokens, pseudo_values, &[throughput.leverage], &doubt))
+    Some(IntervalEstimate::of(throughput.log_tokens, pseudo_values, &[throughput.leverage], &doubt))
 }
 
 /// The jackknife: what each round adds. Slopes are common to all rounds, and only leaving a round out shows what it does to
@@ -201,7 +206,7 @@ mod tests {
     fn a_smaller_gain_takes_more_rounds_to_tell() {
         // Two sides of leverage 2 after one round: s² = σ² ΣA² = 0.005, and q √(0.005 ÷ n) falls to 0.59, 0.26, 0.17 … 0.09.
         let scatter = Scatter::of(&[0.05], 0.025 * 0.025 * 8.0);
-        let estimated = Estimated { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
+        let estimated = IntervalEstimate { log: 0.05, half_width: 0.59, pseudo_values: vec![0.05], scatter };
         let rounds = [1.0, 0.3, 0.2, 0.1, 0.01].map(|gain| estimated.rounds_to_tell(gain, 1, 8));
         assert_eq!(rounds, [Some(1), Some(2), Some(3), Some(6), None]);
     }
@@ -212,7 +217,7 @@ mod tests {
     #[case::wider(2.31, false)]
     fn an_interval_that_holds_everything_tells_nothing(#[case] half_width: f64, #[case] tells: bool) {
         let scatter = Scatter::of(&[0.05], 0.005);
-        let estimated = Estimated { log: 0.05, half_width, pseudo_values: vec![0.05], scatter };
+        let estimated = IntervalEstimate { log: 0.05, half_width, pseudo_values: vec![0.05], scatter };
         assert_eq!(estimated.telling_interval().is_some(), tells);
     }
 

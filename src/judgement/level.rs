@@ -3,8 +3,8 @@
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use crate::api::SlaState;
-use crate::method::sla::{Count, Criterion, LogRatios, Sla};
-use crate::method::trial::{Figures, Trial};
+use crate::method::sla::{Criterion, LimitCount, LogRatios, SlaLimits};
+use crate::method::trial::{Trial, TrialFigures};
 
 /// r up to which a level meets the SLA beyond the scatter of a trial (METHOD §5).
 const MET: f64 = 0.97;
@@ -46,27 +46,30 @@ pub struct Shown {
 }
 
 /// The levels of a variant, ascending, over the rounds given.
-pub fn levels(sla: &Sla, trials: &[&Trial]) -> Vec<Level> {
+pub fn levels(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Level> {
     let mut concurrencies: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();
     concurrencies.sort_unstable();
     concurrencies.dedup();
-    let mut below: Vec<(Criterion, Count)> = vec![];
+    let mut below: Vec<(Criterion, LimitCount)> = vec![];
     concurrencies.into_iter().map(|concurrency| level(sla, trials, concurrency, &mut below)).collect()
 }
 
 /// `below` holds the counts of the levels below, and takes up this one's.
-fn level(sla: &Sla, trials: &[&Trial], concurrency: u32, below: &mut Vec<(Criterion, Count)>) -> Level {
+fn level(sla: &SlaLimits, trials: &[&Trial], concurrency: u32, below: &mut Vec<(Criterion, LimitCount)>) -> Level {
     let here = || trials.iter().filter(|trial| trial.key.concurrency == concurrency);
     let usable = |trial: &&&Trial| trial.accepted().is_some_and(|figures| sla.log_ratios(figures).is_some());
-    let figures: Vec<&Figures> = here().filter(usable).filter_map(|trial| trial.accepted()).collect();
-    let own: Vec<(Criterion, Count)> = figures.iter().flat_map(|figures| sla.counts(figures)).fold(vec![], added);
+    let figures: Vec<&TrialFigures> = here().filter(usable).filter_map(|trial| trial.accepted()).collect();
+    let own: Vec<(Criterion, LimitCount)> = figures.iter().flat_map(|figures| sla.counts(figures)).fold(vec![], added);
     *below = own.iter().fold(std::mem::take(below), |sum, count| added(sum, *count));
     let accepted = u32::try_from(figures.len()).unwrap_or(u32::MAX);
     let all = u32::try_from(here().count()).unwrap_or(u32::MAX);
     Level { concurrency, accepted, rejected: all - accepted, shown: shown(sla, &figures, &own, below) }
 }
 
-fn added(mut sum: Vec<(Criterion, Count)>, (criterion, count): (Criterion, Count)) -> Vec<(Criterion, Count)> {
+fn added(
+    mut sum: Vec<(Criterion, LimitCount)>,
+    (criterion, count): (Criterion, LimitCount),
+) -> Vec<(Criterion, LimitCount)> {
     match sum.iter_mut().find(|(of, _)| *of == criterion) {
         Some((_, total)) => {
             total.over = total.over.saturating_add(count.over);
@@ -77,10 +80,15 @@ fn added(mut sum: Vec<(Criterion, Count)>, (criterion, count): (Criterion, Count
     sum
 }
 
-fn shown(sla: &Sla, figures: &[&Figures], own: &[(Criterion, Count)], pooled: &[(Criterion, Count)]) -> Option<Shown> {
+fn shown(
+    sla: &SlaLimits,
+    figures: &[&TrialFigures],
+    own: &[(Criterion, LimitCount)],
+    pooled: &[(Criterion, LimitCount)],
+) -> Option<Shown> {
     let ratios: Vec<LogRatios> = figures.iter().filter_map(|figures| sla.log_ratios(figures)).collect();
     let ratios = LogRatios::mean(ratios.iter())?;
-    let mean = |of: fn(&Figures) -> f64| {
+    let mean = |of: fn(&TrialFigures) -> f64| {
         (figures.iter().map(|figures| of(figures).ln()).sum::<f64>() / figures.len() as f64).exp()
     };
     let state = state(&sla.criteria(), &ratios, own, pooled);
@@ -99,11 +107,11 @@ fn shown(sla: &Sla, figures: &[&Figures], own: &[(Criterion, Count)], pooled: &[
 fn state(
     criteria: &[Criterion],
     ratios: &LogRatios,
-    own: &[(Criterion, Count)],
-    pooled: &[(Criterion, Count)],
+    own: &[(Criterion, LimitCount)],
+    pooled: &[(Criterion, LimitCount)],
 ) -> SlaState {
     let count =
-        |of: &[(Criterion, Count)], criterion| of.iter().find(|(at, _)| *at == criterion).map(|(_, count)| *count);
+        |of: &[(Criterion, LimitCount)], criterion| of.iter().find(|(at, _)| *at == criterion).map(|(_, count)| *count);
     let states = criteria.iter().zip(ratios.each()).map(|(criterion, log_ratio)| {
         match (count(own, *criterion), count(pooled, *criterion)) {
             (Some(own), Some(pooled)) => by_count(own, pooled),
@@ -127,7 +135,7 @@ fn by_mean(r: f64) -> SlaState {
 
 /// A share is missed where so many requests over the limit are no chance, and met where so few are none. Latencies grow
 /// with load, so what lower levels show vouches for this one too; against it only its own requests speak.
-fn by_count(own: Count, pooled: Count) -> SlaState {
+fn by_count(own: LimitCount, pooled: LimitCount) -> SlaState {
     if own.over > 0 && at_least(own) <= CHANCE {
         SlaState::Missed
     } else if at_most(pooled) <= CHANCE {
@@ -138,12 +146,12 @@ fn by_count(own: Count, pooled: Count) -> SlaState {
 }
 
 /// Probability of so many requests over the limit or fewer, were exactly the allowed share to exceed it.
-fn at_most(count: Count) -> f64 {
+fn at_most(count: LimitCount) -> f64 {
     Binomial::new(count.share_over, u64::from(count.of)).map_or(1.0, |binomial| binomial.cdf(u64::from(count.over)))
 }
 
 /// Probability of so many (at least one) or more.
-fn at_least(count: Count) -> f64 {
+fn at_least(count: LimitCount) -> f64 {
     let below = u64::from(count.over.saturating_sub(1));
     Binomial::new(count.share_over, u64::from(count.of)).map_or(1.0, |binomial| binomial.sf(below))
 }
@@ -154,12 +162,12 @@ mod tests {
 
     use super::*;
     use crate::api::Statistic;
-    use crate::method::sla::{Limit, Metric};
+    use crate::method::sla::{LimitedMetric, SlaLimit};
     use crate::method::testing::{accepted, figures, key, means, rejected};
     use crate::method::trial::{Purpose, Rejection};
     use crate::units::Milliseconds;
 
-    fn of(sla: &Sla, trials: &[Trial]) -> Vec<Level> {
+    fn of(sla: &SlaLimits, trials: &[Trial]) -> Vec<Level> {
         levels(sla, &trials.iter().collect::<Vec<_>>())
     }
 
@@ -178,8 +186,13 @@ mod tests {
         assert_eq!(state_of(&of(&means(500.0, 7.0), &[trial])[0]), state);
     }
 
-    fn percentile(statistic: Statistic) -> Sla {
-        Sla::new(vec![Limit { metric: Metric::Tpot, limit: Milliseconds::new(7.0).unwrap(), statistic }]).unwrap()
+    fn percentile(statistic: Statistic) -> SlaLimits {
+        SlaLimits::new(vec![SlaLimit {
+            metric: LimitedMetric::Tpot,
+            limit: Milliseconds::new(7.0).unwrap(),
+            statistic,
+        }])
+        .unwrap()
     }
 
     fn counted(concurrency: u32, counted: u32, over: u32) -> Trial {

@@ -17,17 +17,17 @@ pub mod verdict;
 #[cfg(test)]
 mod worked_example;
 
-use accuracy::{Accuracy, Claim, ClaimCheck};
+use accuracy::{Accuracy, ClaimCheck, ClaimFigures};
 use comparison::{Comparison, Look, RoundsSoFar, Standing, Standpoint, VariantEvidence, compare};
 use level::{Level, levels};
-use predicted::{Predicted, PredictedSide, predicted_outcomes, predicted_side};
+use predicted::{OutcomeForecast, PredictedSide, predicted_outcomes, predicted_side};
 use rules::Rules;
 use side::Side;
-use verdict::{Findings, Verdict};
+use verdict::{Findings, ReachedVerdict};
 
 use crate::api::Outcome;
 use crate::method::estimate::Estimates;
-use crate::method::sla::{Criterion, Metric};
+use crate::method::sla::{Criterion, LimitedMetric};
 use crate::method::trial::Trial;
 
 /// What is known of a variant.
@@ -40,7 +40,7 @@ pub struct VariantCase<'a> {
     /// Whether the estimates' errors are judged: they are for what was measured.
     pub estimates_are_judged: bool,
     /// What the predictor advertises, where it does.
-    pub claim: Option<Claim>,
+    pub claim: Option<ClaimFigures>,
 }
 
 /// A baseline, its candidates, and the rounds that are over.
@@ -59,7 +59,7 @@ pub struct Case<'a> {
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
+pub struct JudgedCase {
     /// Of the baseline alone.
     pub baseline: VariantJudgement,
     /// Of each candidate, in the case's order.
@@ -89,19 +89,19 @@ pub struct CandidateJudgement {
     /// Against the baseline.
     pub comparison: Comparison,
     /// The outcomes that are predicted; empty where none is.
-    pub predicted: Vec<Predicted>,
+    pub predicted: Vec<OutcomeForecast>,
     /// How that goes together.
-    pub verdict: Verdict,
+    pub verdict: ReachedVerdict,
 }
 
 /// Judges what has been measured so far.
-pub fn judge(case: &Case) -> Judgement {
+pub fn judge(case: &Case) -> JudgedCase {
     let baseline = judge_variant(case, &case.baseline);
     let candidates = case.candidates.iter().map(|candidate| judge_candidate(case, &baseline, candidate)).collect();
-    Judgement { baseline, candidates }
+    JudgedCase { baseline, candidates }
 }
 
-impl Judgement {
+impl JudgedCase {
     /// The variants that the next round deploys, in no order: 0 is the baseline, candidates count from 1. Empty when it is over.
     pub fn next_round(&self) -> Vec<usize> {
         let open = |judged: &&CandidateJudgement| judged.comparison.standing == Standing::Open;
@@ -144,7 +144,11 @@ fn judge_candidate(case: &Case, baseline: &VariantJudgement, candidate: &Variant
 
 /// The outcomes that are predicted. Where the burst in the predictor's TTFT is not known, and TTFT is what ended a side, the
 /// predictor has not said where it would.
-fn predicted(case: &Case, baseline: &VariantJudgement, candidate: (&VariantCase, &VariantJudgement)) -> Vec<Predicted> {
+fn predicted(
+    case: &Case,
+    baseline: &VariantJudgement,
+    candidate: (&VariantCase, &VariantJudgement),
+) -> Vec<OutcomeForecast> {
     let sides = [(&case.baseline, baseline), candidate];
     if sides.iter().any(|(variant, judged)| is_ended_by_unknown_ttft(variant, &judged.standpoint.side)) {
         return vec![];
@@ -162,18 +166,18 @@ fn is_ended_by_unknown_ttft(variant: &VariantCase, side: &Side) -> bool {
     let Some(throughput) = side.throughput() else { return false };
     let within_capacity = estimates.capacity().is_none_or(|capacity| throughput.concurrency < f64::from(capacity));
     let unknown = estimates.at(1).is_some_and(|estimate| estimate.ttft.is_none());
-    throughput.binding == Some(Criterion::Limit(Metric::Ttft)) && within_capacity && unknown
+    throughput.binding == Some(Criterion::Limit(LimitedMetric::Ttft)) && within_capacity && unknown
 }
 
 fn verdict(
     case: &Case,
     baseline: &VariantJudgement,
     candidate: &VariantCase,
-    (variant, comparison, predicted): (&VariantJudgement, &Comparison, &[Predicted]),
-) -> Verdict {
+    (variant, comparison, predicted): (&VariantJudgement, &Comparison, &[OutcomeForecast]),
+) -> ReachedVerdict {
     let exact = |look: &Look| matches!((&look.baseline.side, &look.candidate.side), (Side::Value(_), Side::Value(_)));
     let gain = comparison.last().and_then(|look| look.gain.as_ref());
-    Verdict::of(&Findings {
+    ReachedVerdict::of(&Findings {
         outcome: comparison.outcome(),
         gain: gain.map(|gain| (gain.log, gain.interval())),
         gain_is_exact: comparison.last().is_some_and(exact),
@@ -187,6 +191,6 @@ fn verdict(
 }
 
 /// The outcomes of all comparisons.
-pub fn outcomes(judgement: &Judgement) -> impl Iterator<Item = Outcome> + '_ {
+pub fn outcomes(judgement: &JudgedCase) -> impl Iterator<Item = Outcome> + '_ {
     judgement.candidates.iter().map(|judged| judged.comparison.outcome())
 }

@@ -2,7 +2,7 @@
 
 use crate::api::Outcome;
 use crate::method::estimate::{Estimate, Estimates};
-use crate::method::sla::{Criterion, LogRatios, Metric, Sla};
+use crate::method::sla::{Criterion, LimitedMetric, LogRatios, SlaLimits};
 
 /// A side predicted so near its limits at a single request counts as meeting the SLA and as missing it: |r − 1| (METHOD §7).
 const NEAR: f64 = 0.05;
@@ -38,9 +38,9 @@ pub enum PredictedSide {
 ///
 /// Estimates are means: held against a limit for a percentile they promise too much. Where the predictor's TTFT is not known
 /// without its burst, TPOT alone speaks; where the SLA limits neither, nothing does.
-pub fn predicted_side(sla: &Sla, estimates: &dyn Estimates) -> Option<PredictedSide> {
+pub fn predicted_side(sla: &SlaLimits, estimates: &dyn Estimates) -> Option<PredictedSide> {
     let end = estimates.capacity().unwrap_or(FARTHEST);
-    let level = |concurrency: u32| Level::of(sla, concurrency, &estimates.at(concurrency)?);
+    let level = |concurrency: u32| RatedEstimate::of(sla, concurrency, &estimates.at(concurrency)?);
     let first = (1..=end).find_map(level)?;
     let r_at_one = first.ratios().r();
     if first.log_r() > 0.0 {
@@ -71,20 +71,20 @@ pub fn predicted_side(sla: &Sla, estimates: &dyn Estimates) -> Option<PredictedS
 
 /// An estimate held against the limits.
 #[derive(Clone, Debug)]
-struct Level {
+struct RatedEstimate {
     concurrency: u32,
     criteria: Vec<Criterion>,
     ratios: LogRatios,
     log_tokens: f64,
 }
 
-impl Level {
-    fn of(sla: &Sla, concurrency: u32, estimate: &Estimate) -> Option<Self> {
+impl RatedEstimate {
+    fn of(sla: &SlaLimits, concurrency: u32, estimate: &Estimate) -> Option<Self> {
         let known = sla.limits().iter().filter_map(|limit| {
             let figure = match limit.metric {
-                Metric::Ttft => estimate.ttft?.get(),
-                Metric::Tpot => estimate.tpot.get(),
-                Metric::RequestLatency => 1000.0 * estimate.latency_seconds(concurrency)?,
+                LimitedMetric::Ttft => estimate.ttft?.get(),
+                LimitedMetric::Tpot => estimate.tpot.get(),
+                LimitedMetric::RequestLatency => 1000.0 * estimate.latency_seconds(concurrency)?,
             };
             Some((Criterion::Limit(limit.metric), figure / limit.limit.get()))
         });
@@ -103,7 +103,7 @@ impl Level {
 }
 
 /// Throughput where the first limit is reached between a level that meets the SLA and one that misses it.
-fn between(below: &Level, above: &Level) -> (f64, f64, Criterion) {
+fn between(below: &RatedEstimate, above: &RatedEstimate) -> (f64, f64, Criterion) {
     let ends = below.ratios.each().iter().zip(above.ratios.each());
     let crossings = above.criteria.iter().zip(ends).filter(|(_, (_, above))| **above > 0.0);
     // Of the way from one level to the other.
@@ -142,7 +142,7 @@ impl PredictedSide {
 
 /// An outcome that is predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Predicted {
+pub struct OutcomeForecast {
     /// The outcome.
     pub outcome: Outcome,
     /// g: candidate ÷ baseline − 1, where both are predicted to meet the SLA.
@@ -151,7 +151,7 @@ pub struct Predicted {
 
 /// The outcomes that are predicted, with m as a share: the first is what the estimates say, the others what they also allow,
 /// where a side is predicted near its limits at a single request.
-pub fn predicted_outcomes(baseline: &PredictedSide, candidate: &PredictedSide, margin: f64) -> Vec<Predicted> {
+pub fn predicted_outcomes(baseline: &PredictedSide, candidate: &PredictedSide, margin: f64) -> Vec<OutcomeForecast> {
     let outcome = |baseline: Option<f64>, candidate: Option<f64>| {
         let gain = candidate.zip(baseline).map(|(candidate, baseline)| (candidate - baseline).exp_m1());
         let outcome = match (baseline, candidate, gain) {
@@ -162,7 +162,7 @@ pub fn predicted_outcomes(baseline: &PredictedSide, candidate: &PredictedSide, m
             (_, _, Some(gain)) if gain < -margin => Outcome::BaselineBetter,
             _ => Outcome::NoDifference,
         };
-        Predicted { outcome, gain }
+        OutcomeForecast { outcome, gain }
     };
     let candidates = candidate.readings();
     baseline.readings().into_iter().flat_map(|one| candidates.iter().map(move |other| outcome(one, *other))).collect()
@@ -213,7 +213,7 @@ mod tests {
             panic!()
         };
         assert!((concurrency - 20.5).abs() < 1e-9);
-        assert_eq!(binding, Some(Criterion::Limit(Metric::Tpot)));
+        assert_eq!(binding, Some(Criterion::Limit(LimitedMetric::Tpot)));
     }
 
     #[test]
@@ -235,7 +235,7 @@ mod tests {
     fn a_ttft_that_is_not_known_does_not_speak() {
         assert!(matches!(side(&|_| 5.0, Some(600.0), 32), Some(PredictedSide::None { .. })));
         assert!(matches!(side(&|_| 5.0, None, 32), Some(PredictedSide::Value { .. })));
-        let ttft_alone = Sla::new(means(500.0, 7.0).limits()[..1].to_vec()).unwrap();
+        let ttft_alone = SlaLimits::new(means(500.0, 7.0).limits()[..1].to_vec()).unwrap();
         assert_eq!(predicted_side(&ttft_alone, &Curve { tpot: &|_| 5.0, ttft: None, capacity: 32 }), None);
     }
 

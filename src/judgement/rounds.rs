@@ -1,6 +1,6 @@
 //! What each round says of the levels that decide (METHOD §6).
 
-use crate::method::sla::{LogRatios, Sla};
+use crate::method::sla::{LogRatios, SlaLimits};
 use crate::method::trial::{Purpose, Trial};
 use crate::sweep::Deciding;
 
@@ -24,7 +24,7 @@ pub struct Means {
 
 impl Means {
     /// Of trials of one level; `None` where none is usable.
-    pub fn of(sla: &Sla, trials: &[&&Trial]) -> Option<Self> {
+    pub fn of(sla: &SlaLimits, trials: &[&&Trial]) -> Option<Self> {
         let usable = trials.iter().filter_map(|trial| {
             let figures = trial.accepted()?;
             Some((sla.log_ratios(figures)?, figures.tokens_per_second_per_gpu.get().ln()))
@@ -56,7 +56,7 @@ pub struct Round {
 }
 
 /// The rounds of a variant that say something of the levels that decide, ascending.
-pub fn rounds(sla: &Sla, deciding: Deciding, trials: &[&Trial], origin: TrialOrigin) -> Vec<Round> {
+pub fn rounds(sla: &SlaLimits, deciding: Deciding, trials: &[&Trial], origin: TrialOrigin) -> Vec<Round> {
     let levels = match deciding {
         Deciding::Lowest { at, .. } => vec![at],
         _ => deciding.levels(),
@@ -98,8 +98,8 @@ mod tests {
     const BRACKET: Deciding = Deciding::Bracket { lo: 10, hi: 14 };
 
     fn trials() -> Vec<Trial> {
-        let run = |round, concurrency, purpose, repetition, tokens| {
-            accepted(key(round, concurrency, purpose, repetition), figures(concurrency, 200.0, 6.0, tokens))
+        let run = |round, concurrency, purpose, number, tokens| {
+            accepted(key(round, concurrency, purpose, number), figures(concurrency, 200.0, 6.0, tokens))
         };
         vec![
             run(1, 10, Purpose::Ladder, 1, 999.0),

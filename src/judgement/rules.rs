@@ -2,14 +2,14 @@
 
 use super::gain::Margin;
 use super::side::Doubt;
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::units::Percent;
 
 /// How a comparison is judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// What has to be met.
-    pub sla: Sla,
+    pub sla: SlaLimits,
     /// m: a smaller gain is no difference.
     pub equivalence_margin: Percent,
     /// tol: a prediction that is further off is not accurate.

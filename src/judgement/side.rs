@@ -1,20 +1,20 @@
 //! What one variant reaches within the SLA: the four kinds of side (METHOD §5).
 
-use super::crossing::{NotKnown, Throughput, crossing};
+use super::crossing::{CrossingThroughput, NotKnown, crossing};
 use super::rounds::{Means, Round};
 use super::statistics::Scatter;
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::sweep::Deciding;
 
 /// What a variant reaches within the SLA.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Side {
     /// This throughput.
-    Value(Throughput),
+    Value(CrossingThroughput),
     /// This throughput or more: no level misses the SLA.
-    AtLeast(Throughput),
+    AtLeast(CrossingThroughput),
     /// This throughput or less: the lowest level misses the SLA, within doubt.
-    AtMost(Throughput),
+    AtMost(CrossingThroughput),
     /// Nothing: even a single request misses the SLA, beyond doubt.
     None {
         /// How much of the SLA's limits a single request uses; above 1.
@@ -34,7 +34,7 @@ pub enum Side {
 pub enum WhyNotKnown {
     /// The levels that decide do not tell.
     Levels(NotKnown),
-    /// No round has an accepted trial of every level that decides.
+    /// No round has an accepted trial of every deciding level.
     NoRound,
     /// No level was accepted.
     NoLevel,
@@ -42,7 +42,7 @@ pub enum WhyNotKnown {
 
 impl Side {
     /// Its throughput, exact or as a bound.
-    pub fn throughput(&self) -> Option<&Throughput> {
+    pub fn throughput(&self) -> Option<&CrossingThroughput> {
         match self {
             Self::Value(throughput) | Self::AtLeast(throughput) | Self::AtMost(throughput) => Some(throughput),
             Self::None { .. } | Self::NotKnown { .. } => None,
@@ -115,7 +115,7 @@ impl Doubt {
 }
 
 /// What a variant reaches by these rounds, and how it was read.
-pub fn side(sla: &Sla, deciding: Deciding, rounds: &[Round], doubt: &Doubt) -> (Side, Option<Reading>) {
+pub fn side(sla: &SlaLimits, deciding: Deciding, rounds: &[Round], doubt: &Doubt) -> (Side, Option<Reading>) {
     let Some(means) = means(rounds) else {
         return (Side::NotKnown { why: WhyNotKnown::NoRound, meets: false }, None);
     };
@@ -134,13 +134,13 @@ pub fn side(sla: &Sla, deciding: Deciding, rounds: &[Round], doubt: &Doubt) -> (
             (side, Some(Reading::Crossing(lo, hi)))
         }
         (Deciding::Peak { at, .. }, [level]) => {
-            (Side::Value(Throughput::at_level(at, level)), Some(Reading::Level(at)))
+            (Side::Value(CrossingThroughput::at_level(at, level)), Some(Reading::Level(at)))
         }
         (Deciding::Top { at } | Deciding::Lowest { at, .. }, [level]) => {
             let hopeless = matches!(deciding, Deciding::Lowest { hopeless: true, .. });
             let side = match level.ratios.log_r() > 0.0 {
                 true => lowest(at, hopeless, level, rounds, doubt),
-                false => Side::AtLeast(Throughput::at_level(at, level)),
+                false => Side::AtLeast(CrossingThroughput::at_level(at, level)),
             };
             (side, Some(Reading::Level(at)))
         }
@@ -153,7 +153,7 @@ fn lowest(at: u32, hopeless: bool, means: &Means, rounds: &[Round], doubt: &Doub
     if at == 1 && (hopeless || doubt.is_above_zero(&lower_log_ratios(rounds))) {
         return Side::None { r: means.ratios.r() };
     }
-    Side::AtMost(Throughput::at_level(at, means))
+    Side::AtMost(CrossingThroughput::at_level(at, means))
 }
 
 /// ln r of the lower level that decides, round by round.
@@ -172,11 +172,11 @@ fn means(rounds: &[Round]) -> Option<Vec<Means>> {
 }
 
 /// The throughput by these rounds, read in this way; `None` where they do not tell.
-pub fn throughput(sla: &Sla, reading: Reading, rounds: &[Round]) -> Option<Throughput> {
+pub fn throughput(sla: &SlaLimits, reading: Reading, rounds: &[Round]) -> Option<CrossingThroughput> {
     let means = means(rounds)?;
     match (reading, means.as_slice()) {
         (Reading::Crossing(lo, hi), [below, above]) => crossing(sla, (lo, hi), below, above).ok(),
-        (Reading::Level(at), [level, ..]) => Some(Throughput::at_level(at, level)),
+        (Reading::Level(at), [level, ..]) => Some(CrossingThroughput::at_level(at, level)),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ const OBSERVED_ROUNDS: usize = 3;
 const SINGLE_ROUND: f64 = 2.6;
 /// Standard deviations that an estimate may plausibly still move: giving up beyond costs hardly any power (§6).
 const PLAUSIBLE: f64 = 1.3;
-/// Scatter seen above so many times the assumed variance is worth a word (§6).
+/// Scatter seen above so many times the assumed variance is worth a finding (§6).
 const ABOVE_ASSUMED: f64 = 4.0;
 
 /// What rounds, taken one by one, say of an estimate.

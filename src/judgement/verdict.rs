@@ -1,13 +1,13 @@
-//! The word at the top: how the measurement and the prediction go together (METHOD §7).
+//! The result: how the measurement and the prediction go together (METHOD §7).
 
 use super::accuracy::{Accuracy, ClaimCheck, JudgedMetric};
-use super::predicted::Predicted;
+use super::predicted::OutcomeForecast;
 use crate::api::{Outcome, SlaState, VerdictResult};
 
 /// How the measurement and the prediction go together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// The word.
+pub struct ReachedVerdict {
+    /// In one name.
     pub result: VerdictResult,
     /// Why a prediction of the right direction is not confirmed.
     pub reservations: Vec<Reservation>,
@@ -64,7 +64,7 @@ pub struct Findings<'a> {
     /// Both sides have an exact throughput, so their gain is one.
     pub gain_is_exact: bool,
     /// What was predicted; the first is what the estimates say, the others what they also allow. Empty where nothing was.
-    pub predicted: &'a [Predicted],
+    pub predicted: &'a [OutcomeForecast],
     /// Whether the predictor claims something of the candidate, and how that was kept where it was measured.
     pub claim: Option<Option<ClaimCheck>>,
     /// Errors of the baseline's estimates.
@@ -77,7 +77,7 @@ pub struct Findings<'a> {
     pub tolerance: f64,
 }
 
-impl Verdict {
+impl ReachedVerdict {
     /// By these findings: the first that applies.
     pub fn of(findings: &Findings) -> Self {
         let plain = |result| Self { result, reservations: vec![] };
@@ -101,7 +101,7 @@ impl Verdict {
 impl Findings<'_> {
     /// Whether what is measured leaves a prediction possible: the direction is the same, or the predicted gain lies in the
     /// measured interval, widened by the margin on both ends.
-    fn allow(&self, predicted: &Predicted) -> bool {
+    fn allow(&self, predicted: &OutcomeForecast) -> bool {
         if direction(self.outcome) == direction(predicted.outcome) {
             return true;
         }
@@ -109,7 +109,7 @@ impl Findings<'_> {
         (low.exp_m1() - self.margin..=high.exp_m1() + self.margin).contains(&gain)
     }
 
-    fn reservations(&self, predicted: &Predicted) -> Vec<Reservation> {
+    fn reservations(&self, predicted: &OutcomeForecast) -> Vec<Reservation> {
         let mut reservations = vec![];
         match &self.claim {
             None => {}
@@ -171,32 +171,32 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::judgement::accuracy::Errors;
+    use crate::judgement::accuracy::LevelErrors;
 
     fn accuracy(error: f64) -> Accuracy {
-        Accuracy { levels: vec![(10, Errors { ttft: None, tpot: error, tokens: -error })] }
+        Accuracy { levels: vec![(10, LevelErrors { ttft: None, tpot: error, tokens: -error })] }
     }
 
     fn kept(error: f64, state: SlaState) -> Option<Option<ClaimCheck>> {
-        Some(Some(ClaimCheck { errors: Errors { ttft: None, tpot: error, tokens: -error }, state, kept: false }))
+        Some(Some(ClaimCheck { errors: LevelErrors { ttft: None, tpot: error, tokens: -error }, state, kept: false }))
     }
 
-    fn predicted(outcome: Outcome, gain: Option<f64>) -> Predicted {
-        Predicted { outcome, gain }
+    fn predicted(outcome: Outcome, gain: Option<f64>) -> OutcomeForecast {
+        OutcomeForecast { outcome, gain }
     }
 
-    struct Case {
+    struct Answers {
         outcome: Outcome,
         gain: Option<(f64, f64, f64)>,
-        predicted: Vec<Predicted>,
+        predicted: Vec<OutcomeForecast>,
         claim: Option<Option<ClaimCheck>>,
         errors: (f64, f64),
     }
 
-    impl Case {
-        fn verdict(&self) -> Verdict {
+    impl Answers {
+        fn verdict(&self) -> ReachedVerdict {
             let (baseline, candidate) = (accuracy(self.errors.0), accuracy(self.errors.1));
-            Verdict::of(&Findings {
+            ReachedVerdict::of(&Findings {
                 outcome: self.outcome,
                 gain: self.gain.map(|(gain, low, high)| (gain.ln_1p(), (low.ln_1p(), high.ln_1p()))),
                 gain_is_exact: true,
@@ -210,8 +210,8 @@ mod tests {
         }
     }
 
-    fn measured(outcome: Outcome, gain: Option<(f64, f64, f64)>, predicted: Predicted) -> Case {
-        Case { outcome, gain, predicted: vec![predicted], claim: None, errors: (0.05, 0.05) }
+    fn measured(outcome: Outcome, gain: Option<(f64, f64, f64)>, predicted: OutcomeForecast) -> Answers {
+        Answers { outcome, gain, predicted: vec![predicted], claim: None, errors: (0.05, 0.05) }
     }
 
     use Outcome::{BaselineBetter, CandidateBetter, NeitherMeetsSla, NoDifference, OnlyCandidateMeetsSla};
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(case.verdict().result, VerdictResult::Confirmed);
     }
 
-    fn right() -> Case {
+    fn right() -> Answers {
         measured(CandidateBetter, Some((0.1, 0.05, 0.15)), predicted(CandidateBetter, Some(0.1)))
     }
 
@@ -269,18 +269,18 @@ mod tests {
         #[case] claim: Option<Option<ClaimCheck>>,
         #[case] reservations: Vec<Reservation>,
     ) {
-        let verdict = Case { claim, ..right() }.verdict();
+        let verdict = Answers { claim, ..right() }.verdict();
         let result = if reservations.is_empty() { VerdictResult::Confirmed } else { VerdictResult::DirectionOnly };
-        assert_eq!(verdict, Verdict { result, reservations });
+        assert_eq!(verdict, ReachedVerdict { result, reservations });
     }
 
     #[test]
     fn estimates_that_are_off_are_a_doubt_on_either_side() {
-        let verdict = Case { errors: (0.3, 0.1), ..right() }.verdict();
+        let verdict = Answers { errors: (0.3, 0.1), ..right() }.verdict();
         let off = |metric| Reservation::EstimatesOff { who: Who::Baseline, metric, mean: 0.3 };
         assert_eq!(
             verdict,
-            Verdict {
+            ReachedVerdict {
                 result: VerdictResult::DirectionOnly,
                 reservations: vec![off(JudgedMetric::Tokens), off(JudgedMetric::Tpot)]
             }
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_gain_that_is_off_is_a_doubt() {
         let case = measured(CandidateBetter, Some((0.5, 0.4, 0.6)), predicted(CandidateBetter, Some(0.1)));
-        let Verdict { reservations, .. } = case.verdict();
+        let ReachedVerdict { reservations, .. } = case.verdict();
         assert!(
             matches!(reservations[..], [Reservation::GainOff { error }] if (error - (1.5 / 1.1 - 1.0)).abs() < 1e-9)
         );
@@ -300,7 +300,7 @@ mod tests {
     fn without_a_figure_nothing_is_confirmed() {
         let none = Accuracy { levels: vec![] };
         let case = right();
-        let verdict = Verdict::of(&Findings {
+        let verdict = ReachedVerdict::of(&Findings {
             outcome: case.outcome,
             gain: None,
             gain_is_exact: false,
@@ -312,6 +312,6 @@ mod tests {
             tolerance: 0.2,
         });
         let reservations = vec![Reservation::NoEstimate(Who::Baseline), Reservation::NoEstimate(Who::Candidate)];
-        assert_eq!(verdict, Verdict { result: VerdictResult::DirectionOnly, reservations });
+        assert_eq!(verdict, ReachedVerdict { result: VerdictResult::DirectionOnly, reservations });
     }
 }

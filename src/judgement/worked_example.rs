@@ -10,21 +10,21 @@ use crate::method::trial::{Purpose, Trial};
 use crate::units::Percent;
 
 /// Concurrent requests, TTFT, TPOT, tokens/s/GPU.
-type Row = (u32, f64, f64, f64);
+type WorkedLevel = (u32, f64, f64, f64);
 
-const BASELINE: [[Row; 2]; 3] = [
+const BASELINE: [[WorkedLevel; 2]; 3] = [
     [(10, 207.0, 6.58, 176.6), (14, 224.0, 7.75, 210.0)],
     [(10, 205.0, 6.50, 178.8), (14, 225.0, 7.80, 208.6)],
     [(10, 209.0, 6.62, 175.5), (14, 222.0, 7.69, 211.6)],
 ];
-const CANDIDATE: [[Row; 2]; 3] = [
+const CANDIDATE: [[WorkedLevel; 2]; 3] = [
     [(12, 190.0, 6.35, 219.0), (17, 210.0, 7.60, 259.0)],
     [(12, 192.0, 6.41, 217.0), (17, 207.0, 7.52, 261.8)],
     [(12, 188.0, 6.30, 220.7), (17, 211.0, 7.66, 257.0)],
 ];
 
-fn trials(rounds: &[[Row; 2]]) -> Vec<Trial> {
-    let trial = |round, purpose, (concurrency, ttft, tpot, tokens): Row| {
+fn trials(rounds: &[[WorkedLevel; 2]]) -> Vec<Trial> {
+    let trial = |round, purpose, (concurrency, ttft, tpot, tokens): WorkedLevel| {
         accepted(key(round, concurrency, purpose, 1), figures(concurrency, ttft, tpot, tokens))
     };
     let found = rounds[0].iter().map(|row| trial(1, Purpose::Ladder, *row));

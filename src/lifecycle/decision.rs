@@ -59,11 +59,11 @@ pub struct Delete {
 /// Something a person wants to know about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Whether it is problem.
+    /// Whether it is a problem.
     pub warning: bool,
     /// What happened, for programs.
     pub reason: AnyReason,
-    /// Words.
+    /// What happened, for people.
     pub message: String,
 }
 

@@ -10,7 +10,7 @@ use crate::lifecycle::world::{Output, World};
 use crate::measurement::record::TrialRecord;
 use crate::verdict::rows::{VariantRows, rows, shorten, write_rows};
 use crate::verdict::status::write_rounds;
-use crate::verdict::{self, Judged, Progress, Stored, evidence, judged_now};
+use crate::verdict::{self, Judged, RunProgress, Stored, evidence, judged_now};
 
 /// Fills in the rows of `status`. `complete`: all facts are in, so that conclusions are drawn.
 pub fn fold_rows(status: &mut BenchmarkComparisonStatus, world: &World, judged: &Judged, complete: bool) {
@@ -40,7 +40,7 @@ pub fn judged(status: &BenchmarkComparisonStatus, world: &World) -> Option<Judge
         failure: None,
     };
     let settled = status.run.as_ref().and_then(|run| run.settled.as_ref());
-    let progress = Progress {
+    let progress = RunProgress {
         rounds: rounds_over(status),
         budget_spent: settled.is_some_and(Settled::is_budget_spent),
         origin: TrialOrigin::Sweep,

@@ -50,8 +50,9 @@ use crate::api::BenchmarkComparisonStatus;
 use decision::{Decision, Wake};
 use world::World;
 
-/// Decides what a look at the world leads to.
-pub fn decide(world: &World, now: Timestamp) -> Decision {
+/// Decides what a look at the world leads to, at a time of the operator's clock.
+pub fn decide(world: &World, clock: Timestamp) -> Decision {
+    let now = time::not_before_what_is_recorded(&world.status, clock);
     if world.object.terminating {
         let actions = actions::release(world);
         return Decision { actions, status: world.status.clone(), events: vec![], wake: Wake::OnChange };
@@ -68,7 +69,7 @@ pub fn decide(world: &World, now: Timestamp) -> Decision {
     let mut events = status::events::events(&world.status, &status);
     events.extend(status::events::cancel_missed(&world.status, &status));
     events.extend(status::events::report_refused(&world.status, &status, world));
-    let wake = if recorded { Wake::Now } else { wake::wake(&status, world, now) };
+    let wake = if recorded { Wake::Now } else { wake::wake(&status, world, clock) };
     Decision { actions, status, events, wake }
 }
 

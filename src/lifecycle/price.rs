@@ -4,7 +4,7 @@ use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Price};
 use crate::lifecycle::facts::{gpu_hours, planned, rounds_over};
 use crate::lifecycle::time::seconds_between;
 use crate::lifecycle::world::World;
-use crate::sweep::price::{Budget, Cost, budget};
+use crate::sweep::price::{RoundBudget, RoundsCost, budget};
 use crate::verdict::Judged;
 use crate::verdict::price::{RunPrice, shown};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub fn price(status: &BenchmarkComparisonStatus, world: &World, judged: &Judged)
 }
 
 fn actual(status: &BenchmarkComparisonStatus, judged: &Judged) -> Option<crate::api::Cost> {
-    let mut cost = Cost { minutes: 0.0, gpu_hours: 0.0 };
+    let mut cost = RoundsCost { minutes: 0.0, gpu_hours: 0.0 };
     for variant in &status.variants {
         for deployment in &variant.deployments {
             let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) else { continue };
@@ -40,12 +40,12 @@ pub fn fits(
     round: u32,
     variants: &[String],
     now: Timestamp,
-) -> Budget {
+) -> RoundBudget {
     let hours = gpu_hours_allowed(world);
     let ready = |name: &str| ready_minutes(status, name);
     match RunPrice::of(judged, planned(world), ready) {
         Some(price) => budget(hours, gpu_hours(status, now), price.round(round, variants)),
-        None => Budget::Fits,
+        None => RoundBudget::Fits,
     }
 }
 

@@ -16,9 +16,13 @@ const GRACE_SECONDS: i64 = 300;
 /// Restarts after which a container is taken to fail for ever.
 const RESTARTS: u32 = 3;
 
+/// Exit codes of containers that were asked to end, or killed: the kubelet does so where a liveness probe fails, and then the
+/// log holds nothing of it.
+const ASKED_TO_END: [i32; 3] = [0, 137, 143];
+
 /// A pod is deleted with what failed: its log has to be kept first.
 const KEEP_AND_READ: &str = "set execution.keepOnFailureSeconds to keep the pods of a variant that fails, and read";
-const KEEP_SERVERS: &str = "see that the servers answer to the name in spec.model.name; set execution.keepOnFailureSeconds to keep their pods and read their logs";
+const KEEP_SERVERS: &str = "check that the servers answer to the name in spec.model.servedName, or in spec.model.name where that is unset; set execution.keepOnFailureSeconds to keep their pods and read their logs";
 const ADMIT_PUBLISHING: &str = "check that network policies let the pod reach the API server";
 
 /// Something that keeps a run from terminating on.
@@ -54,12 +58,12 @@ pub fn of_pods<'a>(
 
 fn of_pod(pod: &Pod, schedule_by: Timestamp, now: Timestamp) -> Option<Problem> {
     if pod.node.is_none() {
-        return pod.unschedulable.as_ref().map(|words| Problem {
+        return pod.unschedulable.as_ref().map(|message| Problem {
             reason: Reason::Unschedulable,
             message: format!(
-                "pod {} finds no node: {}; {}",
+                "pod {} cannot be scheduled: {}; {}",
                 pod.name,
-                text::one_line(words, QUOTED),
+                text::one_line(message, QUOTED),
                 cure_of_unbound(pod.component)
             ),
             fatal: schedule_by,
@@ -80,10 +84,10 @@ fn cure_of_unbound(component: Component) -> &'static str {
 
 fn of_container(pod: &Pod, container: &Container, now: Timestamp) -> Option<Problem> {
     let place = format!("container {} of pod {}", container.name, pod.name);
-    if let Some(problem) = of_restarts(container, &place, now) {
+    if let Some(problem) = of_restarts(container, &pod.name, &place, now) {
         return Some(problem);
     }
-    let (reason, words) = container.waiting.as_ref()?;
+    let (reason, message) = container.waiting.as_ref()?;
     let (reason, cure) = match reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
             (Reason::ImagePullFailed, "check the image's name and spec.imagePullSecrets")
@@ -93,14 +97,21 @@ fn of_container(pod: &Pod, container: &Container, now: Timestamp) -> Option<Prob
         }
         _ => return None,
     };
+    let cause = text::one_line(without_back_off(message), QUOTED);
     Some(Problem {
         reason,
-        message: format!("{place} (image {}) cannot start: {}; {cure}", container.image, text::one_line(words, QUOTED)),
+        message: format!("{place} (image {}) cannot start: {cause}; {cure}", container.image),
         fatal: after(pod.bound.unwrap_or(pod.created), GRACE_SECONDS),
     })
 }
 
-fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Problem> {
+/// Why an image cannot be pulled, the same whether the kubelet just tried or waits until it tries again.
+fn without_back_off(message: &str) -> &str {
+    let cause = message.strip_prefix("Back-off pulling image").and_then(|rest| rest.split_once(": "));
+    cause.map_or(message, |(_, cause)| cause.trim_start_matches("ErrImagePull: "))
+}
+
+fn of_restarts(container: &Container, pod: &str, place: &str, now: Timestamp) -> Option<Problem> {
     let ended = container.terminated.as_ref()?;
     if container.restarts == 0 {
         return None;
@@ -116,12 +127,20 @@ fn of_restarts(container: &Container, place: &str, now: Timestamp) -> Option<Pro
             fatal,
         }
     } else {
-        let words = text::one_line(&ended.message, QUOTED);
-        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+        let message = text::one_line(&ended.message, QUOTED);
+        let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+        let probed = if ASKED_TO_END.contains(&ended.exit_code) {
+            format!(
+                " check whether its liveness probe failed (kubectl describe pod {pod}); if so, raise the probe's timeoutSeconds with a \
+                 patch, or give the container more CPU; otherwise"
+            )
+        } else {
+            String::new()
+        };
         Problem {
             reason: Reason::CrashLoop,
             message: format!(
-                "{place} ended with exit code {} and restarted {times} times{said}; {KEEP_AND_READ} the log: kubectl logs POD -c {} --previous",
+                "{place} ended with exit code {} and restarted {times} times{said};{probed} {KEEP_AND_READ} the log: kubectl logs POD -c {} --previous",
                 ended.exit_code, container.name
             ),
             fatal,
@@ -138,13 +157,16 @@ pub fn of_objects<'a>(
     teardown_seconds: u32,
 ) -> Option<Problem> {
     let fatal = after(since, GRACE_SECONDS);
-    let complaint = children
-        .filter(|child| !child.terminating)
-        .find_map(|child| child.complaint.as_ref().map(|words| (format!("{} {}", child.kind, child.name), words)));
-    if let Some((object, words)) = complaint {
-        let message =
-            format!("{object} cannot create its pods: {}; {}", text::one_line(words, QUOTED), cure_of_refusal(words));
-        return Some(Problem { reason: reason_of_refusal(words), message, fatal });
+    let complaint = children.filter(|child| !child.terminating).find_map(|child| {
+        child.complaint.as_ref().map(|complaint| (format!("{} {}", child.kind, child.name), complaint))
+    });
+    if let Some((object, complaint)) = complaint {
+        let message = format!(
+            "{object} cannot create its pods: {}; {}",
+            text::one_line(complaint, QUOTED),
+            cure_of_refusal(complaint)
+        );
+        return Some(Problem { reason: reason_of_refusal(complaint), message, fatal });
     }
     refusals.map(|refusal| of_refusal(refusal, final_at(refusal, since, teardown_seconds))).next()
 }
@@ -161,24 +183,26 @@ fn final_at(refusal: &Refusal, since: Timestamp, teardown_seconds: u32) -> Times
 }
 
 /// Whether the server could not ask a webhook, of admission or of conversion.
-fn is_of_webhook(words: &str) -> bool {
-    words.contains("failed calling webhook") || words.contains("conversion webhook")
+fn is_of_webhook(message: &str) -> bool {
+    message.contains("failed calling webhook") || message.contains("conversion webhook")
 }
 
 fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
-    let words = &refusal.message;
+    let message = &refusal.message;
     let (reason, cure) = match refusal.reason.as_str() {
         _ if is_name_taken(refusal) => (Reason::NameTaken, "delete or rename the object that has the name"),
-        _ if refusal.is_failure() && is_of_webhook(words) => (
+        _ if refusal.is_failure() && is_of_webhook(message) => (
             Reason::WebhookUnavailable,
             "start what serves this webhook (for DynamoGraphDeployment: Dynamo's operator), or correct its certificate; it is tried \
              again meanwhile",
         ),
-        _ if refusal.is_failure() => (Reason::CreationFailed, "it is tried again; check the API server if this stays"),
+        _ if refusal.is_failure() => {
+            (Reason::CreationFailed, "wait for the next try, and check the API server if this persists")
+        }
         "NotFound" => {
             (Reason::KindNotServed, "install what serves this kind (for DynamoGraphDeployment: Dynamo's operator)")
         }
-        _ => (reason_of_refusal(words), cure_of_refusal(words)),
+        _ => (reason_of_refusal(message), cure_of_refusal(message)),
     };
     Problem {
         reason,
@@ -186,7 +210,7 @@ fn of_refusal(refusal: &Refusal, fatal: Timestamp) -> Problem {
             "{} {}: {}; {cure}",
             refusal.object,
             if refusal.is_failure() { "cannot be created" } else { "was refused" },
-            text::one_line(words, QUOTED)
+            text::one_line(message, QUOTED)
         ),
         fatal,
     }
@@ -196,28 +220,32 @@ fn is_name_taken(refusal: &Refusal) -> bool {
     refusal.reason == Reason::NameTaken.as_str()
 }
 
-fn reason_of_refusal(words: &str) -> Reason {
-    if words.contains("exceeded quota") {
+fn reason_of_refusal(message: &str) -> Reason {
+    if message.contains("exceeded quota") {
         Reason::QuotaExceeded
-    } else if words.contains("PodSecurity") {
+    } else if message.contains("PodSecurity") {
         Reason::PodSecurityRefused
     } else {
         Reason::AdmissionRefused
     }
 }
 
-fn cure_of_refusal(words: &str) -> &'static str {
-    match reason_of_refusal(words) {
+fn cure_of_refusal(message: &str) -> &'static str {
+    match reason_of_refusal(message) {
         Reason::QuotaExceeded => "raise the quota of the namespace or free what uses it",
         Reason::PodSecurityRefused => {
             "patch the manifests to what the namespace's Pod Security level allows, or change the level"
+        }
+        // Of a graph; a comparison has another field for it.
+        _ if message.contains("runtimeVersionOverride") => {
+            "set spec.runtime.version to the Dynamo release in the image, for example 1.3.0"
         }
         _ => "correct what the server names",
     }
 }
 
 /// What the two Jobs' failures are called, and what is to be done about them.
-struct Words {
+struct FailureTexts {
     failed: Reason,
     tool_failed: Reason,
     memory: &'static str,
@@ -227,26 +255,26 @@ struct Words {
     log: String,
 }
 
-fn words_of(job: &Child) -> Words {
+fn failure_texts(job: &Child) -> FailureTexts {
     match job.component {
-        Component::Generate => Words {
+        Component::Generate => FailureTexts {
             failed: Reason::GenerationFailed,
             tool_failed: Reason::GenerationFailed,
-            memory: "its node is short of memory, or a LimitRange of the namespace allows too little: free the one, or raise the other",
-            cure: "correct in the spec what it names".into(),
+            memory: "its node is short of memory, or a LimitRange of the namespace allows too little: free memory, or raise the limit",
+            cure: "correct what it names in the spec".into(),
             log: "start another run and follow the log of its generate Job".into(),
         },
         _ => {
             let log = format!("{KEEP_AND_READ} kubectl logs job/{} -c load", job.name);
             let memory = "raise spec.load.pod.resources";
-            Words { failed: Reason::LoadFailed, tool_failed: Reason::ToolFailed, memory, cure: log.clone(), log }
+            FailureTexts { failed: Reason::LoadFailed, tool_failed: Reason::ToolFailed, memory, cure: log.clone(), log }
         }
     }
 }
 
 /// What a failed Job's own pods say, or the Job itself.
 pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: Timestamp) -> Option<Problem> {
-    let Some(JobState::Failed(words)) = &job.job else { return None };
+    let Some(JobState::Failed(why)) = &job.job else { return None };
     let pods: Vec<&Pod> = pods.collect();
     let last = pods
         .iter()
@@ -254,20 +282,23 @@ pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: 
         .filter_map(|container| container.terminated.as_ref().map(|ended| (container, ended)))
         .filter(|(_, ended)| ended.exit_code != 0)
         .max_by_key(|(_, ended)| (!ended.message.is_empty(), ended.finished));
-    let Words { failed, tool_failed, memory, cure, log } = words_of(job);
+    let FailureTexts { failed, tool_failed, memory, cure, log } = failure_texts(job);
     let (reason, said) = match last {
         Some((container, ended)) if ended.reason == "OOMKilled" => {
             (Reason::OutOfMemory, format!("container {} was killed for memory; {memory}", container.name))
         }
         Some((container, ended)) if !ended.message.is_empty() => {
-            let words = TerminationMessage::parse(&ended.message);
-            let (reason, cure) = match words.reason {
+            let termination = TerminationMessage::parse(&ended.message);
+            let (reason, cure) = match termination.reason {
                 TerminationReason::NotServing => (Reason::NotServing, KEEP_SERVERS),
                 TerminationReason::ToolFailed => (tool_failed, cure.as_str()),
                 TerminationReason::NotPublished => (Reason::ResultsNotPublished, ADMIT_PUBLISHING),
                 _ => (failed, cure.as_str()),
             };
-            (reason, format!("container {} said: {}; {cure}", container.name, text::one_line(&words.message, QUOTED)))
+            (
+                reason,
+                format!("container {} said: {}; {cure}", container.name, text::one_line(&termination.message, QUOTED)),
+            )
         }
         Some((container, ended)) => {
             (failed, format!("container {} ended with exit code {}; {log}", container.name, ended.exit_code))
@@ -275,7 +306,7 @@ pub fn of_failed_job<'a>(job: &Child, pods: impl Iterator<Item = &'a Pod>, now: 
         None if pods.is_empty() => (failed, format!("its pods are gone; {log}")),
         None => (failed, format!("no container of its pods failed; {log}")),
     };
-    let message = format!("Job {} failed ({}): {said}", job.name, text::one_line(words, QUOTED));
+    let message = format!("Job {} failed ({}): {said}", job.name, text::one_line(why, QUOTED));
     Some(Problem { reason, message, fatal: now })
 }
 
@@ -335,6 +366,23 @@ mod tests {
         }
     }
 
+    /// A probe ends a container as a person does: the log says nothing.
+    #[rstest]
+    #[case::ends_by_itself_when_asked(0, true)]
+    #[case::ended_by_the_signal(143, true)]
+    #[case::killed(137, true)]
+    #[case::fails(1, false)]
+    fn what_a_liveness_probe_may_have_ended_says_so(#[case] exit_code: i32, #[case] expected: bool) {
+        let mut server = Pod { over: false, ..pod(Component::Server, "Error", "") };
+        let container = &mut server.containers[0];
+        container.restarts = RESTARTS;
+        container.terminated = container.terminated.take().map(|ended| Termination { exit_code, ..ended });
+        let now = Timestamp::UNIX_EPOCH;
+        let problem = of_pods([&server].into_iter(), 3600, now, now).unwrap();
+        assert_eq!((problem.reason, problem.fatal), (Reason::CrashLoop, now));
+        assert_eq!(problem.message.contains("liveness probe"), expected, "{}", problem.message);
+    }
+
     /// A pod that takes another's place late has as long as the first had.
     #[rstest]
     #[case::at_first(0, 3600)]
@@ -356,7 +404,13 @@ mod tests {
 
     /// The predictor is no load tool, and what helps one does not help the other.
     #[rstest]
-    #[case(Component::Generate, "Error", TOOL, Reason::GenerationFailed, "no such database; correct in the spec")]
+    #[case(
+        Component::Generate,
+        "Error",
+        TOOL,
+        Reason::GenerationFailed,
+        "no such database; correct what it names in the spec"
+    )]
     #[case(Component::Generate, "Error", "", Reason::GenerationFailed, "follow the log of its generate Job")]
     #[case(Component::Generate, "OOMKilled", "", Reason::OutOfMemory, "LimitRange")]
     #[case(Component::Generate, "Error", UNPUBLISHED, Reason::ResultsNotPublished, "network policies")]
@@ -376,5 +430,16 @@ mod tests {
         assert!(problem.message.contains(cure), "{}", problem.message);
         let others = if component == Component::Generate { "spec.load" } else { "generate" };
         assert!(!problem.message.contains(others), "{}", problem.message);
+    }
+
+    #[rstest]
+    #[case::just_tried("not found", "not found")]
+    #[case::waits(r#"Back-off pulling image "registry.example/a:1": ErrImagePull: not found"#, "not found")]
+    #[case::waits_and_gives_no_cause(
+        r#"Back-off pulling image "registry.example/a:1""#,
+        r#"Back-off pulling image "registry.example/a:1""#
+    )]
+    fn an_image_that_cannot_be_pulled_has_one_message(#[case] kubelets: &str, #[case] expected: &str) {
+        assert_eq!(without_back_off(kubelets), expected);
     }
 }

@@ -13,7 +13,7 @@ use crate::lifecycle::world::{Refusal, World};
 use crate::manifests::names::Names;
 use crate::plan::Component;
 use crate::plan::inputs;
-use crate::report::{Provenance, Report, Subject};
+use crate::report::{Provenance, Report, ReportSubject};
 use crate::verdict::judged_now;
 use crate::verdict::rows::write_rows;
 
@@ -58,7 +58,7 @@ pub fn report(status: &BenchmarkComparisonStatus, world: &World) -> Option<Repor
     let over = is_judged(status, world);
     let mut variants = status.variants.clone();
     write_rows(judge::rows_kept(&judged, over, status, world), &mut variants);
-    let comparison = Subject { namespace: Some(world.object.namespace.clone()), name: world.object.name.clone() };
+    let comparison = ReportSubject { namespace: Some(world.object.namespace.clone()), name: world.object.name.clone() };
     let mut report = Report::new(comparison, spec, &judged, variants, over);
     report.run = Some(Run { completion_time: None, ..run.clone() });
     report.gpu_seconds = gpu_seconds(status, world);

@@ -1,4 +1,4 @@
-//! What was observed, reduced to the words the lifecycle is decided in.
+//! What was observed, reduced to what the lifecycle is decided by.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub struct World {
     /// How that output is stored.
     pub configurations_seal: Seal,
     /// Published results of the run that `status` names: variant → results.
-    pub results: BTreeMap<String, Output<Results>>,
+    pub results: BTreeMap<String, Output<PublishedResults>>,
     /// Every object with the comparison's label, of any run.
     pub children: Vec<Child>,
     /// Every pod with the comparison's label, or of one of its DynamoGraphDeployments.
@@ -120,7 +120,7 @@ pub struct Seal {
 
 /// What load pods of one variant published.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Results {
+pub struct PublishedResults {
     /// Records and marks.
     pub ledger: Ledger,
     /// The ConfigMap accepts no more writes.
@@ -169,7 +169,7 @@ pub enum JobState {
     Running,
     /// Complete.
     Complete,
-    /// Failed, or about to be: its last pods are ending. With the Job's words.
+    /// Failed, or about to be: its last pods are ending. With the Job's message.
     Failed(String),
 }
 
@@ -202,7 +202,7 @@ pub struct Pod {
     pub ready: bool,
     /// When it was created.
     pub created: Timestamp,
-    /// The scheduler's words when it cannot be bound.
+    /// The scheduler's message when it cannot be bound.
     pub unschedulable: Option<String>,
     /// GPUs it asks for.
     pub gpus: u32,
@@ -234,7 +234,7 @@ pub struct Termination {
     pub reason: String,
     /// Exit code.
     pub exit_code: i32,
-    /// The container's own last words.
+    /// The container's termination message.
     pub message: String,
     /// When.
     pub finished: Option<Timestamp>,
@@ -253,7 +253,7 @@ pub struct Refusal {
     pub deployment: Option<u32>,
     /// CamelCase reason.
     pub reason: String,
-    /// The server's words.
+    /// The server's message.
     pub message: String,
     /// When it was refused first, as far as this process knows.
     pub since: Timestamp,

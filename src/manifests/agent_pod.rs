@@ -22,7 +22,7 @@ use super::{Names, Ownership};
 use crate::api::{BenchmarkComparisonSpec, PodUser, Resources};
 use crate::plan::Plan;
 
-/// Retries after the first attempt: a pod may be lost with its node.
+/// Retries after the first try: a pod may be lost with its node.
 const BACKOFF_LIMIT: i32 = 4;
 /// Group and user of pods unless the spec sets others: not the user of any image, without privileges anywhere.
 const DEFAULT_USER: i64 = 65532;
@@ -394,6 +394,6 @@ pub(super) fn read_only(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(volume, path) }
 }
 
-fn strings(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -21,7 +21,7 @@ pub struct ReservedAccount {
 
 /// Why published configurations are not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigurationsError {
+pub enum RefusedConfigurations {
     #[error("variant {variant}: {source}")]
     Manifests { variant: String, source: ManifestError },
     #[error("variant {0} is in it twice")]
@@ -44,23 +44,23 @@ pub fn checked(
     configurations: Configurations,
     deployments: u32,
     reserved: Option<&ReservedAccount>,
-) -> Result<Configurations, ConfigurationsError> {
+) -> Result<Configurations, RefusedConfigurations> {
     let mut configurations = configurations;
     let mut seen = BTreeSet::new();
     for configuration in &mut configurations.variants {
         let name = &configuration.variant;
         if !seen.insert(name.clone()) {
-            return Err(ConfigurationsError::Twice(name.clone()));
+            return Err(RefusedConfigurations::Twice(name.clone()));
         }
         let Some(variant) = plan.spec.variants.iter().find(|variant| variant.name == *name) else {
-            return Err(ConfigurationsError::Unknown(name.clone()));
+            return Err(RefusedConfigurations::Unknown(name.clone()));
         };
         if let GenerationOutcome::Ready(ready) = &mut configuration.outcome {
             check(plan, variant, ready, deployments, reserved)?;
         }
     }
     match plan.spec.variants.iter().find(|variant| !seen.contains(&variant.name)) {
-        Some(variant) => Err(ConfigurationsError::Missing(variant.name.clone())),
+        Some(variant) => Err(RefusedConfigurations::Missing(variant.name.clone())),
         None => Ok(configurations),
     }
 }
@@ -71,16 +71,16 @@ fn check(
     ready: &mut Ready,
     deployments: u32,
     reserved: Option<&ReservedAccount>,
-) -> Result<(), ConfigurationsError> {
+) -> Result<(), RefusedConfigurations> {
     if variant.source.kind == SourceKind::Endpoint {
         if !ready.objects.is_empty() {
-            return Err(ConfigurationsError::ObjectsOfEndpoint(variant.name.clone()));
+            return Err(RefusedConfigurations::ObjectsOfEndpoint(variant.name.clone()));
         }
         let gpus = variant.source.endpoint.as_ref().map_or(1, |endpoint| endpoint.gpus);
         ready.shape = seen(hinted_shape(gpus, variant.shape.as_ref()), ready.shape.take());
         return Ok(());
     }
-    let refused = |source| ConfigurationsError::Manifests { variant: variant.name.clone(), source };
+    let refused = |source| RefusedConfigurations::Manifests { variant: variant.name.clone(), source };
     let namespace = &plan.comparison.namespace;
     let objects =
         prepared(std::mem::take(&mut ready.objects), namespace, &plan.spec, &plan.pod_features).map_err(refused)?;
@@ -220,9 +220,9 @@ mod tests {
         };
         assert_eq!(
             with(|all| all.variants[1].variant = "baseline".into()),
-            ConfigurationsError::Twice("baseline".into())
+            RefusedConfigurations::Twice("baseline".into())
         );
-        assert_eq!(with(|all| all.variants[1].variant = "x".into()), ConfigurationsError::Unknown("x".into()));
-        assert_eq!(with(|all| drop(all.variants.pop())), ConfigurationsError::Missing("optimized".into()));
+        assert_eq!(with(|all| all.variants[1].variant = "x".into()), RefusedConfigurations::Unknown("x".into()));
+        assert_eq!(with(|all| drop(all.variants.pop())), RefusedConfigurations::Missing("optimized".into()));
     }
 }

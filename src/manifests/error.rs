@@ -5,8 +5,8 @@ use crate::api::Reason;
 /// Manifests that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    #[error("the manifests are not valid YAML: {0}")]
-    NotYaml(String),
+    #[error("the manifests are not valid YAML; {cure}: {problem}")]
+    NotYaml { problem: String, cure: &'static str },
     #[error("{object}: {field}: {problem}; {cure}")]
     Refused {
         /// Kind and name, or its place among the documents.
@@ -83,7 +83,7 @@ impl ManifestError {
         match self {
             // The first one's: a refusal before what is missing.
             Self::Several(errors) => errors.first().map_or(Reason::ManifestsRefused, Self::reason),
-            Self::NotYaml(_) => Reason::ManifestsNotReadable,
+            Self::NotYaml { .. } => Reason::ManifestsNotReadable,
             Self::Refused { .. } => Reason::ManifestsRefused,
             Self::Incomplete { .. } => Reason::ManifestsIncomplete,
             Self::Patch { .. } => Reason::PatchFailed,

@@ -6,7 +6,7 @@ use super::window::{Answer, Counted};
 use crate::units::{LatencyLimits, Milliseconds};
 
 /// The requests that the figures of a trial are taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CountedRequests {
     /// All of them, failed ones included.
@@ -22,7 +22,7 @@ pub struct CountedRequests {
 }
 
 /// Counted requests that exceed a limit; a failed request exceeds all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverLimit {
     /// Of TTFT.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::Milliseconds;
 
 /// Statistics over the requests of a trial. Tools differ in the percentiles they report.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Distribution {
     pub mean: Milliseconds,

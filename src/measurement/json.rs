@@ -108,7 +108,7 @@ pub(super) fn located(file: &str, line: Option<u64>, path: &str, error: &serde_j
 
 /// Replaces Python's `NaN`, `Infinity` and `-Infinity`, which are not JSON, by `null`; borrowed when there is none.
 pub(super) fn without_nan(bytes: &[u8]) -> Cow<'_, [u8]> {
-    const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    const LITERALS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
     let mut clean: Vec<u8> = Vec::new();
     let (mut kept, mut position, mut in_string) = (0, 0, false);
     while position < bytes.len() {
@@ -116,7 +116,7 @@ pub(super) fn without_nan(bytes: &[u8]) -> Cow<'_, [u8]> {
             b'\\' if in_string => position += 1,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                if let Some(word) = WORDS.iter().find(|word| bytes[position..].starts_with(word)) {
+                if let Some(word) = LITERALS.iter().find(|word| bytes[position..].starts_with(word)) {
                     clean.extend_from_slice(&bytes[kept..position]);
                     clean.extend_from_slice(b"null");
                     kept = position + word.len();
@@ -147,7 +147,7 @@ mod tests {
     #[case(r#"{"NaN": "Infinity \" NaN", "b": -1}"#, r#"{"NaN": "Infinity \" NaN", "b": -1}"#)]
     #[case(r#""\\" NaN"#, r#""\\" null"#)]
     #[case("", "")]
-    fn words_that_are_not_json_become_null(#[case] text: &str, #[case] expected: &str) {
+    fn literals_that_are_not_json_become_null(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(String::from_utf8_lossy(&without_nan(text.as_bytes())), expected);
     }
 

@@ -106,7 +106,7 @@ fn is_trial(key: &str) -> bool {
         part.strip_prefix(prefix).is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
     };
     let parts: Vec<_> = key.split('-').collect();
-    let forms: [&[char]; 4] = [&['r'], &['c'], &['l', 'r', 'c', 'd'], &['a']];
+    let forms: [&[char]; 4] = [&['r'], &['c'], &['l', 'r', 'c', 'd'], &['t']];
     parts.len() == forms.len() && parts.iter().zip(forms).all(|(part, prefix)| numbered(part, prefix))
 }
 
@@ -148,7 +148,7 @@ mod tests {
 
     fn trial() -> TrialPlan {
         TrialPlan {
-            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Decision, repetition: 3, attempt: 1 },
+            key: TrialKey { round: 1, concurrency: 12, purpose: Purpose::Decision, number: 3, try_number: 1 },
             requests: 240,
             warmup: 24,
             ramp_seconds: Some(4.5),
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_record_under_another_key_is_refused() {
-        let error = Ledger::parse([("r1-c000013-d3-a1", text(&level_record()).as_str())]).unwrap_err();
+        let error = Ledger::parse([("r1-c000013-d3-t1", text(&level_record()).as_str())]).unwrap_err();
         assert!(matches!(error, LedgerError::OtherKey { .. }));
     }
 }

@@ -4,7 +4,21 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, IntoStaticStr};
 
 /// A figure of a trial. Every result format names these in its own way; the audit knows them by this type alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    Display,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Metric {
     /// Time to first token.
@@ -53,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_shown_in_words_and_stored_by_name() {
+    fn a_metric_is_shown_by_its_label_and_stored_by_its_name() {
         assert_eq!(Metric::OutputTokensPerSecond.to_string(), "output tokens per second");
         assert_eq!(serde_json::to_string(&Metric::Ttft).ok().as_deref(), Some("\"ttft\""));
     }

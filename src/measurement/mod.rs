@@ -22,7 +22,7 @@ pub use error::ParseError;
 pub use metric::Metric;
 
 /// What one trial showed, before it is audited. What the tool did not report is `None`, which never stands for zero.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
     /// Tool and version, for example `aiperf 0.13.0`.
@@ -62,7 +62,7 @@ pub struct Measurement {
 }
 
 /// Facts about a trial that the audit needs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
     /// The model the requests named.

@@ -12,7 +12,20 @@ use crate::api::Finding;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What a trial is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    strum::Display,
+)]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "camelCase")]
 pub enum Purpose {
@@ -34,7 +47,7 @@ impl Purpose {
 }
 
 /// Names a trial among those of a variant and run. It is written as the key of its record in the results ConfigMap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialKey {
     /// Round of deployment, from 1.
@@ -44,26 +57,27 @@ pub struct TrialKey {
     /// What it is for.
     pub purpose: Purpose,
     /// Number among the trials of this level and purpose in the round, from 1.
-    pub repetition: u32,
-    /// Try, from 1; a second follows one that was spoilt.
-    pub attempt: u32,
+    pub number: u32,
+    /// Try, from 1; a second follows one that was rejected for something that may pass.
+    #[serde(rename = "try")]
+    pub try_number: u32,
 }
 
 impl fmt::Display for TrialKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { round, concurrency, purpose, repetition, attempt } = self;
+        let Self { round, concurrency, purpose, number, try_number } = self;
         let purpose = match purpose {
             Purpose::Ladder => "l",
             Purpose::Refinement => "r",
             Purpose::Recheck => "c",
             Purpose::Decision => "d",
         };
-        write!(f, "r{round}-c{concurrency:06}-{purpose}{repetition}-a{attempt}")
+        write!(f, "r{round}-c{concurrency:06}-{purpose}{number}-t{try_number}")
     }
 }
 
 /// A trial to run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialPlan {
     /// Which one.
@@ -83,7 +97,7 @@ pub struct TrialPlan {
 }
 
 /// What a trial ended with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialRecord {
     pub schema_version: u32,
@@ -93,8 +107,10 @@ pub struct TrialRecord {
     /// Load pod that ran it.
     pub pod_uid: String,
     /// Clock of the load pod.
+    #[schemars(with = "String")]
     pub start_time: Timestamp,
     /// Clock of the load pod.
+    #[schemars(with = "String")]
     pub completion_time: Timestamp,
     /// What the tool measured; absent when it left nothing readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,13 +1,13 @@
 //! The SLA as numbers: limits, the statistic each is held against, and r, how much of the limits a trial uses (METHOD §5).
 
-use super::trial::Figures;
+use super::trial::TrialFigures;
 use crate::api::{self, Decimal, LatencyLimit, Statistic};
 use crate::measurement::Distribution;
 use crate::units::{LatencyLimits, Milliseconds};
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Metric {
+pub enum LimitedMetric {
     /// Time to first token.
     Ttft,
     /// Time per output token after the first.
@@ -40,9 +40,9 @@ pub fn share_over(statistic: Statistic) -> Option<f64> {
 
 /// The most that a statistic of a metric may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
+pub struct SlaLimit {
     /// What is limited.
-    pub metric: Metric,
+    pub metric: LimitedMetric,
     /// The limit itself, above zero.
     pub limit: Milliseconds,
     /// What is held against it.
@@ -53,15 +53,15 @@ pub struct Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Criterion {
     /// A limit of its own.
-    Limit(Metric),
+    Limit(LimitedMetric),
     /// The share of requests that meet all limits.
     GoodRequests,
 }
 
 /// An SLA: one limit or more, each with its statistic or all by the share of requests that keep them together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sla {
-    limits: Vec<Limit>,
+pub struct SlaLimits {
+    limits: Vec<SlaLimit>,
     /// Share of requests that have to meet all limits, 0…1, in place of the limits' own statistics.
     good_share: Option<f64>,
 }
@@ -82,7 +82,7 @@ pub enum SlaError {
     #[error("{0} is not a share of good requests: give a percentage between 0 and 100")]
     Share(f64),
     /// A limit of the specification is no number.
-    #[error("{field} is {found:?}: give a positive number of milliseconds")]
+    #[error("{field} is \"{found}\": give a positive number of milliseconds")]
     NotANumber {
         /// Field of the specification.
         field: &'static str,
@@ -97,7 +97,7 @@ pub enum SlaError {
     },
 }
 
-impl Sla {
+impl SlaLimits {
     /// The SLA of a specification.
     ///
     /// # Errors
@@ -107,17 +107,17 @@ impl Sla {
             let milliseconds = limit.milliseconds.value().and_then(|value| Milliseconds::new(value).ok());
             let number = milliseconds.filter(|limit| limit.get() > 0.0);
             let not_a_number = || SlaError::NotANumber { field, found: limit.milliseconds.to_string() };
-            Ok(Limit { metric, limit: number.ok_or_else(not_a_number)?, statistic: limit.statistic })
+            Ok(SlaLimit { metric, limit: number.ok_or_else(not_a_number)?, statistic: limit.statistic })
         };
         let missing = |field| SlaError::Missing { field };
         let ttft = sla.ttft_limit().ok_or(missing("sla.ttftMilliseconds"))?;
         let tpot = sla.tpot_limit().ok_or(missing("sla.tpotMilliseconds"))?;
         let mut limits = vec![
-            limit(Metric::Ttft, "sla.ttftMilliseconds", &ttft)?,
-            limit(Metric::Tpot, "sla.tpotMilliseconds", &tpot)?,
+            limit(LimitedMetric::Ttft, "sla.ttftMilliseconds", &ttft)?,
+            limit(LimitedMetric::Tpot, "sla.tpotMilliseconds", &tpot)?,
         ];
         if let Some(latency) = &sla.request_latency {
-            limits.push(limit(Metric::RequestLatency, "sla.requestLatency.milliseconds", latency)?);
+            limits.push(limit(LimitedMetric::RequestLatency, "sla.requestLatency.milliseconds", latency)?);
         }
         let not_a_share =
             |percent: &Decimal| SlaError::NotANumber { field: "sla.goodPercent", found: percent.to_string() };
@@ -131,9 +131,9 @@ impl Sla {
     pub fn of_requests(&self) -> LatencyLimits {
         let of = |metric| self.limits.iter().find(|limit| limit.metric == metric).map(|limit| limit.limit);
         LatencyLimits {
-            ttft: of(Metric::Ttft).unwrap_or(LatencyLimits::NONE.ttft),
-            tpot: of(Metric::Tpot).unwrap_or(LatencyLimits::NONE.tpot),
-            request_latency: of(Metric::RequestLatency),
+            ttft: of(LimitedMetric::Ttft).unwrap_or(LatencyLimits::NONE.ttft),
+            tpot: of(LimitedMetric::Tpot).unwrap_or(LatencyLimits::NONE.tpot),
+            request_latency: of(LimitedMetric::RequestLatency),
             good_share: self.good_share,
         }
     }
@@ -142,12 +142,13 @@ impl Sla {
     /// since the users' first requests, which queue behind each other, make its mean many times too long (METHOD §3).
     #[must_use]
     pub fn without_ttft(&self) -> Option<Self> {
-        let limits: Vec<Limit> = self.limits.iter().filter(|limit| limit.metric != Metric::Ttft).copied().collect();
+        let limits: Vec<SlaLimit> =
+            self.limits.iter().filter(|limit| limit.metric != LimitedMetric::Ttft).copied().collect();
         (self.good_share.is_none() && !limits.is_empty()).then_some(Self { limits, good_share: None })
     }
 
     /// Each limit is held against its own statistic.
-    pub fn new(limits: Vec<Limit>) -> Result<Self, SlaError> {
+    pub fn new(limits: Vec<SlaLimit>) -> Result<Self, SlaError> {
         if limits.is_empty() {
             return Err(SlaError::NoLimit);
         }
@@ -162,7 +163,7 @@ impl Sla {
     }
 
     /// So many per cent of the requests have to meet all limits at once.
-    pub fn good_requests(limits: Vec<Limit>, percent: f64) -> Result<Self, SlaError> {
+    pub fn good_requests(limits: Vec<SlaLimit>, percent: f64) -> Result<Self, SlaError> {
         if !(percent > 0.0 && percent < 100.0) {
             return Err(SlaError::Share(percent));
         }
@@ -170,7 +171,7 @@ impl Sla {
     }
 
     /// The limits.
-    pub fn limits(&self) -> &[Limit] {
+    pub fn limits(&self) -> &[SlaLimit] {
         &self.limits
     }
 
@@ -183,7 +184,7 @@ impl Sla {
     }
 
     /// How much of each limit a trial uses. `None` where a figure is missing, zero or not finite: it has no logarithm.
-    pub fn log_ratios(&self, figures: &Figures) -> Option<LogRatios> {
+    pub fn log_ratios(&self, figures: &TrialFigures) -> Option<LogRatios> {
         let ratios: Vec<f64> = match self.good_share {
             Some(_) => vec![figures.counted?.good_ratio?],
             None => self.limits.iter().map(|limit| ratio(limit, figures)).collect::<Option<_>>()?,
@@ -193,17 +194,17 @@ impl Sla {
 
     /// By share of requests: for each criterion that has one, the share that may exceed it and how many of a trial do.
     /// Criteria that are judged by a mean are left out.
-    pub fn counts(&self, figures: &Figures) -> Vec<(Criterion, Count)> {
+    pub fn counts(&self, figures: &TrialFigures) -> Vec<(Criterion, LimitCount)> {
         let Some(counted) = figures.counted else { return vec![] };
-        let count = |over, share_over| Count { over, of: counted.requests, share_over };
+        let count = |over, share_over| LimitCount { over, of: counted.requests, share_over };
         if let Some(share) = self.good_share {
             return vec![(Criterion::GoodRequests, count(counted.over.any, 1.0 - share))];
         }
-        let own = |limit: &Limit| {
+        let own = |limit: &SlaLimit| {
             let over = match limit.metric {
-                Metric::Ttft => counted.over.ttft,
-                Metric::Tpot => counted.over.tpot,
-                Metric::RequestLatency => counted.over.request_latency,
+                LimitedMetric::Ttft => counted.over.ttft,
+                LimitedMetric::Tpot => counted.over.tpot,
+                LimitedMetric::RequestLatency => counted.over.request_latency,
             };
             Some((Criterion::Limit(limit.metric), count(over, share_over(limit.statistic)?)))
         };
@@ -220,18 +221,18 @@ impl Sla {
     }
 }
 
-fn ratio(limit: &Limit, figures: &Figures) -> Option<f64> {
+fn ratio(limit: &SlaLimit, figures: &TrialFigures) -> Option<f64> {
     let distribution = match limit.metric {
-        Metric::Ttft => &figures.ttft,
-        Metric::Tpot => &figures.tpot,
-        Metric::RequestLatency => &figures.request_latency,
+        LimitedMetric::Ttft => &figures.ttft,
+        LimitedMetric::Tpot => &figures.tpot,
+        LimitedMetric::RequestLatency => &figures.request_latency,
     };
     Some(pick(limit.statistic, distribution)?.get() / limit.limit.get())
 }
 
 /// Requests that exceed a limit, and the share that may.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Count {
+pub struct LimitCount {
     /// Requests that exceed it.
     pub over: u32,
     /// Of so many.
@@ -280,11 +281,11 @@ mod tests {
 
     use super::*;
 
-    fn limit(metric: Metric, milliseconds: f64, statistic: Statistic) -> Limit {
-        Limit { metric, limit: Milliseconds::new(milliseconds).unwrap(), statistic }
+    fn limit(metric: LimitedMetric, milliseconds: f64, statistic: Statistic) -> SlaLimit {
+        SlaLimit { metric, limit: Milliseconds::new(milliseconds).unwrap(), statistic }
     }
 
-    fn figures(ttft: f64, tpot: f64) -> Figures {
+    fn figures(ttft: f64, tpot: f64) -> TrialFigures {
         crate::method::testing::figures(10, ttft, tpot, 200.0)
     }
 
@@ -292,8 +293,9 @@ mod tests {
     #[case::ttft_uses_more(450.0, 6.3, 0.9)]
     #[case::tpot_uses_more(250.0, 7.7, 1.1)]
     fn r_is_the_largest_share_of_a_limit(#[case] ttft: f64, #[case] tpot: f64, #[case] r: f64) {
-        let limits = vec![limit(Metric::Ttft, 500.0, Statistic::Mean), limit(Metric::Tpot, 7.0, Statistic::Mean)];
-        let ratios = Sla::new(limits).unwrap().log_ratios(&figures(ttft, tpot)).unwrap();
+        let limits =
+            vec![limit(LimitedMetric::Ttft, 500.0, Statistic::Mean), limit(LimitedMetric::Tpot, 7.0, Statistic::Mean)];
+        let ratios = SlaLimits::new(limits).unwrap().log_ratios(&figures(ttft, tpot)).unwrap();
         assert!((ratios.r() - r).abs() < 1e-12);
     }
 
@@ -302,8 +304,9 @@ mod tests {
         let mut figures = figures(450.0, 6.3);
         figures.ttft.p99 = Milliseconds::new(900.0).ok();
         let of = |statistic| {
-            let limits = vec![limit(Metric::Ttft, 500.0, statistic), limit(Metric::Tpot, 7.0, Statistic::Mean)];
-            Sla::new(limits).unwrap().log_ratios(&figures).unwrap().r()
+            let limits =
+                vec![limit(LimitedMetric::Ttft, 500.0, statistic), limit(LimitedMetric::Tpot, 7.0, Statistic::Mean)];
+            SlaLimits::new(limits).unwrap().log_ratios(&figures).unwrap().r()
         };
         assert!((of(Statistic::Mean) - 0.9).abs() < 1e-12);
         assert!((of(Statistic::P99) - 1.8).abs() < 1e-12);
@@ -311,8 +314,9 @@ mod tests {
 
     #[test]
     fn good_requests_are_judged_by_their_own_quantile() {
-        let limits = vec![limit(Metric::Ttft, 500.0, Statistic::Mean), limit(Metric::Tpot, 7.0, Statistic::Mean)];
-        let sla = Sla::good_requests(limits, 95.0).unwrap();
+        let limits =
+            vec![limit(LimitedMetric::Ttft, 500.0, Statistic::Mean), limit(LimitedMetric::Tpot, 7.0, Statistic::Mean)];
+        let sla = SlaLimits::good_requests(limits, 95.0).unwrap();
         let mut figures = figures(450.0, 6.3);
         assert_eq!(sla.log_ratios(&figures), None, "without the quantile nothing is known");
         figures.counted.as_mut().unwrap().good_ratio = Some(1.2);
@@ -322,15 +326,15 @@ mod tests {
 
     #[rstest]
     #[case::nothing(vec![], SlaError::NoLimit)]
-    #[case::zero(vec![limit(Metric::Tpot, 0.0, Statistic::Mean)], SlaError::Zero)]
-    #[case::twice(vec![limit(Metric::Tpot, 7.0, Statistic::Mean), limit(Metric::Tpot, 9.0, Statistic::P99)], SlaError::Twice)]
-    fn what_is_no_sla_is_refused(#[case] limits: Vec<Limit>, #[case] error: SlaError) {
-        assert_eq!(Sla::new(limits), Err(error));
+    #[case::zero(vec![limit(LimitedMetric::Tpot, 0.0, Statistic::Mean)], SlaError::Zero)]
+    #[case::twice(vec![limit(LimitedMetric::Tpot, 7.0, Statistic::Mean), limit(LimitedMetric::Tpot, 9.0, Statistic::P99)], SlaError::Twice)]
+    fn what_is_no_sla_is_refused(#[case] limits: Vec<SlaLimit>, #[case] error: SlaError) {
+        assert_eq!(SlaLimits::new(limits), Err(error));
     }
 
     #[test]
     fn a_figure_of_zero_has_no_ratio() {
-        let sla = Sla::new(vec![limit(Metric::Ttft, 500.0, Statistic::Mean)]).unwrap();
+        let sla = SlaLimits::new(vec![limit(LimitedMetric::Ttft, 500.0, Statistic::Mean)]).unwrap();
         assert_eq!(sla.log_ratios(&figures(0.0, 6.0)), None);
     }
 }

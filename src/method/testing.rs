@@ -1,7 +1,7 @@
 //! Trials for tests, in few words.
 
-use super::sla::{Limit, Metric, Sla};
-use super::trial::{Figures, Purpose, Rejection, Trial, TrialKey, TrialOutcome};
+use super::sla::{LimitedMetric, SlaLimit, SlaLimits};
+use super::trial::{Purpose, Rejection, Trial, TrialFigures, TrialKey, TrialOutcome};
 use crate::api::Statistic;
 use crate::measurement::counted::OverLimit;
 use crate::measurement::{CountedRequests, Distribution};
@@ -16,9 +16,9 @@ pub fn constant(value: f64) -> Distribution {
 }
 
 /// 100 counted requests without scatter, none of them over a limit.
-pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> Figures {
+pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> TrialFigures {
     let latency = ttft + f64::from(OUTPUT_TOKENS - 1) * tpot;
-    Figures {
+    TrialFigures {
         ttft: constant(ttft),
         tpot: constant(tpot),
         request_latency: constant(latency),
@@ -29,18 +29,19 @@ pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> Figures {
 }
 
 /// Mean TTFT and mean TPOT, milliseconds.
-pub fn means(ttft: f64, tpot: f64) -> Sla {
-    let limit = |metric, limit| Limit { metric, limit: Milliseconds::new(limit).unwrap(), statistic: Statistic::Mean };
-    Sla::new(vec![limit(Metric::Ttft, ttft), limit(Metric::Tpot, tpot)]).unwrap()
+pub fn means(ttft: f64, tpot: f64) -> SlaLimits {
+    let limit =
+        |metric, limit| SlaLimit { metric, limit: Milliseconds::new(limit).unwrap(), statistic: Statistic::Mean };
+    SlaLimits::new(vec![limit(LimitedMetric::Ttft, ttft), limit(LimitedMetric::Tpot, tpot)]).unwrap()
 }
 
-/// The first attempt of a trial.
-pub fn key(round: u32, concurrency: u32, purpose: Purpose, repetition: u32) -> TrialKey {
-    TrialKey { round, concurrency, purpose, repetition, attempt: 1 }
+/// The first try of a trial.
+pub fn key(round: u32, concurrency: u32, purpose: Purpose, number: u32) -> TrialKey {
+    TrialKey { round, concurrency, purpose, number, try_number: 1 }
 }
 
 /// An accepted trial.
-pub fn accepted(key: TrialKey, figures: Figures) -> Trial {
+pub fn accepted(key: TrialKey, figures: TrialFigures) -> Trial {
     Trial { key, outcome: TrialOutcome::Accepted(figures) }
 }
 

@@ -22,7 +22,7 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrialOutcome {
     /// The audit accepts it.
-    Accepted(Figures),
+    Accepted(TrialFigures),
     /// The audit rejects it.
     Rejected(Rejection),
 }
@@ -46,7 +46,7 @@ pub enum Rejection {
     LoadToolFailed,
     /// The server restarted meanwhile.
     ServerRestarted,
-    /// Anything a repetition does not cure.
+    /// Anything that another try does not cure.
     Other,
 }
 
@@ -72,7 +72,7 @@ impl Rejection {
 
 /// What an accepted trial showed, over its counted requests (METHOD §3).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
+pub struct TrialFigures {
     /// Time to first token.
     pub ttft: Distribution,
     /// Time per output token after the first.
@@ -87,7 +87,7 @@ pub struct Figures {
     pub tokens_per_second_per_gpu: TokensPerSecond,
 }
 
-impl Figures {
+impl TrialFigures {
     /// What a measurement shows of a variant that holds so many GPUs; `None` where a figure is missing.
     pub fn of(measurement: &Measurement, gpus: NonZeroU32) -> Option<Self> {
         let tokens = measurement.output_tokens_per_second?.get() / f64::from(gpus.get());
@@ -131,7 +131,7 @@ impl Rejection {
 impl Trial {
     /// A record with all that was found about it.
     pub fn of(record: &TrialRecord, findings: &[Finding], gpus: NonZeroU32) -> Self {
-        let figures = || record.measurement.as_ref().and_then(|measurement| Figures::of(measurement, gpus));
+        let figures = || record.measurement.as_ref().and_then(|measurement| TrialFigures::of(measurement, gpus));
         let outcome = match Rejection::of(record, findings) {
             Some(rejection) => TrialOutcome::Rejected(rejection),
             None => figures().map_or(TrialOutcome::Rejected(Rejection::Other), TrialOutcome::Accepted),
@@ -140,7 +140,7 @@ impl Trial {
     }
 
     /// What it showed, if the audit accepts it.
-    pub fn accepted(&self) -> Option<&Figures> {
+    pub fn accepted(&self) -> Option<&TrialFigures> {
         match &self.outcome {
             TrialOutcome::Accepted(figures) => Some(figures),
             TrialOutcome::Rejected(_) => None,

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::results::{FoundTrial, Search};
+use super::results::{FoundResults, FoundTrial};
 use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey, TrialPlan, TrialRecord};
 use crate::measurement::{Measurement, ParseError};
 
@@ -31,7 +31,10 @@ fn list(errors: &[ParseError]) -> String {
     if errors.len() > MOST_NAMED {
         text.push_str(&format!("\n  and {} more", errors.len() - MOST_NAMED));
     }
-    text.push_str("\nCopy them again, or move them away to judge by the others alone");
+    text.push_str(match errors.iter().all(|error| error.skippable) {
+        true => "\nGive at least one whole result of a load with a fixed number of concurrent requests",
+        false => "\nReplace them, or move them away to judge by the others alone",
+    });
     text
 }
 
@@ -44,7 +47,7 @@ pub struct Lengths {
 
 /// What became of the results given for a variant.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Results {
+pub struct GivenResults {
     pub records: Vec<TrialRecord>,
     pub inputs: Inputs,
 }
@@ -98,7 +101,7 @@ pub fn records(trials: Vec<FoundTrial>) -> Result<Vec<TrialRecord>, UnreadableTr
     if !unreadable.is_empty() {
         return Err(UnreadableTrials(unreadable));
     }
-    let mut repetitions: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+    let mut numbers: BTreeMap<(u32, u32), u32> = BTreeMap::new();
     let record = |(path, measurement, of): (PathBuf, Measurement, Option<(String, Box<TrialRecord>)>)| {
         if let Some((_, record)) = of {
             return *record;
@@ -106,9 +109,9 @@ pub fn records(trials: Vec<FoundTrial>) -> Result<Vec<TrialRecord>, UnreadableTr
         let concurrency = measurement.concurrency;
         let key = stored_key(&path).filter(|key| key.concurrency == concurrency).unwrap_or_else(|| {
             let round = round(&path);
-            let repetition = repetitions.entry((round, concurrency)).or_default();
-            *repetition += 1;
-            TrialKey { round, concurrency, purpose: Purpose::Ladder, repetition: *repetition, attempt: 1 }
+            let number = numbers.entry((round, concurrency)).or_default();
+            *number += 1;
+            TrialKey { round, concurrency, purpose: Purpose::Ladder, number: *number, try_number: 1 }
         });
         of_files(measurement, key)
     };
@@ -119,10 +122,10 @@ pub fn records(trials: Vec<FoundTrial>) -> Result<Vec<TrialRecord>, UnreadableTr
 ///
 /// # Errors
 /// Every trial that cannot be read, and those of another load where there is no other.
-pub fn select(found: Vec<Search>, variant: &str, lengths: Lengths) -> Result<Results, UnreadableTrials> {
+pub fn select(found: Vec<FoundResults>, variant: &str, lengths: Lengths) -> Result<GivenResults, UnreadableTrials> {
     let (mut kept, mut skipped, mut broken) = (vec![], vec![], vec![]);
     let mut left_out: Vec<LeftOut> = vec![];
-    for Search { trials, others } in found {
+    for FoundResults { trials, others } in found {
         let told = others.into_iter().map(|(file, reason)| LeftOut { file: shown(&file), reason });
         left_out.extend(told);
         for trial in trials {
@@ -156,7 +159,7 @@ pub fn select(found: Vec<Search>, variant: &str, lengths: Lengths) -> Result<Res
         Some(TakenRun { file: shown(&trial.path), tool, concurrency })
     });
     let inputs = Inputs { taken: taken.collect(), left_out };
-    Ok(Results { records: records(of_workload)?, inputs })
+    Ok(GivenResults { records: records(of_workload)?, inputs })
 }
 
 fn shown(path: &Path) -> String {
@@ -212,17 +215,17 @@ fn round(path: &Path) -> u32 {
     rounds.rfind(|round| *round > 0).unwrap_or(1)
 }
 
-/// The key of a file that `kubectl bcmp results -d` wrote, by its name: `r1-c000012-d2-a1.json`.
+/// The key of a file that `kubectl bcmp results -d` wrote, by its name: `r1-c000012-d2-t1.json`.
 fn stored_key(path: &Path) -> Option<TrialKey> {
     let name = path.file_name()?.to_str()?;
     let parts: Vec<&str> = name.split('.').next()?.split('-').collect();
-    let [round, concurrency, purpose, attempt] = parts.as_slice() else { return None };
-    let number = |part: &str, prefix: char| part.strip_prefix(prefix)?.parse::<u32>().ok();
+    let [round, concurrency, purpose, try_number] = parts.as_slice() else { return None };
+    let after = |part: &str, prefix: char| part.strip_prefix(prefix)?.parse::<u32>().ok();
     let purposes =
         [('l', Purpose::Ladder), ('r', Purpose::Refinement), ('c', Purpose::Recheck), ('d', Purpose::Decision)];
-    let (repetition, purpose) = purposes.iter().find_map(|(prefix, of)| Some((number(purpose, *prefix)?, *of)))?;
-    let (round, concurrency, attempt) = (number(round, 'r')?, number(concurrency, 'c')?, number(attempt, 'a')?);
-    Some(TrialKey { round, concurrency, purpose, repetition, attempt })
+    let (number, purpose) = purposes.iter().find_map(|(prefix, of)| Some((after(purpose, *prefix)?, *of)))?;
+    let (round, concurrency, try_number) = (after(round, 'r')?, after(concurrency, 'c')?, after(try_number, 't')?);
+    Some(TrialKey { round, concurrency, purpose, number, try_number })
 }
 
 /// Times and seeds are not in the files, and nothing is judged by them.
@@ -253,17 +256,17 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("r1-c000012-d2-a1.json", Some((1, 12, Purpose::Decision, 2, 1)))]
-    #[case("new/r2-c000004-l1-a2.json.gz", Some((2, 4, Purpose::Ladder, 1, 2)))]
-    #[case("r1-c000012-c1-a1.json", Some((1, 12, Purpose::Recheck, 1, 1)))]
-    #[case("r1-c000012-x2-a1.json", None)]
+    #[case("r1-c000012-d2-t1.json", Some((1, 12, Purpose::Decision, 2, 1)))]
+    #[case("new/r2-c000004-l1-t2.json.gz", Some((2, 4, Purpose::Ladder, 1, 2)))]
+    #[case("r1-c000012-c1-t1.json", Some((1, 12, Purpose::Recheck, 1, 1)))]
+    #[case("r1-c000012-x2-t1.json", None)]
     #[case("profile_export_aiperf.json", None)]
     fn files_of_the_plugin_show_their_trial(
         #[case] path: &str,
         #[case] expected: Option<(u32, u32, Purpose, u32, u32)>,
     ) {
         let key = stored_key(Path::new(path));
-        let parts = |s: TrialKey| (s.round, s.concurrency, s.purpose, s.repetition, s.attempt);
+        let parts = |s: TrialKey| (s.round, s.concurrency, s.purpose, s.number, s.try_number);
         assert_eq!(key.map(parts), expected);
     }
 

@@ -19,7 +19,7 @@ use crate::prediction::{Prediction, Shape};
 use crate::units::count;
 use crate::verdict::rows::{rows, write_rows};
 use crate::verdict::status::verdict;
-use crate::verdict::{EvidenceError, Judged, Progress, Stored, evidence};
+use crate::verdict::{EvidenceError, Judged, RunProgress, Stored, evidence};
 
 /// Version of the answer's layout.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -27,7 +27,7 @@ const NO_RESULTS: &str = "no results were given";
 
 /// A variant without a cluster: whatever was found in files.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Known {
+pub struct OfflineVariant {
     /// What is predicted, where something is.
     pub prediction: Option<Prediction>,
     /// What was deployed, where it can be determined.
@@ -49,7 +49,7 @@ pub struct Evaluated {
 /// The answer, as it is printed: `verdict` and `variants` of a status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct OfflineAnswer {
     pub schema_version: u32,
     /// As in `status.verdict`.
     pub verdict: Verdict,
@@ -62,8 +62,8 @@ pub struct Answer {
 
 impl Evaluated {
     /// The answer, as it is printed.
-    pub fn answer(&self, results: &BTreeMap<String, Inputs>) -> Answer {
-        Answer {
+    pub fn answer(&self, results: &BTreeMap<String, Inputs>) -> OfflineAnswer {
+        OfflineAnswer {
             schema_version: SCHEMA_VERSION,
             verdict: self.verdict.clone(),
             variants: self.variants.clone(),
@@ -80,7 +80,7 @@ pub fn evaluate<'a>(
     spec: &BenchmarkComparisonSpec,
     mut variants: Vec<VariantStatus>,
     stored: impl Fn(&str) -> Stored<'a>,
-    progress: Progress,
+    progress: RunProgress,
 ) -> Result<Evaluated, EvidenceError> {
     let judged = Judged::from(evidence(spec, &variants, stored, progress)?);
     write_rows(rows(&judged, true), &mut variants);
@@ -93,13 +93,13 @@ pub fn evaluate<'a>(
 /// As of [`evaluate`].
 pub fn evaluate_known(
     spec: &BenchmarkComparisonSpec,
-    known: &BTreeMap<String, Known>,
+    known: &BTreeMap<String, OfflineVariant>,
 ) -> Result<Evaluated, EvidenceError> {
     let variants = spec.variants.iter().map(|variant| status(variant, known.get(&variant.name))).collect();
     let last = known.values().flat_map(|of| &of.records).map(|record| record.trial.key.round).max();
-    let progress = Progress { rounds: last.unwrap_or(0), budget_spent: false, origin: TrialOrigin::Files };
+    let progress = RunProgress { rounds: last.unwrap_or(0), budget_spent: false, origin: TrialOrigin::Files };
     let stored = |name: &str| {
-        let Some(Known { prediction, records, .. }) = known.get(name) else {
+        let Some(OfflineVariant { prediction, records, .. }) = known.get(name) else {
             return Stored { failure: Some(NO_RESULTS), ..Stored::default() };
         };
         let failure = records.is_empty().then_some(NO_RESULTS);
@@ -108,7 +108,7 @@ pub fn evaluate_known(
     evaluate(spec, variants, stored, progress)
 }
 
-fn status(variant: &Variant, known: Option<&Known>) -> VariantStatus {
+fn status(variant: &Variant, known: Option<&OfflineVariant>) -> VariantStatus {
     let shape = known.and_then(|known| known.shape.as_ref());
     let endpoint = variant.source.endpoint.as_ref().map(|endpoint| endpoint.gpus);
     VariantStatus {

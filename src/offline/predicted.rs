@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::api::{Backend, BenchmarkComparisonSpec, EvidenceCode, Finding, ServingMode, SourceKind, Variant};
 use crate::manifests::demand;
 use crate::manifests::variant::{Author, Preparation, parse, prepare};
-use crate::method::sla::{Sla, SlaError};
+use crate::method::sla::{SlaError, SlaLimits};
 use crate::plan::PodFeatures;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
 use crate::prediction::predictors::expected;
@@ -73,7 +73,7 @@ pub enum PredictedError {
 
 /// Why a file holds no configurations.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigurationsError {
+pub enum ConfigurationsFileError {
     #[error(
         "is neither the output of a predictor nor generated configurations ({0}): give {output}, or the ConfigMap \
          NAME-rN-configurations or its entry {key}",
@@ -94,8 +94,8 @@ pub enum ConfigurationsError {
 ///
 /// # Errors
 /// It is something else, or of another version.
-pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsError> {
-    let foreign = |problem: String| ConfigurationsError::Foreign(problem);
+pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsFileError> {
+    let foreign = |problem: String| ConfigurationsFileError::Foreign(problem);
     let value: Value = serde_saphyr::from_str(text).map_err(|error| foreign(error.to_string()))?;
     let value = match value.pointer("/kind").and_then(Value::as_str) {
         Some("ConfigMap") => {
@@ -110,7 +110,7 @@ pub fn read_configurations(text: &str) -> Result<Configurations, ConfigurationsE
     if let Some(version) = value.get("schemaVersion").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok())
         && !(configurations::SCHEMA_VERSION - 1..=configurations::SCHEMA_VERSION).contains(&version)
     {
-        return Err(ConfigurationsError::OtherVersion { found: version });
+        return Err(ConfigurationsFileError::OtherVersion { found: version });
     }
     Configurations::deserialize(value).map_err(|error| foreign(error.to_string()))
 }
@@ -195,7 +195,7 @@ fn own_claim(
     wanted: &Wanted<'_>,
 ) -> Result<(Picked, Option<String>), PredictedError> {
     let Some(shape) = own_deployment(variant, spec)?.shape else {
-        let unknown = "what engines are deployed is not known: describe them in spec.variants[].shape";
+        let unknown = "the deployed engines are unknown: describe them in spec.variants[].shape";
         return Ok((picked, Some(unknown.to_owned())));
     };
     let claimed = picked.row.serving.describe();
@@ -211,7 +211,7 @@ fn own_claim(
 }
 
 fn wanted<'a>(variant: &Variant, spec: &'a BenchmarkComparisonSpec) -> Result<Wanted<'a>, PredictedError> {
-    let limits = Sla::from_spec(&spec.sla)?.of_requests();
+    let limits = SlaLimits::from_spec(&spec.sla)?.of_requests();
     let recommended = variant.source.recommended.clone().unwrap_or_default();
     let is_recommended = variant.source.kind == SourceKind::Recommended;
     Ok(Wanted {
@@ -222,7 +222,7 @@ fn wanted<'a>(variant: &Variant, spec: &'a BenchmarkComparisonSpec) -> Result<Wa
         output_tokens: spec.workload.output_tokens,
         gpus: spec.hardware.gpus_per_variant,
         like: Some(Like {
-            models: [Some(&spec.model.name), spec.model.path.as_deref()],
+            models: [Some(spec.predicted_model()), spec.model.path.as_deref()],
             system: &spec.hardware.system,
             backend: Some(own_backend(variant).unwrap_or(spec.runtime.backend)),
         }),

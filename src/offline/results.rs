@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::files::{Tree, TreeError, is_archive};
 use crate::measurement::Measurement;
 use crate::measurement::error::{ParseError, Place};
-use crate::measurement::formats::{Asked, BEGINNING, Part, ResultFormat, Run};
+use crate::measurement::formats::{Asked, BEGINNING, FileRole, ResultFormat, ResultTrial};
 use crate::measurement::formats::{
     FORMATS, Located, ResultFiles, expected, foreign, is_compressed, locate, natural, recognized, unpacked,
     with_records,
@@ -34,7 +34,7 @@ pub struct FoundTrial {
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Search {
+pub struct FoundResults {
     /// Trials, in the natural order of their paths.
     pub trials: Vec<FoundTrial>,
     /// Files that look like results and are none, with the reason.
@@ -68,7 +68,7 @@ pub fn read_trials(root: &Path, limits: Option<LatencyLimits>) -> Result<Vec<Fou
 ///
 /// # Errors
 /// Nothing is found, or the tree cannot be listed. A trial that cannot be read is in the list, with its error.
-pub fn search(root: &Path, limits: Option<LatencyLimits>) -> Result<Search, FindError> {
+pub fn search(root: &Path, limits: Option<LatencyLimits>) -> Result<FoundResults, FindError> {
     let unreadable = |error| TreeError::Io { path: root.display().to_string(), error };
     let is_file = fs::metadata(root).map_err(unreadable)?.is_file();
     if is_file && !is_archive(root) {
@@ -76,7 +76,7 @@ pub fn search(root: &Path, limits: Option<LatencyLimits>) -> Result<Search, Find
         let directory = root.parent().unwrap_or(Path::new(""));
         let place = Searched { tree: &Tree::Directory(directory.to_path_buf()), root: directory };
         let trials = found(&name, place.read_named(&name, limits));
-        return Ok(Search { trials, others: vec![] });
+        return Ok(FoundResults { trials, others: vec![] });
     }
     let tree = Tree::open(root, |path| !is_archive(path))?;
     Searched { tree: &tree, root }.search(limits)
@@ -90,8 +90,8 @@ pub fn holds_variants(path: &Path) -> bool {
     beginning.as_deref().and_then(recognized).is_some_and(|format| format.holds_variants())
 }
 
-fn found(path: &Path, outcome: Result<Vec<Result<Run, ParseError>>, ParseError>) -> Vec<FoundTrial> {
-    let trial = |run: Result<Run, ParseError>| {
+fn found(path: &Path, outcome: Result<Vec<Result<ResultTrial, ParseError>>, ParseError>) -> Vec<FoundTrial> {
+    let trial = |run: Result<ResultTrial, ParseError>| {
         let (asked, of) = run.as_ref().map(|run| (run.asked, run.of.clone())).unwrap_or_default();
         FoundTrial { path: path.to_path_buf(), outcome: run.map(|run| run.measurement), asked, of }
     };
@@ -108,10 +108,10 @@ struct Searched<'a> {
 }
 
 impl Searched<'_> {
-    fn search(&self, limits: Option<LatencyLimits>) -> Result<Search, FindError> {
+    fn search(&self, limits: Option<LatencyLimits>) -> Result<FoundResults, FindError> {
         let files: BTreeSet<PathBuf> = self.tree.list()?.into_iter().collect();
         let Located { mut results, unnamed, mut others } = locate(files.iter().cloned());
-        let mut seen = Seen::of(self, &results, &unnamed);
+        let mut seen = MetContents::of(self, &results, &unnamed);
         for path in unnamed {
             let Ok(beginning) = self.beginning(&path) else { continue };
             match recognized(&beginning) {
@@ -129,7 +129,7 @@ impl Searched<'_> {
             return Err(FindError::Nothing { path: self.root.to_path_buf(), others });
         }
         let trials = results.iter().flat_map(|files| found(files.path(), self.read(files, limits)));
-        Ok(Search { trials: trials.collect(), others })
+        Ok(FoundResults { trials: trials.collect(), others })
     }
 
     /// Reads the trials of a located result.
@@ -137,7 +137,7 @@ impl Searched<'_> {
         &self,
         files: &ResultFiles,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let ResultFiles { format, result, records } = files;
         let Some(result) = result else {
             let problem =
@@ -148,7 +148,7 @@ impl Searched<'_> {
         let mut records_reader = records.as_ref().map(|records| self.open(records)).transpose()?;
         let lent = records_reader.as_mut().map(|reader| &mut **reader as &mut dyn BufRead);
         let at = |error: ParseError| match records {
-            Some(records) if format.claims(Path::new(&error.file)) == Some(Part::Records) => {
+            Some(records) if format.claims(Path::new(&error.file)) == Some(FileRole::Records) => {
                 error.at(&self.root.join(records))
             }
             _ => error.at(&self.root.join(result)),
@@ -162,8 +162,8 @@ impl Searched<'_> {
         &self,
         name: &Path,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
-        let is_result = |format: &&dyn ResultFormat| format.claims(&unpacked(name)) == Some(Part::Result);
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
+        let is_result = |format: &&dyn ResultFormat| format.claims(&unpacked(name)) == Some(FileRole::Result);
         let of_content = |beginning: &[u8]| recognized(beginning).or_else(|| FORMATS.iter().copied().find(is_result));
         let beginning = self.beginning(name)?;
         let Some(format) = of_content(&beginning) else {
@@ -207,9 +207,9 @@ impl Searched<'_> {
 }
 
 /// Contents that were met, to know copies that people keep beside a tool's own file.
-struct Seen(BTreeMap<[u8; 32], PathBuf>);
+struct MetContents(BTreeMap<[u8; 32], PathBuf>);
 
-impl Seen {
+impl MetContents {
     fn of(place: &Searched<'_>, results: &[ResultFiles], unnamed: &[PathBuf]) -> Self {
         let known = results.iter().filter(|_| !unnamed.is_empty()).filter_map(|files| files.result.as_ref());
         Self(known.filter_map(|path| Some((place.digest(path)?, path.clone()))).collect())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluated, Known};
+use super::{Evaluated, OfflineVariant};
 use crate::api::{BenchmarkComparisonSpec, LevelStatus, VariantStatus};
 use crate::prediction::{Serving, Shape, Workers};
 use crate::verdict::judged::JudgedVariant;
@@ -56,21 +56,21 @@ pub struct Silicon {
 pub fn export(
     name: &str,
     spec: &BenchmarkComparisonSpec,
-    known: &BTreeMap<String, Known>,
+    known: &BTreeMap<String, OfflineVariant>,
     evaluated: &Evaluated,
 ) -> Silicon {
     let mut silicon = Silicon { table: COLUMNS.join(",") + "\n", left_out: vec![] };
     for variant in &evaluated.variants {
         let Some(known) = known.get(&variant.name) else { continue };
         let Some(shape) = &known.shape else {
-            let why = "its engines are not known: describe them in spec.variants[].shape";
+            let why = "its engines are unknown: describe them in spec.variants[].shape";
             silicon.left_out.push((variant.name.clone(), why));
             continue;
         };
         let capacity = capacity(&shape.serving);
         let levels = variant.levels.iter().filter(|level| capacity.is_none_or(|most| level.concurrency <= most));
         let judged = evaluated.judged.variants().find(|judged| judged.records.name == variant.name);
-        let subject = Subject { name, spec, variant, known, shape, judged };
+        let subject = SiliconSubject { name, spec, variant, known, shape, judged };
         let rows: Vec<String> = levels.filter_map(|level| subject.row(level)).collect();
         if rows.is_empty() {
             silicon.left_out.push((variant.name.clone(), "no level within its capacity has an accepted trial"));
@@ -94,16 +94,16 @@ fn engines(workers: &Workers) -> u32 {
     workers.replicas.saturating_mul(workers.data_parallel).max(1)
 }
 
-struct Subject<'a> {
+struct SiliconSubject<'a> {
     name: &'a str,
     spec: &'a BenchmarkComparisonSpec,
     variant: &'a VariantStatus,
-    known: &'a Known,
+    known: &'a OfflineVariant,
     shape: &'a Shape,
     judged: Option<JudgedVariant<'a>>,
 }
 
-impl Subject<'_> {
+impl SiliconSubject<'_> {
     /// `None` where nothing was accepted at the level.
     fn row(&self, level: &LevelStatus) -> Option<String> {
         let figures = &level.measured.as_ref()?.figures;
@@ -144,7 +144,7 @@ impl Subject<'_> {
             "bcmp comparison {name}; variant={}; silicon_concurrency={concurrency}; image={image}",
             variant.name
         );
-        let (model, system) = (spec.model.name.as_str(), spec.hardware.system.as_str());
+        let (model, system) = (spec.predicted_model(), spec.hardware.system.as_str());
         let named: [&str; 8] = [id, source, backend, &version, model, system, precision(&weights), mode];
         let mut cells = named.map(|cell: &str| cell.to_owned()).to_vec();
         cells.extend([isl.to_string(), osl.to_string(), weights.clone(), weights]);
@@ -202,7 +202,7 @@ mod tests {
     #[case("fp8_block", "fp8")]
     #[case("nvfp4", "fp4")]
     #[case("", "")]
-    fn types_have_the_words_of_the_references(#[case] weights: &str, #[case] expected: &str) {
+    fn types_have_the_names_of_the_references(#[case] weights: &str, #[case] expected: &str) {
         assert_eq!(precision(weights), expected);
     }
 }

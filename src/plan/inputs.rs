@@ -97,12 +97,12 @@ fn measured(spec: &BenchmarkComparisonSpec) -> Value {
 }
 
 fn of_model(model: &Model) -> Value {
-    let Model { name, path, cache, token_secret_name } = model;
+    let Model { name, served_name, path, cache, token_secret_name } = model;
     let cache = cache.as_ref().map(|cache| {
         let ModelCache { claim_name, mount_path, sub_path } = cache;
         json!({"claimName": claim_name, "mountPath": mount_path, "subPath": sub_path})
     });
-    json!({"name": name, "path": path, "cache": cache, "tokenSecretName": token_secret_name})
+    json!({"name": name, "servedName": served_name, "path": path, "cache": cache, "tokenSecretName": token_secret_name})
 }
 
 fn of_hardware(hardware: &Hardware) -> Value {
@@ -149,10 +149,11 @@ fn of_runtime(runtime: &Runtime) -> Value {
 }
 
 fn of_predictor(predictor: &PredictorSettings) -> Value {
-    let PredictorSettings { image, database_version, extra_arguments, pod } = predictor;
+    let PredictorSettings { image, model, database_version, extra_arguments, pod } = predictor;
     let PredictorPod { resources } = pod;
     json!({
         "image": image,
+        "model": model,
         "databaseVersion": database_version,
         "extraArguments": extra_arguments,
         "pod": {"resources": resources},
@@ -301,6 +302,7 @@ mod tests {
     #[case("/sla/tpotMilliseconds", json!("6.5"))]
     #[case("/runtime/image", json!("runtime:2"))]
     #[case("/predictor", json!({"databaseVersion": "1.0.0"}))]
+    #[case("/predictor", json!({"model": "Qwen/Qwen3-32B-FP8"}))]
     #[case("/variants/1/source/recommended/rank", json!(2))]
     #[case("/execution/mode", json!("Parallel"))]
     #[case("/execution/probes", json!("AsWritten"))]

@@ -96,7 +96,7 @@ pub struct Identity {
 }
 
 /// Images that do not come from manifests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
     /// The operator's own image, for the agent.

@@ -11,14 +11,14 @@ const SHORTEST_PART: usize = 8;
 const SHORTEST: usize = 4;
 
 /// A part of an argument.
-enum Part<'a> {
+enum ArgumentPart<'a> {
     Plain(&'a str),
     /// Flag, and its secret after `=`.
     WithSecret(&'a str, &'a str),
     Secret(&'a str),
 }
 
-fn parts(arguments: &[String]) -> impl Iterator<Item = Part<'_>> {
+fn parts(arguments: &[String]) -> impl Iterator<Item = ArgumentPart<'_>> {
     // Values that the flag before still takes.
     let mut values = 0_usize;
     arguments.iter().map(move |argument| {
@@ -30,24 +30,24 @@ fn parts(arguments: &[String]) -> impl Iterator<Item = Part<'_>> {
         match (known, value) {
             _ if values > 0 && !argument.starts_with('-') => {
                 values -= 1;
-                Part::Secret(argument)
+                ArgumentPart::Secret(argument)
             }
             (Some(_), Some(value)) => {
                 values = 0;
-                Part::WithSecret(flag, value)
+                ArgumentPart::WithSecret(flag, value)
             }
             (Some((_, several)), None) => {
                 values = if *several { usize::MAX } else { 1 };
-                Part::Plain(argument)
+                ArgumentPart::Plain(argument)
             }
             // A value that looks like a flag is one all the same: an API key may begin with a dash.
             (None, _) if values == 1 => {
                 values = 0;
-                Part::Secret(argument)
+                ArgumentPart::Secret(argument)
             }
             (None, _) => {
                 values = 0;
-                Part::Plain(argument)
+                ArgumentPart::Plain(argument)
             }
         }
     })
@@ -56,9 +56,9 @@ fn parts(arguments: &[String]) -> impl Iterator<Item = Part<'_>> {
 /// The arguments as they may be handed on.
 pub fn hidden(arguments: &[String]) -> Vec<String> {
     let shown = parts(arguments).map(|part| match part {
-        Part::Plain(text) => text.to_owned(),
-        Part::WithSecret(flag, _) => format!("{flag}={HIDDEN}"),
-        Part::Secret(_) => HIDDEN.to_owned(),
+        ArgumentPart::Plain(text) => text.to_owned(),
+        ArgumentPart::WithSecret(flag, _) => format!("{flag}={HIDDEN}"),
+        ArgumentPart::Secret(_) => HIDDEN.to_owned(),
     });
     shown.collect()
 }
@@ -68,7 +68,7 @@ pub fn hidden(arguments: &[String]) -> Vec<String> {
 pub fn secrets(arguments: &[String]) -> Vec<String> {
     let mut secrets = vec![];
     for part in parts(arguments) {
-        let (Part::WithSecret(_, secret) | Part::Secret(secret)) = part else { continue };
+        let (ArgumentPart::WithSecret(_, secret) | ArgumentPart::Secret(secret)) = part else { continue };
         let value = secret.split_once(':').map_or(secret, |(_, value)| value.trim());
         let token = value.rsplit(' ').next().unwrap_or_default();
         secrets.push(secret.to_owned());
@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
 
-    fn strings(words: &[&str]) -> Vec<String> {
-        words.iter().map(|word| (*word).to_owned()).collect()
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[rstest]

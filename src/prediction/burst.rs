@@ -17,7 +17,7 @@ const STEPS_AT_LEAST: f64 = 3.0;
 const STEPS_FOR_ONE: f64 = 20.0;
 
 /// How large the burst in a TTFT is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Burst {
     /// It is not known.

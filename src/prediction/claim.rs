@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Latency and throughput of a whole deployment at one concurrency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatingPoint {
     /// Mean time to first token.
@@ -24,9 +24,9 @@ impl OperatingPoint {
 }
 
 /// The row the predictor advertises.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Claim {
+pub struct PredictedClaim {
     /// Concurrent requests over the whole deployment.
     pub concurrency: u32,
     /// The advertised figures; tokens per second count every output token of a request, as measurements do.
@@ -37,7 +37,7 @@ pub struct Claim {
     pub advertised_tokens_per_second_per_gpu: Option<TokensPerSecond>,
 }
 
-impl Claim {
+impl PredictedClaim {
     /// The point with the figures the tool prints, for showing beside the tool's own output. Compare measurements
     /// with `point`.
     pub fn advertised(&self) -> OperatingPoint {
@@ -54,9 +54,10 @@ mod tests {
     fn a_claim_is_shown_as_printed_and_compared_as_measured() {
         let tokens = |number| TokensPerSecond::new(number).unwrap();
         let point = OperatingPoint { tokens_per_second_per_gpu: tokens(200.044), ..OperatingPoint::default() };
-        let claim = Claim { concurrency: 12, point, advertised_tokens_per_second_per_gpu: Some(tokens(199.644)) };
+        let claim =
+            PredictedClaim { concurrency: 12, point, advertised_tokens_per_second_per_gpu: Some(tokens(199.644)) };
         assert_eq!(claim.advertised().tokens_per_second_per_gpu, tokens(199.644));
-        let unprinted = Claim { advertised_tokens_per_second_per_gpu: None, ..claim };
+        let unprinted = PredictedClaim { advertised_tokens_per_second_per_gpu: None, ..claim };
         assert_eq!(unprinted.advertised().tokens_per_second_per_gpu, tokens(200.044));
     }
 }

@@ -9,7 +9,7 @@ use super::claim::OperatingPoint;
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 /// The estimate of one replica as deployed with `concurrency` concurrent requests.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CurvePoint {
     /// Concurrent requests in the replica, q ≥ 1.
@@ -25,7 +25,7 @@ pub struct CurvePoint {
 /// Estimates over the concurrent requests of one replica, and how many replicas share the load.
 ///
 /// A disaggregated deployment is one "replica": its prefill and decode workers serve the same requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", try_from = "Unchecked")]
 pub struct Curve {
     /// By `concurrency`, ascending.
@@ -40,7 +40,7 @@ pub struct Curve {
 }
 
 /// What is known away from a curve's points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Extent {
     /// The points were estimated for this curve: they are close, from one request to the replica's capacity.
@@ -346,7 +346,7 @@ fn between(below: &CurvePoint, above: &CurvePoint, concurrency: f64) -> ReplicaF
 }
 
 /// A curve as it is read, before it is checked.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Unchecked {
     points: Vec<CurvePoint>,

@@ -5,7 +5,7 @@ use crate::api::Backend;
 
 /// What a row of a predictor was computed for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Subject {
+pub struct RowSubject {
     /// Model, as the tool calls it.
     pub model: Option<String>,
     /// GPU systems of its engines.
@@ -28,7 +28,9 @@ pub struct Like<'a> {
 /// Why a row is not for a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Unlike {
-    #[error("is for the model {found}, the comparison's is {expected}: run the predictor for that")]
+    #[error(
+        "is for the model {found}, the comparison's is {expected}: run the predictor for that, or set predictor.model to what its tables call the model"
+    )]
     Model { found: String, expected: String },
     #[error(
         "is for the GPU system {found}, the comparison's is {expected}: run the predictor with --system {expected}"
@@ -50,7 +52,7 @@ pub enum Unlike {
 
 impl Like<'_> {
     /// Why a row is of another subject, if it is.
-    pub fn differs(&self, row: &Row, subject: &Subject) -> Option<Unlike> {
+    pub fn differs(&self, row: &Row, subject: &RowSubject) -> Option<Unlike> {
         let names = || self.models.iter().flatten();
         if let Some(model) = &subject.model
             && !names().any(|name| same_model(model, name))

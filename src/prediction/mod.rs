@@ -21,9 +21,9 @@ pub mod serving;
 pub mod shape;
 
 pub use burst::Burst;
-pub use claim::{Claim, OperatingPoint};
+pub use claim::{OperatingPoint, PredictedClaim};
 pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
-pub use like::{Like, Subject};
+pub use like::{Like, RowSubject};
 pub use offline::{gpus_claimed, pick_deployed, predict_deployed, predict_from_output};
 pub use predicted::{Prediction, PredictionOrigin};
 pub use predictors::pick;

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::Claim;
+use super::claim::PredictedClaim;
 use super::curve::Curve;
 use crate::api::Finding;
 
 /// The claim and the estimate for a variant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Prediction {
     /// The advertised row, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim: Option<Claim>,
+    pub claim: Option<PredictedClaim>,
     /// The estimate for what is deployed, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<Curve>,
@@ -25,7 +25,7 @@ pub struct Prediction {
 }
 
 /// Where a prediction comes from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PredictionOrigin {
     /// Tool and version, for example `aiconfigurator 0.12.0`.

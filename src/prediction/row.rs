@@ -1,6 +1,6 @@
 //! A row of a predictor's ranking, in the units of one replica, and what it claims for a deployment.
 
-use super::claim::{Claim, OperatingPoint};
+use super::claim::{OperatingPoint, PredictedClaim};
 use super::serving::Serving;
 use crate::units::{LatencyLimits, Milliseconds, RequestsPerSecond, TokensPerSecond};
 
@@ -44,8 +44,8 @@ pub struct Row {
 
 impl Row {
     /// What the row claims for `replicas` replicas.
-    pub fn claim(&self, replicas: u32) -> Claim {
-        Claim {
+    pub fn claim(&self, replicas: u32) -> PredictedClaim {
+        PredictedClaim {
             concurrency: self.concurrency.saturating_mul(replicas),
             point: OperatingPoint {
                 ttft: self.ttft,

@@ -10,7 +10,7 @@ use crate::prediction::OperatingPoint;
 
 /// One of the two runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
+pub struct ComparedRun<'a> {
     /// How it is called, for example `qwen3-32b, run 2`.
     pub title: &'a str,
     pub report: &'a Report,
@@ -18,7 +18,7 @@ pub struct Side<'a> {
 
 /// A level of a variant in both runs.
 #[derive(Clone, Copy, Debug)]
-struct Row<'a> {
+struct ComparedLevel<'a> {
     variant: &'a str,
     concurrency: u32,
     a: Option<&'a ReportLevel>,
@@ -28,7 +28,7 @@ struct Row<'a> {
 const TPOT: &str = "TPOT, ms";
 const PER_GPU: &str = "tokens/s/GPU";
 
-impl Row<'_> {
+impl ComparedLevel<'_> {
     const COLUMNS: [Column<Self>; 10] = [
         Column::text("variant", "variant", |row| Cell::Text(row.variant.into())),
         Column::number("concurrency", "", "conc.", |row| Cell::Count(row.concurrency.into())),
@@ -72,7 +72,7 @@ fn sla(level: Option<&ReportLevel>) -> Cell {
 }
 
 /// The levels that either of them measured, by variant.
-fn rows<'a>(a: Side<'a>, b: Side<'a>) -> Vec<Row<'a>> {
+fn rows<'a>(a: ComparedRun<'a>, b: ComparedRun<'a>) -> Vec<ComparedLevel<'a>> {
     let mut names: Vec<&str> = a.report.variants.iter().map(|variant| variant.name.as_str()).collect();
     names.extend(b.report.variants.iter().map(|variant| variant.name.as_str()).filter(|name| !a.has(name)));
     let of = |name: &'a str| {
@@ -83,13 +83,18 @@ fn rows<'a>(a: Side<'a>, b: Side<'a>) -> Vec<Row<'a>> {
         let at = |levels: &[&'a ReportLevel], load: u32| levels.iter().copied().find(|level| level.concurrency == load);
         loads
             .into_iter()
-            .map(|concurrency| Row { variant: name, concurrency, a: at(&a, concurrency), b: at(&b, concurrency) })
+            .map(|concurrency| ComparedLevel {
+                variant: name,
+                concurrency,
+                a: at(&a, concurrency),
+                b: at(&b, concurrency),
+            })
             .collect::<Vec<_>>()
     };
     names.into_iter().flat_map(of).collect()
 }
 
-impl<'a> Side<'a> {
+impl<'a> ComparedRun<'a> {
     fn has(&self, name: &str) -> bool {
         self.report.variants.iter().any(|variant| variant.name == name)
     }
@@ -131,7 +136,7 @@ impl<'a> Side<'a> {
 }
 
 /// Both, for a terminal.
-pub fn text(a: Side, b: Side, width: usize) -> String {
+pub fn text(a: ComparedRun, b: ComparedRun, width: usize) -> String {
     let mut lines = vec![];
     for (letter, side) in [("A", a), ("B", b)] {
         lines.push(format!("{letter}  {}", side.title));
@@ -144,16 +149,16 @@ pub fn text(a: Side, b: Side, width: usize) -> String {
         lines.push("Neither has measured anything.".into());
         return lines.join("\n") + "\n";
     }
-    lines.join("\n") + "\n\n" + &table::text(&Row::COLUMNS, &rows, Digits::Readable)
+    lines.join("\n") + "\n\n" + &table::text(&ComparedLevel::COLUMNS, &rows, Digits::Readable)
 }
 
 /// The levels of both, for spreadsheets.
-pub fn csv(a: Side, b: Side) -> String {
-    table::csv(&Row::COLUMNS, &rows(a, b), Digits::Decimals)
+pub fn csv(a: ComparedRun, b: ComparedRun) -> String {
+    table::csv(&ComparedLevel::COLUMNS, &rows(a, b), Digits::Decimals)
 }
 
 /// What was compared differently. Figures of different things are not comparable, and a reader must see that first.
-fn differences(a: Side, b: Side, width: usize) -> Vec<String> {
+fn differences(a: ComparedRun, b: ComparedRun, width: usize) -> Vec<String> {
     let pairs: Vec<_> = a.facts().into_iter().zip(b.facts()).filter(|(a, b)| a.2 != b.2).collect();
     let shown_below = |name: &str, text: &str| wrapped(&format!("  {name:<16} "), 19, text, width);
     let mut lines: Vec<String> =

@@ -16,12 +16,12 @@ use super::{plots, provenance, sentences, svg};
 use crate::api::{EvidenceCode, Finding, MeasuredOutcome};
 use crate::explain::{self, Explanation};
 use crate::prediction::OperatingPoint;
-use crate::verdict::figures::Errors;
+use crate::verdict::figures::ErrorFigures;
 
 /// The page, ready to be filled in.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/askama.toml", escape = "html")]
-struct Page<'a> {
+struct ReportPage<'a> {
     style: &'static str,
     name: String,
     run: Option<i64>,
@@ -40,7 +40,7 @@ struct Page<'a> {
     level_tables: bool,
     beyond: &'static str,
     plot_size: (u32, u32),
-    plots: Vec<Figure>,
+    plots: Vec<PlotFigure>,
     markers: Vec<(usize, &'static str)>,
     findings: Vec<FindingRow>,
     more_findings: usize,
@@ -57,8 +57,8 @@ struct ComparisonCard {
     candidate: String,
     badge: &'static str,
     tone: &'static str,
-    predicted: Side,
-    measured: Side,
+    predicted: SideText,
+    measured: SideText,
     rounds: u32,
     stopped: &'static str,
     reason: String,
@@ -71,7 +71,7 @@ struct RoundRow {
     interval: String,
 }
 
-struct Side {
+struct SideText {
     outcome: &'static str,
     gain: String,
     interval: String,
@@ -111,7 +111,7 @@ struct TableCell {
     tone: Option<&'static str>,
 }
 
-struct Figure {
+struct PlotFigure {
     id: &'static str,
     title: &'static str,
     caption: &'static str,
@@ -140,7 +140,7 @@ pub fn page(report: &Report, omission: Omission) -> String {
     let shown = findings.len().min(omission.findings());
     let place = report.comparison.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     let has_tables = omission < Omission::Tables;
-    let page = Page {
+    let page = ReportPage {
         style: include_str!("report.css"),
         name: format!("{place}{}", report.comparison.name),
         run: report.run.as_ref().map(|run| run.number),
@@ -201,7 +201,7 @@ fn failures(report: &Report) -> Vec<(&str, &str)> {
 
 fn comparisons(report: &Report) -> Vec<ComparisonCard> {
     let percent = |of: &Option<String>| of.as_ref().map_or_else(|| ABSENT.into(), |of| format!("{of} %"));
-    let side = |outcome, gain, interval| Side { outcome: labels::outcome(outcome), gain, interval };
+    let side = |outcome, gain, interval| SideText { outcome: labels::outcome(outcome), gain, interval };
     let all = report.verdict.iter().flat_map(|verdict| &verdict.comparisons);
     all.map(|comparison| {
         let (badge, tone) = labels::result(comparison.result);
@@ -266,7 +266,7 @@ fn claim_rows(report: &Report, variant: &ReportVariant, otherwise: u32) -> Vec<C
     let advertised = claim.map(|claim| claim.advertised());
     let estimate = level.and_then(|level| level.estimate).map(|estimate| estimate.point);
     let measured = level.and_then(|level| level.measured).map(|measured| measured.point);
-    let error = measured.zip(claim).map(|(measured, claim)| Errors::of(&measured, &claim.point));
+    let error = measured.zip(claim).map(|(measured, claim)| ErrorFigures::of(&measured, &claim.point));
     let kept = variant.claim.as_ref().map(|claim| format!(", {}", labels::kept(claim.kept).0)).unwrap_or_default();
     type Of = fn(&OperatingPoint) -> f64;
     let quantities: [(&'static str, Of, Option<f64>); 4] = [
@@ -310,8 +310,8 @@ fn table_cell(cell: Cell) -> TableCell {
     TableCell { text: cell.shown(Digits::Readable), tone: cell.tone().map(Tone::class) }
 }
 
-fn figure(plot: Plot) -> Figure {
-    Figure {
+fn figure(plot: Plot) -> PlotFigure {
+    PlotFigure {
         id: plot.id,
         title: plot.title,
         caption: plot.caption,

@@ -79,10 +79,10 @@ pub const fn kept(kept: Kept) -> (&'static str, Tone) {
 pub const fn stopped(stopped: Stopped) -> &'static str {
     match stopped {
         Stopped::Decided => "the answer is known",
-        Stopped::Futile => "more rounds would hardly tell",
+        Stopped::Futile => "more rounds would hardly help",
         Stopped::MaximumRounds => "as many rounds as allowed were run",
         Stopped::BudgetSpent => "the budget is spent",
-        Stopped::RoundsLost => "levels that decide were not measured",
+        Stopped::RoundsLost => "deciding levels were not measured",
         Stopped::Unstable => "trials fail too often",
         Stopped::CannotRepeat => "it cannot be deployed again",
     }

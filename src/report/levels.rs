@@ -9,7 +9,7 @@ use crate::api::Severity;
 use crate::measurement::Distribution;
 use crate::prediction::OperatingPoint;
 use crate::units::Milliseconds;
-use crate::verdict::figures::{Errors, LevelFigures, Spreads};
+use crate::verdict::figures::{ErrorFigures, LevelFigures, Spreads};
 
 /// A level, and what its figures are relative to.
 #[derive(Clone, Copy, Debug)]
@@ -246,7 +246,7 @@ impl<'a> LevelRow<'a> {
         Cell::number(self.level.measured.map(|measured| of(&measured.point)))
     }
 
-    fn error(&self, of: fn(&Errors) -> Option<f64>) -> Cell {
+    fn error(&self, of: fn(&ErrorFigures) -> Option<f64>) -> Cell {
         Cell::percent(self.level.error_percent.as_ref().and_then(of))
     }
 

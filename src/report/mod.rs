@@ -25,7 +25,7 @@ pub mod trials;
 use std::collections::BTreeMap;
 
 use fit::Omission;
-pub use model::{Provenance, Report, ReportCondition, ReportVariant, SCHEMA_VERSION, Subject};
+pub use model::{Provenance, Report, ReportCondition, ReportSubject, ReportVariant, SCHEMA_VERSION};
 
 /// The summary in plain text.
 pub const SUMMARY: &str = "SUMMARY.txt";

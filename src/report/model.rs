@@ -14,9 +14,9 @@ use crate::api::{
 };
 use crate::measurement::record::TrialRecord;
 use crate::plan::Images;
-use crate::prediction::{Claim, OperatingPoint, Prediction};
+use crate::prediction::{OperatingPoint, PredictedClaim, Prediction};
 use crate::units::{Milliseconds, TokensPerSecond};
-use crate::verdict::figures::{Errors, LevelFigures, Ordering, VariantFigures, figures};
+use crate::verdict::figures::{ErrorFigures, LevelFigures, Ordering, VariantFigures, figures};
 use crate::verdict::rows::estimated_at;
 use crate::verdict::{Judged, VariantRecords, conditions, status};
 
@@ -27,11 +27,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 const SIMULATED: &str = "The figures are simulated. No GPU was measured: this page shows what a report looks like.";
 
 /// Everything a report shows. There is no clock in it: the same evidence under the same rules is the same report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub schema_version: u32,
-    pub comparison: Subject,
+    pub comparison: ReportSubject,
     /// A sentence above everything else, for example that the figures are simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -76,9 +76,9 @@ pub struct Report {
 }
 
 /// The comparison a report is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Subject {
+pub struct ReportSubject {
     /// Absent offline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -86,7 +86,7 @@ pub struct Subject {
 }
 
 /// One variant in the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportVariant {
     pub name: String,
@@ -117,7 +117,7 @@ pub struct ReportVariant {
 }
 
 /// One level of one variant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportLevel {
     /// Concurrent requests over the whole deployment.
@@ -130,7 +130,7 @@ pub struct ReportLevel {
     pub measured: Option<LevelMeans>,
     /// Signed percent by which measurements are off the estimate. Absent beyond what the engines hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_percent: Option<Errors>,
+    pub error_percent: Option<ErrorFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla: Option<SlaState>,
     /// Trials that count.
@@ -145,7 +145,7 @@ pub struct ReportLevel {
     pub figures: Option<LevelFigures>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelEstimate {
     #[serde(flatten)]
@@ -155,7 +155,7 @@ pub struct LevelEstimate {
     pub beyond_operating_point: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelMeans {
     #[serde(flatten)]
@@ -165,7 +165,7 @@ pub struct LevelMeans {
 }
 
 /// Throughput where the SLA is just met.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlaThroughput {
     /// How it is known.
@@ -182,7 +182,7 @@ pub struct SlaThroughput {
 }
 
 /// A condition without its times.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportCondition {
     #[serde(rename = "type")]
@@ -205,7 +205,7 @@ impl From<&NewCondition> for ReportCondition {
 }
 
 /// Where predictions and measurements come from, beyond spec and variants.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Provenance {
     /// Images that were pinned when the run started.
@@ -223,7 +223,7 @@ impl Report {
     /// A report of a judgement and of what its status shows; `over`: no further round follows, so that there is a verdict. What
     /// only a cluster knows is to be added: run, rounds, GPU-seconds, provenance.
     pub fn new(
-        comparison: Subject,
+        comparison: ReportSubject,
         spec: BenchmarkComparisonSpec,
         judged: &Judged,
         variants: Vec<VariantStatus>,
@@ -269,7 +269,7 @@ impl Report {
     }
 
     /// What is advertised for a variant, at its own concurrency.
-    pub fn claim(&self, variant: &ReportVariant) -> Option<&Claim> {
+    pub fn claim(&self, variant: &ReportVariant) -> Option<&PredictedClaim> {
         self.predictions.get(&variant.name)?.claim.as_ref()
     }
 
@@ -339,7 +339,7 @@ impl ReportLevel {
             Some(LevelEstimate { point: read_point(&of.figures)?, beyond_operating_point: of.beyond_capacity })
         };
         let measured = |of: &api::Measured| Some(LevelMeans { point: read_point(&of.figures)?, requests: of.requests });
-        let errors = |of: &ErrorPercent| Errors {
+        let errors = |of: &ErrorPercent| ErrorFigures {
             ttft: read(of.ttft.as_ref()),
             tpot: read(of.tpot.as_ref()),
             tokens: read(of.tokens_per_second_per_gpu.as_ref()),

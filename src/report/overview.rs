@@ -13,15 +13,15 @@ const SECONDS: u32 = 10;
 
 #[derive(Template)]
 #[template(path = "overview.html", config = "src/report/askama.toml", escape = "html")]
-struct Page<'a> {
+struct OverviewPage<'a> {
     style: &'static str,
     seconds: u32,
     place: &'a str,
     time: String,
-    rows: Vec<Row>,
+    rows: Vec<OverviewRow>,
 }
 
-struct Row {
+struct OverviewRow {
     namespace: String,
     name: String,
     phase: &'static str,
@@ -38,11 +38,11 @@ struct Row {
 pub fn page(place: &str, comparisons: &[BenchmarkComparison], now: Timestamp) -> String {
     let rows = comparisons.iter().map(row).collect();
     let time = now.strftime("%H:%M:%S UTC").to_string();
-    let page = Page { style: include_str!("report.css"), seconds: SECONDS, place, time, rows };
+    let page = OverviewPage { style: include_str!("report.css"), seconds: SECONDS, place, time, rows };
     page.render().unwrap_or_default()
 }
 
-fn row(comparison: &BenchmarkComparison) -> Row {
+fn row(comparison: &BenchmarkComparison) -> OverviewRow {
     let status = comparison.status.clone().unwrap_or_default();
     let is_over = status.run.as_ref().is_none_or(|run| run.completion_time.is_some());
     let progress = status.progress.as_ref().filter(|_| !is_over);
@@ -52,7 +52,7 @@ fn row(comparison: &BenchmarkComparison) -> Row {
         let verdict = past.verdict.map(|verdict| format!(", {verdict}")).unwrap_or_default();
         (past.number, format!("{}{verdict}{gain}", past.outcome))
     });
-    Row {
+    OverviewRow {
         namespace: comparison.namespace().unwrap_or_default(),
         name: comparison.name_any(),
         phase: status.phase.map_or("not observed yet", Phase::as_str),

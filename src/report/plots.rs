@@ -16,9 +16,9 @@ const LINE_POINTS: u32 = 40;
 const CONCURRENCY: Axis = Axis { label: "concurrent requests", scale: Scale::Logarithmic };
 
 /// What is shown of a measured level, and how far its trials lie apart.
-type Measured = fn(&LevelFigures) -> Option<(f64, Option<Spread>)>;
+type MeasuredFigure = fn(&LevelFigures) -> Option<(f64, Option<Spread>)>;
 /// What is shown of an estimate or a claim.
-type Estimated = fn(&prediction::OperatingPoint, Scaling) -> f64;
+type EstimatedFigure = fn(&prediction::OperatingPoint, Scaling) -> f64;
 
 /// What turns throughput per GPU into requests per second.
 #[derive(Clone, Copy)]
@@ -28,13 +28,13 @@ struct Scaling {
 }
 
 /// One quantity over the load.
-struct Over {
+struct PlottedQuantity {
     id: &'static str,
     title: &'static str,
     caption: &'static str,
     y: Axis,
-    measured: Measured,
-    estimated: Option<Estimated>,
+    measured: MeasuredFigure,
+    estimated: Option<EstimatedFigure>,
     limit: Option<LimitLine>,
 }
 
@@ -44,8 +44,8 @@ pub fn plots(report: &Report) -> Vec<Plot> {
     std::iter::once(pareto(report)).chain(over.into_iter().map(|over| over_concurrency(report, over))).collect()
 }
 
-fn throughput() -> Over {
-    Over {
+fn throughput() -> PlottedQuantity {
+    PlottedQuantity {
         id: "throughput",
         title: "Throughput per GPU",
         caption: "Output tokens per second and GPU held.",
@@ -56,8 +56,8 @@ fn throughput() -> Over {
     }
 }
 
-fn ttft(report: &Report) -> Over {
-    Over {
+fn ttft(report: &Report) -> PlottedQuantity {
+    PlottedQuantity {
         id: "ttft",
         title: "Mean time to first token",
         caption: "The predictor's TTFT includes a heuristic for bursts, so it is shown but not judged.",
@@ -68,8 +68,8 @@ fn ttft(report: &Report) -> Over {
     }
 }
 
-fn tpot(report: &Report) -> Over {
-    Over {
+fn tpot(report: &Report) -> PlottedQuantity {
+    PlottedQuantity {
         id: "tpot",
         title: "Mean inter-token latency",
         caption: "Time per output token after the first (TPOT).",
@@ -80,8 +80,8 @@ fn tpot(report: &Report) -> Over {
     }
 }
 
-fn median_tpot(report: &Report) -> Over {
-    Over {
+fn median_tpot(report: &Report) -> PlottedQuantity {
+    PlottedQuantity {
         id: "tpot-p50",
         title: "Median inter-token latency",
         caption: "Median over requests, averaged over trials. There are no estimates of medians.",
@@ -92,8 +92,8 @@ fn median_tpot(report: &Report) -> Over {
     }
 }
 
-fn requests() -> Over {
-    Over {
+fn requests() -> PlottedQuantity {
+    PlottedQuantity {
         id: "requests",
         title: "Request throughput",
         caption: "Completed requests per second of the whole deployment.",
@@ -111,7 +111,7 @@ fn limit(report: &Report, shown: Statistic, limit: Option<LatencyLimit>) -> Opti
     Some(LimitLine { value: limit.value()?, text: format!("SLA {limit} ms") })
 }
 
-fn over_concurrency(report: &Report, over: Over) -> Plot {
+fn over_concurrency(report: &Report, over: PlottedQuantity) -> Plot {
     let series = |variant: &ReportVariant, series: &mut Series| {
         let by = scaling(report, variant);
         if let Some(estimated) = over.estimated {

@@ -12,9 +12,9 @@ use crate::api::{Deployed, GROUP, GpuSeconds, KIND, VERSION};
 use crate::prediction::PredictionOrigin;
 
 /// What is known of a thing: (name, value), only what is there.
-struct Facts<N>(Vec<(N, String)>);
+struct NamedValues<N>(Vec<(N, String)>);
 
-impl<N> Facts<N> {
+impl<N> NamedValues<N> {
     fn add(&mut self, name: N, value: Option<String>) {
         self.0.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
     }
@@ -22,7 +22,7 @@ impl<N> Facts<N> {
 
 /// What everything was made with.
 pub fn facts(report: &Report) -> Vec<(String, String)> {
-    let mut facts = Facts(vec![]);
+    let mut facts = NamedValues(vec![]);
     let spec = &report.spec;
     let images = report.provenance.images.as_ref();
     let mut add = |name: &str, value| facts.add(name.to_owned(), value);
@@ -58,7 +58,7 @@ fn idle(seconds: &GpuSeconds) -> String {
 
 /// What is known of one variant beyond its figures.
 pub fn deployed(report: &Report, variant: &ReportVariant) -> Vec<(&'static str, String)> {
-    let mut facts = Facts(vec![]);
+    let mut facts = NamedValues(vec![]);
     let spec = report.spec.variants.iter().find(|spec| spec.name == variant.name);
     facts.add("Configuration", spec.map(|spec| labels::source(&spec.source)));
     let assumed = || format!("unknown; {} assumed (hardware.gpusPerVariant)", report.gpus(variant));
@@ -70,7 +70,7 @@ pub fn deployed(report: &Report, variant: &ReportVariant) -> Vec<(&'static str, 
     facts.0
 }
 
-fn shape(deployed: &Deployed, facts: &mut Facts<&'static str>) {
+fn shape(deployed: &Deployed, facts: &mut NamedValues<&'static str>) {
     let number = |number: Option<u32>| number.map(|number| number.to_string());
     let engines = deployed.tensor_parallel.map(|tp| {
         let pp = deployed.pipeline_parallel.filter(|pp| *pp > 1).map(|pp| format!(" PP{pp}")).unwrap_or_default();

@@ -103,8 +103,8 @@ fn hide(value: &mut Value, variables: bool) {
     match value {
         Value::Array(items) => {
             if items.iter().all(Value::is_string) {
-                let words: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
-                *items = hidden(&words).into_iter().map(Value::String).collect();
+                let texts: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+                *items = hidden(&texts).into_iter().map(Value::String).collect();
             }
             items.iter_mut().for_each(|item| hide(item, variables));
         }

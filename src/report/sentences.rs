@@ -4,7 +4,7 @@ use super::format::{counted, readable};
 use super::labels::{self, Tone};
 use super::model::{Report, ReportVariant};
 use crate::api::{AtSlaKind, MeasuredOutcome, PredictedOutcome, Price, Sla};
-use crate::prediction::Claim;
+use crate::prediction::PredictedClaim;
 use crate::verdict::figures::{Ordering, cost_per_million_tokens};
 
 /// What is above everything else.
@@ -100,7 +100,7 @@ pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
 }
 
 /// What the predictor advertises, and at which load.
-pub fn claim(claim: &Claim) -> String {
+pub fn claim(claim: &PredictedClaim) -> String {
     let point = claim.advertised();
     format!(
         "{} tokens/s/GPU, {} tokens/s/user with {} (TTFT {} ms, TPOT {} ms)",

@@ -60,8 +60,9 @@ impl<'a> TrialRow<'a> {
     const ROUND: Column<Self> =
         Column::number("round", "", "ROUND", |row| Cell::Count(row.record.trial.key.round.into()));
     const TRIAL: Column<Self> =
-        Column::number("trial", "", "TRIAL", |row| Cell::Count(row.record.trial.key.repetition.into()));
-    const TRY: Column<Self> = Column::number("try", "", "TRY", |row| Cell::Count(row.record.trial.key.attempt.into()));
+        Column::number("trial", "", "TRIAL", |row| Cell::Count(row.record.trial.key.number.into()));
+    const TRY: Column<Self> =
+        Column::number("try", "", "TRY", |row| Cell::Count(row.record.trial.key.try_number.into()));
     const REQUESTS: Column<Self> =
         Column::number("requests", "", "REQUESTS", |row| Cell::count(row.measured().map(|of| of.requests)));
     const ERRORS: Column<Self> =

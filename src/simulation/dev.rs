@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::api_server::{Cluster, meta};
 use super::lab::Lab;
-use super::serving::reality::Served;
+use super::serving::reality::SimulatedServing;
 
 /// GPUs of the nodes.
 const NODES: [u32; 2] = [8, 8];
@@ -32,7 +32,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// The socket fails.
 pub async fn serve(
     listener: TcpListener,
-    served: Served,
+    served: SimulatedServing,
     speed: u32,
     end: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
@@ -42,7 +42,7 @@ pub async fn serve(
         let _ = lab.cluster.try_put(definition);
     }
     let router = Router::new().fallback(answer).with_state(lab.cluster.clone());
-    let clock = Clock::start(speed);
+    let clock = ClockThread::start(speed);
     let events = events(lab.cluster.clone());
     tokio::select! {
         result = async { axum::serve(listener, router).await } => result,
@@ -93,13 +93,13 @@ fn older(event: &Value) -> Value {
 }
 
 /// Moves virtual time on in step with real time. While its thread lives, the runtime does not jump to the next timer.
-struct Clock {
+struct ClockThread {
     ticks: mpsc::Receiver<()>,
     steps: u32,
     over: Arc<AtomicBool>,
 }
 
-impl Clock {
+impl ClockThread {
     fn start(speed: u32) -> Self {
         let (tick, ticks) = mpsc::channel(1);
         let over = Arc::new(AtomicBool::new(false));
@@ -123,7 +123,7 @@ impl Clock {
     }
 }
 
-impl Drop for Clock {
+impl Drop for ClockThread {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }

@@ -14,7 +14,7 @@ pub trait Reality: Send + Sync {
     fn configurations(&self, plan: &Plan) -> Configurations;
 
     /// What a trial brings. The same trial of the same deployment always brings the same.
-    fn run(&self, load: &Load<'_>) -> Ran;
+    fn run(&self, load: &PendingTrial<'_>) -> Ran;
 
     /// Seconds from a server's start to its readiness, where they are not the usual few.
     fn loading(&self) -> Option<Duration> {
@@ -23,7 +23,7 @@ pub trait Reality: Send + Sync {
 }
 
 /// A trial that is about to run.
-pub struct Load<'a> {
+pub struct PendingTrial<'a> {
     /// The run.
     pub plan: &'a Plan,
     /// What was generated for it.

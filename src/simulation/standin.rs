@@ -201,6 +201,6 @@ fn types(object: &Value) -> kube::core::TypeMeta {
     kube::core::TypeMeta { api_version: text(&object["apiVersion"]).into(), kind: text(&object["kind"]).into() }
 }
 
-fn refused(words: &str) -> kube::Error {
-    kube::Error::Service(words.to_owned().into())
+fn refused(message: &str) -> kube::Error {
+    kube::Error::Service(message.to_owned().into())
 }

@@ -4,12 +4,14 @@ use crate::api::{BenchmarkComparisonSpec, SourceKind};
 use crate::measurement::counted::{CountedRequests, OverLimit};
 use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
 use crate::measurement::{Distribution, Facts, Measurement};
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configuration, Configurations, GenerationOutcome, Ready};
-use crate::prediction::{Burst, Claim, Curve, CurvePoint, OperatingPoint, Prediction, Serving, Shape, Workers};
+use crate::prediction::{
+    Burst, Curve, CurvePoint, OperatingPoint, PredictedClaim, Prediction, Serving, Shape, Workers,
+};
 use crate::simulation::broken::OrBroken;
-use crate::simulation::reality::{Load, Ran, Reality};
+use crate::simulation::reality::{PendingTrial, Ran, Reality};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 use std::time::Duration;
 
@@ -75,7 +77,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
         let kind = variant.source.kind;
         let (replicas, tensor_parallel) = shape_of(kind);
         let curve = curve(kind);
-        let claim = (kind == SourceKind::Recommended).then(|| Claim {
+        let claim = (kind == SourceKind::Recommended).then(|| PredictedClaim {
             concurrency: 12,
             point: curve.at(12).or_broken("twelve requests are beyond the curve").point,
             advertised_tokens_per_second_per_gpu: None,
@@ -130,7 +132,7 @@ impl<P: Fn(&Plan) -> Configurations + Send + Sync> Reality for Formula<P> {
         (self.0)(plan)
     }
 
-    fn run(&self, load: &Load<'_>) -> Ran {
+    fn run(&self, load: &PendingTrial<'_>) -> Ran {
         let measurement = measured(&load.plan.spec, load.variant, &load.trial);
         Ran { measurement: Some(measurement), findings: vec![], took: TRIAL }
     }
@@ -170,7 +172,7 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
     let flat = |value: f64| Distribution::constant(milliseconds(value));
     let (ttft, tpot) = (point.ttft.get() * noise, point.tpot.get() * noise);
     let tokens = point.tokens_per_second_per_gpu.get() * 8.0 / noise;
-    let limits = Sla::from_spec(&spec.sla).or_broken("the SLA").of_requests();
+    let limits = SlaLimits::from_spec(&spec.sla).or_broken("the SLA").of_requests();
     let counted = trial.requests.saturating_sub(trial.key.concurrency.saturating_mul(2));
     // Requests are all alike: all exceed a limit, or none does.
     let over = |exceeds: bool| if exceeds { counted } else { 0 };

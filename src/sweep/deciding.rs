@@ -1,7 +1,7 @@
 //! Which levels decide where the SLA ends (METHOD §4).
 
-use crate::method::sla::{LogRatios, Sla};
-use crate::method::trial::{Figures, Purpose, Trial};
+use crate::method::sla::{LogRatios, SlaLimits};
+use crate::method::trial::{Purpose, Trial, TrialFigures};
 
 /// A level with so much more throughput than both ends of the bracket decides alone: throughput fell before the SLA
 /// ended (METHOD §4).
@@ -32,9 +32,9 @@ pub struct Rated {
 
 impl Rated {
     /// Geometric means of accepted trials of one level; `None` of none, or where one has no r.
-    pub fn of(sla: &Sla, concurrency: u32, figures: &[&Figures]) -> Option<Self> {
+    pub fn of(sla: &SlaLimits, concurrency: u32, figures: &[&TrialFigures]) -> Option<Self> {
         let ratios: Option<Vec<LogRatios>> = figures.iter().map(|figures| sla.log_ratios(figures)).collect();
-        let mean = |of: fn(&Figures) -> f64| {
+        let mean = |of: fn(&TrialFigures) -> f64| {
             (figures.iter().map(|figures| of(figures).ln()).sum::<f64>() / figures.len() as f64).exp()
         };
         Some(Self {
@@ -164,13 +164,13 @@ fn below(level: u32, stride: f64) -> u32 {
 }
 
 /// The levels that trials of ladder and bracket have shown, ascending; a second look at an odd level replaces the first.
-pub fn rated(sla: &Sla, trials: &[&Trial]) -> Vec<Rated> {
+pub fn rated(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Rated> {
     let mut concurrencies: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();
     concurrencies.sort_unstable();
     concurrencies.dedup();
     let of = |concurrency: u32, again: bool| {
         let here = trials.iter().filter(|trial| trial.key.concurrency == concurrency && trial.key.purpose.selects());
-        let figures: Vec<&Figures> = here
+        let figures: Vec<&TrialFigures> = here
             .filter(|trial| (trial.key.purpose == Purpose::Recheck) == again)
             .filter_map(|trial| trial.accepted())
             .filter(|figures| sla.log_ratios(figures).is_some())
@@ -181,12 +181,12 @@ pub fn rated(sla: &Sla, trials: &[&Trial]) -> Vec<Rated> {
 }
 
 /// What decides, by all trials of a variant; `None` while no level is accepted.
-pub fn deciding(sla: &Sla, trials: &[&Trial]) -> Option<Deciding> {
+pub fn deciding(sla: &SlaLimits, trials: &[&Trial]) -> Option<Deciding> {
     let first = Deciding::of(&rated(sla, trials))?;
     let Some(round) = joining_round(first, trials) else { return Some(first) };
     Some(first.settled(|level| {
         let here = trials.iter().filter(|trial| is_decision(trial, round, level));
-        let figures: Vec<&Figures> = here.filter_map(|trial| trial.accepted()).collect();
+        let figures: Vec<&TrialFigures> = here.filter_map(|trial| trial.accepted()).collect();
         Rated::of(sla, level, &figures).map(|rated| rated.r)
     }))
 }

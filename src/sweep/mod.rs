@@ -24,8 +24,8 @@ use slots::{Fate, Slot};
 
 use crate::measurement::record::TrialPlan;
 use crate::method::estimate::Estimates;
-use crate::method::sla::Sla;
-use crate::method::trial::{Figures, Purpose, Trial, TrialKey};
+use crate::method::sla::SlaLimits;
+use crate::method::trial::{Purpose, Trial, TrialFigures, TrialKey};
 
 /// What the sweep of one variant in one round depends on, besides its trials.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ pub struct SweepPlan {
     /// Levels to climb, ascending: those of [`ladder()`].
     pub ladder: Vec<u32>,
     /// The SLA whose end is looked for.
-    pub sla: Sla,
+    pub sla: SlaLimits,
     /// C: requests the variant works on at once, where known.
     pub capacity: Option<u32>,
     /// Output tokens of a request.
@@ -75,7 +75,7 @@ pub fn next(plan: &SweepPlan, estimates: Option<&dyn Estimates>, trials: &[Trial
     let sweep = Sweep { plan, estimates, trials };
     let selection = Selection::of(plan.search(), trials);
     let wanted = selection.open.or_else(|| sweep.decision(&selection.levels));
-    wanted.map_or(Next::Done, |(slot, attempt)| Next::Run(sweep.trial(slot, attempt, &selection)))
+    wanted.map_or(Next::Done, |(slot, try_number)| Next::Run(sweep.trial(slot, try_number, &selection)))
 }
 
 /// How far the sweep is, given the same.
@@ -127,21 +127,21 @@ impl<'a> Sweep<'a> {
     fn decisions(&self, levels: &[Rated]) -> Vec<(Slot, u32)> {
         let deciding = self.settled(levels).map(Deciding::levels).unwrap_or_default();
         let lost = |level: &u32| {
-            let rejected = |repetition| matches!(self.fate(*level, repetition), Fate::Closed(None));
-            self.repetitions().all(rejected)
+            let rejected = |number| matches!(self.fate(*level, number), Fate::Closed(None));
+            self.trial_numbers().all(rejected)
         };
         if deciding.iter().any(lost) {
             return vec![];
         }
-        let turns = self.repetitions().flat_map(|repetition| {
-            let turn: Vec<u32> = match repetition % 2 {
+        let turns = self.trial_numbers().flat_map(|number| {
+            let turn: Vec<u32> = match number % 2 {
                 1 => deciding.clone(),
                 _ => deciding.iter().rev().copied().collect(),
             };
-            turn.into_iter().map(move |level| (level, repetition))
+            turn.into_iter().map(move |level| (level, number))
         });
-        let open = turns.filter_map(|(level, repetition)| match self.fate(level, repetition) {
-            Fate::Open { attempt } => Some((Slot::decision(self.plan.round, level, repetition), attempt)),
+        let open = turns.filter_map(|(level, number)| match self.fate(level, number) {
+            Fate::Open { try_number } => Some((Slot::decision(self.plan.round, level, number), try_number)),
             Fate::Closed(_) => None,
         });
         open.collect()
@@ -157,37 +157,37 @@ impl<'a> Sweep<'a> {
 
     /// By all new trials of a level; in this plan's round they have to be over.
     fn r_of_new_trials(&self, round: u32, level: u32) -> Option<f64> {
-        if round == self.plan.round && self.repetitions().any(|repetition| self.fate(level, repetition).is_open()) {
+        if round == self.plan.round && self.trial_numbers().any(|number| self.fate(level, number).is_open()) {
             return None;
         }
         let here = |trial: &&Trial| {
             (trial.key.round, trial.key.concurrency, trial.key.purpose) == (round, level, Purpose::Decision)
         };
-        let figures: Vec<&Figures> = self.trials.iter().filter(here).filter_map(Trial::accepted).collect();
+        let figures: Vec<&TrialFigures> = self.trials.iter().filter(here).filter_map(Trial::accepted).collect();
         Rated::of(&self.plan.sla, level, &figures).map(|rated| rated.r)
     }
 
-    fn repetitions(&self) -> std::ops::RangeInclusive<u32> {
+    fn trial_numbers(&self) -> std::ops::RangeInclusive<u32> {
         1..=self.plan.decision_trials.max(1)
     }
 
-    fn fate(&self, level: u32, repetition: u32) -> Fate<'a> {
-        Fate::of(Slot::decision(self.plan.round, level, repetition), &self.plan.sla, self.trials)
+    fn fate(&self, level: u32, number: u32) -> Fate<'a> {
+        Fate::of(Slot::decision(self.plan.round, level, number), &self.plan.sla, self.trials)
     }
 
-    fn trial(&self, slot: Slot, attempt: u32, selection: &Selection) -> TrialPlan {
+    fn trial(&self, slot: Slot, try_number: u32, selection: &Selection) -> TrialPlan {
         let SweepPlan { round, size, sla, .. } = self.plan;
         let (concurrency, latency) = (slot.concurrency, self.latency_seconds(slot.concurrency));
         let weight = if slot.purpose == Purpose::Ladder { Weight::Ladder } else { Weight::Bracket };
         let waves = size::waves(size, sla, concurrency, latency, weight);
         let capacity = self.plan.capacity.or(selection.estimated_capacity);
         TrialPlan {
-            key: TrialKey { round: *round, concurrency, purpose: slot.purpose, repetition: slot.repetition, attempt },
+            key: TrialKey { round: *round, concurrency, purpose: slot.purpose, number: slot.number, try_number },
             requests: waves.saturating_mul(concurrency),
             warmup: if self.plan.warm { 0 } else { concurrency },
             ramp_seconds: size::ramp_seconds(concurrency, capacity, latency),
             request_timeout_seconds: size::request_timeout_seconds(size, latency),
-            seed: size::seed(size, *round, concurrency, slot.number(), attempt),
+            seed: size::seed(size, *round, concurrency, slot.seed_number(), try_number),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::size::{SizeRules, Weight, waves};
 use crate::method::estimate::Estimates;
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 
 /// Minutes until a variant is ready, where no earlier run tells (METHOD §9).
 pub const READY_MINUTES: f64 = 12.0;
@@ -40,7 +40,7 @@ pub struct PricedLoad<'a> {
     /// Levels to climb.
     pub ladder: &'a [u32],
     /// The SLA, which decides how many requests a trial needs.
-    pub sla: &'a Sla,
+    pub sla: &'a SlaLimits,
     /// Levels added within the bracket.
     pub refinements: u32,
     /// New trials of each level that decides.
@@ -94,14 +94,14 @@ pub fn expected_rounds(gain: Option<f64>, only_one_meets: bool) -> u32 {
 
 /// What rounds cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cost {
+pub struct RoundsCost {
     /// Minutes while GPUs are held, with variants one after the other.
     pub minutes: f64,
     /// GPUs held × hours.
     pub gpu_hours: f64,
 }
 
-impl Cost {
+impl RoundsCost {
     /// Of so many rounds with all of these variants.
     pub fn of(variants: &[VariantMinutes], rounds: u32) -> Self {
         let minutes = |variant: &VariantMinutes| match rounds {
@@ -131,26 +131,26 @@ impl Cost {
 
 /// What a run is expected to cost, and at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Price {
+pub struct ExpectedPrice {
     /// Rounds it is expected to have.
     pub rounds: u32,
     /// These rounds.
-    pub expected: Cost,
+    pub expected: RoundsCost,
     /// As many rounds as are allowed.
-    pub most: Cost,
+    pub most: RoundsCost,
 }
 
-impl Price {
+impl ExpectedPrice {
     /// Of a run of these variants that is expected to have so many rounds, with so many at least and at most.
     pub fn of(variants: &[VariantMinutes], expected_rounds: u32, minimum: u32, maximum: u32) -> Self {
         let rounds = expected_rounds.max(minimum).min(maximum);
-        Self { rounds, expected: Cost::of(variants, rounds), most: Cost::of(variants, maximum) }
+        Self { rounds, expected: RoundsCost::of(variants, rounds), most: RoundsCost::of(variants, maximum) }
     }
 }
 
 /// Whether a round may begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Budget {
+pub enum RoundBudget {
     /// It fits, or there is no budget.
     Fits,
     /// It does not: so many GPU-hours are left, and the round is expected to need so many.
@@ -163,11 +163,11 @@ pub enum Budget {
 }
 
 /// Whether a round that is expected to need so many GPU-hours fits in what is left of the budget (METHOD §9).
-pub fn budget(gpu_hours: Option<f64>, spent: f64, round: Cost) -> Budget {
+pub fn budget(gpu_hours: Option<f64>, spent: f64, round: RoundsCost) -> RoundBudget {
     let left = gpu_hours.map(|budget| (budget - spent).max(0.0));
     match left {
-        Some(left) if round.gpu_hours > left => Budget::TooSmall { left, needed: round.gpu_hours },
-        _ => Budget::Fits,
+        Some(left) if round.gpu_hours > left => RoundBudget::TooSmall { left, needed: round.gpu_hours },
+        _ => RoundBudget::Fits,
     }
 }
 
@@ -251,22 +251,26 @@ mod tests {
             VariantMinutes { first_round: 20.0, later_round: 15.0, gpus: 8 },
             VariantMinutes { first_round: 30.0, later_round: 0.0, gpus: 4 },
         ];
-        let price = Price::of(&variants, 3, 1, 8);
+        let price = ExpectedPrice::of(&variants, 3, 1, 8);
         assert_eq!(price.rounds, 3);
         assert!((price.expected.minutes - (20.0 + 2.0 * 15.0 + 30.0)).abs() < 1e-9);
         assert!((price.expected.gpu_hours - (50.0 * 8.0 + 30.0 * 4.0) / 60.0).abs() < 1e-9);
         assert!((price.most.minutes - (20.0 + 7.0 * 15.0 + 30.0)).abs() < 1e-9);
         assert!((price.expected.money(2.5) - 2.5 * price.expected.gpu_hours).abs() < 1e-9);
-        assert_eq!(Price::of(&variants, 3, 4, 8).rounds, 4);
-        assert_eq!(Price::of(&variants, 3, 1, 2).rounds, 2);
+        assert_eq!(ExpectedPrice::of(&variants, 3, 4, 8).rounds, 4);
+        assert_eq!(ExpectedPrice::of(&variants, 3, 1, 2).rounds, 2);
     }
 
     #[rstest]
-    #[case::no_budget(None, 100.0, Budget::Fits)]
-    #[case::it_fits(Some(10.0), 8.0, Budget::Fits)]
-    #[case::it_does_not(Some(10.0), 8.5, Budget::TooSmall { left: 1.5, needed: 2.0 })]
-    #[case::nothing_is_left(Some(10.0), 11.0, Budget::TooSmall { left: 0.0, needed: 2.0 })]
-    fn no_round_begins_that_does_not_fit(#[case] hours: Option<f64>, #[case] spent: f64, #[case] expected: Budget) {
-        assert_eq!(budget(hours, spent, Cost { minutes: 15.0, gpu_hours: 2.0 }), expected);
+    #[case::no_budget(None, 100.0, RoundBudget::Fits)]
+    #[case::it_fits(Some(10.0), 8.0, RoundBudget::Fits)]
+    #[case::it_does_not(Some(10.0), 8.5, RoundBudget::TooSmall { left: 1.5, needed: 2.0 })]
+    #[case::nothing_is_left(Some(10.0), 11.0, RoundBudget::TooSmall { left: 0.0, needed: 2.0 })]
+    fn no_round_begins_that_does_not_fit(
+        #[case] hours: Option<f64>,
+        #[case] spent: f64,
+        #[case] expected: RoundBudget,
+    ) {
+        assert_eq!(budget(hours, spent, RoundsCost { minutes: 15.0, gpu_hours: 2.0 }), expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::deciding::Rated;
 use super::slots::{Fate, Slot};
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::method::trial::{Purpose, Trial};
 
 /// How often the highest level is doubled while none misses the SLA (METHOD §4).
@@ -24,7 +24,7 @@ const LEAST_WAITING: f64 = 1.2;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchRules<'a> {
     /// The SLA whose end is looked for.
-    pub sla: &'a Sla,
+    pub sla: &'a SlaLimits,
     /// Levels to climb, ascending.
     pub ladder: &'a [u32],
     /// Levels to add within the bracket; with 0 it stays as it is.
@@ -40,7 +40,7 @@ pub struct SearchRules<'a> {
 pub struct Selection {
     /// Levels that were accepted, ascending; none above a level that misses the SLA for good.
     pub levels: Vec<Rated>,
-    /// The trial without which no more can be said, and its attempt.
+    /// The trial without which no more can be said, and its try.
     pub open: Option<(Slot, u32)>,
     /// Levels added within the bracket so far.
     pub refined: u32,
@@ -56,7 +56,7 @@ enum Went {
     NoFurther,
 }
 
-struct Search<'a> {
+struct LevelSearch<'a> {
     rules: SearchRules<'a>,
     trials: &'a [Trial],
     found: Selection,
@@ -68,7 +68,7 @@ struct Search<'a> {
 impl Selection {
     /// What these trials, in any order, have shown. It is worked out anew each time: nothing is remembered.
     pub fn of(rules: SearchRules, trials: &[Trial]) -> Self {
-        let mut search = Search { rules, trials, found: Self::default(), rejected: vec![], doublings: 0 };
+        let mut search = LevelSearch { rules, trials, found: Self::default(), rejected: vec![], doublings: 0 };
         search.climb();
         while search.found.open.is_none() {
             if let Went::NoFurther = search.step() {
@@ -83,7 +83,7 @@ impl Selection {
     }
 }
 
-impl Search<'_> {
+impl LevelSearch<'_> {
     fn climb(&mut self) {
         let mut misses = 0;
         for &concurrency in self.rules.ladder {
@@ -202,8 +202,8 @@ impl Search<'_> {
     fn run(&mut self, concurrency: u32, purpose: Purpose) -> Option<Option<Rated>> {
         let slot = Slot::selecting(concurrency, purpose);
         match Fate::of(slot, self.rules.sla, self.trials) {
-            Fate::Open { attempt } => {
-                self.found.open = Some((slot, attempt));
+            Fate::Open { try_number } => {
+                self.found.open = Some((slot, try_number));
                 None
             }
             Fate::Closed(figures) => {

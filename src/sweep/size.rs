@@ -1,7 +1,7 @@
 //! How large a trial is, how it starts and which prompts it gets (METHOD §3).
 
 use crate::api::Load;
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 
 /// Waves of a trial: one request of every user. The first and the last one do not count (METHOD §3).
 const WAVES: u32 = 4;
@@ -55,7 +55,13 @@ pub enum Weight {
 }
 
 /// Waves of a trial with so many users whose requests are expected to take so long, in seconds where known.
-pub fn waves(rules: &SizeRules, sla: &Sla, concurrency: u32, latency_seconds: Option<f64>, weight: Weight) -> u32 {
+pub fn waves(
+    rules: &SizeRules,
+    sla: &SlaLimits,
+    concurrency: u32,
+    latency_seconds: Option<f64>,
+    weight: Weight,
+) -> u32 {
     let users = concurrency.max(1);
     let usual = if rules.unequal_lengths { WAVES_OF_UNEQUAL_LENGTHS } else { WAVES };
     let usual = usual.max(WAVES_NOT_COUNTED + COUNTED_AT_LEAST.div_ceil(users));
@@ -89,8 +95,8 @@ pub fn request_timeout_seconds(rules: &SizeRules, latency_seconds: Option<f64>) 
 
 /// The seed of a trial's prompts: the same for all variants, another one for any two trials of a variant, so that no prompt is
 /// answered from a cache. `number` counts all trials of a level in a round.
-pub fn seed(rules: &SizeRules, round: u32, concurrency: u32, number: u32, attempt: u32) -> u64 {
-    let parts = [round, concurrency, number, attempt];
+pub fn seed(rules: &SizeRules, round: u32, concurrency: u32, number: u32, try_number: u32) -> u64 {
+    let parts = [round, concurrency, number, try_number];
     let seed = parts.into_iter().fold(rules.seed, |seed, part| mixed(seed ^ u64::from(part)));
     // JSON carries no more bits than a float has.
     seed >> 11
@@ -112,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::api::Statistic;
-    use crate::method::sla::{Limit, Metric};
+    use crate::method::sla::{LimitedMetric, SlaLimit};
     use crate::method::testing::means;
     use crate::units::Milliseconds;
 
@@ -157,15 +163,19 @@ mod tests {
         #[case] weight: Weight,
         #[case] counted: u32,
     ) {
-        let limit = Limit { metric: Metric::Ttft, limit: Milliseconds::new(500.0).unwrap(), statistic };
-        let sla = Sla::new(vec![limit]).unwrap();
+        let limit = SlaLimit { metric: LimitedMetric::Ttft, limit: Milliseconds::new(500.0).unwrap(), statistic };
+        let sla = SlaLimits::new(vec![limit]).unwrap();
         assert_eq!((waves(&RULES, &sla, users, Some(4.0), weight) - 2) * users, counted);
     }
 
     #[test]
     fn a_percentile_gets_no_more_than_the_time_of_a_trial() {
-        let limit = Limit { metric: Metric::Ttft, limit: Milliseconds::new(500.0).unwrap(), statistic: Statistic::P99 };
-        let sla = Sla::new(vec![limit]).unwrap();
+        let limit = SlaLimit {
+            metric: LimitedMetric::Ttft,
+            limit: Milliseconds::new(500.0).unwrap(),
+            statistic: Statistic::P99,
+        };
+        let sla = SlaLimits::new(vec![limit]).unwrap();
         assert_eq!(waves(&RULES, &sla, 1, Some(20.0), Weight::Bracket), 30, "thirty of 20 s take ten minutes");
         assert_eq!(waves(&RULES, &sla, 1, Some(300.0), Weight::Bracket), 3);
     }
@@ -198,8 +208,8 @@ mod tests {
         let mut seeds = HashSet::new();
         for round in 1..=8 {
             for concurrency in 1..=300 {
-                for (number, attempt) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (4, 1)] {
-                    assert!(seeds.insert(seed(&RULES, round, concurrency, number, attempt)));
+                for (number, try_number) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (4, 1)] {
+                    assert!(seeds.insert(seed(&RULES, round, concurrency, number, try_number)));
                 }
             }
         }

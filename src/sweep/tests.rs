@@ -230,7 +230,7 @@ fn a_spoilt_trial_is_run_once_more_and_then_passed_over() {
     let whole = sweep(&plan, &ends_at(20.0), vec![]);
     let once = spoilt(&whole, 1, Rejection::ErrorRate);
     let Next::Run(again) = next(&plan, None, &once) else { panic!() };
-    assert_eq!((again.key.concurrency, again.key.attempt), (10, 2));
+    assert_eq!((again.key.concurrency, again.key.try_number), (10, 2));
     let mut twice = once.clone();
     twice.push(rejected(again.key, Rejection::ErrorRate));
     let Next::Run(after) = next(&plan, None, &twice) else { panic!() };
@@ -293,7 +293,7 @@ proptest! {
         keys.dedup();
         prop_assert_eq!(keys.len(), whole.len(), "no trial is run twice");
         let mut rest = whole[..crash.min(whole.len())].to_vec();
-        rest.sort_by_key(|trial| size::seed(&plan.size, trial.key.round, trial.key.concurrency, trial.key.attempt, shuffle as u32));
+        rest.sort_by_key(|trial| size::seed(&plan.size, trial.key.round, trial.key.concurrency, trial.key.try_number, shuffle as u32));
         let resumed = go_on(rest);
         let same = whole.iter().all(|trial| resumed.contains(trial));
         prop_assert!(same && resumed.len() == whole.len());

@@ -5,7 +5,7 @@ use crate::api::BenchmarkComparisonSpec;
 use crate::measurement::audit::{AuditRules, LimitError};
 use crate::measurement::record::TrialRecord;
 use crate::method::estimate::Estimates;
-use crate::method::sla::{Sla, SlaError};
+use crate::method::sla::{SlaError, SlaLimits};
 use crate::method::trial::Trial;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome};
 use crate::prediction::{Curve, Prediction};
@@ -54,7 +54,7 @@ impl VariantSweep {
         let plan = SweepPlan {
             round,
             ladder,
-            sla: Sla::from_spec(&spec.sla)?,
+            sla: SlaLimits::from_spec(&spec.sla)?,
             capacity: curve.as_ref().and_then(Estimates::capacity),
             output_tokens: spec.workload.output_tokens.max(1),
             decision_trials: spec.load.decision_trials.max(1),

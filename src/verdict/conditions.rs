@@ -7,7 +7,7 @@ use super::status::meets;
 use crate::api::conditions::{ConditionStatus, ConditionType, NewCondition};
 use crate::api::{FailOn, Outcome, Reason, SlaState, VerdictResult};
 use crate::judgement::CandidateJudgement;
-use crate::judgement::accuracy::{Accuracy, Errors, JudgedMetric};
+use crate::judgement::accuracy::{Accuracy, JudgedMetric, LevelErrors};
 use crate::judgement::side::Side;
 
 use ConditionStatus::{False, True, Unknown};
@@ -43,7 +43,7 @@ pub fn claim_kept(judged: &Judged) -> NewCondition {
     let kind = ConditionType::ClaimKept;
     let claims = || judged.candidates().filter_map(|(of, judged)| Some((&of.name, judged.variant.claim?)));
     let is_claimed = judged.candidates().any(|(of, _)| of.prediction.as_ref().is_some_and(|p| p.claim.is_some()));
-    let describe = |errors: &Errors| {
+    let describe = |errors: &LevelErrors| {
         format!("{} % tokens/s per GPU, {} % TPOT", signed_share(errors.tokens), signed_share(errors.tpot))
     };
     if let Some((name, check)) = claims().find(|(_, check)| !check.kept) {
@@ -81,7 +81,7 @@ pub fn prediction_accurate(judged: &Judged) -> NewCondition {
         Some((name, mean)) => {
             let percent = 100.0 * mean;
             let message = format!(
-                "estimates are off by {percent:.1} % on average for {name}, the worst variant; {tolerance} % are tolerated"
+                "estimates are off by {percent:.1} % on average for {name}, the worst variant; up to {tolerance} % is tolerated"
             );
             match percent > tolerance {
                 true => NewCondition::new(kind, False, Reason::OutsideTolerance, &message),

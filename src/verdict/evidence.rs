@@ -10,7 +10,7 @@ use crate::judgement::rules::{RoundLimits, Rules};
 use crate::measurement::Measurement;
 use crate::measurement::audit::{AuditRules, LimitError, across};
 use crate::measurement::record::TrialRecord;
-use crate::method::sla::{Sla, SlaError};
+use crate::method::sla::{SlaError, SlaLimits};
 use crate::method::trial::Trial;
 use crate::prediction::Prediction;
 use crate::sweep::ladder_of;
@@ -29,7 +29,7 @@ pub struct Stored<'a> {
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct RunProgress {
     /// Rounds that count: those that are over.
     pub rounds: u32,
     /// No further round fits in what is left of the budget.
@@ -40,7 +40,7 @@ pub struct Progress {
 
 /// Everything a judgement rests on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evidence {
+pub struct RunEvidence {
     /// How it is judged.
     pub rules: Rules,
     /// Levels that have a row before they are measured, ascending.
@@ -50,7 +50,7 @@ pub struct Evidence {
     /// Which is the baseline.
     pub baseline: usize,
     /// How far the run is.
-    pub progress: Progress,
+    pub progress: RunProgress,
     /// Price of one GPU for one hour, where given.
     pub gpu_hourly_cost: Option<f64>,
 }
@@ -97,7 +97,7 @@ pub enum EvidenceError {
     #[error(transparent)]
     Evidence(#[from] LimitError),
     /// A margin, a tolerance or a price.
-    #[error("{field} is {found:?}: give a decimal number from 0 up, such as \"5\"")]
+    #[error("{field} is \"{found}\": give a decimal number from 0 up, such as \"5\"")]
     Number {
         /// Field of the spec.
         field: &'static str,
@@ -132,8 +132,8 @@ pub fn evidence<'a>(
     spec: &BenchmarkComparisonSpec,
     variants: &[VariantStatus],
     stored: impl Fn(&str) -> Stored<'a>,
-    progress: Progress,
-) -> Result<Evidence, EvidenceError> {
+    progress: RunProgress,
+) -> Result<RunEvidence, EvidenceError> {
     let Terms { audit, rules, baseline, gpu_hourly_cost } = Terms::of(spec, variants, progress.origin)?;
     let predictions: Vec<&Prediction> = variants.iter().filter_map(|of| stored(&of.name).prediction).collect();
     let mut records: Vec<VariantRecords> = variants
@@ -144,7 +144,7 @@ pub fn evidence<'a>(
     compare_clocks(&mut records, baseline);
     let is_summary = |record: &&AuditedRecord| record.record.measurement.as_ref().is_some_and(|m| m.counted.is_none());
     let has_summaries = records.iter().flat_map(|of| &of.records).filter(|of| !rejects(of)).any(|of| is_summary(&of));
-    Ok(Evidence {
+    Ok(RunEvidence {
         rules: if has_summaries { without_ttft(rules) } else { rules },
         ladder: ladder_of(spec, predictions.into_iter()),
         variants: records,
@@ -201,7 +201,7 @@ fn without_ttft(rules: Rules) -> Rules {
 }
 
 fn rules(spec: &BenchmarkComparisonSpec, origin: TrialOrigin) -> Result<Rules, EvidenceError> {
-    let sla = Sla::from_spec(&spec.sla)?;
+    let sla = SlaLimits::from_spec(&spec.sla)?;
     let percent = |field, text: &Decimal| -> Result<Percent, EvidenceError> {
         Ok(Percent::new(number(field, text)?).unwrap_or_default())
     };
@@ -228,7 +228,7 @@ fn of_variant(
     spec: &BenchmarkComparisonSpec,
     stored: Stored,
     audit: &AuditRules,
-    progress: Progress,
+    progress: RunProgress,
 ) -> VariantRecords {
     let gpus = NonZeroU32::new(variant.gpus.unwrap_or(spec.hardware.gpus_per_variant)).unwrap_or(NonZeroU32::MIN);
     let audited = |record: &TrialRecord| {
@@ -309,7 +309,7 @@ impl VariantRecords {
     }
 }
 
-impl Evidence {
+impl RunEvidence {
     /// The candidates, in the order of the spec.
     pub fn candidates(&self) -> impl Iterator<Item = &VariantRecords> {
         self.variants.iter().filter(|variant| variant.role == Role::Candidate)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::judged::{Judged, JudgedVariant};
 use super::rows::estimated_at;
 use crate::api::Role;
-use crate::judgement::gain::Estimated;
+use crate::judgement::gain::IntervalEstimate;
 use crate::judgement::level::levels;
 use crate::judgement::side::Side;
 use crate::measurement::{Distribution, Measurement};
@@ -23,7 +23,7 @@ const ORDERED_CANDIDATES: usize = 3;
 
 /// The judgement as numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
+pub struct JudgementFigures {
     /// In the order of the spec.
     pub variants: Vec<VariantFigures>,
     /// How well the predictor ordered the candidates; from three on.
@@ -40,22 +40,22 @@ pub struct VariantFigures {
     /// Levels with accepted trials, ascending.
     pub levels: Vec<LevelFigures>,
     /// Concurrency → what was judged there.
-    pub means: BTreeMap<u32, Means>,
+    pub means: BTreeMap<u32, JudgedMeans>,
 }
 
 /// Means over the accepted trials of a level, not rounded.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Means {
+pub struct JudgedMeans {
     /// Latency and throughput.
     pub point: OperatingPoint,
     /// How far the estimate is off.
-    pub errors: Option<Errors>,
+    pub errors: Option<ErrorFigures>,
 }
 
 /// Measured ÷ predicted − 1, in percent. TTFT is reported, not judged: the predictor's contains a burst that the measured one
 /// does not.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Errors {
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ErrorFigures {
     /// Of TTFT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft: Option<f64>,
@@ -67,7 +67,7 @@ pub struct Errors {
     pub tokens: Option<f64>,
 }
 
-impl Errors {
+impl ErrorFigures {
     /// How far one point is off another.
     pub fn of(measured: &OperatingPoint, predicted: &OperatingPoint) -> Self {
         let error = |measured: f64, predicted: f64| {
@@ -83,7 +83,7 @@ impl Errors {
 }
 
 /// Figures of one level. Each is the mean over the accepted trials: a percentile here is the mean of their percentiles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelFigures {
     /// Concurrent requests over the whole deployment.
@@ -115,7 +115,7 @@ pub struct LevelFigures {
 }
 
 /// How far the accepted trials of a level lie apart, for each figure that is plotted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Spreads {
     /// Mean time to first token, ms.
@@ -133,7 +133,7 @@ pub struct Spreads {
 }
 
 /// The lowest and the highest of several runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Spread {
     /// Lowest.
     pub low: f64,
@@ -153,7 +153,7 @@ impl Spread {
 }
 
 /// How many pairs of candidates stand in the predicted order, by throughput at the SLA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ordering {
     /// Pairs in the predicted order.
@@ -163,8 +163,8 @@ pub struct Ordering {
 }
 
 /// The figures of a judgement.
-pub fn figures(judged: &Judged) -> Figures {
-    Figures {
+pub fn figures(judged: &Judged) -> JudgementFigures {
+    JudgementFigures {
         variants: judged.variants().map(|variant| of_variant(judged, variant)).collect(),
         ordering: ordering(judged),
     }
@@ -182,12 +182,12 @@ fn of_variant(judged: &Judged, variant: JudgedVariant) -> VariantFigures {
             tokens_per_second_per_gpu: TokensPerSecond::new(shown.tokens_per_second_per_gpu).ok()?,
         };
         let estimate = estimated_at(prediction, level.concurrency).filter(|at| !at.beyond_operating_point);
-        let errors = estimate.map(|at| Errors::of(&point, &at.point));
-        Some((level.concurrency, Means { point, errors }))
+        let errors = estimate.map(|at| ErrorFigures::of(&point, &at.point));
+        Some((level.concurrency, JudgedMeans { point, errors }))
     });
     let standpoint = &variant.shown.standpoint;
     let exact = matches!(standpoint.side, Side::Value(_));
-    let interval = standpoint.own.as_ref().filter(|_| exact).and_then(Estimated::telling_interval);
+    let interval = standpoint.own.as_ref().filter(|_| exact).and_then(IntervalEstimate::telling_interval);
     let cost = judged.evidence.gpu_hourly_cost;
     VariantFigures {
         name: variant.records.name.clone(),

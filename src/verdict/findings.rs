@@ -51,7 +51,7 @@ fn unmeasured_claim(variant: JudgedVariant) -> Option<Finding> {
     let claim = variant.records.prediction.as_ref()?.claim.as_ref()?;
     variant.shown.claim.is_none().then(|| {
         let message = format!("no accepted trial with {} concurrent requests, the claim's level", claim.concurrency);
-        Finding::new(EvidenceCode::ClaimedPointNotMeasured, message)
+        Finding::new(EvidenceCode::ClaimNotMeasured, message)
     })
 }
 

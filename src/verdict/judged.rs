@@ -1,11 +1,11 @@
 //! The evidence, judged.
 
-use super::evidence::{Evidence, VariantRecords};
+use super::evidence::{RunEvidence, VariantRecords};
 use crate::api::codes::Effect;
 use crate::api::{Finding, Outcome, Role, Stopped, VerdictResult};
-use crate::judgement::accuracy::Claim;
+use crate::judgement::accuracy::ClaimFigures;
 use crate::judgement::comparison::{RoundsSoFar, Standing, VariantEvidence, compare};
-use crate::judgement::{CandidateJudgement, Case, Judgement, VariantCase, VariantJudgement, judge};
+use crate::judgement::{CandidateJudgement, Case, JudgedCase, VariantCase, VariantJudgement, judge};
 use crate::measurement::audit::across;
 use crate::method::estimate::Estimates;
 
@@ -13,9 +13,9 @@ use crate::method::estimate::Estimates;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// What it rests on.
-    pub evidence: Evidence,
+    pub evidence: RunEvidence,
     /// What came out.
-    pub judgement: Judgement,
+    pub judgement: JudgedCase,
 }
 
 /// One variant: what is known of it, and what it shows.
@@ -29,8 +29,8 @@ pub struct JudgedVariant<'a> {
     pub candidate: Option<&'a CandidateJudgement>,
 }
 
-impl From<Evidence> for Judged {
-    fn from(evidence: Evidence) -> Self {
+impl From<RunEvidence> for Judged {
+    fn from(evidence: RunEvidence) -> Self {
         let candidates: Vec<VariantCase> = evidence.candidates().map(|of| case(&evidence, of)).collect();
         let judgement = judge(&Case {
             rules: &evidence.rules,
@@ -43,7 +43,7 @@ impl From<Evidence> for Judged {
     }
 }
 
-fn case<'a>(evidence: &Evidence, variant: &'a VariantRecords) -> VariantCase<'a> {
+fn case<'a>(evidence: &RunEvidence, variant: &'a VariantRecords) -> VariantCase<'a> {
     let prediction = variant.prediction.as_ref();
     let curve = prediction.and_then(|prediction| prediction.curve.as_ref());
     let is_doubtful = |finding: &Finding| finding.code.effect() == Effect::NotJudged;
@@ -51,7 +51,7 @@ fn case<'a>(evidence: &Evidence, variant: &'a VariantRecords) -> VariantCase<'a>
         evidence: measured(evidence, variant),
         estimates: curve.map(|curve| curve as &dyn Estimates),
         estimates_are_judged: prediction.is_some_and(|prediction| !prediction.findings.iter().any(is_doubtful)),
-        claim: prediction.and_then(|prediction| prediction.claim.as_ref()).map(|claim| Claim {
+        claim: prediction.and_then(|prediction| prediction.claim.as_ref()).map(|claim| ClaimFigures {
             concurrency: claim.concurrency,
             ttft: Some(claim.point.ttft.get()),
             tpot: claim.point.tpot.get(),
@@ -60,7 +60,7 @@ fn case<'a>(evidence: &Evidence, variant: &'a VariantRecords) -> VariantCase<'a>
     }
 }
 
-fn measured<'a>(evidence: &Evidence, variant: &'a VariantRecords) -> VariantEvidence<'a> {
+fn measured<'a>(evidence: &RunEvidence, variant: &'a VariantRecords) -> VariantEvidence<'a> {
     VariantEvidence { trials: &variant.trials, origin: evidence.progress.origin, failed_rounds: variant.failed_rounds }
 }
 

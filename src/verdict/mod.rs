@@ -22,5 +22,7 @@ pub mod sentences;
 pub mod status;
 pub mod surroundings;
 
-pub use evidence::{Evidence, EvidenceError, Progress, Stored, VariantRecords, can_be_judged, evidence, judged_now};
+pub use evidence::{
+    EvidenceError, RunEvidence, RunProgress, Stored, VariantRecords, can_be_judged, evidence, judged_now,
+};
 pub use judged::Judged;

@@ -1,13 +1,13 @@
 //! What a run is expected to cost, before any GPU is held, and what its next round is (METHOD §9).
 
-use super::evidence::Evidence;
+use super::evidence::RunEvidence;
 use super::judged::Judged;
 use crate::api::{self, BenchmarkComparisonSpec, Outcome};
 use crate::judgement::predicted::{PredictedSide, predicted_side};
 use crate::method::estimate::Estimates;
 use crate::sweep::SizeRules;
 use crate::sweep::price::{
-    Cost, PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
+    ExpectedPrice, PredictedEnd, Priced, PricedLoad, READY_MINUTES, RoundsCost, VariantMinutes, expected_rounds,
 };
 use crate::units::count;
 
@@ -47,20 +47,20 @@ impl RunPrice {
     }
 
     /// What is expected and what it is at most, as the status shows it.
-    pub fn status(&self, evidence: &Evidence) -> (api::Cost, api::Cost) {
+    pub fn status(&self, evidence: &RunEvidence) -> (api::Cost, api::Cost) {
         let minutes: Vec<VariantMinutes> = self.variants.iter().map(|(_, minutes)| *minutes).collect();
         let limits = evidence.rules.rounds;
         let maximum = if evidence.rules.repeatable { limits.maximum } else { 1 };
-        let price = Price::of(&minutes, self.rounds, limits.minimum.min(maximum), maximum);
-        let shown = |cost: Cost, rounds| shown(cost, rounds, evidence.gpu_hourly_cost);
+        let price = ExpectedPrice::of(&minutes, self.rounds, limits.minimum.min(maximum), maximum);
+        let shown = |cost: RoundsCost, rounds| shown(cost, rounds, evidence.gpu_hourly_cost);
         (shown(price.expected, price.rounds), shown(price.most, maximum))
     }
 
     /// What a round costs that deploys these variants: the first, or a later one.
-    pub fn round(&self, number: u32, names: &[String]) -> Cost {
+    pub fn round(&self, number: u32, names: &[String]) -> RoundsCost {
         let of = self.variants.iter().filter(|(name, _)| names.contains(name)).map(|(_, minutes)| *minutes);
         let minutes: Vec<VariantMinutes> = of.collect();
-        if number <= 1 { Cost::of(&minutes, 1) } else { Cost::of_later_round(&minutes) }
+        if number <= 1 { RoundsCost::of(&minutes, 1) } else { RoundsCost::of_later_round(&minutes) }
     }
 }
 
@@ -78,7 +78,7 @@ fn rounds(judged: &Judged) -> u32 {
 }
 
 /// A cost as the status shows it.
-pub fn shown(cost: Cost, rounds: u32, per_gpu_hour: Option<f64>) -> api::Cost {
+pub fn shown(cost: RoundsCost, rounds: u32, per_gpu_hour: Option<f64>) -> api::Cost {
     api::Cost {
         rounds: count(rounds),
         minutes: count(cost.minutes.round() as u64),

@@ -155,7 +155,7 @@ fn evidence(level: &Level, variant: JudgedVariant) -> LevelEvidence {
     let rounds: BTreeSet<u32> = at_level(level.concurrency, variant).map(|(round, _)| round).collect();
     let together = rounds.into_iter().find_map(|round| {
         let of_round = at_level(level.concurrency, variant).filter(|(of, _)| *of == round);
-        across::repetitions(&of_round.map(|(_, measured)| measured).collect::<Vec<_>>())
+        across::scatter(&of_round.map(|(_, measured)| measured).collect::<Vec<_>>())
     });
     LevelEvidence {
         accepted: count(level.accepted),

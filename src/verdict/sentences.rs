@@ -10,10 +10,10 @@ use crate::judgement::CandidateJudgement;
 use crate::judgement::accuracy::JudgedMetric;
 use crate::judgement::comparison::{Look, Standing, Standpoint};
 use crate::judgement::crossing::NotKnown;
-use crate::judgement::gain::Estimated;
+use crate::judgement::gain::IntervalEstimate;
 use crate::judgement::side::{Side, WhyNotKnown};
 use crate::judgement::verdict::{Reservation, Who};
-use crate::method::sla::{Criterion, Metric};
+use crate::method::sla::{Criterion, LimitedMetric};
 use crate::text;
 
 /// What a sentence has room for, in bytes.
@@ -75,7 +75,7 @@ impl<'a> Compared<'a> {
             }
             VerdictResult::Refuted => {
                 let measured = self.said(self.of.comparison.outcome(), self.gain().map(|gain| gain.log.exp_m1()));
-                format!("Predicted was {}; measured is {measured}.", predicted().unwrap_or_default())
+                format!("Predicted: {}; measured: {measured}.", predicted().unwrap_or_default())
             }
             VerdictResult::Inconclusive => self.why_open(),
             VerdictResult::NotPredicted => "There is no prediction for both sides to compare with.".into(),
@@ -91,7 +91,7 @@ impl<'a> Compared<'a> {
         self.of.comparison.last()
     }
 
-    fn gain(&self) -> Option<&Estimated> {
+    fn gain(&self) -> Option<&IntervalEstimate> {
         self.last()?.gain.as_ref()
     }
 
@@ -168,7 +168,7 @@ impl<'a> Compared<'a> {
         };
         match self.of.comparison.standing {
             Standing::Closed { stopped: Stopped::Futile, .. } => {
-                format!("{after} it is {so_far}, and more rounds would hardly tell.")
+                format!("{after} it is {so_far}, and more rounds would hardly help.")
             }
             Standing::Closed { stopped: Stopped::MaximumRounds, .. } => {
                 format!("{after}, as many as execution.rounds.maximum allows, it is {so_far}{}.", self.would_tell())
@@ -177,12 +177,12 @@ impl<'a> Compared<'a> {
                 format!("the budget is spent {after}: {so_far}{}.", self.would_tell())
             }
             Standing::Closed { stopped: Stopped::RoundsLost, .. } => {
-                let why = self.unknown_side().unwrap_or_else(|| "levels that decide were not accepted".into());
+                let why = self.unknown_side().unwrap_or_else(|| "deciding levels were not accepted".into());
                 format!("{why}; look at the findings of the levels.")
             }
             Standing::Closed { stopped: Stopped::Unstable, .. } => format!("{}.", self.unstable()),
             Standing::Closed { stopped: Stopped::CannotRepeat | Stopped::Decided, .. } => {
-                format!("one deployment of each tells no more than {so_far}.")
+                format!("one deployment of each shows only {so_far}.")
             }
             Standing::Open => match self.judged.baseline().failure.as_ref().or(self.records.failure.as_ref()) {
                 Some(failure) => failure.clone(),
@@ -198,7 +198,7 @@ impl<'a> Compared<'a> {
             let rounds = gain.rounds_to_tell(GAIN_TO_TELL, candidates, 2 * crate::sweep::MOST_LEVELS)?;
             rounds.checked_sub(look.shared_rounds).filter(|more| *more > 0)
         });
-        more.map(|more| format!("; {more} more would tell +10 %")).unwrap_or_default()
+        more.map(|more| format!("; {more} more could detect +10 %")).unwrap_or_default()
     }
 
     /// The side without a throughput, and why it has none.
@@ -240,7 +240,7 @@ impl<'a> Compared<'a> {
                 format!("; this refutes the prediction: {said}")
             }
             VerdictResult::Inconclusive | VerdictResult::NotPredicted => match gain {
-                Some(gain) => format!("; predicted was {gain}"),
+                Some(gain) => format!("; predicted: {gain}"),
                 None => String::new(),
             },
         }
@@ -329,10 +329,10 @@ fn why(side: &Side) -> Option<String> {
             criterion_name(*criterion)
         ),
         Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::OutsideBracket), .. } => {
-            "the SLA ends too far outside the levels that decide to be read off them".into()
+            "the SLA ends too far outside the deciding levels to be read off them".into()
         }
         Side::NotKnown { why: WhyNotKnown::NoRound, .. } => {
-            "no round has an accepted trial of every level that decides".into()
+            "no round has an accepted trial of every deciding level".into()
         }
         Side::NotKnown { why: WhyNotKnown::NoLevel, .. } => "no level was accepted".into(),
     })
@@ -340,9 +340,9 @@ fn why(side: &Side) -> Option<String> {
 
 fn criterion_name(criterion: Criterion) -> &'static str {
     match criterion {
-        Criterion::Limit(Metric::Ttft) => "TTFT",
-        Criterion::Limit(Metric::Tpot) => "TPOT",
-        Criterion::Limit(Metric::RequestLatency) => "request latency",
+        Criterion::Limit(LimitedMetric::Ttft) => "TTFT",
+        Criterion::Limit(LimitedMetric::Tpot) => "TPOT",
+        Criterion::Limit(LimitedMetric::RequestLatency) => "request latency",
         Criterion::GoodRequests => "the share of good requests",
     }
 }

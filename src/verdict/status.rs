@@ -10,7 +10,7 @@ use crate::api::{
 use crate::judgement::CandidateJudgement;
 use crate::judgement::accuracy::JudgedMetric;
 use crate::judgement::comparison::{Look, Standing};
-use crate::judgement::gain::Estimated;
+use crate::judgement::gain::IntervalEstimate;
 use crate::judgement::level::Level;
 use crate::judgement::side::Side;
 use crate::units::count;
@@ -89,7 +89,7 @@ fn measured(of: &CandidateJudgement) -> MeasuredOutcome {
         outcome: of.comparison.outcome(),
         gain_percent: gain.map(|gain| signed_log(gain.log)),
         at_least: gain.is_some() && last.is_some_and(is_bound),
-        interval: gain.and_then(Estimated::telling_interval).map(gain_interval),
+        interval: gain.and_then(IntervalEstimate::telling_interval).map(gain_interval),
         rounds: count(last.map_or(0, |look| look.shared_rounds)),
         stopped: match of.comparison.standing {
             Standing::Closed { stopped, .. } => Some(stopped),
@@ -147,6 +147,6 @@ pub fn write_rounds(judged: &Judged, rounds: &mut [RoundStatus]) {
     for round in rounds {
         let gain = looks.iter().find(|look| look.round == round.number).and_then(|look| look.gain.as_ref());
         round.gain_percent = gain.map(|gain| signed_log(gain.log));
-        round.interval = gain.and_then(Estimated::telling_interval).map(gain_interval);
+        round.interval = gain.and_then(IntervalEstimate::telling_interval).map(gain_interval);
     }
 }

@@ -97,19 +97,16 @@ fn shared_nodes(variant: &VariantStatus, all: &[VariantStatus]) -> Option<String
         let together = variant.deployments.iter().any(|a| other.deployments.iter().any(|b| overlap(a, b)));
         (together && !shared.is_empty()).then(|| {
             let nodes = named(&shared);
-            format!("ran on {nodes} together with variant {}: they share what is not GPUs", other.name)
+            format!("ran on {nodes} together with variant {}: they share everything but the GPUs", other.name)
         })
     })
 }
 
-/// Whether the pods of both had nodes at the same time.
+/// Whether the pods of both had nodes at the same time. What went at the moment it came was with nobody.
 fn overlap(a: &DeploymentStatus, b: &DeploymentStatus) -> bool {
-    let begins_within =
-        |first: &DeploymentStatus, second: &DeploymentStatus| match (&first.scheduled, &second.scheduled) {
-            (Some(from), Some(start)) => from.0 <= start.0 && first.gone.as_ref().is_none_or(|gone| start.0 < gone.0),
-            _ => false,
-        };
-    begins_within(a, b) || begins_within(b, a)
+    let (Some(from_a), Some(from_b)) = (&a.scheduled, &b.scheduled) else { return false };
+    let first_gone = a.gone.iter().chain(&b.gone).map(|gone| gone.0).min();
+    first_gone.is_none_or(|gone| from_a.0.max(from_b.0) < gone)
 }
 
 fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<String> {
@@ -154,9 +151,11 @@ fn digest(id: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::{at, deployment};
 
     fn variant(name: &str, role: Role, deployed: Deployed) -> VariantStatus {
         VariantStatus { deployed: Some(deployed), ..VariantStatus::new(name, role) }
@@ -207,5 +206,25 @@ mod tests {
         let expected: Vec<_> =
             expected.map(|said| (EvidenceCode::ContextDiffers, said.to_owned())).into_iter().collect();
         assert_eq!(found(own, base), expected);
+    }
+
+    /// A deployment that had nodes from one second on until another.
+    fn with_nodes((from, until): (i64, Option<i64>)) -> DeploymentStatus {
+        let [scheduled, gone] = [Some(from), until].map(|second| second.map(|second| Time(at(second))));
+        DeploymentStatus { scheduled, gone, ..deployment() }
+    }
+
+    #[rstest]
+    #[case::at_once((0, Some(60)), (5, Some(70)), true)]
+    #[case::one_after_the_other((0, Some(60)), (60, Some(70)), false)]
+    #[case::never_gone((0, None), (600, Some(700)), true)]
+    #[case::gone_at_the_moment_it_came((0, Some(0)), (0, Some(60)), false)]
+    fn nodes_are_shared_while_both_have_them(
+        #[case] one: (i64, Option<i64>),
+        #[case] another: (i64, Option<i64>),
+        #[case] expected: bool,
+    ) {
+        let (one, another) = (with_nodes(one), with_nodes(another));
+        assert_eq!((overlap(&one, &another), overlap(&another, &one)), (expected, expected));
     }
 }

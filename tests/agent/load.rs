@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use bcmp::agent::publish::Publisher;
-use bcmp::agent::store::Store;
+use bcmp::agent::store::ConfigMapStore;
 use bcmp::api::{Evidence, EvidenceCode};
 use bcmp::manifests::termination::{TerminationMessage, TerminationReason};
 use bcmp::measurement::audit::{EvidenceLimits, Expectation, audit, rejected};
@@ -106,7 +106,7 @@ impl Job {
             fs::create_dir_all(self.path(uid).join(name)).unwrap();
         }
         fs::write(self.path(uid).join("termination-log"), "").unwrap();
-        let store = Store::new(self.server.client(), "ns", "results", Duration::from_secs(20));
+        let store = ConfigMapStore::new(self.server.client(), "ns", "results", Duration::from_secs(20));
         let path = |name: &str| self.path(uid).join(name);
         let publisher = Publisher::open(store, &path("outbox"), &path("published")).unwrap();
         let publisher = tokio::spawn(async move { publisher.run(std::future::pending()).await.unwrap() });
@@ -138,7 +138,7 @@ impl Job {
     fn findings(&self) -> Vec<(u32, u32, EvidenceCode, String)> {
         let records = self.ledger().records;
         let findings = records.iter().flat_map(|record| record.findings.iter().map(move |finding| (record, finding)));
-        findings.map(|(r, f)| (r.trial.key.concurrency, r.trial.key.attempt, f.code, f.message.clone())).collect()
+        findings.map(|(r, f)| (r.trial.key.concurrency, r.trial.key.try_number, f.code, f.message.clone())).collect()
     }
 }
 
@@ -231,7 +231,7 @@ async fn a_variant_is_measured_level_by_level() {
         assert!(job.path("artifacts").join(trial).join("profile_export_aiperf.json").exists(), "{trial}");
     }
     eventually("a raw summary is published", || {
-        job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-a1")
+        job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-t1")
     })
     .await;
 }
@@ -267,13 +267,13 @@ async fn secrets_reach_the_tool_and_nobody_else() {
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 0);
     eventually("a raw summary is published", || {
-        job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-a2")
+        job.server.data().as_object().unwrap().contains_key("raw-r1-c000001-l1-t2")
     })
     .await;
     let findings = job.findings();
     let told = &findings.iter().find(|(_, _, code, _)| *code == EvidenceCode::LoadToolFailed).unwrap().3;
     assert!(told.contains("--api-key (not shown) -H (not shown)"), "{told}");
-    let raw = job.server.data()["raw-r1-c000001-l1-a2"].as_str().unwrap().to_owned();
+    let raw = job.server.data()["raw-r1-c000001-l1-t2"].as_str().unwrap().to_owned();
     let packed = base64::engine::general_purpose::STANDARD.decode(raw).unwrap();
     let mut summary = String::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut summary).unwrap();
@@ -311,7 +311,7 @@ async fn a_lost_pod_loses_its_level_and_nothing_else() {
     assert_eq!(ledger.records.len(), 4);
     assert_eq!(ledger.records.iter().filter(|record| record.pod_uid == "a").count(), 1);
     assert!(before.records.iter().all(|record| ledger.records.contains(record)));
-    let pods: Vec<_> = ledger.starts["r1-c000002-l1-a1"].iter().map(|mark| mark.pod_uid.as_str()).collect();
+    let pods: Vec<_> = ledger.starts["r1-c000002-l1-t1"].iter().map(|mark| mark.pod_uid.as_str()).collect();
     assert_eq!(pods, ["a", "b"]);
     assert_eq!(job.calls(), [1, 2, 2, 1, 2]);
 }
@@ -333,7 +333,7 @@ async fn a_level_that_takes_its_pods_along_is_given_up() {
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((*concurrency, *deployment, *code), (2, 1, EvidenceCode::LoadPodLost));
     assert!(message.contains("the last one, b"), "{message}");
-    assert!(job.ledger().records.iter().any(|record| record.trial.key.attempt == 2 && record.measurement.is_some()));
+    assert!(job.ledger().records.iter().any(|record| record.trial.key.try_number == 2 && record.measurement.is_some()));
 }
 
 #[tokio::test]
@@ -420,7 +420,7 @@ async fn a_level_that_takes_too_long_is_stopped_and_not_tried_again() {
     let (concurrency, deployment, code, message) = &findings[0];
     assert_eq!((findings.len(), *concurrency, *deployment, *code), (1, 1, 1, EvidenceCode::Cancelled));
     assert!(message.contains("stopped after 2 s"), "{message}");
-    assert!(job.ledger().records.iter().all(|record| record.trial.key.attempt == 1), "it would take as long again");
+    assert!(job.ledger().records.iter().all(|record| record.trial.key.try_number == 1), "it would take as long again");
 }
 
 #[tokio::test]
@@ -441,7 +441,7 @@ async fn a_level_in_which_most_requests_fail_is_tried_once_more() {
     let ladder: Vec<_> = job.ledger().records.into_iter().filter(|r| r.trial.key.purpose == Purpose::Ladder).collect();
     let errors: Vec<_> =
         ladder.iter().map(|r| (r.trial.key.to_string(), r.measurement.as_ref().unwrap().errors)).collect();
-    let expected = [("r1-c000001-l1-a1", 33), ("r1-c000001-l1-a2", 0), ("r1-c000002-l1-a1", 0)];
+    let expected = [("r1-c000001-l1-t1", 33), ("r1-c000001-l1-t2", 0), ("r1-c000002-l1-t1", 0)];
     assert_eq!(errors, expected.map(|(key, errors)| (key.to_owned(), Some(errors))));
 }
 
@@ -474,7 +474,7 @@ async fn a_server_that_starts_late_is_waited_for() {
 async fn two_pods_do_not_load_one_server() {
     let job = Job::new().await;
     let theirs = r#"{"schemaVersion":1,"podUid":"b","time":"2026-01-01T00:00:00Z"}"#;
-    job.server.inject([Fault::None, Fault::Overtaken("started-r1-c000001-l1-a1-1", theirs)]);
+    job.server.inject([Fault::None, Fault::Overtaken("started-r1-c000001-l1-t1-1", theirs)]);
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 1);
     assert_eq!(pod.last_output().reason, TerminationReason::AnotherPod);

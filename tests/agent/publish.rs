@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bcmp::agent::publish::{Publisher, is_ready};
-use bcmp::agent::store::Store;
+use bcmp::agent::store::ConfigMapStore;
 use bcmp::manifests::termination::{TerminationMessage, TerminationReason};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
@@ -46,7 +46,7 @@ impl Pod {
 
     /// Publishes what is in the outbox, and ends.
     async fn publish(&self) -> Result<(), String> {
-        let store = Store::new(self.server.client(), "ns", "results", Duration::from_secs(20));
+        let store = ConfigMapStore::new(self.server.client(), "ns", "results", Duration::from_secs(20));
         let publisher = Publisher::open(store, &self.path("outbox"), &self.path("published")).unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let run = publisher.run(async { ended.await.unwrap_or(()) });

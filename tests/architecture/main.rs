@@ -5,6 +5,7 @@
 mod files;
 mod rules;
 mod source;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -58,7 +58,7 @@ def printed(browser):
 
 
 def text_of(pdf):
-    """Words of a PDF, page by page."""
+    """Text of a PDF, page by page."""
     ended = subprocess.run(["pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True, timeout=60)
     return ended.stdout.decode().rstrip("\f").split("\f")
 

@@ -79,7 +79,7 @@ return [...document.querySelectorAll('svg.plot')].map(svg => {
         measured: all('use').filter(mark => mark.getBoundingClientRect().width > 3).length,
         outside: all('use, .e, .m, .c, .s, text').filter(e => !inside(e)).map(e => e.outerHTML),
         estimated: all('path.e').filter(path => path.getTotalLength() > 40).length,
-        limits: all('path.s').length, words: all('text').length,
+        limits: all('path.s').length, texts: all('text').length,
     };
 });
 """
@@ -140,9 +140,9 @@ class Page(unittest.TestCase):
         page.show(self.browser)
         text = self.browser.execute_script("return document.body.innerText")
         verdict = page.REPORT["verdict"]
-        for words in [verdict["summary"], "The figures are simulated", "Predicted and measured", "Provenance",
+        for sentence in [verdict["summary"], "The figures are simulated", "Predicted and measured", "Provenance",
                       "aiperf 0.13.0", "aiconfigurator 0.12.0", "ClientSaturated", "kubectl apply -f comparison.yaml"]:
-            self.assertIn(words, text)
+            self.assertIn(sentence, text)
         for variant in page.REPORT["variants"]:
             rows = self.browser.execute_script(
                 "return [...document.querySelectorAll('table.levels')].find(t => t.caption.textContent.startsWith(arguments[0]))"
@@ -158,7 +158,7 @@ class Page(unittest.TestCase):
             self.assertGreaterEqual(plot["width"], 300, plot)
             self.assertGreaterEqual(plot["height"], 200, plot)
             self.assertEqual(plot["outside"], [], plot["name"])
-            self.assertGreaterEqual(plot["words"], 6, plot)
+            self.assertGreaterEqual(plot["texts"], 6, plot)
             self.assertEqual(plot["measured"], measured, plot)
             lines = 0 if plot["name"].startswith("Median") else len(page.REPORT["variants"])
             self.assertEqual(plot["estimated"], lines, "there are no estimates of medians")
@@ -191,9 +191,9 @@ class Page(unittest.TestCase):
     def test_it_prints(self):
         page.show(self.browser, scheme="dark")
         pages = page.text_of(page.printed(self.browser))
-        words = " ".join(" ".join(pages).split())
+        text = " ".join(" ".join(pages).split())
         for sentence in [page.REPORT["verdict"]["summary"], "The figures are simulated", "How to reproduce"]:
-            self.assertIn(" ".join(sentence.split()), words)
+            self.assertIn(" ".join(sentence.split()), text)
         self.assertTrue(all(len(text.split()) > 20 for text in pages), "no page is wasted")
         self.assertLessEqual(len(pages), 8)
         self.assertEqual(self.paper("dark", "print"), "rgb(255, 255, 255)", "paper is white")

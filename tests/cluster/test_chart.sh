@@ -19,7 +19,7 @@ finish() {
     local status=$?
     stop_operator
     if [ $status != 0 ] && [ -s "$work/operator.log" ]; then
-        echo "the operator's last words:" >&2
+        echo "the operator's last log lines:" >&2
         tail -n 5 "$work/operator.log" >&2
     fi
     "$here/cluster" down --name "$name" 2>/dev/null || true
@@ -32,12 +32,12 @@ stop_operator() {
 step() { echo "[$((SECONDS - started)) s] $*"; }
 fail() { echo "test_chart: $*" >&2; exit 1; }
 same() { [ "$1" = "$2" ] || fail "$3: expected '$2', found '$1'"; }
-# refused WORDS COMMAND…: it is refused, and in these words.
+# refused MESSAGE COMMAND…: it is refused, and with this message.
 refused() {
-    local words=$1 said
+    local message=$1 said
     shift
     ! said=$("$@" 2>&1) || fail "not refused: $*"
-    grep -qiE -- "$words" <<<"$said" || fail "$*: refused, but not with '$words': $said"
+    grep -qiE -- "$message" <<<"$said" || fail "$*: refused, but not with '$message': $said"
 }
 
 system=bcmp-system
@@ -155,6 +155,54 @@ may() {
     shift 2
     answer=$(kubectl auth can-i "$@" --as "$user" --as-group system:authenticated 2>/dev/null || true)
     same "$answer" "$expected" "can $user $*"
+}
+
+# feature NAMESPACE POD: a Deployment of the operator's with this in its pods' specification.
+feature() {
+    printf '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"feature","namespace":"%s",
+        "labels":{"app.kubernetes.io/managed-by":"bcmp"},
+        "ownerReferences":[{"apiVersion":"bcmp.dev/v1alpha1","kind":"BenchmarkComparison","name":"c","uid":"u"}]},
+        "spec":{"selector":{"matchLabels":{"app":"a"}},"template":{"metadata":{"labels":{"app":"a"}},"spec":%s}}}' "$@"
+}
+container() { printf '{"containers":[{"name":"main","image":"registry.example/x:1","securityContext":%s}]}' "$1"; }
+try() { kubectl create --dry-run=server -f - "${as_operator[@]}"; }
+is_allowed() { try < <(feature "$@") >/dev/null 2>&1; }
+
+pod_features() {
+    step "what pods of variants may have: by namespace, as the administrator says"
+    local name plain='"containers":[{"name":"main","image":"registry.example/x:1"}]' lists
+    declare -A pods=(
+        [privileged]=$(container '{"privileged":true}')
+        [hostIPC]="{\"hostIPC\":true,$plain}"
+        [capability:SYS_ADMIN]=$(container '{"capabilities":{"add":["SYS_ADMIN"]}}')
+        [ipcLock]=$(container '{"capabilities":{"add":["IPC_LOCK"]}}')
+        [hostPath:/dev/infiniband]="{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/dev/infiniband/uverbs0\"}}],$plain}")
+    # Without a word of the administrator: what ends at the pod.
+    is_allowed $system "${pods[ipcLock]}" || fail "IPC_LOCK is refused by default"
+    for name in "${!pods[@]}"; do
+        [ "$name" = ipcLock ] || refused "allowedPodFeatures" try < <(feature $system "${pods[$name]}")
+    done
+    kubectl create namespace trusted >/dev/null
+    lists="{\"*\":[],\"trusted\":[$(printf '"%s",' "${!pods[@]}" | sed 's/,$//')]}"
+    helm upgrade bcmp "$top/charts/bcmp" --namespace $system --set "watch.namespaces={$system,trusted}" \
+        --set-json "allowedPodFeatures=$lists" >/dev/null
+    # The policy engine learns of it within a second or two.
+    wait_for 30 is_allowed trusted "${pods[privileged]}" || fail "privileged is not allowed: $(try < <(feature trusted "${pods[privileged]}") 2>&1)"
+    for name in "${!pods[@]}"; do
+        is_allowed trusted "${pods[$name]}" || fail "$name is refused where it is allowed"
+        refused "allowedPodFeatures" try < <(feature $system "${pods[$name]}")
+    done
+    # Never.
+    for name in hostNetwork hostPID; do
+        refused "may not use the node's network or processes" try < <(feature trusted "{\"$name\":true,$plain}")
+    done
+    refused "hostPath:/PATH" try < <(feature trusted "{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/dev\"}}],$plain}")
+    # The operator is told the same.
+    kubectl -n $system get deployment bcmp-operator -o json | python3 -c '
+import json, sys
+env = json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["env"]
+told = json.loads(next(e["value"] for e in env if e["name"] == "BCMP_ALLOWED_POD_FEATURES"))
+assert told == json.loads(sys.argv[1]), told' "$lists"
 }
 
 operators_rights() {
@@ -317,6 +365,7 @@ install
 work_in_namespace
 confined
 operators_rights
+pod_features
 agents_rights
 peoples_rights
 in_sync

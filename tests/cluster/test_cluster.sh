@@ -51,7 +51,7 @@ kill_daemons() { kill_all $(daemon_pids); }
 # shellcheck disable=SC2046
 kill_with_shims() { kill_all $(marked); }
 
-# traces: all that a cluster may leave on a machine, in words that can be compared.
+# traces: all that a cluster may leave on a machine, in a form that can be compared.
 traces() {
     echo "state: $(find "$BCMP_STATE" 2>/dev/null)"
     echo "processes: $(marked | xargs)"
@@ -72,6 +72,9 @@ test_life_of() {
     check "all its parts run" exits 0 cluster status
     check "it tells its version" prints v1.34.4 server_version
     check "a second up does nothing" same_daemons_after cluster up --size "$size"
+    check "a running cluster does not change its version" exits 1 env KUBERNETES=1.37 "$here/cluster" up --size "$size" --name tested
+    check "a version that is not here is refused" exits 1 env KUBERNETES=1.0 "$here/build" --dir
+    check "a node is of the default version" exits 1 env KUBERNETES=1.37 "$here/build" kubelet
     check "a running cluster does not change its size" exits 1 cluster up --size "$(other_size "$size")"
     "test_use_of_${size//-/_}"
     [ "$size" != node ] || check "a second node on this machine is refused" exits 1 "$here/cluster" up --name other
@@ -109,7 +112,7 @@ test_failed_up() {
     chmod +x "$work/broken/openssl"
     PATH=$work/broken:$PATH check "up fails with a part that cannot start" exits 1 cluster up --size control-plane
     PATH=$work/broken:$PATH check "and names its log" says "its log.*/openssl.log" cluster up --size control-plane
-    check "where its words are" grep -q "no entropy today" "$state/logs/openssl.log"
+    check "where its messages are" grep -q "no entropy today" "$state/logs/openssl.log"
     check "status of what failed is down" exits 3 cluster status
     check "down removes it" cluster down
     check "and leaves nothing" equal "$(traces)" "$before"

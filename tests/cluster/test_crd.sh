@@ -25,7 +25,7 @@ kubectl get bcmp
 kubectl create namespace bcmp-system
 kubectl apply --server-side -f "$top/config/rbac/cluster-role.yaml" -f "$top/config/rbac/people.yaml"
 
-# A rule that is broken is refused with words that say what to do.
+# A rule that is broken is refused with a message that says what to do.
 refusal=$(sed 's/gpusPerVariant: 8/gpusPerVariant: 0/' "$top/config/samples/guide.yaml" | kubectl apply --server-side -f - 2>&1 && echo accepted) || true
 grep -q gpusPerVariant <<<"$refusal" || { echo "zero GPUs: $refusal"; exit 1; }
 echo "CRD and samples: accepted by the real API server"

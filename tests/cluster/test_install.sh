@@ -15,8 +15,8 @@ namespace=bcmp-install-test
 release=bcmp-install-test
 # Where a comparison is measured: the pods of Dynamo's graphs do not fit "restricted".
 runs=bcmp-install-test-runs
-guide=qwen3-32b-h200-v13
-guide_file=$top/config/samples/guide-runtime-1.3.yaml
+guide=qwen3-32b
+guide_file=$top/config/samples/guide-to-verdict.yaml
 started=$SECONDS
 was_up=
 set_aside=

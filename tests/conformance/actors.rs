@@ -6,7 +6,7 @@ use k8s_openapi::api::batch::v1::Job;
 use serde_json::{Value, json};
 
 use bcmp::simulation::actors::{Actor, Cast, PodScript, condition, has_label};
-use bcmp::simulation::api_server::{Cluster, Failure, finalizers, meta};
+use bcmp::simulation::api_server::{ApiFailure, Cluster, finalizers, meta};
 
 const GRAPHS: &str = "dynamographdeployments.nvidia.com";
 const GRAPH: &str = "nvidia.com/dynamo-graph-deployment-name";
@@ -124,7 +124,7 @@ async fn a_refused_job_says_so_in_events_only() {
     let _cast = Cast::new(&cluster).node("a", 8);
     cluster.admission(|plural, object| {
         (plural == "pods")
-            .then(|| Failure::quota_exceeded("pods", meta(object, "name"), "gpus", "requests.nvidia.com/gpu"))
+            .then(|| ApiFailure::quota_exceeded("pods", meta(object, "name"), "gpus", "requests.nvidia.com/gpu"))
     });
     cluster.put(job("load", json!({})));
     tokio::time::sleep(seconds(30)).await;
@@ -230,7 +230,7 @@ async fn trouble_of_pods_shows_as_on_a_real_node() {
         ("memory", PodScript::out_of_memory(), "OOMKilled"),
         ("pull", PodScript::image_pull_error(), "ImagePullBackOff"),
         ("never", PodScript::never_ready(), "ContainersNotReady"),
-        ("words", PodScript::unschedulable("0/9 nodes are available: no luck"), "no luck"),
+        ("message", PodScript::unschedulable("0/9 nodes are available: no luck"), "no luck"),
     ];
     for (name, script, sign) in cases {
         let cluster = Cluster::new();
@@ -293,8 +293,8 @@ async fn a_missing_secret_holds_a_pod_until_it_is_there() {
     let mut needy = graph("qwen", 1, 8);
     needy["spec"]["services"]["Worker"]["envFromSecret"] = json!("hf-token");
     cluster.put(needy);
-    let words = "secret \\\"hf-token\\\" not found";
-    cluster.until("words", seconds(30), |c| pods_of(c, "qwen").iter().any(|p| p.to_string().contains(words))).await;
+    let message = "secret \\\"hf-token\\\" not found";
+    cluster.until("message", seconds(30), |c| pods_of(c, "qwen").iter().any(|p| p.to_string().contains(message))).await;
     cluster.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hf-token"}}));
     cluster.until("ready", seconds(60), |c| graph_state(c, "qwen") == "successful").await;
 }

@@ -21,8 +21,8 @@ async fn apply_with_a_stale_version_is_a_conflict(bed: &Bed) {
     bed.merge(&path, json!({"metadata": {"labels": {"x": "y"}}})).await.ok();
     let mut body = status(json!({"message": "m"}));
     body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-    let words = "Operation cannot be fulfilled on benchmarkcomparisons.bcmp.dev \"a\": the object has been modified";
-    bed.apply(&format!("{path}/status"), "bcmp", true, body.clone()).await.refused(409, "Conflict", &[words]);
+    let message = "Operation cannot be fulfilled on benchmarkcomparisons.bcmp.dev \"a\": the object has been modified";
+    bed.apply(&format!("{path}/status"), "bcmp", true, body.clone()).await.refused(409, "Conflict", &[message]);
     body["metadata"]["resourceVersion"] = bed.get(&path).await.ok()["metadata"]["resourceVersion"].clone();
     bed.apply(&format!("{path}/status"), "bcmp", true, body).await.ok();
 }

@@ -73,8 +73,8 @@ impl Bed {
         let Ok(path) = std::env::var(KUBECONFIG) else {
             // Not eprintln: the test runner would swallow it.
             SAID.call_once(|| {
-                let words = format!("NOT RUN against a real API server: {KUBECONFIG} is not set\n");
-                let _ = std::io::stderr().write_all(words.as_bytes());
+                let message = format!("NOT RUN against a real API server: {KUBECONFIG} is not set\n");
+                let _ = std::io::stderr().write_all(message.as_bytes());
             });
             return None;
         };
@@ -91,6 +91,11 @@ impl Bed {
         Some(bed)
     }
 
+    /// A namespace that is there, for somebody else.
+    pub fn with_client(client: Client, namespace: &str) -> Self {
+        Self { client, namespace: namespace.to_owned(), cluster: None, _cast: None }
+    }
+
     async fn install(&self) {
         let crd = serde_json::to_value(bcmp::api::crd::crd()).expect("a CRD is JSON");
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/benchmarkcomparisons.bcmp.dev";
@@ -101,12 +106,24 @@ impl Bed {
         .await;
     }
 
+    /// The server's version: the number behind `1.`.
+    pub async fn minor_version(&self) -> u32 {
+        let version = self.get("/version").await.ok();
+        version["minor"].as_str().and_then(|minor| minor.trim_end_matches('+').parse().ok()).expect("a number")
+    }
+
+    /// Whether the server allocates devices by claims: Kubernetes 1.33 does not, unless it is told to.
+    pub async fn allocates_devices(&self) -> bool {
+        self.get("/apis/resource.k8s.io/v1").await.code == 200
+    }
+
     /// Path of a collection in the case's namespace: `configmaps`, `jobs.batch`, `benchmarkcomparisons.bcmp.dev`.
     pub fn path(&self, resource: &str) -> String {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
         let root = match group {
             "" => "/api/v1".to_owned(),
             "bcmp.dev" => "/apis/bcmp.dev/v1alpha1".to_owned(),
+            "nvidia.com" | "resource.nvidia.com" => format!("/apis/{group}/v1beta1"),
             group => format!("/apis/{group}/v1"),
         };
         format!("{root}/namespaces/{}/{plural}", self.namespace)

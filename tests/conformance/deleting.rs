@@ -22,8 +22,8 @@ async fn deletion_checks_the_uid(bed: &Bed) {
     let map = bed.post(&bed.path("configmaps"), config_map("a")).await.ok();
     let path = bed.object("configmaps", "a");
     let wrong = json!({"preconditions": {"uid": "11111111-1111-4111-8111-111111111111"}});
-    let words = "the UID in the precondition (11111111-1111-4111-8111-111111111111) does not match the UID in record";
-    bed.delete(&path, wrong).await.refused(409, "Conflict", &[words]);
+    let message = "the UID in the precondition (11111111-1111-4111-8111-111111111111) does not match the UID in record";
+    bed.delete(&path, wrong).await.refused(409, "Conflict", &[message]);
     let right = json!({"preconditions": {"uid": map["metadata"]["uid"]}});
     let done = bed.delete(&path, right).await.ok();
     assert_eq!((done["kind"].as_str(), done["status"].as_str()), (Some("Status"), Some("Success")));

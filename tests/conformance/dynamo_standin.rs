@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bed::Bed;
 use bcmp::simulation::actors::{Actor, Cast, condition, has_label};
-use bcmp::simulation::api_server::{Cluster, Failure, finalizers, meta};
+use bcmp::simulation::api_server::{ApiFailure, Cluster, finalizers, meta};
 use bcmp::simulation::{dynamo, standin};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -167,7 +167,7 @@ async fn a_refused_child_shows_as_failed() {
     let stage = stage("v1beta1");
     stage.cluster.admission(|plural, object| {
         (plural == "deployments")
-            .then(|| Failure::quota_exceeded("deployments.apps", meta(object, "name"), "q", "count/deployments"))
+            .then(|| ApiFailure::quota_exceeded("deployments.apps", meta(object, "name"), "q", "count/deployments"))
     });
     stage.cluster.put(graph("v1beta1", "g", json!({})));
     stage.cluster.until("failed", Duration::from_secs(10), |c| state(c) == "failed").await;

@@ -11,6 +11,7 @@ mod crd;
 mod deleting;
 mod devices;
 mod dynamo_standin;
+mod operating;
 mod reading;
 mod refusing;
 mod server;

@@ -61,11 +61,13 @@ async fn names_and_labels_are_checked(bed: &Bed) {
     );
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "7days"},
                          "spec": {"ports": [{"port": 80}]}});
-    bed.post(&bed.path("services"), service).await.refused(
-        422,
-        "Invalid",
-        &["metadata.name: Invalid value: \"7days\""],
-    );
+    let digit_first = bed.post(&bed.path("services"), service).await;
+    // Since 1.36 a digit may come first. Names are made for older servers.
+    if bed.minor_version().await < 36 {
+        digit_first.refused(422, "Invalid", &["metadata.name: Invalid value: \"7days\""]);
+    } else {
+        digit_first.ok();
+    }
     let mut labelled = config_map("a");
     labelled["metadata"]["labels"] = json!({"long": "x".repeat(64)});
     bed.post(&bed.path("configmaps"), labelled).await.refused(422, "Invalid", &["metadata.labels: Invalid value"]);

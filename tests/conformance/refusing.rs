@@ -8,7 +8,7 @@ use bcmp::simulation::api_server::meta;
 
 on_both_servers! {
     a_namespace_that_ends_takes_nothing_in,
-    quota_and_pod_security_refuse_with_their_words,
+    quota_and_pod_security_refuse_with_their_messages,
     discovery_lists_versions_and_subresources,
 }
 
@@ -24,25 +24,25 @@ async fn a_namespace_that_ends_takes_nothing_in(bed: &Bed) {
     let marked = bed.delete(&path, json!({})).await.ok();
     assert_eq!(marked["status"]["phase"], "Terminating");
     let refused = bed.post(&maps, config_map("late")).await;
-    let words = format!(
+    let message = format!(
         "configmaps \"late\" is forbidden: unable to create new content in namespace {name} because it is being terminated"
     );
-    refused.refused(403, "Forbidden", &[&words]);
+    refused.refused(403, "Forbidden", &[&message]);
     assert_eq!(refused.body["details"]["causes"][0]["reason"], "NamespaceTerminating");
     bed.merge(&format!("{maps}/held"), json!({"metadata": {"finalizers": null}})).await.ok();
     bed.gone(&path).await;
 }
 
-async fn quota_and_pod_security_refuse_with_their_words(bed: &Bed) {
+async fn quota_and_pod_security_refuse_with_their_messages(bed: &Bed) {
     if let Some(cluster) = &bed.cluster {
         cluster.admission(|plural, object| match (plural, meta(object, "name")) {
-            ("pods", "much") => Some(bcmp::simulation::api_server::Failure::quota_exceeded(
+            ("pods", "much") => Some(bcmp::simulation::api_server::ApiFailure::quota_exceeded(
                 "pods",
                 "much",
                 "gpus",
                 "requests.nvidia.com/gpu",
             )),
-            ("pods", "bare") => Some(bcmp::simulation::api_server::Failure::pod_security("bare")),
+            ("pods", "bare") => Some(bcmp::simulation::api_server::ApiFailure::pod_security("bare")),
             _ => None,
         });
     } else {
@@ -55,8 +55,8 @@ async fn quota_and_pod_security_refuse_with_their_words(bed: &Bed) {
     let mut much = pod("much");
     much["spec"]["containers"][0]["resources"] = json!({"limits": {"nvidia.com/gpu": "8"}});
     let reply = bed.post(&bed.path("pods"), much).await;
-    let words = "pods \"much\" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=8, used: requests.nvidia.com/gpu=0, limited: requests.nvidia.com/gpu=4";
-    reply.refused(403, "Forbidden", &[words]);
+    let message = "pods \"much\" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=8, used: requests.nvidia.com/gpu=0, limited: requests.nvidia.com/gpu=4";
+    reply.refused(403, "Forbidden", &[message]);
     if bed.cluster.is_none() {
         let label = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
         bed.merge(&format!("/api/v1/namespaces/{}", bed.namespace), label).await.ok();

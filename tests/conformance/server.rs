@@ -12,7 +12,7 @@ use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use bcmp::simulation::api_server::{Cluster, Fault, Request, Verb};
+use bcmp::simulation::api_server::{ApiRequest, Cluster, Fault, Verb};
 use bcmp::simulation::dynamo;
 
 fn comparison(name: &str) -> Value {
@@ -102,7 +102,7 @@ async fn faults_at_any_write_leave_the_same_end() {
             let cluster = Cluster::new();
             cluster.put(comparison("qwen"));
             let once = fault.clone();
-            cluster.faults(move |request: &Request| (request.write == Some(number)).then(|| once.clone()));
+            cluster.faults(move |request: &ApiRequest| (request.write == Some(number)).then(|| once.clone()));
             let mut controller = tokio::spawn(ten_steps(cluster.client()));
             let crashes = matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
             if crashes {

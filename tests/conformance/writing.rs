@@ -27,10 +27,10 @@ async fn a_stale_write_is_a_conflict(bed: &Bed) {
     let path = bed.object("configmaps", "a");
     let new = bed.merge(&path, json!({"data": {"second": "2"}})).await.ok();
     assert!(version(&new) > version(&old));
-    let words = "Operation cannot be fulfilled on configmaps \"a\": the object has been modified";
-    bed.put(&path, old.clone()).await.refused(409, "Conflict", &[words]);
+    let message = "Operation cannot be fulfilled on configmaps \"a\": the object has been modified";
+    bed.put(&path, old.clone()).await.refused(409, "Conflict", &[message]);
     let stale = json!({"metadata": {"resourceVersion": meta(&old, "resourceVersion")}, "data": {"third": "3"}});
-    bed.merge(&path, stale).await.refused(409, "Conflict", &[words]);
+    bed.merge(&path, stale).await.refused(409, "Conflict", &[message]);
     let mut unconditional = old;
     unconditional["metadata"].as_object_mut().unwrap().remove("resourceVersion");
     bed.put(&path, unconditional).await.ok();
@@ -42,8 +42,8 @@ async fn a_wrong_uid_is_refused_but_in_patches_of_the_status(bed: &Bed) {
         let mut found = bed.post(&bed.path(resource), object).await.ok();
         let path = bed.object(resource, "a");
         let body = json!({"metadata": {"uid": OTHER}});
-        let words = "metadata.uid: Invalid value: \"11111111-1111-4111-8111-111111111111\": field is immutable";
-        bed.merge(&path, body).await.refused(422, "Invalid", &[words]);
+        let message = "metadata.uid: Invalid value: \"11111111-1111-4111-8111-111111111111\": field is immutable";
+        bed.merge(&path, body).await.refused(422, "Invalid", &[message]);
         found["metadata"]["uid"] = json!(OTHER);
         bed.put(&path, found).await.refused(409, "Conflict", &["Precondition failed: UID in precondition"]);
     }
@@ -65,12 +65,12 @@ async fn immutable_config_maps_stay_as_they_are(bed: &Bed) {
     bed.post(&bed.path("configmaps"), config_map("a")).await.ok();
     let path = bed.object("configmaps", "a");
     bed.merge(&path, json!({"immutable": true})).await.ok();
-    let words = "data: Forbidden: field is immutable when `immutable` is set";
-    bed.merge(&path, json!({"data": {"second": "2"}})).await.refused(422, "Invalid", &[words]);
+    let message = "data: Forbidden: field is immutable when `immutable` is set";
+    bed.merge(&path, json!({"data": {"second": "2"}})).await.refused(422, "Invalid", &[message]);
     let add = json!([{"op": "add", "path": "/data/second", "value": "2"}]);
-    bed.json_patch(&path, add).await.refused(422, "Invalid", &[words]);
-    let words = "immutable: Forbidden: field is immutable when `immutable` is set";
-    bed.merge(&path, json!({"immutable": false})).await.refused(422, "Invalid", &[words]);
+    bed.json_patch(&path, add).await.refused(422, "Invalid", &[message]);
+    let message = "immutable: Forbidden: field is immutable when `immutable` is set";
+    bed.merge(&path, json!({"immutable": false})).await.refused(422, "Invalid", &[message]);
     bed.merge(&path, json!({"metadata": {"labels": {"still": "free"}}})).await.ok();
     bed.delete(&path, json!({})).await.ok();
 }

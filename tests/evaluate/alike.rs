@@ -60,6 +60,15 @@ fn a_prediction_for_something_else_is_refused(#[case] from: &str, #[case] to: &s
 }
 
 #[test]
+fn a_table_that_a_spreadsheet_saved_is_refused_with_the_reason() {
+    let directory = changed(|table| table.replace(',', ";"));
+    let ended = predicted_by(directory.path(), &[]);
+    assert_eq!(ended.code, 1);
+    let said = "has semicolons between its columns, as spreadsheets save them: give the file as the predictor wrote it";
+    assert!(ended.stderr.contains(said) && ended.stderr.contains(".csv"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_prediction_for_another_workload_is_refused() {
     let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GUIDE)).unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -70,6 +79,26 @@ fn a_prediction_for_another_workload_is_refused() {
     assert_eq!(ended.code, 1);
     let said = "is for 4000 input and 500 output tokens, the workload has 400 and 500";
     assert!(ended.stderr.contains(SAMPLE) && ended.stderr.contains(said), "{}", ended.stderr);
+}
+
+/// A model that is named by the path of its weights is not in the predictor's tables; `predictor.model` says what is.
+#[rstest]
+#[case::asked_for_by_its_own_name(
+    "",
+    1,
+    "the comparison's is /models/latest: run the predictor for that, or set predictor.model"
+)]
+#[case::asked_for_as_the_tables_call_it("\n  predictor: {model: Qwen/Qwen3-32B}", 3, "")]
+fn a_predictor_knows_a_model_by_another_name(#[case] predictor: &str, #[case] code: i32, #[case] said: &str) {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GUIDE)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("guide.yaml");
+    let named = guide.replace("name: Qwen/Qwen3-32B", "name: /models/latest");
+    fs::write(&file, named.replacen("\nspec:", &format!("\nspec:{predictor}"), 1)).unwrap();
+    let (file, prediction) = (file.display().to_string(), format!("optimized={SAMPLE}"));
+    let ended = evaluate(&["-f", &file, "--results", OPTIMIZED, "--prediction", &prediction]);
+    assert_eq!(ended.code, code, "{}", ended.stderr);
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 
 #[test]
@@ -125,6 +154,21 @@ fn gpus_that_share_prompts_are_counted() {
     let ended = predicted_by(directory.path(), &["-o", "json"]);
     let said = |of: &str| ended.stdout.contains(of) || ended.stderr.contains(of);
     assert!(said("the claim is for TP1 CP8, but TP8 is deployed"), "{}{}", ended.stdout, ended.stderr);
+}
+
+/// Nobody deployed what is refused: manifests for more GPUs than a variant may hold, as AIConfigurator writes them for
+/// attention groups (ai-dynamo/dynamo#8567) and for `--total-gpus`, divide no throughput.
+#[test]
+fn gpus_of_refused_manifests_are_not_held() {
+    let directory = changed(str::to_owned);
+    let manifests = directory.path().join(RUN).join("agg/top1/k8s_deploy.yaml");
+    let text = fs::read_to_string(&manifests).unwrap();
+    let (before, after) = text.rsplit_once("replicas: 1\n").unwrap();
+    fs::write(&manifests, format!("{before}replicas: 4\n{after}")).unwrap();
+    let variant = predicted_by(directory.path(), &["-o", "json"]).variant("optimized");
+    assert_eq!(variant.gpus, Some(8));
+    let message = &variant.findings.iter().find(|finding| finding.code == EvidenceCode::NotPredicted).unwrap().message;
+    assert!(message.contains("its pods request 32 nvidia.com/gpu, more than the 8"), "{message}");
 }
 
 /// The guide by hand: eight engines of one GPU against one of eight, and one AIConfigurator directory for both.

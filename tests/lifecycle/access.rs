@@ -6,7 +6,7 @@ use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use serde_json::{Value, json};
 
 use bcmp::simulation::actors::has_label;
-use bcmp::simulation::api_server::{Failure, Fault, Verb, meta};
+use bcmp::simulation::api_server::{ApiFailure, Fault, Verb, meta};
 use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
 use bcmp::simulation::truth;
 
@@ -18,14 +18,14 @@ type Access = (String, String, String);
 fn shipped() -> BTreeSet<Access> {
     let roles: Vec<Value> =
         serde_saphyr::from_multiple(include_str!("../../config/rbac/cluster-role.yaml")).expect("the roles are YAML");
-    let words = |rule: &Value, field: &str| -> Vec<String> {
-        rule[field].as_array().expect("a list").iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    let values = |rule: &Value, field: &str| -> Vec<String> {
+        rule[field].as_array().expect("a list").iter().map(|value| value.as_str().unwrap().to_owned()).collect()
     };
     let mut shipped = BTreeSet::new();
     for rule in roles.iter().flat_map(|role| role["rules"].as_array().expect("rules")) {
-        for group in words(rule, "apiGroups") {
-            for resource in words(rule, "resources") {
-                shipped.extend(words(rule, "verbs").into_iter().map(|verb| (verb, group.clone(), resource.clone())));
+        for group in values(rule, "apiGroups") {
+            for resource in values(rule, "resources") {
+                shipped.extend(values(rule, "verbs").into_iter().map(|verb| (verb, group.clone(), resource.clone())));
             }
         }
     }
@@ -109,7 +109,7 @@ async fn what_is_asked_for_is_what_is_allowed() {
     // One Job's pods are refused, which only events tell.
     lab.cluster.admission(|plural, object| {
         (plural == "pods" && has_label(object, "bcmp.dev/comparison", "refused"))
-            .then(|| Failure::pod_security(meta(object, "name")))
+            .then(|| ApiFailure::pod_security(meta(object, "name")))
     });
     lab.apply("refused", small());
     lab.finished("refused", 1).await;
@@ -121,7 +121,7 @@ async fn what_is_asked_for_is_what_is_allowed() {
         let first = is_meant && refused.insert(request.plural.clone());
         let kind = kinds.iter().find(|kind| kind.plural == request.plural && kind.group != "events.k8s.io")?;
         let name = request.name.as_deref().unwrap_or_default();
-        first.then(|| Fault::Refuse(Failure::already_exists(kind, name)))
+        first.then(|| Fault::Refuse(ApiFailure::already_exists(kind, name)))
     });
     lab.apply("graphs", small());
     lab.finished("graphs", 1).await;

@@ -140,7 +140,7 @@ async fn rounds_alternate_the_order() {
     assert_eq!(order, ["baseline r1 a1", "optimized r1 a1", "optimized r2 a2", "baseline r2 a2"]);
 }
 
-/// One that rests with its predictions has no turn: who is at work meanwhile goes first.
+/// A run that stops at its predictions is not in the queue: one that is active meanwhile goes first.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_rested_waits_for_the_one_at_work() {
     let lab = Lab::new(&[8]);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::access::with_own_objects;
 use bcmp::simulation::actors::{Actor, PodScript, has_label};
-use bcmp::simulation::api_server::{Cluster, Failure, Fault, Verb, meta};
+use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, meta};
 use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
 use bcmp::simulation::truth;
 
@@ -90,7 +90,7 @@ async fn servers_that_are_ready_and_answer_nothing_are_not_serving() {
     });
     lab.apply("qwen", small());
     lab.until("qwen", "ready", 300, |status| {
-        status.message.as_deref() == Some("baseline is ready; its first request is awaited")
+        status.message.as_deref() == Some("baseline is ready; waiting for its first completed request")
     })
     .await;
     let status = lab.finished("qwen", 1).await;
@@ -145,7 +145,12 @@ async fn a_refusal_is_shown_at_once_and_final_after_five_minutes() {
     let lab = Lab::new(&[8]);
     lab.cluster.admission(|plural, object| {
         (plural == "dynamographdeployments" && meta(object, "name").contains("baseline")).then(|| {
-            Failure::quota_exceeded("dynamographdeployments", meta(object, "name"), "gpus", "requests.nvidia.com/gpu")
+            ApiFailure::quota_exceeded(
+                "dynamographdeployments",
+                meta(object, "name"),
+                "gpus",
+                "requests.nvidia.com/gpu",
+            )
         })
     });
     lab.apply("qwen", small());
@@ -198,7 +203,7 @@ async fn a_kind_that_was_just_installed_is_waited_for_without_a_word() {
         let not_yet = plural == "configmaps" && refusals.fetch_update(Relaxed, Relaxed, left).is_ok();
         not_yet.then(|| {
             let name = meta(object, "name");
-            Failure::new(403, "Forbidden", format!("configmaps {name:?} is forbidden: {UNKNOWN_OWNER}"))
+            ApiFailure::new(403, "Forbidden", format!("configmaps {name:?} is forbidden: {UNKNOWN_OWNER}"))
         })
     });
     lab.apply("qwen", small());
@@ -216,7 +221,7 @@ async fn a_job_whose_pods_are_refused_says_why() {
     let lab = Lab::new(&[8]);
     lab.cluster.admission(|plural, object| {
         (plural == "pods" && has_label(object, labels::COMPONENT, "generate"))
-            .then(|| Failure::pod_security(meta(object, "name")))
+            .then(|| ApiFailure::pod_security(meta(object, "name")))
     });
     lab.apply("qwen", small());
     let status = lab.finished("qwen", 1).await;
@@ -305,7 +310,7 @@ async fn a_discovery_that_fails_takes_no_server_away() {
     lab.cluster.faults(|request| {
         let discovers = request.verb.is_none() && request.path.starts_with("/apis/nvidia.com/");
         discovers.then(|| {
-            Fault::Refuse(Failure::new(503, "ServiceUnavailable", "the server is currently unable to handle it"))
+            Fault::Refuse(ApiFailure::new(503, "ServiceUnavailable", "the server is currently unable to handle it"))
         })
     });
     tokio::time::sleep(seconds(600)).await;
@@ -355,7 +360,7 @@ async fn a_creation_that_fails_keeps_nobody_from_going() {
         let load_of_optimized = request.verb == Some(Verb::Create)
             && request.plural == "jobs"
             && request.name.as_ref().is_some_and(|name| name.contains("optimized"));
-        load_of_optimized.then(|| Fault::Refuse(Failure::new(500, "InternalError", "etcdserver: request timed out")))
+        load_of_optimized.then(|| Fault::Refuse(ApiFailure::new(500, "InternalError", "etcdserver: request timed out")))
     });
     let mut spec = small();
     spec["execution"] = json!({"mode": "Parallel"});
@@ -416,7 +421,7 @@ async fn half_held_gpus_are_given_back() {
     lab.apply("qwen", spec);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
-    assert_eq!(status.run.unwrap().mode_reason.as_deref(), Some("Auto: side by side found GPUs for a part only"));
+    assert_eq!(status.run.unwrap().mode_reason.as_deref(), Some("Auto: only some of the variants found GPUs at once"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use bcmp::simulation::api_server::{Cluster, Fault, Request};
+use bcmp::simulation::api_server::{ApiRequest, Cluster, Fault};
 use bcmp::simulation::lab::{Lab, seconds, small};
 use course::{
     Course, OF_WRITES, crash_at, crash_points, disturbed, faulty, nobody, reads_go_wrong, undisturbed, writes_go_wrong,
@@ -63,7 +63,7 @@ async fn the_answer_of_any_write_may_be_lost(#[values(0, 1, 2, 3)] shard: usize)
     let (expected, log) = undisturbed(&course).await;
     let writes = log.iter().filter_map(|logged| logged.request.write.map(|number| (number, logged.line())));
     for (number, line) in writes.skip(shard).step_by(SHARDS) {
-        let rule = move |request: &Request| (request.write == Some(number)).then_some(Fault::LoseAnswer);
+        let rule = move |request: &ApiRequest| (request.write == Some(number)).then_some(Fault::LoseAnswer);
         faulty(&course, &expected, &format!("lost answer: {line}"), rule).await;
     }
 }
@@ -122,7 +122,7 @@ async fn two_operators_at_once_change_nothing(#[values(0, 40, 250, 7000)] later:
     let (expected, _) = undisturbed(&course).await;
     let second = move |lab: &Lab| -> Vec<JoinHandle<()>> { vec![lab.another(Duration::from_millis(later))] };
     disturbed(&course, &expected, "two operators", 0, second).await;
-    let slow = |request: &Request| {
+    let slow = |request: &ApiRequest| {
         let second = request.client == "product-2" && request.write.is_some();
         second.then_some(Fault::Delay(Duration::from_millis(300)))
     };

@@ -31,14 +31,14 @@ fn keep(lab: &Lab, case: &str) {
 /// What is said of a comparison, without times.
 fn said(object: &Value) -> Value {
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    let words = |c: &Value| json!([c["type"], c["status"], c["reason"], c["message"]]);
+    let shown = |c: &Value| json!([c["type"], c["status"], c["reason"], c["message"]]);
     json!({
         "observed": [object["metadata"]["generation"], object["status"]["observedGeneration"]],
         "deleted": object["metadata"]["deletionTimestamp"].is_null(),
         "spec": object["spec"],
         "phase": object["status"]["phase"],
         "message": object["status"]["message"],
-        "conditions": conditions.iter().map(words).collect::<Vec<_>>(),
+        "conditions": conditions.iter().map(shown).collect::<Vec<_>>(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod course;
+mod dynamo_admission;
 mod failures;
 mod faults;
 mod gitops;

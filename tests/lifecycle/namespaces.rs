@@ -2,7 +2,7 @@
 
 use bcmp::api::Phase;
 
-use bcmp::simulation::api_server::{Failure, Fault};
+use bcmp::simulation::api_server::{ApiFailure, Fault};
 use bcmp::simulation::lab::{Lab, seconds, small};
 
 #[tokio::test(start_paused = true)]
@@ -29,7 +29,7 @@ async fn a_deleted_namespace_stops_no_queue() {
     let mut lab = Lab::new(&[8]);
     lab.cluster.faults(|request| {
         let gone = request.namespace.as_deref() == Some("gone");
-        gone.then(|| Fault::Refuse(Failure::new(403, "Forbidden", "no role in namespace gone")))
+        gone.then(|| Fault::Refuse(ApiFailure::new(403, "Forbidden", "no role in namespace gone")))
     });
     lab.restrict(&["gone", "default"]);
     lab.apply("first", small());

@@ -8,7 +8,7 @@ use bcmp::api::Phase;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use bcmp::simulation::api_server::{Failure, Fault, Verb, meta};
+use bcmp::simulation::api_server::{ApiFailure, Fault, Verb, meta};
 use bcmp::simulation::lab::{COMPARISONS, Lab, comparison, seconds, small};
 
 /// The server accepts what this version of the operator cannot read, as after a downgrade.
@@ -111,7 +111,7 @@ async fn a_watch_that_is_refused_is_not_tried_again_at_once() {
         if count > 1000 {
             return Some(Fault::Delay(seconds(86_400)));
         }
-        Some(Fault::Refuse(Failure::new(403, "Forbidden", "no verb watch")))
+        Some(Fault::Refuse(ApiFailure::new(403, "Forbidden", "no verb watch")))
     });
     lab.cluster.close_watches();
     tokio::time::sleep(seconds(600)).await;

@@ -8,7 +8,7 @@ use bcmp::measurement::ledger::{Mark, serving_key};
 use bcmp::measurement::record::SCHEMA_VERSION;
 use bcmp::prediction::configurations::GenerationOutcome;
 use bcmp::simulation::actors::{Actor, PodContext, PodScript, condition as condition_of, has_label};
-use bcmp::simulation::api_server::{Cluster, Failure, Fault, Verb, meta};
+use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, meta};
 use bcmp::simulation::lab::{GRAPHS, Lab, gpus_held, seconds, small};
 use bcmp::simulation::truth;
 use bcmp::units::Milliseconds;
@@ -78,9 +78,9 @@ async fn a_load_pod_that_falls_silent_holds_no_gpu_for_ever(#[case] script: PodS
     let held = freed(&lab).await;
     assert!(held < 2400, "held for {held} s");
     let status = lab.status("qwen");
-    let (found, words) = failure(&status, 0);
-    assert_eq!(found, reason, "{words}");
-    assert!(words.contains("trialSeconds"), "{words}");
+    let (found, message) = failure(&status, 0);
+    assert_eq!(found, reason, "{message}");
+    assert!(message.contains("trialSeconds"), "{message}");
     if deaf {
         return;
     }
@@ -136,9 +136,9 @@ async fn a_load_pod_that_never_starts_is_named_and_frees_the_gpus() {
     assert_eq!(status.phase, Some(Phase::Failed));
 }
 
-/// A status that holds absurd words and figures, as tools and manifests may bring them.
+/// A status that holds absurd texts and figures, as tools and manifests may bring them.
 #[tokio::test(start_paused = true)]
-async fn words_and_figures_that_a_status_has_no_room_for_hold_no_run_up() {
+async fn texts_and_figures_that_a_status_has_no_room_for_hold_no_run_up() {
     let lab = Lab::predicting(&[8], |plan| {
         let mut made = truth::configurations(&plan.spec);
         for configuration in &mut made.variants {
@@ -168,7 +168,7 @@ async fn a_status_that_is_refused_ends_the_run() {
         let refused = request.subresource == "status" && request.name.as_deref() == Some("qwen") && levels.is_array();
         let message =
             "BenchmarkComparison.bcmp.dev \"qwen\" is invalid: status.variants[0].levels[0].sla: Unsupported value";
-        refused.then(|| Fault::Refuse(Failure::new(422, "Invalid", message)))
+        refused.then(|| Fault::Refuse(ApiFailure::new(422, "Invalid", message)))
     });
     lab.apply("qwen", small());
     lab.until("qwen", "queued", 300, |status| status.run.is_some()).await;
@@ -227,7 +227,7 @@ const WEBHOOK_DOWN: &str = "Internal error occurred: failed calling webhook \"md
 fn webhook_is_down(lab: &Lab) {
     lab.cluster.faults(|request| {
         let creates = request.verb == Some(Verb::Create) && request.plural == "dynamographdeployments";
-        creates.then(|| Fault::Refuse(Failure::new(500, "InternalError", WEBHOOK_DOWN)))
+        creates.then(|| Fault::Refuse(ApiFailure::new(500, "InternalError", WEBHOOK_DOWN)))
     });
 }
 
@@ -263,8 +263,8 @@ async fn a_webhook_that_stays_down_is_final_after_the_grace() {
     lab.records("qwen", 1).await;
     webhook_is_down(&lab);
     let status = lab.finished("qwen", 1).await;
-    let (reason, words) = failure(&status, 1);
-    assert_eq!(reason, "WebhookUnavailable", "{words}");
+    let (reason, message) = failure(&status, 1);
+    assert_eq!(reason, "WebhookUnavailable", "{message}");
     let failed = status.variants[1].failure.as_ref().unwrap().time.0;
     let waited = failed.duration_since(status.variants[1].deployments[0].created.0).as_secs();
     assert!((300..330).contains(&waited), "final after {waited} s");
@@ -278,9 +278,12 @@ async fn pods_that_nobody_creates_want_no_gpus() {
     lab.apply("qwen", impatient());
     lab.until("qwen", "it is said", 300, |status| message(status) == "baseline waits for its pods to be created").await;
     let status = lab.finished("qwen", 1).await;
-    let (reason, words) = failure(&status, 0);
-    assert_eq!(reason, "PodsNotCreated", "{words}");
-    assert!(words.contains("DynamoGraphDeployment qwen-r1-baseline-d1") && !words.contains("free GPUs"), "{words}");
+    let (reason, message) = failure(&status, 0);
+    assert_eq!(reason, "PodsNotCreated", "{message}");
+    assert!(
+        message.contains("DynamoGraphDeployment qwen-r1-baseline-d1") && !message.contains("free GPUs"),
+        "{message}"
+    );
 }
 
 /// What only a finalizer holds costs nobody a GPU.
@@ -323,7 +326,7 @@ async fn what_the_api_server_would_not_take_asks_for_no_gpus() {
     lab.cluster.admission(|plural, object| {
         let refused = plural == "dynamographdeployments" && meta(object, "name").contains("qwen-r1-baseline");
         let message = "admission webhook \"vdynamographdeployment.kb.io\" denied the request: runtimeVersionOverride: Required value";
-        refused.then(|| Failure::new(403, "Forbidden", message))
+        refused.then(|| ApiFailure::new(403, "Forbidden", message))
     });
     lab.apply("qwen", small());
     lab.until("qwen", "it is said", 60, |status| message(status).contains("runtimeVersionOverride")).await;

@@ -3,7 +3,7 @@
 use bcmp::api::{BenchmarkComparisonStatus, Phase};
 use serde_json::{Value, json};
 
-use bcmp::simulation::api_server::{Failure, Fault};
+use bcmp::simulation::api_server::{ApiFailure, Fault};
 use bcmp::simulation::lab::{LEASE, Lab, is_finished, seconds, small};
 
 fn holder(lab: &Lab) -> String {
@@ -100,7 +100,7 @@ async fn who_cannot_renew_stops_writing() {
     let client = cut_off.clone();
     lab.cluster.faults(move |request| {
         let renews = request.client == client && request.plural == "leases";
-        renews.then(|| Fault::Refuse(Failure::internal("etcd has no leader")))
+        renews.then(|| Fault::Refuse(ApiFailure::internal("etcd has no leader")))
     });
     lab.cluster.until("another one holds the lease", seconds(15), |_| holder(&lab) != first).await;
     let status = lab.finished("qwen", 1).await;

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use bcmp::simulation::actors::has_label;
-use bcmp::simulation::api_server::{Failure, meta};
+use bcmp::simulation::api_server::{ApiFailure, meta};
 use bcmp::simulation::lab::{Lab, condition, is_finished, seconds, small};
 
 fn maps(lab: &Lab) -> Vec<Value> {
@@ -132,7 +132,7 @@ async fn a_refused_report_keeps_no_run_from_ending() {
     let lab = Lab::new(&[8]);
     let refused = |plural: &str, object: &Value| {
         let report = plural == "configmaps" && has_label(object, labels::COMPONENT, "report");
-        report.then(|| Failure::quota_exceeded("configmaps", meta(object, "name"), "maps", "count/configmaps"))
+        report.then(|| ApiFailure::quota_exceeded("configmaps", meta(object, "name"), "maps", "count/configmaps"))
     };
     lab.cluster.admission(refused);
     lab.apply("qwen", small());
@@ -146,7 +146,7 @@ async fn a_refused_report_keeps_no_run_from_ending() {
     assert!(is_finished(&lab.status("qwen"), 1));
 }
 
-/// Each step is told of each variant in each round: none is counted as a repetition of another.
+/// Each event is sent for each variant in each round: none is counted as another one once more.
 #[tokio::test(start_paused = true)]
 async fn every_step_of_every_variant_is_told() {
     let lab = Lab::new(&[8]);

@@ -185,7 +185,7 @@ async fn predictions_first_then_the_same_run_goes_on() {
     assert_eq!((status.phase, status.history.len()), (Some(Phase::Succeeded), 0));
 }
 
-/// Somebody looks at the predictions for two hours, and then GPUs are busy: the wait for a turn begins when it may have one.
+/// Somebody looks at the predictions for two hours, and then GPUs are busy: the time in the queue begins when the run may be admitted.
 #[tokio::test(start_paused = true)]
 async fn the_wait_for_a_turn_is_counted_from_when_it_may_come() {
     let lab = Lab::new(&[8]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
 use bcmp::lifecycle::decision::{Action, Create};
 use bcmp::lifecycle::report;
-use bcmp::lifecycle::world::{Child, Object, Output, Pod, Refusal, Results, Rival, Seal, Settings, World};
+use bcmp::lifecycle::world::{Child, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings, World};
 use bcmp::lifecycle::world::{JobState, Node};
 use bcmp::plan::{ChildKind, Component};
 use bcmp::plan::{Identity, Images, Plan, SCHEMA_VERSION};
@@ -33,7 +33,7 @@ pub struct Cluster {
     /// Contents by the UID of their ConfigMap.
     pub plans: BTreeMap<String, Output<Plan>>,
     pub configurations: BTreeMap<String, Output<Configurations>>,
-    pub results: BTreeMap<String, Output<Results>>,
+    pub results: BTreeMap<String, Output<PublishedResults>>,
     /// UIDs of ConfigMaps that accept no more writes.
     pub sealed: BTreeSet<String>,
     pub refusals: Vec<Refusal>,
@@ -202,7 +202,7 @@ impl Cluster {
             }
             Create::Results { variant } => {
                 if let Some(uid) = self.put(ChildKind::ConfigMap, Component::Results, run, Some((variant, None))) {
-                    self.results.insert(uid, Output::Present(Results::default()));
+                    self.results.insert(uid, Output::Present(PublishedResults::default()));
                 }
             }
             Create::Server { variant, deployment } => {
@@ -248,7 +248,7 @@ impl Cluster {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         let name = format!("qwen-r{run}-{}-{}", component.as_str(), parts.join("-"));
         let object = format!("{kind:?}/{name}");
-        let words = self.words("exceeded quota: gpus");
+        let message = self.said("exceeded quota: gpus");
         let now = self.operators_now();
         let refuse = |reason: &str| Refusal {
             object: object.clone(),
@@ -256,7 +256,7 @@ impl Cluster {
             variant: variant.clone(),
             deployment,
             reason: reason.into(),
-            message: words.clone(),
+            message: message.clone(),
             since: now,
         };
         let pods = matches!(kind, ChildKind::Job | ChildKind::DynamoGraphDeployment);
@@ -312,7 +312,7 @@ impl Cluster {
     }
 
     /// What somebody else says.
-    pub fn words(&self, text: &str) -> String {
+    pub fn said(&self, text: &str) -> String {
         let more = if self.wordy { " and so on".repeat(300) } else { String::new() };
         format!("{text}{more}")
     }

@@ -46,22 +46,24 @@ fn over(lab: &Lab) -> bool {
     lab.cluster.status.run.as_ref().is_some_and(|run| run.completion_time.is_some())
 }
 
-/// A status without times and what follows from them: whose pods had nodes at the same time is told by the clock, too.
-fn timeless(value: &Value) -> Value {
+/// A status without times and what follows from them. Whether variants that are deployed side by side are there at the same time
+/// is a matter of time, too; those that follow each other never are.
+fn timeless(value: &Value, mode: Mode) -> Value {
+    let is_chance = |item: &&Value| mode != Mode::Sequential && item["code"] == "SharedNodes";
     match value {
         Value::String(text) if text.parse::<Timestamp>().is_ok() => json!("a time"),
-        Value::Array(items) => items.iter().filter(|item| item["code"] != "SharedNodes").map(timeless).collect(),
+        Value::Array(items) => items.iter().filter(|item| !is_chance(item)).map(|item| timeless(item, mode)).collect(),
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(key, _)| !["gpuSeconds", "price"].contains(&key.as_str()));
-            let kept = kept.map(|(key, value)| (key.clone(), timeless(value)));
+            let kept = kept.map(|(key, value)| (key.clone(), timeless(value, mode)));
             Value::Object(kept.filter(|(key, value)| key != "findings" || *value != json!([])).collect())
         }
         other => other.clone(),
     }
 }
 
-fn end(lab: &Lab) -> Value {
-    timeless(&serde_json::to_value(&lab.cluster.status).unwrap())
+fn end(lab: &Lab, mode: Mode) -> Value {
+    timeless(&serde_json::to_value(&lab.cluster.status).unwrap(), mode)
 }
 
 fn undisturbed(spec: &BenchmarkComparisonSpec) -> Value {
@@ -69,7 +71,7 @@ fn undisturbed(spec: &BenchmarkComparisonSpec) -> Value {
     for _ in 0..LONGEST {
         lab.take(&Step::Settles);
         if over(&lab) {
-            return end(&lab);
+            return end(&lab, spec.execution.mode);
         }
         lab.take(&Step::Happens(Happening::GoesWell));
     }
@@ -122,7 +124,7 @@ fn disturbed(spec: &BenchmarkComparisonSpec, expected: &Value, seed: u64) {
         lab.take(&schedule.step());
         if over(&lab) {
             lab.take(&Step::Settles);
-            let end = end(&lab);
+            let end = end(&lab, spec.execution.mode);
             let differences = rules::differences(expected, &end);
             assert!(differences.is_empty(), "BCMP_SEED={seed}: another end: {differences}");
             return lab.nothing_is_left();

@@ -4,7 +4,7 @@ use bcmp::api::{
     BenchmarkComparisonStatus, DeploymentStatus, EvidenceCode, Finding, Mode, Pause, Role, RoundStatus, Run, Settled,
     Variant,
 };
-use bcmp::lifecycle::world::{Output, Results, World};
+use bcmp::lifecycle::world::{Output, PublishedResults, World};
 use bcmp::measurement::ledger::Ledger;
 use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
 use jiff::{SignedDuration, Timestamp};
@@ -37,7 +37,7 @@ pub fn world() -> impl Strategy<Value = World> {
         world.configurations = Output::Present(specs::configurations(&cluster.spec, 0, ""));
         let results = cluster.spec.variants.iter().zip(findings).map(|(variant, findings)| {
             let ledger = Ledger { records: records(&cluster, variant, &findings), ..Ledger::default() };
-            (variant.name.clone(), Output::Present(Results { ledger, sealed: true }))
+            (variant.name.clone(), Output::Present(PublishedResults { ledger, sealed: true }))
         });
         world.results = results.collect();
         world
@@ -98,8 +98,8 @@ fn records(cluster: &Cluster, variant: &Variant, findings: &[(Vec<EvidenceCode>,
                 round: 1 + run % 2,
                 concurrency: 2 * level,
                 purpose: if run == 1 { Purpose::Ladder } else { Purpose::Decision },
-                repetition: run,
-                attempt: 1,
+                number: run,
+                try_number: 1,
             },
             requests: 40 * level,
             warmup: level,
@@ -112,7 +112,8 @@ fn records(cluster: &Cluster, variant: &Variant, findings: &[(Vec<EvidenceCode>,
         let scatter = f64::from(level * run % 7) / 7.0;
         let measurement = record.measurement.as_mut().unwrap();
         measurement.facts.unsteadiness_percent = Some(8.0 + 4.0 * scatter);
-        let finding = |code: &EvidenceCode| Finding::new(*code, format!("run {run}: {}", "words ".repeat(length / 6)));
+        let finding =
+            |code: &EvidenceCode| Finding::new(*code, format!("run {run}: {}", "message ".repeat(length / 8)));
         // Some runs of a level are spoilt, and each for reasons of its own.
         record.findings.extend(codes.iter().filter(|_| run > 4 || variant.role == Role::Baseline).map(finding));
         record

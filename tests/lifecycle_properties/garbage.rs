@@ -8,7 +8,8 @@ use bcmp::api::{
     RoundStatus, Rounds, Run, Settled, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
-    Child, Container, JobState, Node, Object, Output, Pod, Refusal, Results, Rival, Seal, Settings, Termination, World,
+    Child, Container, JobState, Node, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings,
+    Termination, World,
 };
 use bcmp::measurement::counted::OverLimit;
 use bcmp::measurement::ledger::{Ledger, Mark};
@@ -16,7 +17,7 @@ use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
 use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement, Metric};
 use bcmp::plan::{ChildKind, Component};
 use bcmp::plan::{Identity, Images, Plan};
-use bcmp::prediction::claim::{Claim, OperatingPoint};
+use bcmp::prediction::claim::{OperatingPoint, PredictedClaim};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 use bcmp::prediction::curve::{Curve, CurvePoint};
 use bcmp::prediction::predicted::{Prediction, PredictionOrigin};
@@ -443,7 +444,7 @@ prop_compose! {
         findings in some((prop::sample::select(EvidenceCode::ALL.to_vec()), text()), 20),
         origin in maybe(prop::array::uniform6(text())),
     ) -> Prediction {
-        let claim = claim.map(|(concurrency, point, advertised)| Claim {
+        let claim = claim.map(|(concurrency, point, advertised)| PredictedClaim {
             concurrency, point, advertised_tokens_per_second_per_gpu: advertised.and_then(|value| TokensPerSecond::new(value).ok()),
         });
         let origin = origin.map(|[tool, backend, database, engine, weights, kv_cache]| PredictionOrigin {
@@ -461,13 +462,13 @@ prop_compose! {
         purpose in prop::sample::select(vec![Purpose::Ladder, Purpose::Refinement, Purpose::Decision, Purpose::Recheck]),
         seed in any::<u64>(),
     ) -> TrialPlan {
-        let [round, concurrency, repetition, attempt, requests, warmup, request_timeout_seconds] = numbers;
-        let key = TrialKey { round, concurrency: concurrency.max(1), purpose, repetition, attempt };
+        let [round, concurrency, number, try_number, requests, warmup, request_timeout_seconds] = numbers;
+        let key = TrialKey { round, concurrency: concurrency.max(1), purpose, number, try_number };
         TrialPlan { key, requests, warmup, ramp_seconds: None, seed, request_timeout_seconds }
     }
 }
 
-fn results(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Results> {
+fn results(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = PublishedResults> {
     let found = some((prop::sample::select(EvidenceCode::ALL.to_vec()), text()), 3);
     let record = (trial(), count(), time(), time(), any::<bool>(), maybe(changed().boxed()), found).prop_map(
         move |(trial, deployment, start, end, silent, changed, found)| {
@@ -485,7 +486,7 @@ fn results(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = Results> {
     let mark = (count(), time()).prop_map(|(d, time)| (d, Mark { schema_version: 1, pod_uid: String::new(), time }));
     (some(record, 6), some(mark, 2), any::<bool>()).prop_map(|(records, serving, sealed)| {
         let ledger = Ledger { records, serving: serving.into_iter().collect(), ..Ledger::default() };
-        Results { ledger, sealed }
+        PublishedResults { ledger, sealed }
     })
 }
 

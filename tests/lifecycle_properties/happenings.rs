@@ -104,9 +104,9 @@ impl Cluster {
             PodBound(number) => self.bind(*number),
             PodReady(number) => self.ready(*number),
             PodUnschedulable(number) => {
-                let words = self.words("0/1 nodes are available: 1 Insufficient nvidia.com/gpu");
+                let message = self.said("0/1 nodes are available: 1 Insufficient nvidia.com/gpu");
                 if let Some(pod) = pick(&mut self.pods, *number, |pod| pod.node.is_none()) {
-                    pod.unschedulable = Some(words);
+                    pod.unschedulable = Some(message);
                 }
             }
             PodVanishes(number) => {
@@ -119,8 +119,8 @@ impl Cluster {
             Generated(refused) => self.generated(*refused),
             GenerationEnds(well) => self.job_ends(Component::Generate, 0, *well),
             GenerationUnreadable => {
-                let words = self.words("configurations.json has schemaVersion 9");
-                let unreadable = || Output::Unreadable(words.clone());
+                let message = self.said("configurations.json has schemaVersion 9");
+                let unreadable = || Output::Unreadable(message.clone());
                 self.configurations.values_mut().filter(|c| **c == Output::Empty).for_each(|c| *c = unreadable());
             }
             Serves(number) => {
@@ -133,11 +133,11 @@ impl Cluster {
             }
             LoadEnds(number, well) => self.job_ends(Component::Load, *number, *well),
             ResultsUnreadable(number) => {
-                let words = self.words("the entry r1-c000001-l1-a1 cannot be read");
+                let message = self.said("the entry r1-c000001-l1-t1 cannot be read");
                 let open = |output: &&mut Output<_>| matches!(output, Output::Present(_));
                 let mut open: Vec<_> = self.results.values_mut().filter(open).collect();
                 if let Some(output) = pick(&mut open, *number, |_| true) {
-                    **output = Output::Unreadable(words);
+                    **output = Output::Unreadable(message);
                 }
             }
             GoingIsGone(number) => {
@@ -154,9 +154,9 @@ impl Cluster {
                 }
             }
             Complains(number) => {
-                let words = self.words("pods \"x\" is forbidden: violates PodSecurity \"restricted\"");
+                let message = self.said("pods \"x\" is forbidden: violates PodSecurity \"restricted\"");
                 if let Some(child) = pick(&mut self.children, *number, makes_pods) {
-                    child.complaint = Some(words);
+                    child.complaint = Some(message);
                 }
             }
             Refusing(refusing) => self.refusing = *refusing,
@@ -298,27 +298,27 @@ impl Cluster {
     }
 
     fn container_waits(&mut self, number: u8, why: u8) {
-        let words = self.words("not found");
+        let message = self.said("not found");
         let Some(pod) = pick(&mut self.pods, number, |pod| pod.node.is_some()) else { return };
         let reasons = ["ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"];
         let reason = reasons[usize::from(why)];
-        pod.containers[0].waiting = Some((reason.into(), words));
+        pod.containers[0].waiting = Some((reason.into(), message));
     }
 
     fn container_restarts(&mut self, number: u8, memory: bool) {
-        let (now, words) = (self.now, self.words("Traceback"));
+        let (now, message) = (self.now, self.said("Traceback"));
         let Some(pod) = pick(&mut self.pods, number, |pod| pod.node.is_some()) else { return };
         pod.containers[0].restarts += 1;
         pod.containers[0].terminated = Some(Termination {
             reason: if memory { "OOMKilled".into() } else { "Error".into() },
             exit_code: 137,
-            message: words,
+            message,
             finished: Some(now),
         });
     }
 
     fn generated(&mut self, refused: u8) {
-        let words = self.words("no configuration meets the SLA; the nearest misses TPOT by 12 %");
+        let message = self.said("no configuration meets the SLA; the nearest misses TPOT by 12 %");
         let Some(job) = self.children.iter_mut().find(|c| c.component == Component::Generate && !c.terminating) else {
             return;
         };
@@ -327,20 +327,20 @@ impl Cluster {
         let plan = document(Component::Plan).and_then(|child| self.plans.get(&child.uid)).and_then(Output::present);
         let output = document(Component::Configurations).and_then(|child| self.configurations.get_mut(&child.uid));
         if let (Some(plan), Some(output @ Output::Empty)) = (plan, output) {
-            *output = Output::Present(specs::configurations(&plan.spec, refused, &words));
+            *output = Output::Present(specs::configurations(&plan.spec, refused, &message));
             self.job_ends(Component::Generate, 0, true);
         }
     }
 
     fn job_ends(&mut self, component: Component, number: u8, well: bool) {
-        let words = self.words("BackoffLimitExceeded");
+        let message = self.said("BackoffLimitExceeded");
         let running = |c: &Child| c.component == component && c.job == Some(JobState::Running);
         if let Some(job) = pick(&mut self.children, number, running) {
-            job.job = Some(if well { JobState::Complete } else { JobState::Failed(words) });
+            job.job = Some(if well { JobState::Complete } else { JobState::Failed(message) });
         }
     }
 
-    fn ledger(&mut self, job: &Child) -> Option<&mut Output<bcmp::lifecycle::world::Results>> {
+    fn ledger(&mut self, job: &Child) -> Option<&mut Output<bcmp::lifecycle::world::PublishedResults>> {
         let results = |c: &&Child| c.component == Component::Results && c.run == job.run && c.variant == job.variant;
         let uid = self.children.iter().find(results)?.uid.clone();
         self.results.get_mut(&uid)

@@ -111,11 +111,11 @@ impl Edit {
 }
 
 /// What the generate Job of a plan makes; `refused`: bits of the variants that cannot be deployed.
-pub fn configurations(spec: &BenchmarkComparisonSpec, refused: u8, words: &str) -> Configurations {
+pub fn configurations(spec: &BenchmarkComparisonSpec, refused: u8, message: &str) -> Configurations {
     let mut made = truth::configurations(spec);
     let refused = made.variants.iter_mut().enumerate().filter(|(index, _)| refused & (1 << index) != 0);
     for (_, configuration) in refused {
-        let (reason, message) = (Reason::NoFeasibleConfiguration.into(), words.into());
+        let (reason, message) = (Reason::NoFeasibleConfiguration.into(), message.into());
         configuration.outcome = GenerationOutcome::Refused { reason, message };
     }
     made

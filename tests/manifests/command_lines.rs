@@ -20,16 +20,16 @@ fn containers() -> Vec<Container> {
         .collect()
 }
 
-/// Whether the binary knows the words: with `--help` behind them it explains itself and does nothing.
-fn is_understood(words: &[String]) -> bool {
-    Command::new(env!("CARGO_BIN_EXE_bcmp")).args(words).arg("--help").output().unwrap().status.success()
+/// Whether the binary knows the arguments: with `--help` behind them it explains itself and does nothing.
+fn is_understood(arguments: &[String]) -> bool {
+    Command::new(env!("CARGO_BIN_EXE_bcmp")).args(arguments).arg("--help").output().unwrap().status.success()
 }
 
 #[test]
 fn the_binary_understands_what_pods_start_it_with() {
     for container in containers().iter().filter(|container| container.name != containers::GENERATE) {
-        let words = container.args.clone().unwrap();
-        assert!(is_understood(&words), "{}: {words:?}", container.name);
+        let arguments = container.args.clone().unwrap();
+        assert!(is_understood(&arguments), "{}: {arguments:?}", container.name);
         if let Some(probe) = container.startup_probe.as_ref().and_then(|probe| probe.exec.as_ref()) {
             assert!(is_understood(&probe.command.as_ref().unwrap()[1..]), "{probe:?}");
         }

@@ -9,9 +9,13 @@ use serde_json::{Value, json};
 use crate::given;
 use crate::variants::prepared;
 
-fn recipe(name: &str) -> Vec<Value> {
+fn text(name: &str) -> String {
     let path = format!("{}/tests/fixtures/recipes/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
-    parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn recipe(name: &str) -> Vec<Value> {
+    parse(&text(name)).unwrap()
 }
 
 fn plan(features: &[&str], gpu_resource: &str) -> Plan {
@@ -59,7 +63,7 @@ fn claims_of_another_vendor_say_how_to_count_them() {
     let plan = plan(&[], "nvidia.com/gpu");
     let error = prepared(&recipe("vllm-agg-xpu-dra"), &plan, Author::User).unwrap_err().to_string();
     assert!(
-        error.contains("no container requests nvidia.com/gpu and the pods claim devices of the class gpu.intel.com"),
+        error.contains("no container requests nvidia.com/gpu, and the pods claim devices of the class gpu.intel.com; set hardware.gpuResourceName to gpu.intel.com"),
         "{error}"
     );
 }
@@ -138,6 +142,67 @@ fn the_service_in_front_of_sidecar_frontends_can_be_named() {
     let service = deployed.objects.iter().find(|object| object["kind"] == "Service").unwrap();
     assert_eq!(deployed.endpoint_url, format!("http://{}.llm.svc:8000", service["metadata"]["name"].as_str().unwrap()));
     assert_eq!(service["spec"]["selector"]["nvidia.com/dynamo-graph-deployment-name"], json!(graph.name));
+}
+
+/// Dynamo's sidecars leave the engine to an init container that goes on running.
+#[test]
+fn engines_beside_a_sidecar_are_read() {
+    let plan = plan(&[], "nvidia.com/gpu");
+    let filled = text("sidecar-sglang-disagg").replace("<your-registry>", "registry.example");
+    let prepared = prepared(&parse(&filled).unwrap(), &plan, Author::User).unwrap();
+    assert_eq!(prepared.gpus, 2);
+    let shape = read_shape(&prepared.objects, prepared.gpus, None).unwrap();
+    assert_eq!(shape.serving.describe(), "TP1 prefill + TP1 decode");
+}
+
+/// The claim for the weights outlives variants: the graph is deployed, and the claim is left to its owner.
+#[test]
+fn a_volume_claim_beside_the_graph_is_not_created() {
+    let plan = plan(&[], "nvidia.com/gpu");
+    let prepared = prepared(&recipe("trtllm-disagg-multinode"), &plan, Author::User).unwrap();
+    assert_eq!(prepared.gpus, 16);
+    assert!(prepared.objects.iter().all(|object| object["kind"] != "PersistentVolumeClaim"));
+    let told = "PersistentVolumeClaim models of the manifests is not created, as its contents outlive the variant: create it beforehand";
+    assert!(prepared.findings.iter().any(|finding| finding == told), "{:?}", prepared.findings);
+}
+
+/// Pods of an image that nobody filled in would hold GPUs and never start.
+#[rstest]
+#[case::angle_brackets("<your-registry>/dynamo:1")]
+#[case::variable("${IMAGE}")]
+#[case::template("{{ .Values.image }}")]
+fn an_image_that_is_to_be_filled_in_is_refused(#[case] image: &str) {
+    let plan = plan(&[], "nvidia.com/gpu");
+    let mut objects = recipe("qwen3-32b-vllm-agg-round-robin");
+    objects[0]["spec"]["services"]["VllmDecodeWorker"]["extraPodSpec"]["mainContainer"]["image"] = json!(image);
+    let error = prepared(&objects, &plan, Author::User).unwrap_err().to_string();
+    let told = format!(
+        ".image: is {image}, which still has a placeholder; write the name of the image, or set it with a patch"
+    );
+    assert!(error.ends_with(&told), "{error}");
+}
+
+#[rstest]
+#[case::not_yaml(
+    "spec:\n${PULL_SECRETS_BLOCK}\n  a: b\n",
+    "if this is a template, fill it in first, for example with envsubst or helm template"
+)]
+#[case::broken("spec: [\n", "the manifests are not valid YAML; correct it: ")]
+fn a_text_that_is_not_yaml_is_refused_with_a_cure(#[case] text: &str, #[case] cure: &str) {
+    let error = parse(text).unwrap_err().to_string();
+    assert!(error.contains(cure) && error.contains("line"), "{error}");
+}
+
+#[test]
+fn a_list_that_is_to_be_filled_in_is_refused_by_its_placeholder() {
+    let plan = plan(&[], "nvidia.com/gpu");
+    let mut objects = recipe("qwen3-32b-vllm-agg-round-robin");
+    objects[0]["spec"]["services"]["Frontend"]["extraPodSpec"]["tolerations"] = json!("${HW_TOLERATIONS}");
+    let error = prepared(&objects, &plan, Author::User).unwrap_err().to_string();
+    assert!(
+        error.contains("tolerations: is the placeholder ${HW_TOLERATIONS}; fill the template in with a list"),
+        "{error}"
+    );
 }
 
 /// Leaders start the engines of their groups; workers hold GPUs and start none.

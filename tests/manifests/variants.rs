@@ -152,6 +152,7 @@ fn another_gpu_resource_is_asked_for_and_counted() {
 
 #[rstest]
 #[case::too_many_gpus("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["TRTLLMWorker"]["replicas"] = json!(2), "request 16 nvidia.com/gpu, more than the 8 of hardware.gpusPerVariant")]
+#[case::frontend_of_early_versions("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["Frontend"]["componentType"] = json!("main"), "spec.services.Frontend: is of the type main, which was the frontend's in early versions of Dynamo; set its type to frontend")]
 #[case::no_frontend("aiconfigurator-0.12.0-agg", |o: &mut Vec<Value>| o[0]["spec"]["services"]["Frontend"]["componentType"] = json!("worker"), "has no component of type frontend")]
 #[case::twice("deployments", |o: &mut Vec<Value>| { let again = o[0].clone(); o.push(again) }, "ConfigMap router appears twice")]
 #[case::mixed("deployments", |o: &mut Vec<Value>| o.extend(fixture("graph-v1beta1")), "there are 1 DynamoGraphDeployments and 2 Deployments or the like")]

@@ -162,7 +162,7 @@ fn a_latency_is_computed_where_it_follows(#[case] gap: f64, #[case] latency: Opt
     assert_eq!(level.request_latency.map(|of| rounded(of.mean.get(), 3)), latency);
 }
 
-/// What `docs/kubectl-bcmp.md` says of a format is what its file shows.
+/// What `docs/files.md` says of a format is what its file shows, and what it does not tell is warned of as said there.
 #[rstest]
 #[case("aiperf/clean/profile_export_aiperf.json")]
 #[case("genai-perf/0.0.11/profile_export_concurrency_32_genai_perf.json")]
@@ -188,6 +188,15 @@ fn a_format_tells_what_it_promises(#[case] path: &str) {
     assert!(holds(tells.warmup, level.facts.warmup_requests.is_some()), "{name}: warm-up");
     assert!(holds(tells.cached_tokens, level.facts.cached_prompt_percent.is_some()), "{name}: cache");
     assert!(holds(tells.records, level.counted.is_some()), "{name}: records");
+    let warned = found(&level, Severity::Warn);
+    for (code, is_told) in [
+        (EvidenceCode::ModelMismatch, level.facts.model.is_some()),
+        (EvidenceCode::ErrorRate, level.errors.is_some()),
+        (EvidenceCode::PrefixCacheHits, level.facts.cached_prompt_percent.is_some()),
+        (EvidenceCode::RampIncluded, level.counted.is_some()),
+    ] {
+        assert_eq!(warned.iter().all(|(warned, _)| *warned != code), is_told, "{name}: {code:?}");
+    }
 }
 
 #[test]
@@ -195,22 +204,6 @@ fn every_format_is_tried_above() {
     let source = include_str!("load_tools.rs");
     let cases = source.split("fn a_format_tells").next().unwrap().rsplit("/// What").next().unwrap();
     assert_eq!(cases.matches("#[case(").count(), FORMATS.len());
-}
-
-/// AIPerf before 0.4 does not name its version, and 0.1.1 has its metrics below `records`.
-#[rstest]
-#[case("0.2.0")]
-#[case("0.1.1")]
-fn versions_without_a_version_say_the_same(#[case] version: &str) {
-    let of = |version: &str| {
-        let directory = tree(&[]);
-        let path = format!("aiperf/versions/{version}/profile_export_aiperf.json");
-        std::fs::copy(fixture(&path), directory.path().join("profile_export_aiperf.json")).unwrap();
-        read_trials(directory.path(), None).unwrap().remove(0).outcome.unwrap()
-    };
-    let (old, new) = (of(version), of("0.4.0"));
-    assert_eq!(old.tool, "aiperf before 0.4");
-    assert_eq!(Measurement { tool: new.tool.clone(), ..old }, new);
 }
 
 /// The files of a directory in an archive.
@@ -315,9 +308,9 @@ fn stored_results_are_taken_for_their_variant() {
     assert_eq!((results.records.len(), results.inputs.left_out.len()), (1, 3));
     assert_eq!(results.inputs.left_out[0].reason, "is of the variant new");
     let directory = tree(&[]);
-    copy("aiperf/clean/profile_export_aiperf.json", directory.path().join("r1-c000004-d2-a1.json"));
+    copy("aiperf/clean/profile_export_aiperf.json", directory.path().join("r1-c000004-d2-t1.json"));
     let results = select(vec![search(directory.path(), None).unwrap()], "old", LENGTHS).unwrap();
     let trial = &results.records[0].trial;
-    assert_eq!(trial.key.to_string(), "r1-c000004-d2-a1");
+    assert_eq!(trial.key.to_string(), "r1-c000004-d2-t1");
     assert_eq!((trial.requests, trial.warmup), (64, 8));
 }

@@ -54,7 +54,7 @@ pub fn scatter() {
             ..measurement()
         };
         let trials: Vec<Measurement> = values.iter().map(with_tokens).collect();
-        let found = across::repetitions(&trials.iter().collect::<Vec<_>>());
+        let found = across::scatter(&trials.iter().collect::<Vec<_>>());
         assert_eq!(found.is_some(), row.says_yes("HighVariance"), "{row:?}");
         if let Some(finding) = found {
             let said = format!("tokens/s by {} %", row.text("scatter, %"));

@@ -1,19 +1,19 @@
 //! The examples of the SLA, of gains and of verdicts.
 
 use bcmp::api::{SlaState, Statistic};
-use bcmp::judgement::accuracy::{Accuracy, Claim, ClaimCheck, Errors};
+use bcmp::judgement::accuracy::{Accuracy, ClaimCheck, ClaimFigures, LevelErrors};
 use bcmp::judgement::comparison::{RoundsSoFar, VariantEvidence, compare};
 use bcmp::judgement::crossing::crossing;
 use bcmp::judgement::gain::{Allowed, Call, Margin};
 use bcmp::judgement::level::{Level, levels};
-use bcmp::judgement::predicted::{Predicted, PredictedSide, predicted_outcomes};
+use bcmp::judgement::predicted::{OutcomeForecast, PredictedSide, predicted_outcomes};
 use bcmp::judgement::rounds::{Means, TrialOrigin};
 use bcmp::judgement::side::Side;
 use bcmp::judgement::statistics::{Scatter, critical_assumed, critical_observed};
-use bcmp::judgement::verdict::{Findings, Verdict};
+use bcmp::judgement::verdict::{Findings, ReachedVerdict};
 use bcmp::measurement::record::Purpose;
-use bcmp::method::sla::{LogRatios, Metric, Sla};
-use bcmp::method::trial::{Figures, Trial};
+use bcmp::method::sla::{LimitedMetric, LogRatios, SlaLimits};
+use bcmp::method::trial::{Trial, TrialFigures};
 use bcmp::verdict::decimals::{gain_interval, signed_log, signed_share};
 
 use crate::document::{DOCUMENT, Row, example, tables};
@@ -27,8 +27,8 @@ pub fn r() {
     }
 }
 
-fn judged(sla: &Sla, all: Vec<Figures>) -> Level {
-    let trial = |(repetition, figures)| accepted(1, 10, Purpose::Decision, repetition, figures);
+fn judged(sla: &SlaLimits, all: Vec<TrialFigures>) -> Level {
+    let trial = |(number, figures)| accepted(1, 10, Purpose::Decision, number, figures);
     let trials: Vec<Trial> = (1..).zip(all).map(trial).collect();
     levels(sla, &trials.iter().collect::<Vec<_>>()).remove(0)
 }
@@ -43,15 +43,15 @@ pub fn level() {
 pub fn counts() {
     for row in example("counts") {
         let statistic: Statistic = row.text("statistic").parse().unwrap();
-        let sla = Sla::new(vec![limit(Metric::Ttft, 500.0, statistic)]).unwrap();
+        let sla = SlaLimits::new(vec![limit(LimitedMetric::Ttft, 500.0, statistic)]).unwrap();
         let counted = counted(row.count("of"), row.count("over the limit"));
-        let figures = Figures { counted: Some(counted), ..figures(10, 499.0, 1.0, 200.0) };
+        let figures = TrialFigures { counted: Some(counted), ..figures(10, 499.0, 1.0, 200.0) };
         row.says("level", &judged(&sla, vec![figures]).shown.unwrap().state.to_string());
     }
 }
 
 pub fn at_the_sla() {
-    let sla = Sla::new(vec![limit(Metric::Tpot, 7.0, Statistic::Mean)]).unwrap();
+    let sla = SlaLimits::new(vec![limit(LimitedMetric::Tpot, 7.0, Statistic::Mean)]).unwrap();
     for row in example("at the sla") {
         let means = |r: &str, tokens: &str| Means {
             ratios: LogRatios::of(vec![row.number(r)]).unwrap(),
@@ -66,7 +66,7 @@ pub fn at_the_sla() {
 }
 
 fn new_trials(rounds: &[Row], side: &str) -> Vec<Trial> {
-    let read = |row: &Row, level: &str| -> (u32, Figures) {
+    let read = |row: &Row, level: &str| -> (u32, TrialFigures) {
         let [concurrency, ttft, tpot, tokens] = row.numbers(&format!("{side} {level}")).try_into().unwrap();
         (concurrency as u32, figures(concurrency as u32, ttft, tpot, tokens))
     };
@@ -161,7 +161,7 @@ pub fn calls() {
 
 pub fn claim() {
     for row in example("claim") {
-        let claim = Claim { concurrency: 10, ttft: None, tpot: 6.2, tokens_per_second_per_gpu: 200.0 };
+        let claim = ClaimFigures { concurrency: 10, ttft: None, tpot: 6.2, tokens_per_second_per_gpu: 200.0 };
         let figures = figures(10, 100.0, row.number("TPOT, ms"), row.number("tokens/s/GPU"));
         let check = ClaimCheck::of(&claim, &[judged(&means(500.0, 7.0), vec![figures])], 0.2).unwrap();
         row.says("tokens/s/GPU, %", &signed_share(check.errors.tokens));
@@ -173,7 +173,7 @@ pub fn claim() {
 pub fn error() {
     for row in example("error") {
         let claim =
-            Claim { concurrency: 10, ttft: None, tpot: 1.0, tokens_per_second_per_gpu: row.number("predicted") };
+            ClaimFigures { concurrency: 10, ttft: None, tpot: 1.0, tokens_per_second_per_gpu: row.number("predicted") };
         let level = judged(&means(500.0, 7.0), vec![figures(10, 100.0, 1.0, row.number("measured"))]);
         let check = ClaimCheck::of(&claim, &[level], 0.2).unwrap();
         row.says("error, %", &signed_share(check.errors.tokens));
@@ -196,13 +196,13 @@ pub fn verdict() {
             Some(Call::NoDifference) => Outcome::NoDifference,
             None => Outcome::Undetermined,
         };
-        let predicted: Vec<Predicted> =
+        let predicted: Vec<OutcomeForecast> =
             predicted_outcomes(&side(100.0), &side(100.0 * (1.0 + share("predicted gain, %"))), margin());
-        let errors = |error: f64| Errors { ttft: None, tpot: 0.0, tokens: error };
+        let errors = |error: f64| LevelErrors { ttft: None, tpot: 0.0, tokens: error };
         let accuracy = Accuracy { levels: vec![(10, errors(share("mean error, %")))] };
         let check = |error| ClaimCheck { errors: errors(error), state: SlaState::Met, kept: error >= -0.2 };
         let claim = (row.text("claim's error, %") != "none").then(|| Some(check(share("claim's error, %"))));
-        let verdict = Verdict::of(&Findings {
+        let verdict = ReachedVerdict::of(&Findings {
             outcome,
             gain: Some((log, (log - half_width, log + half_width))),
             gain_is_exact: true,

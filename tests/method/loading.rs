@@ -5,10 +5,12 @@ use bcmp::measurement::Distribution;
 use bcmp::measurement::record::{Purpose, TrialPlan};
 use bcmp::measurement::window::{Answer, Request, Window};
 use bcmp::method::estimate::{Estimate, Estimates};
-use bcmp::method::sla::{Metric, Sla};
-use bcmp::method::trial::{Figures, Trial};
+use bcmp::method::sla::{LimitedMetric, SlaLimits};
+use bcmp::method::trial::{Trial, TrialFigures};
 use bcmp::sweep::deciding::Rated;
-use bcmp::sweep::price::{PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds};
+use bcmp::sweep::price::{
+    ExpectedPrice, PredictedEnd, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
+};
 use bcmp::sweep::size::{Weight, ramp_seconds, request_timeout_seconds, waves};
 use bcmp::sweep::{Deciding, Next, SizeRules, SweepPlan, ladder, next};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
@@ -24,7 +26,7 @@ fn size_rules() -> SizeRules {
 pub fn size() {
     for row in example("size") {
         let statistic: Statistic = row.text("statistic").parse().unwrap();
-        let sla = Sla::new(vec![limit(Metric::Ttft, 500.0, statistic)]).unwrap();
+        let sla = SlaLimits::new(vec![limit(LimitedMetric::Ttft, 500.0, statistic)]).unwrap();
         let weight = match row.text("purpose") {
             "ladder" => Weight::Ladder,
             "decision" => Weight::Bracket,
@@ -93,7 +95,7 @@ pub fn ladders() {
 }
 
 /// The trial after a level that meets the SLA and one that misses it.
-fn refined(below: (u32, Figures), above: (u32, Figures)) -> Option<u32> {
+fn refined(below: (u32, TrialFigures), above: (u32, TrialFigures)) -> Option<u32> {
     let plan = SweepPlan {
         round: 1,
         ladder: vec![below.0, above.0],
@@ -129,7 +131,7 @@ pub fn midpoint() {
 pub fn capacity() {
     for row in example("capacity") {
         let (lo, hi) = (row.count("lo"), row.count("hi"));
-        let above = Figures {
+        let above = TrialFigures {
             requests_per_second: RequestsPerSecond::new(row.number("requests/s at hi")).unwrap(),
             ..figures(hi, row.number("TTFT at hi, ms"), row.number("TPOT at hi, ms"), 120.0)
         };
@@ -196,7 +198,7 @@ pub fn price() {
     let minutes = VariantMinutes::of(&rules, &of).unwrap();
     for row in example("price") {
         let rounds = expected_rounds(Some(row.number("predicted gain, %") / 100.0), false);
-        let price = Price::of(&[minutes, minutes], rounds, 1, 8);
+        let price = ExpectedPrice::of(&[minutes, minutes], rounds, 1, 8);
         row.says("rounds", &price.rounds.to_string());
         row.shows("minutes", price.expected.minutes);
         row.shows("GPU-hours", price.expected.gpu_hours);

@@ -7,28 +7,29 @@ use bcmp::judgement::rules::{RoundLimits, Rules};
 use bcmp::measurement::counted::OverLimit;
 use bcmp::measurement::record::{Purpose, TrialKey};
 use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement};
-use bcmp::method::sla::{Limit, Metric, Sla};
-use bcmp::method::trial::{Figures, Trial, TrialOutcome};
+use bcmp::method::sla::{LimitedMetric, SlaLimit, SlaLimits};
+use bcmp::method::trial::{Trial, TrialFigures, TrialOutcome};
 use bcmp::units::{Milliseconds, Percent, RequestsPerSecond, TokensPerSecond};
 
 pub fn ms(value: f64) -> Milliseconds {
     Milliseconds::new(value).unwrap()
 }
 
-pub fn limit(metric: Metric, limit: f64, statistic: Statistic) -> Limit {
-    Limit { metric, limit: ms(limit), statistic }
+pub fn limit(metric: LimitedMetric, limit: f64, statistic: Statistic) -> SlaLimit {
+    SlaLimit { metric, limit: ms(limit), statistic }
 }
 
 /// Limits of the means of TTFT and TPOT.
-pub fn means(ttft: f64, tpot: f64) -> Sla {
-    let limits = [(Metric::Ttft, ttft), (Metric::Tpot, tpot)].map(|(metric, of)| limit(metric, of, Statistic::Mean));
-    Sla::new(limits.to_vec()).unwrap()
+pub fn means(ttft: f64, tpot: f64) -> SlaLimits {
+    let limits = [(LimitedMetric::Ttft, ttft), (LimitedMetric::Tpot, tpot)]
+        .map(|(metric, of)| limit(metric, of, Statistic::Mean));
+    SlaLimits::new(limits.to_vec()).unwrap()
 }
 
 /// Requests of 500 tokens, all alike.
-pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> Figures {
+pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> TrialFigures {
     let latency = ttft + 499.0 * tpot;
-    Figures {
+    TrialFigures {
         ttft: Distribution::constant(ms(ttft)),
         tpot: Distribution::constant(ms(tpot)),
         request_latency: Distribution::constant(ms(latency)),
@@ -44,13 +45,13 @@ pub fn counted(requests: u32, over: u32) -> CountedRequests {
     CountedRequests { requests, failed: 0, over, good_ratio: None }
 }
 
-pub fn accepted(round: u32, concurrency: u32, purpose: Purpose, repetition: u32, figures: Figures) -> Trial {
-    let key = TrialKey { round, concurrency, purpose, repetition, attempt: 1 };
+pub fn accepted(round: u32, concurrency: u32, purpose: Purpose, number: u32, figures: TrialFigures) -> Trial {
+    let key = TrialKey { round, concurrency, purpose, number, try_number: 1 };
     Trial { key, outcome: TrialOutcome::Accepted(figures) }
 }
 
 /// The rules of a specification that sets none.
-pub fn rules(sla: Sla, minimum: u32) -> Rules {
+pub fn rules(sla: SlaLimits, minimum: u32) -> Rules {
     let judgement = bcmp::api::Judgement::default();
     let percent = |of: &bcmp::api::Decimal| Percent::new(of.value().unwrap()).unwrap();
     Rules {

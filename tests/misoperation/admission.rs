@@ -115,9 +115,10 @@ async fn both_servers_answer_alike() {
 
 fn difference(there: &Reply, here: &Reply) -> Option<String> {
     let (accepted, also) = (there.code < 300, here.code < 300);
-    let words = |reply: &Reply| format!("{} {:.300}", reply.code, reply.body["message"].as_str().unwrap_or("accepted"));
+    let message =
+        |reply: &Reply| format!("{} {:.300}", reply.code, reply.body["message"].as_str().unwrap_or("accepted"));
     if accepted != also {
-        return Some(format!("really: {}; in memory: {}", words(there), words(here)));
+        return Some(format!("really: {}; in memory: {}", message(there), message(here)));
     }
     let stored = accepted && there.body["spec"] != here.body["spec"];
     stored.then(|| format!("really stored: {:.300}; in memory: {:.300}", there.body["spec"], here.body["spec"]))

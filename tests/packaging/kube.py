@@ -13,7 +13,7 @@ BIN = Path(os.environ.get("BCMP_TEST_BIN") or subprocess.check_output(
 
 
 def run(*command, stdin=None):
-    """What the command prints; its words when it fails."""
+    """What the command prints; its message when it fails."""
     done = subprocess.run([str(part) for part in command], input=stdin, text=True, capture_output=True, check=False)
     if done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")

@@ -155,13 +155,13 @@ class Rendering(unittest.TestCase):
             flags = [flag for name, value in zip(names, repositories) for flag in ("--set", f"{name}.repository={value}")]
             said = helm("install", "bcmp", CHART, "--dry-run=client", *flags)
             return [line for line in said.splitlines() if line.startswith("WARNING: no registry")]
-        (words,) = warnings()
+        (message,) = warnings()
         for name in ("image.repository (bcmp)", "predictorImage.repository (bcmp-tools)", "loadImage.repository (bcmp-tools)"):
-            self.assertIn(name, words)
+            self.assertIn(name, message)
         self.assertEqual(warnings("registry.example/bcmp", "localhost/bcmp-tools", "registry:5000/bcmp-tools"), [])
-        (words,) = warnings("registry.example/bcmp", "team/bcmp-tools", "ghcr.io/team/bcmp-tools")
-        self.assertIn("predictorImage.repository (team/bcmp-tools)", words)
-        self.assertNotIn("loadImage", words)
+        (message,) = warnings("registry.example/bcmp", "team/bcmp-tools", "ghcr.io/team/bcmp-tools")
+        self.assertIn("predictorImage.repository (team/bcmp-tools)", message)
+        self.assertNotIn("loadImage", message)
 
     def test_names_follow_the_release(self):
         self.assertEqual(one(chart(release="perf"), "Deployment")["metadata"]["name"], "perf-bcmp-operator")
@@ -186,10 +186,10 @@ class Refusing(unittest.TestCase):
             "image.name=x": "/image", "replica=2": "replica",
         }.items():
             with self.subTest(typo):
-                words = self.refused("--set", typo)
-                self.assertIn(typo.split("=")[0].split(".")[-1] if "/" in where else where, words)
-                self.assertIn(where, words)
-                self.assertIn("additional properties", words)
+                message = self.refused("--set", typo)
+                self.assertIn(typo.split("=")[0].split(".")[-1] if "/" in where else where, message)
+                self.assertIn(where, message)
+                self.assertIn("additional properties", message)
 
     def test_wrong_values_are_named(self):
         for setting, where in {
@@ -201,8 +201,8 @@ class Refusing(unittest.TestCase):
                 self.assertIn(where, self.refused("--set", setting))
 
     def test_contradictions_say_what_to_do(self):
-        words = self.refused("--set", "watch.clusterWide=true", "--set", "watch.namespaces[0]=a")
-        self.assertIn("set watch.clusterWide to false", words)
+        message = self.refused("--set", "watch.clusterWide=true", "--set", "watch.namespaces[0]=a")
+        self.assertIn("set watch.clusterWide to false", message)
         self.assertIn("name the ServiceAccount", self.refused("--set", "serviceAccount.create=false"))
 
     def test_every_value_is_in_the_schema(self):

@@ -16,7 +16,7 @@ LICENCES = TOP / "tools/licences"
 
 
 def commands(*arguments, path="/usr/bin:/bin"):
-    """The commands of a dry run, split into words, and what it says to people."""
+    """The commands of a dry run, split into arguments, and what it says to people."""
     done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False,
                           env={**os.environ, "PATH": path})
     assert done.returncode == 0, done.stderr
@@ -114,12 +114,12 @@ class DryRun(unittest.TestCase):
         self.assertEqual(steps, ["images", "sbom", "licences", "chart", "checksums", "sign"])
 
     def test_what_cannot_be_is_refused(self):
-        for arguments, words in ((("--push",), "--push needs --registry"), (("publish",), "no such step: publish"),
+        for arguments, message in ((("--push",), "--push needs --registry"), (("publish",), "no such step: publish"),
                                  (("--platform",), "--platform needs a value"), (("--platform", "linux/mips", "sbom"), "linux/mips"),
                                  (("--force",), "no such option")):
             done = subprocess.run([RELEASE, "--dry-run", *arguments], text=True, capture_output=True, check=False)
             self.assertNotEqual(done.returncode, 0, arguments)
-            self.assertIn(words, done.stderr)
+            self.assertIn(message, done.stderr)
 
 
 class Pinned(unittest.TestCase):

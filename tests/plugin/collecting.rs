@@ -38,9 +38,9 @@ async fn a_bundle_has_everything_but_secrets() {
     lab.records("qwen", 1).await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("support.tar.gz");
-    let words = ["bundle", "qwen", "-o", path.to_str().unwrap()];
+    let arguments = ["bundle", "qwen", "-o", path.to_str().unwrap()];
     lab.cluster.clear_log();
-    let ran = run_with(&lab.cluster, front::client(&lab.cluster, |_, _| true), None, false, &words).await;
+    let ran = run_with(&lab.cluster, front::client(&lab.cluster, |_, _| true), None, false, &arguments).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     let secrets = lab.cluster.requests().iter().filter(|logged| logged.request.plural == "secrets").count();
     assert_eq!(secrets, 0, "no Secret is even asked for");
@@ -68,7 +68,7 @@ async fn a_bundle_has_everything_but_secrets() {
     );
     assert!(files["qwen-r1/README.txt"].contains("Not in here:\n  nothing\n"), "{}", files["qwen-r1/README.txt"]);
     // It is not written over by mistake.
-    let again = bcmp(&lab.cluster, &words).await;
+    let again = bcmp(&lab.cluster, &arguments).await;
     assert!(
         again.code == 1 && again.err.contains("exists: name another file with -o, or replace it with --force"),
         "{}",

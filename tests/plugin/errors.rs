@@ -1,4 +1,4 @@
-//! What goes wrong, in words that say what to do.
+//! What goes wrong, with messages that say what to do.
 
 use std::fs;
 use std::process::Command;
@@ -22,13 +22,13 @@ const READING: [&[&str]; 7] = [
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_not_there() {
     let lab = Lab::new(&[]);
-    for words in READING {
-        let ran = bcmp(&lab.cluster, words).await;
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{words:?}");
+    for arguments in READING {
+        let ran = bcmp(&lab.cluster, arguments).await;
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
         assert_eq!(
             ran.err,
             "kubectl bcmp: comparison qwen not found in namespace default: list all with `kubectl bcmp get -A`\n",
-            "{words:?}"
+            "{arguments:?}"
         );
     }
 }
@@ -36,13 +36,13 @@ async fn an_object_that_is_not_there() {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_without_the_kind() {
     let cluster = Cluster::bare();
-    for words in READING.into_iter().chain([["get"].as_slice()]) {
-        let ran = bcmp(&cluster, words).await;
-        assert_eq!(ran.code, 1, "{words:?}");
+    for arguments in READING.into_iter().chain([["get"].as_slice()]) {
+        let ran = bcmp(&cluster, arguments).await;
+        assert_eq!(ran.code, 1, "{arguments:?}");
         assert_eq!(
             ran.err,
             "kubectl bcmp: the cluster does not serve BenchmarkComparisons: install bcmp (docs/install.md), or choose another --context\n",
-            "{words:?}"
+            "{arguments:?}"
         );
     }
 }
@@ -52,8 +52,8 @@ async fn rights_that_are_missing() {
     let lab = measured().await;
     lab.cluster.forbid(|request| request.plural == "configmaps" || request.verb == Some(Verb::Patch));
     let mut seen = String::new();
-    for words in [["report", "qwen"], ["rerun", "qwen"]] {
-        seen.push_str(&format!("$ {}\n{}\n", words.join(" "), bcmp(&lab.cluster, &words).await.seen()));
+    for arguments in [["report", "qwen"], ["rerun", "qwen"]] {
+        seen.push_str(&format!("$ {}\n{}\n", arguments.join(" "), bcmp(&lab.cluster, &arguments).await.seen()));
     }
     insta::assert_snapshot!(seen);
     // What is left can be read.
@@ -112,10 +112,10 @@ async fn wrong_usage() {
         &["render", "qwen", "-f", "file"],
     ];
     let mut seen = String::new();
-    for words in usages {
-        let ran = bcmp(&cluster, words).await;
-        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{words:?}");
-        seen.push_str(&format!("$ {}\n{}\n", words.join(" "), ran.err));
+    for arguments in usages {
+        let ran = bcmp(&cluster, arguments).await;
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
+        seen.push_str(&format!("$ {}\n{}\n", arguments.join(" "), ran.err));
     }
     insta::assert_snapshot!(seen);
 }

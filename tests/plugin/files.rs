@@ -51,7 +51,7 @@ async fn the_guides_folder_is_written_with_plots() {
         assert_eq!((picture.width(), picture.height()), (940, 868), "{name}");
         assert!(pixels(&picture, (255, 255, 255)) > 500_000, "{name} has a background");
         assert!(pixels(&picture, BLUE) > 100 && pixels(&picture, ORANGE) > 100, "{name} shows both variants");
-        // Words are there: nothing else is drawn in this colour.
+        // There is text: nothing else is drawn in this colour.
         assert!(pixels(&picture, (0x1a, 0x1d, 0x21)) > 50, "{name} has a title");
     }
     let summary = fs::read_to_string(directory.join("SUMMARY.txt")).unwrap();
@@ -80,20 +80,20 @@ async fn raw_summaries_are_unpacked() {
     let mut lab = measured().await;
     lab.kill();
     let put = |text: String| {
-        replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-a1"] = json!(text));
+        replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-t1"] = json!(text));
     };
     put(packed(b"{\"summary\": true}"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let said = bcmp(&lab.cluster, &["results", "qwen", "-d", path]).await.ok();
     assert_eq!(said, format!("wrote 1 summary file to {path}\n"));
-    let summary = fs::read_to_string(directory.path().join("baseline/r1-c000001-l1-a1.json")).unwrap();
+    let summary = fs::read_to_string(directory.path().join("baseline/r1-c000001-l1-t1.json")).unwrap();
     assert_eq!(summary, "{\"summary\": true}");
     // What unpacks to more than any tool writes is refused, and not kept in memory.
     put(packed(&vec![b' '; 65 << 20]));
     let ran = bcmp(&lab.cluster, &["results", "qwen", "-d", path]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("raw-r1-c000001-l1-a1 of baseline: is larger than 64 MiB"), "{}", ran.err);
+    assert!(ran.err.contains("raw-r1-c000001-l1-t1 of baseline: is larger than 64 MiB"), "{}", ran.err);
 }
 
 /// What is written out can be judged by whoever has it.
@@ -103,7 +103,7 @@ async fn raw_summaries_are_judged_offline() {
     lab.kill();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/aiperf/clean");
     let summary = fs::read(format!("{fixture}/profile_export_aiperf.json")).unwrap();
-    let trial = "r1-c000004-l1-a1";
+    let trial = "r1-c000004-l1-t1";
     replace_map(&lab, "qwen-r1-baseline-results", |data| data[format!("raw-{trial}")] = json!(packed(&summary)));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
@@ -158,7 +158,7 @@ async fn a_changed_plan_writes_nothing_anywhere() {
 async fn links_in_a_directory_lead_nowhere() {
     let mut lab = measured().await;
     lab.kill();
-    replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-a1"] = json!(packed(b"{}")));
+    replace_map(&lab, "qwen-r1-baseline-results", |data| data["raw-r1-c000001-l1-t1"] = json!(packed(b"{}")));
     let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("baseline")).unwrap();
     let ran = bcmp(&lab.cluster, &["results", "qwen", "-d", directory.path().to_str().unwrap()]).await;

@@ -59,28 +59,34 @@ impl Write for Kept {
     }
 }
 
-async fn run(cluster: &Cluster, columns: Option<usize>, colours: bool, words: &[&str]) -> Ran {
-    run_with(cluster, cluster.client(), columns, colours, words).await
+async fn run(cluster: &Cluster, columns: Option<usize>, colours: bool, arguments: &[&str]) -> Ran {
+    run_with(cluster, cluster.client(), columns, colours, arguments).await
 }
 
 /// Runs a command with a client of its own.
-pub async fn run_with(cluster: &Cluster, client: Client, columns: Option<usize>, colours: bool, words: &[&str]) -> Ran {
+pub async fn run_with(
+    cluster: &Cluster,
+    client: Client,
+    columns: Option<usize>,
+    colours: bool,
+    arguments: &[&str],
+) -> Ran {
     let (out, err) = (Kept::default(), Kept::default());
     let screen = Screen::new(Box::new(out.clone()), Box::new(err.clone()), columns, colours);
     let access = Access::Client(client, "default".into());
     let plugin = Plugin::new(access, Arc::new(cluster.clock()), screen);
-    let code = plugin.run(std::iter::once("kubectl-bcmp").chain(words.iter().copied())).await;
+    let code = plugin.run(std::iter::once("kubectl-bcmp").chain(arguments.iter().copied())).await;
     Ran { code, out: out.text(), err: err.text() }
 }
 
 /// Runs a command whose output goes to a file.
-pub async fn bcmp(cluster: &Cluster, words: &[&str]) -> Ran {
-    run(cluster, None, false, words).await
+pub async fn bcmp(cluster: &Cluster, arguments: &[&str]) -> Ran {
+    run(cluster, None, false, arguments).await
 }
 
 /// Runs a command on a terminal.
-pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, words: &[&str]) -> Ran {
-    run(cluster, Some(columns), colours, words).await
+pub async fn on_terminal(cluster: &Cluster, columns: usize, colours: bool, arguments: &[&str]) -> Ran {
+    run(cluster, Some(columns), colours, arguments).await
 }
 
 /// A comparison of few levels, measured.

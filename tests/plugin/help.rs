@@ -43,9 +43,9 @@ async fn every_command_has_help_with_examples() {
     assert!(bcmp(&cluster, &["--version"]).await.ok().contains(env!("CARGO_PKG_VERSION")));
 }
 
-/// What kubectl is answered for the words after `kubectl bcmp`.
-async fn completed(cluster: &Cluster, words: &[&str]) -> Vec<String> {
-    let out = bcmp(cluster, &[&["__complete", "--"], words].concat()).await.ok();
+/// What kubectl is answered for the arguments after `kubectl bcmp`.
+async fn completed(cluster: &Cluster, arguments: &[&str]) -> Vec<String> {
+    let out = bcmp(cluster, &[&["__complete", "--"], arguments].concat()).await.ok();
     out.lines().map(str::to_owned).collect()
 }
 

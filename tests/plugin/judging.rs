@@ -26,8 +26,8 @@ async fn the_records_are_judged_as_the_operator_judged_them() {
 async fn other_rules_give_other_answers_and_write_nothing() {
     let lab = measured().await;
     let before = lab.cluster.everything();
-    let verdict = async |words: &[&str]| {
-        let ran = bcmp(&lab.cluster, &[&["evaluate", "qwen", "-o", "json"], words].concat()).await;
+    let verdict = async |arguments: &[&str]| {
+        let ran = bcmp(&lab.cluster, &[&["evaluate", "qwen", "-o", "json"], arguments].concat()).await;
         let answer: Value = serde_json::from_str(&ran.out).unwrap();
         (answer["verdict"]["result"].as_str().unwrap().to_owned(), ran.code, ran.err)
     };

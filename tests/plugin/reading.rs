@@ -174,16 +174,16 @@ async fn what_the_cluster_says_does_not_steer_the_terminal() {
     ];
     // What is drawn over is our own doing.
     let drawn_over = regex::Regex::new("\u{1b}\\[[0-9]+A").unwrap();
-    for words in commands {
+    for arguments in commands {
         for terminal in [false, true] {
             let ran = match terminal {
-                true => on_terminal(&lab.cluster, 80, false, words).await,
-                false => bcmp(&lab.cluster, words).await,
+                true => on_terminal(&lab.cluster, 80, false, arguments).await,
+                false => bcmp(&lab.cluster, arguments).await,
             };
             let out = ran.out.replace("\r\u{1b}[J", "");
             let out = drawn_over.replace_all(&out, "").into_owned();
             let steering = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
-            assert!(!out.contains(steering) && !ran.err.contains(steering), "{words:?}: {out:?} {:?}", ran.err);
+            assert!(!out.contains(steering) && !ran.err.contains(steering), "{arguments:?}: {out:?} {:?}", ran.err);
         }
     }
 }
@@ -201,13 +201,13 @@ async fn colours_are_for_terminals() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_wider_than_the_terminal() {
     let lab = measured().await;
-    for words in
+    for arguments in
         [["get", "qwen"].as_slice(), &["get"], &["get", "-A"], &["results", "qwen"], &["explain", "GAIN"], &["explain"]]
     {
-        let ran = on_terminal(&lab.cluster, 80, false, words).await;
+        let ran = on_terminal(&lab.cluster, 80, false, arguments).await;
         assert_eq!(ran.code, 0, "{}", ran.err);
         let wide: Vec<&str> = ran.out.lines().filter(|line| line.chars().count() > 80).collect();
-        assert!(wide.is_empty(), "{words:?}: {wide:#?}");
+        assert!(wide.is_empty(), "{arguments:?}: {wide:#?}");
     }
     insta::assert_snapshot!("short_narrow", on_terminal(&lab.cluster, 80, false, &["get", "qwen"]).await.seen());
     insta::assert_snapshot!("list_narrow", on_terminal(&lab.cluster, 72, false, &["get"]).await.seen());

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{bcmp, measured, uid};
-use bcmp::simulation::api_server::{Request, Verb};
+use bcmp::simulation::api_server::{ApiRequest, Verb};
 use bcmp::simulation::lab::{Lab, comparison, small};
 
 /// Kind and name of each object.
@@ -21,7 +21,7 @@ fn identity(object: &Value) -> String {
 /// Bodies of all objects that the operator created for a comparison, in that order.
 fn created(lab: &Lab) -> Vec<Value> {
     let requests = lab.cluster.requests();
-    let is_meant = |request: &Request| request.verb == Some(Verb::Create) && !request.query.contains_key("dryRun");
+    let is_meant = |request: &ApiRequest| request.verb == Some(Verb::Create) && !request.query.contains_key("dryRun");
     let creates = requests.iter().filter(|logged| is_meant(&logged.request));
     let bodies = creates.filter(|logged| logged.code == Some(201)).map(|logged| logged.request.body.clone());
     bodies.filter(|body| !body["metadata"]["labels"]["bcmp.dev/comparison"].is_null()).collect()
@@ -152,8 +152,8 @@ async fn the_spec_and_the_patches_of_the_file_are_applied_to_what_the_predictor_
         {"op": "remove", "path": "/spec/services/Frontend/replicas"},
     ]}]);
     let [file, configurations] = generated(directory.path(), fields, patches, Some(GRAPH));
-    let words = ["render", "-f", &file, "--configurations", &configurations, "-o", "json"];
-    let list = bcmp(&cluster, &words).await.json();
+    let arguments = ["render", "-f", &file, "--configurations", &configurations, "-o", "json"];
+    let list = bcmp(&cluster, &arguments).await.json();
     let worker = |below: &str| at(&list, &format!("/spec/services/Worker/{below}")).clone();
     assert_eq!(worker("extraPodSpec/nodeSelector"), json!({"gpu": "h200"}));
     assert_eq!(worker("extraPodSpec/imagePullSecrets"), json!([{"name": "registry"}]));

@@ -105,7 +105,7 @@ async fn what_cannot_be_cancelled_is_said() {
 /// What is decided and what is written are about the same version of the object.
 #[tokio::test(start_paused = true)]
 async fn a_write_in_between_is_looked_at_again() {
-    use bcmp::simulation::api_server::{Failure, Fault, Verb};
+    use bcmp::simulation::api_server::{ApiFailure, Fault, Verb};
     let lab = measured().await;
     let kind = lab.cluster.kind(bcmp::simulation::lab::COMPARISONS).unwrap();
     lab.cluster.clear_log();
@@ -113,7 +113,7 @@ async fn a_write_in_between_is_looked_at_again() {
     lab.cluster.faults(move |request| {
         let ours = request.verb == Some(Verb::Patch) && request.content_type.starts_with("application/merge-patch");
         tries += i32::from(ours);
-        (ours && tries == 1).then(|| Fault::Refuse(Failure::modified(&kind, "qwen")))
+        (ours && tries == 1).then(|| Fault::Refuse(ApiFailure::modified(&kind, "qwen")))
     });
     assert_eq!(bcmp(&lab.cluster, &["rerun", "qwen"]).await.code, 0);
     let patches = lab.cluster.requests();

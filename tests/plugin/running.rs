@@ -15,8 +15,8 @@ async fn running() -> Lab {
     lab
 }
 
-async fn with_logs(cluster: &Cluster, words: &[&str]) -> Ran {
-    run_with(cluster, front::client(cluster, |_, _| true), None, false, words).await
+async fn with_logs(cluster: &Cluster, arguments: &[&str]) -> Ran {
+    run_with(cluster, front::client(cluster, |_, _| true), None, false, arguments).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +92,7 @@ async fn a_run_is_suspended_and_goes_on() {
     let lab = running().await;
     let out = bcmp(&lab.cluster, &["suspend", "qwen", "--wait"]).await.ok();
     insta::assert_snapshot!(timeless(&out), @r"
-    suspended qwen: run 1 is torn down and keeps what it measured; `kubectl bcmp resume qwen` lets it go on
+    suspended qwen: run 1 is torn down and keeps what it measured; use `kubectl bcmp resume qwen` to resume it
     8 GPUs held: baseline 8 on node-0
     run 1 of qwen: its 8 GPUs are free since (so long) after the request
     ");
@@ -106,7 +106,10 @@ async fn a_run_is_suspended_and_goes_on() {
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded));
     let out = bcmp(&lab.cluster, &["suspend", "qwen"]).await.ok();
-    assert_eq!(out, "suspended qwen: no run starts before `kubectl bcmp resume qwen`\n");
+    assert_eq!(
+        out,
+        "suspended qwen: no run starts while it is suspended; use `kubectl bcmp resume qwen` to resume it\n"
+    );
 }
 
 #[tokio::test(start_paused = true)]

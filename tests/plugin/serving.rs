@@ -6,16 +6,16 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use tower::ServiceExt;
 
-use bcmp::cli::plugin::cluster::Cluster as Reader;
-use bcmp::cli::plugin::serve::{Served, router};
+use bcmp::cli::plugin::cluster::NamespaceClient;
+use bcmp::cli::plugin::serve::{ServedSite, router};
 use bcmp::simulation::lab::{Lab, small};
 
 use crate::harness::measured;
 
 /// Status, one header, and text of an answer.
 async fn asked(lab: &Lab, path: &str, host: &str) -> (StatusCode, String, String) {
-    let served = Served {
-        cluster: Reader::new(lab.cluster.client(), "default"),
+    let served = ServedSite {
+        cluster: NamespaceClient::new(lab.cluster.client(), "default"),
         all_namespaces: false,
         clock: Arc::new(lab.cluster.clock()),
         token: "t0ken".into(),

@@ -7,8 +7,8 @@ use crate::harness::{Ran, bcmp, run_with};
 use bcmp::simulation::api_server::{Cluster, Verb};
 use bcmp::simulation::lab::{Lab, comparison};
 
-async fn as_user(cluster: &Cluster, rights: Rights, words: &[&str]) -> Ran {
-    run_with(cluster, front::client(cluster, rights), Some(100), false, words).await
+async fn as_user(cluster: &Cluster, rights: Rights, arguments: &[&str]) -> Ran {
+    run_with(cluster, front::client(cluster, rights), Some(100), false, arguments).await
 }
 
 /// A comparison that names a claim, a Secret, and more GPUs than there are on a node.
@@ -68,8 +68,8 @@ async fn a_first_comparison_is_written_once() {
     let lab = Lab::new(&[8, 8]);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("first.yaml");
-    let words = ["init", "first", "--model", "Qwen/Qwen3-8B", "-o", path.to_str().unwrap()];
-    let out = bcmp(&lab.cluster, &words).await.ok();
+    let arguments = ["init", "first", "--model", "Qwen/Qwen3-8B", "-o", path.to_str().unwrap()];
+    let out = bcmp(&lab.cluster, &arguments).await.ok();
     assert!(out.contains("kubectl apply -f "), "{out}");
     let text = std::fs::read_to_string(&path).unwrap();
     insta::assert_snapshot!("init", text);
@@ -82,13 +82,13 @@ async fn a_first_comparison_is_written_once() {
             .iter()
             .all(|pod| pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"].is_null())
     );
-    let again = bcmp(&lab.cluster, &words).await;
+    let again = bcmp(&lab.cluster, &arguments).await;
     assert!(
         again.code == 1 && again.err.contains("exists: name another file with -o, or replace it with --force"),
         "{}",
         again.err
     );
-    bcmp(&lab.cluster, &[&words[..], &["--force"]].concat()).await.ok();
+    bcmp(&lab.cluster, &[&arguments[..], &["--force"]].concat()).await.ok();
     let shown = bcmp(&lab.cluster, &["init", "-o", "-"]).await.ok();
     assert!(shown.contains("name: first-comparison\n"), "{shown}");
 }

@@ -26,7 +26,7 @@ async fn a_picture_with_bars_on_a_terminal() {
     let ran = on_terminal(&lab.cluster, 80, false, &["watch", "qwen"]).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     let pictures = pictures(&ran.out);
-    let shows = |words: &str| pictures.iter().rev().find(|p| p.contains(words)).cloned().unwrap_or_default();
+    let shows = |text: &str| pictures.iter().rev().find(|p| p.contains(text)).cloned().unwrap_or_default();
     insta::assert_snapshot!(
         "pictures",
         timeless(&format!("{}\n{}\n{}", shows("Generating"), shows("13/15 trials"), pictures.last().unwrap()))

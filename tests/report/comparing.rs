@@ -1,13 +1,13 @@
 //! Two runs side by side.
 
 use bcmp::report::Report;
-use bcmp::report::compare::{Side, csv, text};
+use bcmp::report::compare::{ComparedRun, csv, text};
 use serde_json::json;
 
 use super::fixture::{edited, simulated};
 
-fn side<'a>(title: &'a str, report: &'a Report) -> Side<'a> {
-    Side { title, report }
+fn side<'a>(title: &'a str, report: &'a Report) -> ComparedRun<'a> {
+    ComparedRun { title, report }
 }
 
 #[test]

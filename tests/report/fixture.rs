@@ -7,11 +7,11 @@ use bcmp::measurement::record::TrialRecord;
 use bcmp::plan::Images;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use bcmp::prediction::{Prediction, PredictionOrigin};
-use bcmp::report::{Report, Subject};
+use bcmp::report::{Report, ReportSubject};
 use bcmp::sweep::{Next, VariantSweep};
 use bcmp::units::{Milliseconds, TokensPerSecond};
 use bcmp::verdict::rows::{rows, write_rows};
-use bcmp::verdict::{Judged, Progress, Stored, evidence};
+use bcmp::verdict::{Judged, RunProgress, Stored, evidence};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub fn spec() -> BenchmarkComparisonSpec {
     .unwrap()
 }
 
-/// What is measured is not quite what was predicted, and no repetition is like the other.
+/// What is measured is not quite what was predicted, and no trial is like another.
 fn disturbed(mut record: TrialRecord, tpot: f64, ttft: f64) -> TrialRecord {
     let turn = f64::from(u32::try_from(record.trial.seed % 7).unwrap()) - 3.0;
     let scatter = 1.0 + 0.006 * turn;
@@ -140,10 +140,10 @@ pub fn judged(spec: &BenchmarkComparisonSpec, spoil: impl Fn(&mut Kept)) -> Repo
         let of = kept.iter().find(|kept| kept.name == name).unwrap();
         Stored { prediction: of.prediction.as_ref(), records: &of.records, failure: None }
     };
-    let progress = Progress { rounds: ROUNDS, budget_spent: false, origin: TrialOrigin::Sweep };
+    let progress = RunProgress { rounds: ROUNDS, budget_spent: false, origin: TrialOrigin::Sweep };
     let judged = Judged::from(evidence(spec, &variants, stored, progress).unwrap());
     write_rows(rows(&judged, true), &mut variants);
-    let subject = Subject { namespace: Some("default".into()), name: "qwen3-32b-h200".into() };
+    let subject = ReportSubject { namespace: Some("default".into()), name: "qwen3-32b-h200".into() };
     let mut report = Report::new(subject, spec.clone(), &judged, variants, true);
     report.run = Some(run());
     report.gpu_seconds = Some(GpuSeconds { held: 48_400, measuring: 38_560, idle: 1_200 });

@@ -19,7 +19,7 @@ fn full() -> Report {
     let mut spec = spec();
     spec.load.decision_trials = 1;
     spec.load.refinements = 0;
-    // The advertised point is a level too.
+    // The claim's concurrency is a level too.
     spec.workload.concurrency = (1..17).map(|n| 100 + 7 * n).collect();
     let candidate = spec.variants[1].clone();
     for number in 2..6 {
@@ -34,7 +34,7 @@ fn full() -> Report {
                 let mut record = pattern.clone();
                 record.trial.key.concurrency = concurrency;
                 record.trial.key.purpose = if run == 0 { Purpose::Ladder } else { Purpose::Decision };
-                record.trial.key.repetition = run.max(1);
+                record.trial.key.number = run.max(1);
                 record.trial.requests = 20 * concurrency;
                 let measurement = record.measurement.as_mut().unwrap();
                 measurement.concurrency = concurrency;

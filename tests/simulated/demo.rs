@@ -5,9 +5,11 @@ use tempfile::TempDir;
 
 use super::command::{Ran, bcmp};
 
+/// With the guide's own limit where no other is given.
 fn demo(arguments: &[&str]) -> (Ran, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let ran = bcmp(directory.path(), &[&["demo"], arguments].concat());
+    let limit: &[&str] = if arguments.contains(&"--tpot") { &[] } else { &["--tpot", "7"] };
+    let ran = bcmp(directory.path(), &[&["demo"], limit, arguments].concat());
     (ran, directory)
 }
 
@@ -48,8 +50,8 @@ fn the_guides_experiment_runs_from_its_creation_to_its_verdict() {
         "optimized    round 1,  10 concurrent, decides",
         "TearingDown ",
         "Succeeded ",
-        "$ kubectl bcmp get qwen3-32b-h200-v13",
-        "qwen3-32b-h200-v13, run 1: Succeeded",
+        "$ kubectl bcmp get qwen3-32b",
+        "qwen3-32b, run 1: Succeeded",
         "optimized meets the SLA; baseline misses it at every load, as predicted.\n\n",
     ];
     assert!(course.map(at).is_sorted(), "{shown}");
@@ -59,6 +61,13 @@ fn the_guides_experiment_runs_from_its_creation_to_its_verdict() {
     assert!(page.contains("The figures are simulated."));
     let table = std::fs::read_to_string(directory.path().join("bcmp-demo/levels.csv")).unwrap();
     assert!(table.lines().count() > 15, "{table}");
+}
+
+/// The README's transcript shows the demo's own limit.
+#[test]
+fn a_limit_that_one_side_misses_has_no_gain() {
+    let shown = shown(&[]);
+    assert!(shown.contains("mean TPOT ≤ 7 ms: 1/2 meet") && !shown.contains("  gain "), "{shown}");
 }
 
 #[test]
@@ -117,6 +126,7 @@ fn the_help_names_every_code() {
 #[case(&["--break", "baseline@11=NotStreaming"], "the comparison has no such level; its levels are 1, 2, 5, 10, 50")]
 #[case(&["--break", "baseline@10"], "`baseline@10` is not VARIANT@CONCURRENCY=CODE")]
 #[case(&["--kill-operator-at", "0"], "0 is not in 1..")]
+#[case(&["--tpot", "0"], "0 is not in 1..=1000")]
 #[case(&["--seed", "one"], "invalid digit")]
 fn a_bad_option_is_named_with_what_is_allowed(#[case] arguments: &[&str], #[case] said: &str) {
     let error = demo(arguments).0.usage();

@@ -12,7 +12,7 @@ fn root() -> &'static Path {
 
 /// The guide's comparison with another limit, as a file.
 fn file(directory: &Path, limit: &str) -> PathBuf {
-    let guide = std::fs::read_to_string(root().join("config/samples/guide-runtime-1.3.yaml")).unwrap();
+    let guide = std::fs::read_to_string(root().join("config/samples/guide-to-verdict.yaml")).unwrap();
     let path = directory.join("comparison.yaml");
     let changed = guide.replace("tpotMilliseconds: 7", &format!("tpotMilliseconds: {limit}"));
     std::fs::write(&path, changed.replace("gpusPerVariant: 8", "gpusPerVariant: 8\n    gpuHourlyCost: \"2.5\""))

@@ -8,7 +8,7 @@ use bcmp::measurement::counted::OverLimit;
 use bcmp::measurement::record::TrialPlan;
 use bcmp::measurement::{CountedRequests, Distribution};
 use bcmp::method::sla::share_over;
-use bcmp::method::trial::{Figures, Rejection, Trial, TrialOutcome};
+use bcmp::method::trial::{Rejection, Trial, TrialFigures, TrialOutcome};
 use bcmp::sweep::{Next, SizeRules, SweepPlan, ladder, next};
 use bcmp::units::{Milliseconds, Percent, RequestsPerSecond, TokensPerSecond};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
@@ -159,7 +159,7 @@ impl World<'_> {
         server: &Server,
         deployment: f64,
         plan: &TrialPlan,
-        sla: &bcmp::method::sla::Sla,
+        sla: &bcmp::method::sla::SlaLimits,
     ) -> Trial {
         let scatter = self.setting.candidate_run.filter(|_| variant == 1).unwrap_or(self.setting.run);
         let level = f64::from(plan.key.concurrency);
@@ -176,7 +176,7 @@ impl World<'_> {
         let limit = |at: usize| sla.limits()[at].limit.get();
         let (ttft, ttft_over) = self.distribution(ttft, counted, 1.0, limit(0));
         let (tpot, tpot_over) = self.distribution(tpot, counted, 1.0 / 3.0, limit(1));
-        let figures = Figures {
+        let figures = TrialFigures {
             ttft,
             tpot,
             request_latency: constant(latency),

@@ -1,7 +1,7 @@
 //! Many comparisons of random servers.
 
 use bcmp::api::VerdictResult;
-use bcmp::judgement::accuracy::Claim;
+use bcmp::judgement::accuracy::ClaimFigures;
 use bcmp::judgement::{Case, VariantCase, judge};
 
 use super::campaign::{Setting, course, evidence, rules};
@@ -44,7 +44,7 @@ pub fn verdicts(factors: [f64; 2], gain: f64, setting: &Setting, comparisons: us
         let levels = [baseline, candidate].map(|end| end.floor().max(1.0));
         let rules = rules(limits, setting);
         let course = course(servers, predicted, &levels.map(|level| level as u32), &rules, setting, &mut dice);
-        let claim = |at: usize| Claim {
+        let claim = |at: usize| ClaimFigures {
             concurrency: levels[at] as u32,
             ttft: Some(predicted[at].latencies(levels[at]).0),
             tpot: predicted[at].latencies(levels[at]).1,

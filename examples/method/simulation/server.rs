@@ -2,7 +2,7 @@
 
 use bcmp::api::Statistic;
 use bcmp::method::estimate::{Estimate, Estimates};
-use bcmp::method::sla::{Limit, Metric, Sla};
+use bcmp::method::sla::{LimitedMetric, SlaLimit, SlaLimits};
 use bcmp::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 
 use super::dice::Dice;
@@ -167,8 +167,8 @@ pub struct Limits {
 
 impl Limits {
     /// As an SLA of this statistic.
-    pub fn sla(self, statistic: Statistic) -> Sla {
-        let limit = |metric, limit| Limit { metric, limit: Milliseconds::new(limit).unwrap(), statistic };
-        Sla::new(vec![limit(Metric::Ttft, self.ttft), limit(Metric::Tpot, self.tpot)]).unwrap()
+    pub fn sla(self, statistic: Statistic) -> SlaLimits {
+        let limit = |metric, limit| SlaLimit { metric, limit: Milliseconds::new(limit).unwrap(), statistic };
+        SlaLimits::new(vec![limit(LimitedMetric::Ttft, self.ttft), limit(LimitedMetric::Tpot, self.tpot)]).unwrap()
     }
 }

@@ -1,7 +1,9 @@
 //! What comparisons cost, beside what was said before.
 
 use bcmp::sweep::SizeRules;
-use bcmp::sweep::price::{PredictedEnd, Price, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds};
+use bcmp::sweep::price::{
+    ExpectedPrice, PredictedEnd, Priced, PricedLoad, READY_MINUTES, VariantMinutes, expected_rounds,
+};
 
 use super::{SEED, head, named, row};
 use crate::simulation::campaign::{Setting, USUAL, course, rules};
@@ -63,7 +65,7 @@ fn ratios(factor: f64, gain: f64, comparisons: usize) -> Vec<(f64, f64)> {
         };
         let variants = [minutes(0, less)?, minutes(1, more)?];
         let rounds = expected_rounds(Some(candidate / baseline - 1.0), false);
-        let price = Price::of(&variants, rounds, 1, 8);
+        let price = ExpectedPrice::of(&variants, rounds, 1, 8);
         let minutes = 60.0 * course.hours;
         Some((minutes / price.expected.minutes, minutes / price.most.minutes))
     });

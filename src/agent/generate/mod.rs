@@ -56,12 +56,12 @@ pub async fn run(
 }
 
 /// A question on its way to the driver, and the way back.
-type Asked = (Value, oneshot::Sender<Result<Value, DriverError>>);
+type PendingQuestion = (Value, oneshot::Sender<Result<Value, DriverError>>);
 
 /// The dialogue's end of the line to the driver.
-struct Line(mpsc::Sender<Asked>);
+struct DriverLine(mpsc::Sender<PendingQuestion>);
 
-impl Ask for Line {
+impl Ask for DriverLine {
     fn ask(&mut self, question: &Value) -> Result<Value, DriverError> {
         let (answer, answered) = oneshot::channel();
         self.0.blocking_send((question.clone(), answer)).map_err(|_| DriverError::BrokenOff)?;
@@ -75,8 +75,8 @@ async fn converse<T: Send + 'static>(
     mut driver: Driver,
     dialogue: impl FnOnce(&mut dyn Ask) -> T + Send + 'static,
 ) -> Result<T, DriverError> {
-    let (questions, mut asked) = mpsc::channel::<Asked>(1);
-    let dialogue = tokio::task::spawn_blocking(move || dialogue(&mut Line(questions)));
+    let (questions, mut asked) = mpsc::channel::<PendingQuestion>(1);
+    let dialogue = tokio::task::spawn_blocking(move || dialogue(&mut DriverLine(questions)));
     while let Some((question, answer)) = asked.recv().await {
         // Nobody waits for the answer any more: then nobody asks again.
         let _ = answer.send(driver.ask(&question).await);

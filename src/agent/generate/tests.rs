@@ -204,7 +204,7 @@ fn the_guide_s_claim_and_the_estimate_of_what_is_deployed(#[case] case: &str) {
     let deployed = at(&optimized, 12);
     assert_eq!(rounded(deployed), (216.178, 7.123));
     assert!(!deployed.beyond_operating_point && at(&optimized, 13).beyond_operating_point);
-    let row = optimized.prediction.findings.iter().find(|f| f.code == EvidenceCode::RowNotDeployable).unwrap();
+    let row = optimized.prediction.findings.iter().find(|f| f.code == EvidenceCode::ClaimNotDeployable).unwrap();
     assert!(row.message.contains("needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 4512"));
 }
 
@@ -258,7 +258,7 @@ fn an_old_runtime_gets_the_nearest_templates_and_it_is_said() {
 fn a_current_runtime_is_predicted_without_reserve_but_for_the_row() {
     let [baseline, optimized] = ready("current");
     assert_eq!(codes(&baseline), []);
-    assert_eq!(codes(&optimized), [EvidenceCode::RowNotDeployable]);
+    assert_eq!(codes(&optimized), [EvidenceCode::ClaimNotDeployable]);
     let text = serde_json::to_string(&optimized.objects).unwrap();
     assert!(!text.contains("build_config:") && text.contains("tensorrtllm-runtime:1.3.0"), "{text}");
 }
@@ -305,9 +305,9 @@ fn no_feasible_configuration_is_a_result(#[case] case: &str, #[case] expected: &
 #[case::model("model", 0, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
 #[case::model("model", 1, "PredictorRefused", "'nobody/nothing' is not a valid HuggingFace model path")]
 #[case::rank("rank", 1, "RankNotAvailable", "there is no rank 3: only 2 aggregated configurations meet the SLA")]
-#[case::memory("small", 0, "ModelDoesNotFit", "does not hold the model and one request")]
+#[case::memory("small", 0, "ModelDoesNotFit", "the model and one request do not fit")]
 #[case::memory("small", 1, "PredictorRefused", "the predictor generates no configuration")]
-fn what_the_tool_will_not_do_is_told_in_its_words(
+fn what_the_tool_will_not_do_is_shown_with_its_message(
     #[case] case: &str,
     #[case] variant: usize,
     #[case] reason: &str,

@@ -41,7 +41,7 @@ pub struct BenchmarkComparisonStatus {
     /// The current run or, if none is active, the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// Finished, Succeeded, Reconciling and Stalled, and one for each step.
+    /// Finished, Succeeded, Reconciling and Stalled, and one for each stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

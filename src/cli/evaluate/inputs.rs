@@ -10,11 +10,11 @@ use super::arguments::Named;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec};
 use crate::cli::file::{FileContent, read_file};
 use crate::files::{TreeLimits, read_text_tree};
-use crate::method::sla::Sla;
-use crate::offline::Known;
-use crate::offline::measured::{Inputs, Lengths, Results, select};
+use crate::method::sla::SlaLimits;
+use crate::offline::OfflineVariant;
+use crate::offline::measured::{GivenResults, Inputs, Lengths, select};
 use crate::offline::predicted::{Predicted, PredictionFiles, predicted, read_configurations};
-use crate::offline::results::{Search, holds_variants, search};
+use crate::offline::results::{FoundResults, holds_variants, search};
 use crate::prediction::Files;
 use crate::prediction::predictors::{is_needed, is_output};
 
@@ -36,7 +36,7 @@ pub fn content(path: &Path) -> Result<FileContent, EvaluateError> {
 }
 
 /// What is known of a variant, and the files behind it.
-pub type Given = (BTreeMap<String, Known>, BTreeMap<String, Inputs>);
+pub type Given = (BTreeMap<String, OfflineVariant>, BTreeMap<String, Inputs>);
 
 /// Everything that is known of the variants, by name.
 pub fn known(spec: &BenchmarkComparisonSpec, predictions: &[Named], results: &[Named]) -> Result<Given, EvaluateError> {
@@ -56,10 +56,10 @@ pub fn known(spec: &BenchmarkComparisonSpec, predictions: &[Named], results: &[N
             None => EvaluateError::Failed(error.to_string()),
         })?;
         let paths: Vec<&PathBuf> = results.iter().filter(of_variant).map(|named| &named.path).collect();
-        let Results { records, inputs } = select(found(spec, &paths)?, &variant.name, lengths)
+        let GivenResults { records, inputs } = select(found(spec, &paths)?, &variant.name, lengths)
             .map_err(|error| EvaluateError::Failed(format!("variant {}: {error}", variant.name)))?;
         let Predicted { prediction, shape, gpus } = predicted;
-        known.insert(variant.name.clone(), Known { prediction, shape, gpus, records });
+        known.insert(variant.name.clone(), OfflineVariant { prediction, shape, gpus, records });
         if !paths.is_empty() {
             files.insert(variant.name.clone(), inputs);
         }
@@ -111,9 +111,9 @@ fn apart(results: &[Named]) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-fn found(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<Search>, EvaluateError> {
+fn found(spec: &BenchmarkComparisonSpec, paths: &[&PathBuf]) -> Result<Vec<FoundResults>, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
-    let limits = Sla::from_spec(&spec.sla).map_err(|error| failed(&error))?.of_requests();
+    let limits = SlaLimits::from_spec(&spec.sla).map_err(|error| failed(&error))?.of_requests();
     paths.iter().map(|path| search(path, Some(limits)).map_err(|error| failed(&error))).collect()
 }
 

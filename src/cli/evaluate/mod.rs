@@ -16,8 +16,8 @@ use kube::ResourceExt;
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
 use crate::offline::measured::Inputs;
 use crate::offline::silicon::{self, Silicon};
-use crate::offline::{Evaluated, Known, evaluate_known};
-use crate::report::{Report, Subject, render};
+use crate::offline::{Evaluated, OfflineVariant, evaluate_known};
+use crate::report::{Report, ReportSubject, render};
 use crate::verdict::conditions::caught_by;
 
 /// Something was wrong with the call: exit code 2.
@@ -82,7 +82,7 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
 /// Prints accepted levels as AIConfigurator's references; what is not among them is told on standard error.
 fn exported(
     comparison: &BenchmarkComparison,
-    known: &BTreeMap<String, Known>,
+    known: &BTreeMap<String, OfflineVariant>,
     evaluated: &Evaluated,
 ) -> Result<u8, EvaluateError> {
     let Silicon { table, left_out } = silicon::export(&comparison.name_any(), &comparison.spec, known, evaluated);
@@ -94,7 +94,7 @@ fn exported(
 /// The answer in the requested format.
 pub fn answered(
     comparison: &BenchmarkComparison,
-    known: &BTreeMap<String, Known>,
+    known: &BTreeMap<String, OfflineVariant>,
     files: &BTreeMap<String, Inputs>,
     evaluated: &Evaluated,
     form: Format,
@@ -114,7 +114,7 @@ pub fn write_report(
     evaluated: &Evaluated,
 ) -> Result<(), EvaluateError> {
     let unwritten = |path: &Path, error: std::io::Error| EvaluateError::Failed(format!("{}: {error}", path.display()));
-    let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
+    let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
     std::fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
     for (name, content) in render(&report) {

@@ -9,20 +9,24 @@ use crate::api::{BenchmarkComparison, CandidateComparison, EvidenceCode, Finding
 use crate::explain;
 use crate::measurement::record::Purpose;
 use crate::offline::measured::{Inputs, LeftOut};
-use crate::offline::{Evaluated, Known};
+use crate::offline::{Evaluated, OfflineVariant};
 use crate::prediction::{Extent, PredictionOrigin, Serving};
 use crate::report::format::{ABSENT, counted, wrapped};
-use crate::report::{Report, ReportVariant, Subject, labels, levels, sentences};
+use crate::report::{Report, ReportSubject, ReportVariant, labels, levels, sentences};
 
 const WIDTH: usize = 110;
 /// Files named for each variant.
 const MOST_LEFT_OUT: usize = 20;
 
-pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, evaluated: &Evaluated) -> String {
-    let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
+pub fn text(
+    comparison: &BenchmarkComparison,
+    known: &BTreeMap<String, OfflineVariant>,
+    evaluated: &Evaluated,
+) -> String {
+    let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
     let verdict = &evaluated.verdict;
-    let mut page = Page::default();
+    let mut page = TextPage::default();
     page.line(&format!("{}: {}", report.comparison.name, labels::result(verdict.result).0));
     page.paragraph("", &verdict.summary);
     page.line("");
@@ -43,7 +47,7 @@ pub fn text(comparison: &BenchmarkComparison, known: &BTreeMap<String, Known>, e
 
 /// Which runs were judged, and which files were met and not used, with the reason for each.
 pub fn files(files: &BTreeMap<String, Inputs>) -> String {
-    let mut page = Page::default();
+    let mut page = TextPage::default();
     if !files.is_empty() {
         page.line("");
         page.line("Results that were read");
@@ -71,15 +75,15 @@ pub fn files(files: &BTreeMap<String, Inputs>) -> String {
 }
 
 /// Files of the load tool do not show which trials were made to decide.
-fn selects_and_decides(known: &BTreeMap<String, Known>) -> bool {
+fn selects_and_decides(known: &BTreeMap<String, OfflineVariant>) -> bool {
     let mut records = known.values().flat_map(|known| &known.records).peekable();
     records.peek().is_some() && records.all(|record| record.trial.key.purpose == Purpose::Ladder)
 }
 
 #[derive(Default)]
-struct Page(String);
+struct TextPage(String);
 
-impl Page {
+impl TextPage {
     fn line(&mut self, line: &str) {
         self.0.push_str(line.trim_end());
         self.0.push('\n');
@@ -95,7 +99,7 @@ impl Page {
     }
 }
 
-fn subject_and_answer(page: &mut Page, report: &Report, verdict: &Verdict) {
+fn subject_and_answer(page: &mut TextPage, report: &Report, verdict: &Verdict) {
     page.field("model", &format!("{} on {}", report.spec.model.name, sentences::hardware(report)));
     page.field("workload", &sentences::workload(report));
     let meeting = verdict.sla.as_deref().unwrap_or(ABSENT);
@@ -122,7 +126,7 @@ fn gain(compared: &CandidateComparison) -> String {
     format!("{} against the baseline: predicted: {predicted}; measured: {measured}", compared.candidate)
 }
 
-fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
+fn at_same_concurrency(page: &mut TextPage, compared: &CandidateComparison) {
     let gains = compared.at_same_concurrency.iter();
     let gains: Vec<String> = gains.map(|gain| format!("{}: {} %", gain.concurrency, gain.gain_percent)).collect();
     if !gains.is_empty() {
@@ -130,7 +134,7 @@ fn at_same_concurrency(page: &mut Page, compared: &CandidateComparison) {
     }
 }
 
-fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Option<&Known>) {
+fn variant(page: &mut TextPage, report: &Report, variant: &ReportVariant, known: Option<&OfflineVariant>) {
     let role = labels::role_beside(&variant.name, variant.role).map(|role| format!(", {role}")).unwrap_or_default();
     let gpus = variant.gpus.map(|gpus| format!(", {}", counted(gpus, "GPU"))).unwrap_or_default();
     page.line(&format!("{}{role}{gpus}", variant.name));
@@ -164,7 +168,7 @@ fn variant(page: &mut Page, report: &Report, variant: &ReportVariant, known: Opt
     findings(page, variant);
 }
 
-fn deployed(known: Option<&Known>) -> String {
+fn deployed(known: Option<&OfflineVariant>) -> String {
     let Some(shape) = known.and_then(|known| known.shape.as_ref()) else {
         return "unknown (neither manifests nor a shape is given)".into();
     };
@@ -182,7 +186,7 @@ fn deployed(known: Option<&Known>) -> String {
 }
 
 /// What the estimates are for, and where they come from.
-fn estimated(known: Option<&Known>) -> String {
+fn estimated(known: Option<&OfflineVariant>) -> String {
     let Some(prediction) = known.and_then(|known| known.prediction.as_ref()) else { return "nothing".into() };
     let covered = match (&prediction.curve, &prediction.claim) {
         (Some(curve), _) if curve.extent() == Extent::Whole => {
@@ -221,7 +225,7 @@ fn range(range: &RangeInclusive<u32>) -> String {
 }
 
 /// What was found, once for each code and message: about the variant, then by level.
-fn findings(page: &mut Page, variant: &ReportVariant) {
+fn findings(page: &mut TextPage, variant: &ReportVariant) {
     if variant.levels.iter().any(|level| level.is_beyond_operating_point()) {
         page.line(&format!("  {}", sentences::BEYOND));
     }
@@ -242,7 +246,7 @@ fn findings(page: &mut Page, variant: &ReportVariant) {
 }
 
 /// What the codes mean and what to do, once for each.
-fn codes(page: &mut Page, variants: &[ReportVariant]) {
+fn codes(page: &mut TextPage, variants: &[ReportVariant]) {
     let of_levels = variants.iter().flat_map(|variant| &variant.levels).flat_map(|level| &level.findings);
     let all = variants.iter().flat_map(|variant| &variant.findings).chain(of_levels);
     let codes: BTreeSet<EvidenceCode> = all.map(|finding| finding.code).collect();

@@ -218,7 +218,7 @@ spec:
     #[case::limit(
         "\"6.5\"",
         "six",
-        "spec.sla.tpotMilliseconds: Invalid value: must be a positive integer or a decimal string"
+        "spec.sla.tpotMilliseconds: Invalid value: must be a positive number below 1000000000"
     )]
     #[case::fraction("\"6.5\"", "6.5", "spec.sla.tpotMilliseconds: 6.5 must be a string: write \"6.5\" in quotes")]
     #[case::number_for_a_decimal(

@@ -25,7 +25,7 @@ use crate::plan::Component;
     after_help = help::PLUGIN,
     subcommand_required = true
 )]
-pub struct Cli {
+pub struct PluginCli {
     #[command(flatten)]
     pub connection: Connection,
     #[command(subcommand)]
@@ -50,70 +50,70 @@ pub struct Connection {
 pub enum Command {
     /// Lists comparisons, or summarizes one
     #[command(after_help = help::GET)]
-    Get(Get),
+    Get(GetArguments),
     /// Follows a comparison until it is finished
     #[command(after_help = help::WATCH)]
-    Watch(Watch),
+    Watch(WatchArguments),
     /// Shows the report of a run, or writes it with plots into a directory
     #[command(after_help = help::REPORT)]
-    Report(Report),
+    Report(ReportArguments),
     /// Shows every trial of a run
     #[command(after_help = help::RESULTS)]
-    Results(Results),
+    Results(ResultsArguments),
     /// Explains a condition, reason, evidence code, verdict result, column or term, and what to do
     #[command(after_help = help::EXPLAIN)]
-    Explain(Explain),
+    Explain(ExplainArguments),
     /// Starts another run
     #[command(after_help = help::RERUN)]
-    Rerun(Rerun),
+    Rerun(RerunArguments),
     /// Cancels the active run and tears its variants down
     #[command(after_help = help::CANCEL)]
-    Cancel(Cancel),
+    Cancel(CancelArguments),
     /// Stops the active run, and says when its GPUs are free
     #[command(after_help = verbs::STOP)]
-    Stop(Stop),
+    Stop(StopArguments),
     /// Tears the active run down until it is resumed, and keeps what it measured
     #[command(after_help = verbs::SUSPEND)]
-    Suspend(Suspend),
-    /// Lets a suspended comparison go on
+    Suspend(SuspendArguments),
+    /// Resumes a suspended comparison
     #[command(after_help = verbs::RESUME)]
-    Resume(Resume),
+    Resume(ResumeArguments),
     /// Shows the objects of a run as a tree: nodes, GPUs, age, finalizers, and what holds GPUs
     #[command(after_help = verbs::TREE)]
-    Tree(Tree),
+    Tree(TreeArguments),
     /// Prints the logs of the load tool, the generator or the servers of a run
     #[command(after_help = verbs::LOGS)]
-    Logs(Logs),
-    /// Writes everything about a run into an archive for somebody who is to help; never a Secret
+    Logs(LogsArguments),
+    /// Writes everything about a run into an archive for whoever helps you; never a Secret
     #[command(after_help = verbs::BUNDLE)]
-    Bundle(Bundle),
+    Bundle(BundleArguments),
     /// Shows two runs side by side: what differs, what each found, and their levels
     #[command(after_help = verbs::COMPARE)]
-    Compare(Compare),
+    Compare(CompareArguments),
     /// Prints the winner of a run as manifests to deploy
     #[command(after_help = verbs::PROMOTE)]
-    Promote(Promote),
+    Promote(PromoteArguments),
     /// Checks whether the cluster has what a comparison needs
     #[command(after_help = verbs::CHECK)]
-    Check(Check),
+    Check(CheckArguments),
     /// Writes a first comparison from what the cluster has
     #[command(after_help = verbs::INIT)]
-    Init(Init),
+    Init(InitArguments),
     /// Serves a page of all comparisons on this machine, with your own rights
     #[command(after_help = verbs::SERVE)]
-    Serve(Serve),
+    Serve(ServeArguments),
     /// Prints every object that a run creates, for a file or a comparison
     #[command(after_help = help::RENDER)]
-    Render(Render),
+    Render(RenderArguments),
     /// Judges the stored trials of a run again, by current or other rules
     #[command(after_help = help::EVALUATE)]
-    Evaluate(Evaluate),
+    Evaluate(EvaluateArguments),
     /// Prints a completion script for a shell or for kubectl
     #[command(after_help = help::COMPLETION)]
-    Completion(Completion),
+    Completion(CompletionArguments),
     /// Answers `kubectl_complete-bcmp`
     #[command(name = "__complete", hide = true, disable_help_flag = true)]
-    Complete(Complete),
+    Complete(CompleteArguments),
 }
 
 /// Forms of a list of objects.
@@ -132,7 +132,7 @@ pub enum Listing {
 }
 
 #[derive(Args)]
-pub struct Get {
+pub struct GetArguments {
     /// Names of comparisons [default: all in the namespace]
     #[arg(value_name = "COMPARISON")]
     pub names: Vec<String>,
@@ -148,7 +148,7 @@ pub struct Get {
 }
 
 #[derive(Args)]
-pub struct Watch {
+pub struct WatchArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -190,7 +190,7 @@ pub enum ReportForm {
 }
 
 #[derive(Args)]
-pub struct Report {
+pub struct ReportArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -218,7 +218,7 @@ pub enum ResultsForm {
 }
 
 #[derive(Args)]
-pub struct Results {
+pub struct ResultsArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -235,13 +235,13 @@ pub struct Results {
 }
 
 #[derive(Args)]
-pub struct Explain {
+pub struct ExplainArguments {
     /// A condition, a reason, an evidence code, a verdict result, a column or a term; default: lists all
     pub topic: Vec<String>,
 }
 
 #[derive(Args)]
-pub struct Rerun {
+pub struct RerunArguments {
     /// Name of the comparison
     pub comparison: String,
     /// Start it even if a run is active
@@ -255,7 +255,7 @@ pub struct Rerun {
 }
 
 #[derive(Args)]
-pub struct Cancel {
+pub struct CancelArguments {
     /// Name of the comparison
     pub comparison: String,
     /// Wait until everything is torn down
@@ -266,7 +266,7 @@ pub struct Cancel {
 }
 
 #[derive(Args)]
-pub struct Stop {
+pub struct StopArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -274,7 +274,7 @@ pub struct Stop {
 }
 
 #[derive(Args)]
-pub struct Suspend {
+pub struct SuspendArguments {
     /// Name of the comparison
     pub comparison: String,
     /// Wait until its GPUs are free
@@ -285,13 +285,13 @@ pub struct Suspend {
 }
 
 #[derive(Args)]
-pub struct Resume {
+pub struct ResumeArguments {
     /// Name of the comparison
     pub comparison: String,
 }
 
 #[derive(Args)]
-pub struct Tree {
+pub struct TreeArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -320,7 +320,7 @@ impl From<LogsOf> for Component {
 }
 
 #[derive(Args)]
-pub struct Logs {
+pub struct LogsArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -346,7 +346,7 @@ pub struct Logs {
 }
 
 #[derive(Args)]
-pub struct Bundle {
+pub struct BundleArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -387,7 +387,7 @@ pub enum CompareForm {
 }
 
 #[derive(Args)]
-pub struct Compare {
+pub struct CompareArguments {
     /// A comparison, or one of its runs
     #[arg(value_name = "NAME[:RUN]")]
     pub a: RunOf,
@@ -400,18 +400,18 @@ pub struct Compare {
 }
 
 #[derive(Args)]
-pub struct Promote {
+pub struct PromoteArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
     pub run: RunNumber,
-    /// This variant in the place of the winner
+    /// This variant instead of the winner
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
 }
 
 #[derive(Args)]
-pub struct Check {
+pub struct CheckArguments {
     /// A comparison in the cluster whose needs are checked [default: those that all have]
     #[arg(conflicts_with = "file")]
     pub comparison: Option<String>,
@@ -424,7 +424,7 @@ pub struct Check {
 }
 
 #[derive(Args)]
-pub struct Init {
+pub struct InitArguments {
     /// Name of the new comparison
     #[arg(default_value = "first-comparison")]
     pub name: String,
@@ -440,7 +440,7 @@ pub struct Init {
 }
 
 #[derive(Args)]
-pub struct Serve {
+pub struct ServeArguments {
     /// Comparisons of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
@@ -450,7 +450,7 @@ pub struct Serve {
 }
 
 #[derive(Args)]
-pub struct Render {
+pub struct RenderArguments {
     /// Name of a comparison in the cluster
     #[arg(conflicts_with = "file", required_unless_present = "file")]
     pub comparison: Option<String>,
@@ -461,7 +461,7 @@ pub struct Render {
 }
 
 #[derive(Args)]
-pub struct Evaluate {
+pub struct EvaluateArguments {
     /// Name of the comparison
     pub comparison: String,
     #[command(flatten)]
@@ -470,7 +470,7 @@ pub struct Evaluate {
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
-    pub rules: Rules,
+    pub rules: RuleOverrides,
     /// Output format
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Format::Text)]
     pub output: Format,
@@ -481,7 +481,7 @@ pub struct Evaluate {
 
 /// Single rules, which override those of the object or the file. The CRD says which values are valid.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Rules {
+pub struct RuleOverrides {
     /// judgement.accuracyTolerancePercent
     #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
     pub accuracy_tolerance_percent: Option<String>,
@@ -524,13 +524,13 @@ pub enum Shell {
 }
 
 #[derive(Args)]
-pub struct Completion {
+pub struct CompletionArguments {
     /// What to complete
     pub shell: Shell,
 }
 
 #[derive(Args)]
-pub struct Complete {
+pub struct CompleteArguments {
     /// The words typed so far; the last one is completed
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     pub words: Vec<String>,

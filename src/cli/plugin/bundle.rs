@@ -13,16 +13,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Plugin;
-use super::arguments::Bundle as Arguments;
-use super::cluster::Cluster;
+use super::arguments::BundleArguments as Arguments;
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
-use super::objects::{Objects, log_pod, objects};
+use super::objects::{FoundObjects, log_pod, objects};
 use super::{logs, new_file, stored};
 use crate::api::{BenchmarkComparison, KIND};
 use crate::controller::error::Error;
 use crate::controller::lists::pages;
 use crate::inspect::bundle::Bundle;
-use crate::inspect::logs::Source;
+use crate::inspect::logs::LogSource;
 use crate::report::format::counted;
 
 /// Lines of each log at most.
@@ -64,7 +64,7 @@ pub async fn bundle(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
     Ok(0)
 }
 
-fn add_objects(bundle: &mut Bundle, found: &Objects) {
+fn add_objects(bundle: &mut Bundle, found: &FoundObjects) {
     for object in &found.objects {
         let kind = object.types.as_ref().map(|types| types.kind.to_lowercase()).unwrap_or_default();
         if kind != "configmap" {
@@ -86,9 +86,9 @@ fn named(version: &str, kind: &str, object: &impl Serialize) -> Value {
 
 async fn add_config_maps(
     bundle: &mut Bundle,
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
-    found: &Objects,
+    found: &FoundObjects,
 ) -> Result<(), PluginError> {
     let is_map = |kind: &str| kind == "ConfigMap";
     for object in found.objects.iter().filter(|object| object.types.as_ref().is_some_and(|types| is_map(&types.kind))) {
@@ -104,9 +104,9 @@ async fn add_config_maps(
 /// Events about the comparison and its objects, in the order of their time.
 async fn add_events(
     bundle: &mut Bundle,
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
-    found: &Objects,
+    found: &FoundObjects,
 ) -> Result<(), PluginError> {
     let mut about: Vec<String> = found.objects.iter().filter_map(ResourceExt::uid).collect();
     about.extend(found.pods.iter().filter_map(ResourceExt::uid));
@@ -136,7 +136,7 @@ async fn add_events(
     Ok(())
 }
 
-async fn listed<K>(cluster: &Cluster, what: &str) -> Result<Vec<K>, Error>
+async fn listed<K>(cluster: &NamespaceClient, what: &str) -> Result<Vec<K>, Error>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -148,7 +148,7 @@ where
     pages(what, &ListParams::default(), |page| async move { api.list(&page).await }).await
 }
 
-async fn add_logs(bundle: &mut Bundle, cluster: &Cluster, found: &Objects) {
+async fn add_logs(bundle: &mut Bundle, cluster: &NamespaceClient, found: &FoundObjects) {
     let parameters = |container: &str| LogParams {
         container: Some(container.to_owned()),
         tail_lines: Some(LOG_LINES),
@@ -157,7 +157,7 @@ async fn add_logs(bundle: &mut Bundle, cluster: &Cluster, found: &Objects) {
     };
     for pod in found.pods.iter().map(log_pod) {
         for container in &pod.containers {
-            let source = Source { pod: pod.name.clone(), container: container.clone(), title: String::new() };
+            let source = LogSource { pod: pod.name.clone(), container: container.clone(), title: String::new() };
             match logs::text(cluster, &source, &parameters(container)).await {
                 Ok(text) => bundle.text(&format!("logs/{}/{container}.log", pod.name), &text),
                 Err(error) => bundle.missing(error.message),

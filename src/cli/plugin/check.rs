@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::Plugin;
-use super::arguments::Check;
-use super::cluster::Cluster;
+use super::arguments::CheckArguments;
+use super::cluster::NamespaceClient;
 use super::error::{FAILED, PluginError};
 use super::screen::{Page, plain, toned};
 use super::survey;
@@ -14,7 +14,7 @@ use crate::inspect::check::{self, findings};
 use crate::inspect::findings::{CheckRow, heading, lines, summary};
 
 /// Reads, checks and prints a table. Exit code 1 if something is missing.
-pub async fn check(plugin: &mut Plugin, arguments: &Check) -> Result<u8, PluginError> {
+pub async fn check(plugin: &mut Plugin, arguments: &CheckArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let subject = subject(&cluster, arguments).await?;
     let found = read(plugin, &cluster, subject.as_ref()).await;
@@ -31,7 +31,10 @@ pub async fn check(plugin: &mut Plugin, arguments: &Check) -> Result<u8, PluginE
 }
 
 /// The comparison that is to run: of a file, or of the cluster.
-async fn subject(cluster: &Cluster, arguments: &Check) -> Result<Option<BenchmarkComparisonSpec>, PluginError> {
+async fn subject(
+    cluster: &NamespaceClient,
+    arguments: &CheckArguments,
+) -> Result<Option<BenchmarkComparisonSpec>, PluginError> {
     match (&arguments.file, &arguments.comparison) {
         (Some(path), _) => Ok(Some(read_file(Path::new(path))?.spec)),
         (None, Some(name)) => Ok(Some(cluster.comparison(name).await?.spec)),
@@ -39,7 +42,11 @@ async fn subject(cluster: &Cluster, arguments: &Check) -> Result<Option<Benchmar
     }
 }
 
-async fn read(plugin: &Plugin, cluster: &Cluster, subject: Option<&BenchmarkComparisonSpec>) -> check::Cluster {
+async fn read(
+    plugin: &Plugin,
+    cluster: &NamespaceClient,
+    subject: Option<&BenchmarkComparisonSpec>,
+) -> check::ClusterState {
     let client = cluster.client();
     let gpu_resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
     let (mut claims, mut secrets) = (vec![], vec![]);
@@ -51,7 +58,7 @@ async fn read(plugin: &Plugin, cluster: &Cluster, subject: Option<&BenchmarkComp
         let there = survey::secret_exists(cluster, &name).await;
         secrets.push((name, there));
     }
-    check::Cluster {
+    check::ClusterState {
         namespace: cluster.namespace.clone(),
         namespace_exists: survey::namespace_exists(client, &cluster.namespace).await,
         kubernetes: survey::version(client).await,

@@ -23,13 +23,13 @@ const TRIES: usize = 5;
 
 /// A namespace of a cluster.
 #[derive(Clone)]
-pub struct Cluster {
+pub struct NamespaceClient {
     client: Client,
     /// Where comparisons are looked for.
     pub namespace: String,
 }
 
-impl Cluster {
+impl NamespaceClient {
     /// A namespace of the cluster a client talks to.
     pub fn new(client: Client, namespace: impl Into<String>) -> Self {
         Self { client, namespace: namespace.into() }

@@ -6,7 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 use clap_complete::{Shell as ShellKind, generate};
 use kube::ResourceExt;
 
-use super::arguments::{Cli, Shell};
+use super::arguments::{PluginCli, Shell};
 use super::error::PluginError;
 use super::{Plugin, explain};
 
@@ -31,7 +31,7 @@ pub fn script(plugin: &mut Plugin, shell: Shell) -> Result<u8, PluginError> {
     let mut script = vec![];
     match kind {
         None => script.extend_from_slice(FOR_KUBECTL.as_bytes()),
-        Some(kind) => generate(kind, &mut Cli::command().bin_name("kubectl-bcmp"), "kubectl-bcmp", &mut script),
+        Some(kind) => generate(kind, &mut PluginCli::command().bin_name("kubectl-bcmp"), "kubectl-bcmp", &mut script),
     }
     plugin.screen.document(&String::from_utf8_lossy(&script))?;
     Ok(0)
@@ -40,7 +40,7 @@ pub fn script(plugin: &mut Plugin, shell: Shell) -> Result<u8, PluginError> {
 /// Prints the candidates for the last word, one per line, and the directive for kubectl.
 pub async fn complete(plugin: &mut Plugin, words: &[String]) -> Result<u8, PluginError> {
     let (last, before) = words.split_last().map_or(("", [].as_slice()), |(last, before)| (last.as_str(), before));
-    let cli = Cli::command();
+    let cli = PluginCli::command();
     let typed = Typed::read(&cli, before);
     plugin.connection.namespace = typed.value_of("namespace").or(plugin.connection.namespace.take());
     plugin.connection.context = typed.value_of("context").or(plugin.connection.context.take());

@@ -66,12 +66,12 @@ fn names_an_object(status: &kube::core::response::Status) -> bool {
 }
 
 fn unreachable(call: &str, error: &kube::Error) -> String {
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     // The last cause is the informative one: refused, timed out, certificate.
     while let Some(cause) = source {
-        words = cause.to_string();
+        message = cause.to_string();
         source = cause.source();
     }
-    format!("{call}: no valid response from the API server: {words}: check --context and --kubeconfig")
+    format!("{call}: no valid response from the API server: {message}: check --context and --kubeconfig")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::Plugin;
-use super::arguments::{Evaluate, Rules};
+use super::arguments::{EvaluateArguments, RuleOverrides};
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, Decimal};
@@ -14,7 +14,7 @@ use crate::cli::file::read_comparison;
 use crate::plan::inputs;
 
 /// Judges and prints; the exit code says how it went.
-pub async fn evaluate(plugin: &mut Plugin, arguments: &Evaluate) -> Result<u8, PluginError> {
+pub async fn evaluate(plugin: &mut Plugin, arguments: &EvaluateArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let mut comparison = cluster.comparison(&arguments.comparison).await?;
     let number = stored::number(&comparison, arguments.run.run)?;
@@ -44,7 +44,7 @@ pub async fn evaluate(plugin: &mut Plugin, arguments: &Evaluate) -> Result<u8, P
 fn rules(
     comparison: &BenchmarkComparison,
     run: &StoredRun,
-    arguments: &Evaluate,
+    arguments: &EvaluateArguments,
 ) -> Result<BenchmarkComparisonSpec, PluginError> {
     let live = match &arguments.file {
         None => comparison.spec.clone(),
@@ -66,8 +66,8 @@ fn rules(
     checked(comparison, spec)
 }
 
-fn over(spec: &mut BenchmarkComparisonSpec, rules: &Rules) {
-    let Rules {
+fn over(spec: &mut BenchmarkComparisonSpec, rules: &RuleOverrides) {
+    let RuleOverrides {
         accuracy_tolerance_percent,
         equivalence_margin_percent,
         maximum_error_percent,

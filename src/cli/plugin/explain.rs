@@ -1,7 +1,7 @@
 //! `kubectl bcmp explain`: what a name in a status means, why it matters and what to do.
 
 use super::Plugin;
-use super::arguments::Explain;
+use super::arguments::ExplainArguments;
 use super::error::PluginError;
 use super::screen::{Page, WIDTH, plain, toned};
 use crate::explain::{Explanation, Subject};
@@ -15,7 +15,7 @@ const MOST_OFFERED: usize = 5;
 const LABEL: usize = 14;
 
 /// Explains a name, or lists all that can be explained.
-pub fn explain(plugin: &mut Plugin, arguments: &Explain) -> Result<u8, PluginError> {
+pub fn explain(plugin: &mut Plugin, arguments: &ExplainArguments) -> Result<u8, PluginError> {
     let mut page = Page::of_width(plugin.screen.width().min(WIDTH));
     match arguments.topic.join(" ").as_str() {
         "" => everything(&mut page),

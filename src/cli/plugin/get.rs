@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::Plugin;
-use super::arguments::{Get, Listing};
+use super::arguments::{GetArguments, Listing};
 use super::cluster::parse;
 use super::error::PluginError;
 use super::screen::{Page, clean, plain, toned};
@@ -20,7 +20,7 @@ use crate::report::labels;
 use crate::report::{ReportVariant, levels, sentences, table};
 
 /// Prints comparisons.
-pub async fn get(plugin: &mut Plugin, arguments: &Get) -> Result<u8, PluginError> {
+pub async fn get(plugin: &mut Plugin, arguments: &GetArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let objects = if arguments.names.is_empty() {
         cluster.objects(arguments.all_namespaces, arguments.selector.as_deref()).await?
@@ -71,7 +71,7 @@ fn unwritable(error: impl std::fmt::Display) -> PluginError {
     PluginError::failed(format!("cannot print the objects: {error}"))
 }
 
-fn nothing(arguments: &Get, namespace: &str) -> String {
+fn nothing(arguments: &GetArguments, namespace: &str) -> String {
     let place = if arguments.all_namespaces { "any namespace".into() } else { format!("namespace {namespace}") };
     let which = if arguments.selector.is_some() { " with these labels" } else { "" };
     let elsewhere = if arguments.all_namespaces { "" } else { ": use -A to search all namespaces" };
@@ -79,7 +79,7 @@ fn nothing(arguments: &Get, namespace: &str) -> String {
 }
 
 /// One object, or a list of them, as `kubectl get` prints them.
-fn document(objects: &[DynamicObject], arguments: &Get) -> Value {
+fn document(objects: &[DynamicObject], arguments: &GetArguments) -> Value {
     match objects {
         [only] if arguments.names.len() == 1 => json!(shown(only)),
         all => {
@@ -222,7 +222,7 @@ fn head(page: &mut Page, comparison: &BenchmarkComparison, status: &BenchmarkCom
     ]);
     let message = status.message.as_deref().unwrap_or_default();
     if status.verdict.as_ref().is_none_or(|verdict| verdict.summary != message) && !message.is_empty() {
-        page.words(message);
+        page.paragraph(message);
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Plugin;
-use super::arguments::Init;
+use super::arguments::InitArguments;
 use super::error::PluginError;
 use super::shell::quoted;
 use super::{new_file, survey};
@@ -14,7 +14,7 @@ use crate::inspect::sample::{Seen, comparison};
 /// The resource that counts GPUs, where no comparison says otherwise.
 const GPU_RESOURCE: &str = "nvidia.com/gpu";
 
-pub async fn init(plugin: &mut Plugin, arguments: &Init) -> Result<u8, PluginError> {
+pub async fn init(plugin: &mut Plugin, arguments: &InitArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let (nodes, claims) = (survey::nodes(cluster.client(), GPU_RESOURCE).await, survey::claims(&cluster).await);
     for why in [nodes.as_ref().err(), claims.as_ref().err()].into_iter().flatten() {

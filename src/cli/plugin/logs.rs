@@ -6,16 +6,16 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
 use super::Plugin;
-use super::arguments::Logs;
-use super::cluster::Cluster;
+use super::arguments::LogsArguments;
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use super::objects::{log_pod, objects};
 use super::stored;
 use crate::controller::call::call;
-use crate::inspect::logs::{Source, Wanted, sources};
+use crate::inspect::logs::{LogSource, WantedLogs, sources};
 
 /// Prints logs, one after the other, or all at once while they are followed.
-pub async fn logs(plugin: &mut Plugin, arguments: &Logs) -> Result<u8, PluginError> {
+pub async fn logs(plugin: &mut Plugin, arguments: &LogsArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(&arguments.comparison).await?;
     let number = stored::number(&comparison, arguments.run.run)?;
@@ -26,13 +26,13 @@ pub async fn logs(plugin: &mut Plugin, arguments: &Logs) -> Result<u8, PluginErr
         return Err(PluginError::failed(why.clone()));
     }
     let pods: Vec<_> = found.pods.iter().map(log_pod).collect();
-    let wanted = Wanted {
+    let wanted = WantedLogs {
         component: arguments.of.map(Into::into),
         variant: arguments.variant.as_deref(),
         container: arguments.container.as_deref(),
     };
     let chosen = sources(&pods, &wanted).map_err(PluginError::failed)?;
-    let parameters = |source: &Source| LogParams {
+    let parameters = |source: &LogSource| LogParams {
         container: Some(source.container.clone()),
         follow: arguments.follow,
         previous: arguments.previous,
@@ -54,7 +54,11 @@ pub async fn logs(plugin: &mut Plugin, arguments: &Logs) -> Result<u8, PluginErr
 }
 
 /// The log of a container, as far as it is there.
-pub async fn text(cluster: &Cluster, source: &Source, parameters: &LogParams) -> Result<String, PluginError> {
+pub async fn text(
+    cluster: &NamespaceClient,
+    source: &LogSource,
+    parameters: &LogParams,
+) -> Result<String, PluginError> {
     let api: Api<Pod> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let name = format!("read the log of pod {}, container {}", source.pod, source.container);
     Ok(call(name, api.logs(&source.pod, parameters)).await?)
@@ -62,9 +66,9 @@ pub async fn text(cluster: &Cluster, source: &Source, parameters: &LogParams) ->
 
 async fn follow(
     plugin: &mut Plugin,
-    cluster: &Cluster,
-    chosen: &[Source],
-    parameters: impl Fn(&Source) -> LogParams,
+    cluster: &NamespaceClient,
+    chosen: &[LogSource],
+    parameters: impl Fn(&LogSource) -> LogParams,
 ) -> Result<u8, PluginError> {
     let api: Api<Pod> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let mut streams: Vec<BoxStream<'_, std::io::Result<String>>> = vec![];

@@ -47,13 +47,12 @@ use clap::Parser;
 use jiff::Timestamp;
 use kube::Client;
 
-use arguments::{Cli, Command, Connection};
-use cluster::Cluster;
+use arguments::{Command, Connection, PluginCli};
+use cluster::NamespaceClient;
 use error::{FAILED, PluginError, USAGE};
 use screen::Screen;
 
-/// Returns the current time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub use crate::controller::context::Clock;
 
 /// Where the cluster is found.
 pub enum Access {
@@ -79,7 +78,7 @@ impl Plugin {
 
     /// Runs a command line, whose first word is the program's name; returns the exit code.
     pub async fn run(mut self, words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
-        let cli = match Cli::try_parse_from(words) {
+        let cli = match PluginCli::try_parse_from(words) {
             Ok(cli) => cli,
             Err(error) => return self.unparsed(&error),
         };
@@ -130,12 +129,12 @@ impl Plugin {
         }
     }
 
-    async fn cluster(&self) -> Result<Cluster, PluginError> {
+    async fn cluster(&self) -> Result<NamespaceClient, PluginError> {
         match &self.access {
-            Access::Kubeconfig => Cluster::connect(&self.connection).await,
+            Access::Kubeconfig => NamespaceClient::connect(&self.connection).await,
             Access::Client(client, namespace) => {
                 let namespace = self.connection.namespace.clone().unwrap_or_else(|| namespace.clone());
-                Ok(Cluster::new(client.clone(), namespace))
+                Ok(NamespaceClient::new(client.clone(), namespace))
             }
         }
     }
@@ -168,6 +167,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        PluginCli::command().debug_assert();
     }
 }

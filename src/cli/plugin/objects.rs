@@ -9,7 +9,7 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Resource, ResourceExt};
 use strum::IntoEnumIterator;
 
-use super::cluster::Cluster;
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use crate::api::{BenchmarkComparison, labels};
 use crate::controller::children;
@@ -24,7 +24,7 @@ use crate::plan::{ChildKind, Component};
 
 /// What was found, and what the user may not see.
 #[derive(Default)]
-pub struct Objects {
+pub struct FoundObjects {
     pub objects: Vec<DynamicObject>,
     pub pods: Vec<Pod>,
     /// Why kinds are missing.
@@ -37,9 +37,13 @@ fn selector(comparison: &BenchmarkComparison, run: i64) -> String {
 }
 
 /// The objects of a run, but for their contents where those are large.
-pub async fn objects(cluster: &Cluster, comparison: &BenchmarkComparison, run: i64) -> Result<Objects, PluginError> {
+pub async fn objects(
+    cluster: &NamespaceClient,
+    comparison: &BenchmarkComparison,
+    run: i64,
+) -> Result<FoundObjects, PluginError> {
     let selector = selector(comparison, run);
-    let mut found = Objects::default();
+    let mut found = FoundObjects::default();
     for kind in ChildKind::iter() {
         found.of_kind(cluster, kind, &selector).await?;
     }
@@ -52,14 +56,14 @@ pub async fn objects(cluster: &Cluster, comparison: &BenchmarkComparison, run: i
     Ok(found)
 }
 
-impl Objects {
+impl FoundObjects {
     fn graphs(&self) -> impl Iterator<Item = &DynamicObject> {
         let is_graph = |object: &&DynamicObject| object.types.as_ref().is_some_and(|types| types.kind == dynamo::KIND);
         self.objects.iter().filter(is_graph)
     }
 
     /// Adds the objects of a kind. One that is not served has no objects, and one that is forbidden is noted.
-    async fn of_kind(&mut self, cluster: &Cluster, kind: ChildKind, selector: &str) -> Result<(), PluginError> {
+    async fn of_kind(&mut self, cluster: &NamespaceClient, kind: ChildKind, selector: &str) -> Result<(), PluginError> {
         let versions: Vec<ApiResource> = match kind {
             ChildKind::DynamoGraphDeployment => dynamo::VERSIONS.map(kinds::graph).into(),
             _ => kinds::resources(kind, ""),
@@ -83,7 +87,11 @@ impl Objects {
     }
 }
 
-async fn listed(cluster: &Cluster, resource: &ApiResource, selector: &str) -> Result<Vec<DynamicObject>, Error> {
+async fn listed(
+    cluster: &NamespaceClient,
+    resource: &ApiResource,
+    selector: &str,
+) -> Result<Vec<DynamicObject>, Error> {
     let api: Api<DynamicObject> = kinds::api(cluster.client(), &cluster.namespace, resource);
     let parameters = ListParams::default().labels(selector);
     let api = &api;
@@ -100,7 +108,7 @@ async fn listed(cluster: &Cluster, resource: &ApiResource, selector: &str) -> Re
 }
 
 async fn pods(
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     selector: &str,
     of_graphs: &str,
     graphs: &[String],
@@ -124,7 +132,7 @@ async fn pods(
     Ok(found)
 }
 
-async fn pods_with(cluster: &Cluster, selector: &str) -> Result<Vec<Pod>, Error> {
+async fn pods_with(cluster: &NamespaceClient, selector: &str) -> Result<Vec<Pod>, Error> {
     let api: Api<Pod> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let (parameters, api) = (ListParams::default().labels(selector), &api);
     pages("list pods", &parameters, |page| async move { api.list(&page).await }).await
@@ -132,7 +140,7 @@ async fn pods_with(cluster: &Cluster, selector: &str) -> Result<Vec<Pod>, Error>
 
 /// The pods of a run, which hold its GPUs; `None` when the user may not see pods.
 pub async fn pods_of_run(
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
     run: i64,
 ) -> Result<Option<Vec<Pod>>, PluginError> {

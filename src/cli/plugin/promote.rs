@@ -3,13 +3,13 @@
 use kube::ResourceExt;
 
 use super::Plugin;
-use super::arguments::Promote;
+use super::arguments::PromoteArguments;
 use super::error::PluginError;
 use super::report;
 use super::stored::{self, stored_run};
 use crate::inspect::promote::{choose, deployable, heading};
 
-pub async fn promote(plugin: &mut Plugin, arguments: &Promote) -> Result<u8, PluginError> {
+pub async fn promote(plugin: &mut Plugin, arguments: &PromoteArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(&arguments.comparison).await?;
     let number = stored::number(&comparison, arguments.run.run)?;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 
 use super::Plugin;
-use super::arguments::Render;
+use super::arguments::RenderArguments;
 use super::error::PluginError;
 use super::stored::{self, stored_run};
 use crate::cli::evaluate::EvaluateError;
 use crate::cli::render::{Rendered, of_file, of_run, plan};
 
-pub async fn render(plugin: &mut Plugin, arguments: &Render) -> Result<u8, PluginError> {
+pub async fn render(plugin: &mut Plugin, arguments: &RenderArguments) -> Result<u8, PluginError> {
     let Rendered { text, notes } = match &arguments.comparison {
         Some(name) => of_comparison(plugin, name, arguments).await?,
         None => of_file(&arguments.source)?,
@@ -21,7 +21,7 @@ pub async fn render(plugin: &mut Plugin, arguments: &Render) -> Result<u8, Plugi
     Ok(0)
 }
 
-async fn of_comparison(plugin: &mut Plugin, name: &str, arguments: &Render) -> Result<Rendered, PluginError> {
+async fn of_comparison(plugin: &mut Plugin, name: &str, arguments: &RenderArguments) -> Result<Rendered, PluginError> {
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(name).await?;
     let begun = comparison.status.as_ref().is_some_and(|status| status.run.is_some());

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use kube::ResourceExt;
 
-use super::arguments::{Report as Arguments, ReportForm};
-use super::cluster::Cluster;
+use super::arguments::{ReportArguments as Arguments, ReportForm};
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use super::stored::{self, StoredRun, stored_run};
 use super::{Plugin, browser};
 use crate::agent::directory::Directory;
 use crate::api::BenchmarkComparison;
 use crate::report::format::counted;
-use crate::report::{HTML, JSON, LEVELS, Provenance, Report, SUMMARY, Subject, render};
+use crate::report::{HTML, JSON, LEVELS, Provenance, Report, ReportSubject, SUMMARY, render};
 
 /// Directory of the plots, as in NVIDIA's guide.
 const PLOTS: &str = "plots";
@@ -23,7 +23,7 @@ pub async fn report(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(&arguments.comparison).await?;
     let number = stored::number(&comparison, arguments.run.run)?;
-    let files = Files::of(&cluster, &comparison, number).await?;
+    let files = WrittenReport::of(&cluster, &comparison, number).await?;
     if let Some(directory) = &arguments.directory {
         let report = files.drawable(&cluster, &comparison, number).await?;
         let texts = BTreeMap::from([(HTML.to_owned(), page(&report))]);
@@ -49,15 +49,15 @@ pub async fn report(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
 }
 
 /// The files of a report.
-struct Files {
+struct WrittenReport {
     texts: BTreeMap<String, String>,
     /// The report they were made from, where they were made here.
     report: Option<Report>,
 }
 
-impl Files {
+impl WrittenReport {
     /// As the operator stored them; made from the records where it has not.
-    async fn of(cluster: &Cluster, comparison: &BenchmarkComparison, number: i64) -> Result<Self, PluginError> {
+    async fn of(cluster: &NamespaceClient, comparison: &BenchmarkComparison, number: i64) -> Result<Self, PluginError> {
         let name = config_map_name(comparison, number);
         let stored = cluster.config_map(comparison, &name).await?.and_then(|map| map.data);
         if let Some(texts) = stored.filter(|texts| [SUMMARY, JSON, LEVELS, HTML].iter().all(|f| texts.contains_key(*f)))
@@ -76,7 +76,7 @@ impl Files {
     /// The report with everything that is drawn: a stored one may lack its curves to save space.
     async fn drawable(
         &self,
-        cluster: &Cluster,
+        cluster: &NamespaceClient,
         comparison: &BenchmarkComparison,
         number: i64,
     ) -> Result<Report, PluginError> {
@@ -98,8 +98,12 @@ impl Files {
 ///
 /// # Errors
 /// Nothing that is stored of the run can be read.
-pub async fn of_run(cluster: &Cluster, comparison: &BenchmarkComparison, number: i64) -> Result<Report, PluginError> {
-    Files::of(cluster, comparison, number).await?.drawable(cluster, comparison, number).await
+pub async fn of_run(
+    cluster: &NamespaceClient,
+    comparison: &BenchmarkComparison,
+    number: i64,
+) -> Result<Report, PluginError> {
+    WrittenReport::of(cluster, comparison, number).await?.drawable(cluster, comparison, number).await
 }
 
 fn config_map_name(comparison: &BenchmarkComparison, number: i64) -> String {
@@ -120,7 +124,7 @@ fn made(comparison: &BenchmarkComparison, run: &StoredRun) -> Result<Report, Plu
         Some(status) => status.verdict.is_some(),
         None => stored::history(comparison, run.plan.run).is_some_and(|past| past.verdict.is_some()),
     };
-    let subject = Subject { namespace: comparison.namespace(), name: comparison.name_any() };
+    let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, spec, &evaluated.judged, evaluated.variants.clone(), is_judged);
     Ok(Report {
         run: run.run.clone(),

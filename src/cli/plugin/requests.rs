@@ -3,14 +3,14 @@
 use kube::ResourceExt;
 
 use super::Plugin;
-use super::arguments::{Cancel, Rerun};
+use super::arguments::{CancelArguments, RerunArguments};
 use super::error::PluginError;
 use super::watch::{exit_code, until_over};
 use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, EarlyEnd, OnChange, Phase, Run, annotations};
 
 /// Requests another run.
-pub async fn rerun(plugin: &mut Plugin, arguments: &Rerun) -> Result<u8, PluginError> {
+pub async fn rerun(plugin: &mut Plugin, arguments: &RerunArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let token = plugin.now().to_string();
     let name = &arguments.comparison;
@@ -91,7 +91,7 @@ fn confirmation(comparison: &BenchmarkComparison) -> String {
 }
 
 /// Requests the end of the active run.
-pub async fn cancel(plugin: &mut Plugin, arguments: &Cancel) -> Result<u8, PluginError> {
+pub async fn cancel(plugin: &mut Plugin, arguments: &CancelArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let name = &arguments.comparison;
     let asked = cluster

@@ -11,11 +11,11 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Plugin;
-use super::arguments::{Results as Arguments, ResultsForm};
+use super::arguments::{ResultsArguments as Arguments, ResultsForm};
 use super::error::PluginError;
 use super::shell::command;
 use super::stored::{self, StoredRun, stored_run};
-use crate::agent::directory::{Directory, Key};
+use crate::agent::directory::{Directory, FileKey};
 use crate::api::BenchmarkComparison;
 use crate::manifests::agent_pod::pod_security_context;
 use crate::manifests::load_job::{artifacts_directory, results_mount_path};
@@ -97,7 +97,7 @@ fn write_raw(directory: &Path, run: &StoredRun) -> Result<usize, PluginError> {
         let below = directory.below(variant)?;
         for (key, text) in summaries {
             let of = |why: &str| PluginError::failed(format!("raw-{key} of {variant}: {why}"));
-            let name = Key::new(&format!("{key}.json")).ok_or_else(|| of("is not the name of a trial"))?;
+            let name = FileKey::new(&format!("{key}.json")).ok_or_else(|| of("is not the name of a trial"))?;
             let summary = unpacked(text).map_err(|why| of(&why))?;
             below.write(name.as_str(), &summary)?;
             written += 1;

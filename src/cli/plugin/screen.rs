@@ -8,7 +8,7 @@ use crate::report::labels::Tone;
 /// Columns where there is no terminal to ask.
 pub const WIDTH: usize = 110;
 
-/// Words of one tone.
+/// Text of one tone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     tone: Tone,
@@ -19,7 +19,7 @@ pub struct Span {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     lines: Vec<Vec<Span>>,
-    /// Where words are broken.
+    /// Columns at which text wraps.
     width: usize,
 }
 
@@ -29,28 +29,28 @@ impl Default for Page {
     }
 }
 
-/// Words that stand out.
+/// Text that stands out.
 pub fn toned(tone: Tone, text: impl Into<String>) -> Span {
     Span { tone, text: text.into() }
 }
 
-/// Words.
+/// Text that does not.
 pub fn plain(text: impl Into<String>) -> Span {
     toned(Tone::Plain, text)
 }
 
 impl Page {
-    /// A page whose words are broken at so many columns.
+    /// A page whose text wraps at so many columns.
     pub fn of_width(width: usize) -> Self {
         Self { lines: vec![], width }
     }
 
-    /// Adds a line of words.
+    /// Adds a line.
     pub fn line(&mut self, text: impl Into<String>) {
         self.lines.push(vec![plain(text)]);
     }
 
-    /// Adds a line of words of several tones.
+    /// Adds a line of several tones.
     pub fn spans(&mut self, spans: Vec<Span>) {
         self.lines.push(spans);
     }
@@ -60,33 +60,33 @@ impl Page {
         text.lines().for_each(|line| self.line(line));
     }
 
-    /// Adds words, indented and broken at the width.
-    pub fn words(&mut self, words: &str) {
-        self.hanging("  ".into(), words);
+    /// Adds a paragraph: indented, and wrapped at the width.
+    pub fn paragraph(&mut self, text: &str) {
+        self.hanging("  ".into(), text);
     }
 
-    /// Where words are broken.
+    /// Columns at which text wraps.
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Adds a field: its name, and words that are broken at the width.
-    pub fn field(&mut self, name: &str, words: &str) {
-        self.labelled(13, name, words);
+    /// Adds a field: its name, and text that wraps at the width.
+    pub fn field(&mut self, name: &str, text: &str) {
+        self.labelled(13, name, text);
     }
 
     /// Adds a field whose name takes so many columns.
-    pub fn labelled(&mut self, columns: usize, name: &str, words: &str) {
-        self.hanging(format!("  {name:<columns$} "), words);
+    pub fn labelled(&mut self, columns: usize, name: &str, text: &str) {
+        self.hanging(format!("  {name:<columns$} "), text);
     }
 
-    /// Adds an entry of a list: a name, and words that are broken at the width.
-    pub fn entry(&mut self, name: &str, words: &str) {
-        self.hanging(format!("  {name:<25} "), words);
+    /// Adds an entry of a list: a name, and text that wraps at the width.
+    pub fn entry(&mut self, name: &str, text: &str) {
+        self.hanging(format!("  {name:<25} "), text);
     }
 
-    fn hanging(&mut self, start: String, words: &str) {
-        wrapped(&start, start.chars().count(), words, self.width).into_iter().for_each(|line| self.line(line));
+    fn hanging(&mut self, start: String, text: &str) {
+        wrapped(&start, start.chars().count(), text, self.width).into_iter().for_each(|line| self.line(line));
     }
 
     /// Whether nothing was added.
@@ -210,15 +210,15 @@ impl Screen {
     }
 
     fn paint(&self, span: &Span) -> String {
-        let words = clean(&span.text);
+        let text = clean(&span.text);
         let code = match span.tone {
-            _ if !self.colours => return words,
-            Tone::Plain => return words,
+            _ if !self.colours => return text,
+            Tone::Plain => return text,
             Tone::Good => 32,
             Tone::Fair => 33,
             Tone::Bad => 31,
         };
-        format!("\x1b[{code}m{words}\x1b[0m")
+        format!("\x1b[{code}m{text}\x1b[0m")
     }
 
     fn write(&mut self, text: &str) -> io::Result<()> {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_cut_at_the_width_over_all_their_words() {
+    fn lines_are_cut_at_the_width_over_all_their_spans() {
         let mut page = Page::default();
         page.spans(vec![toned(Tone::Good, "good"), plain(" news")]);
         let mut expected = Page::default();

@@ -15,8 +15,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use super::arguments::Serve;
-use super::cluster::{Cluster, parse};
+use super::arguments::ServeArguments;
+use super::cluster::{NamespaceClient, parse};
 use super::error::PluginError;
 use super::{Clock, Plugin, report, stored};
 use crate::api::BenchmarkComparison;
@@ -24,8 +24,8 @@ use crate::report::overview;
 
 /// What is served.
 #[derive(Clone)]
-pub struct Served {
-    pub cluster: Cluster,
+pub struct ServedSite {
+    pub cluster: NamespaceClient,
     pub all_namespaces: bool,
     pub clock: Clock,
     /// The part of the address that nobody can guess.
@@ -34,7 +34,7 @@ pub struct Served {
 }
 
 /// Serves until it is interrupted.
-pub async fn serve(plugin: &mut Plugin, arguments: &Serve) -> Result<u8, PluginError> {
+pub async fn serve(plugin: &mut Plugin, arguments: &ServeArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     // Asked for once before: this gives the best message if kind or permissions are wrong.
     cluster.objects(arguments.all_namespaces, None).await?;
@@ -44,7 +44,8 @@ pub async fn serve(plugin: &mut Plugin, arguments: &Serve) -> Result<u8, PluginE
     let token: Arc<str> = token().into();
     plugin.screen.document(&format!("http://127.0.0.1:{port}/{token}/\n"))?;
     plugin.screen.note("for this machine and with your rights; stop with Ctrl-C");
-    let served = Served { cluster, all_namespaces: arguments.all_namespaces, clock: plugin.clock.clone(), token, port };
+    let served =
+        ServedSite { cluster, all_namespaces: arguments.all_namespaces, clock: plugin.clock.clone(), token, port };
     axum::serve(listener, router(served)).await?;
     Ok(0)
 }
@@ -55,7 +56,7 @@ fn token() -> String {
 }
 
 /// The pages.
-pub fn router(served: Served) -> Router {
+pub fn router(served: ServedSite) -> Router {
     Router::new()
         .route("/{token}/", get(list))
         .route("/{token}/{namespace}/{name}/{run}", get(run))
@@ -64,7 +65,7 @@ pub fn router(served: Served) -> Router {
 }
 
 /// Answers only those who know the address, and lets pages load nothing.
-async fn guarded(State(served): State<Served>, headers: HeaderMap, request: Request, next: Next) -> Response {
+async fn guarded(State(served): State<ServedSite>, headers: HeaderMap, request: Request, next: Next) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let hosts = [format!("127.0.0.1:{}", served.port), format!("localhost:{}", served.port)];
     let token = request.uri().path().split('/').nth(1);
@@ -83,7 +84,7 @@ async fn guarded(State(served): State<Served>, headers: HeaderMap, request: Requ
     (protection, next.run(request).await).into_response()
 }
 
-async fn list(State(served): State<Served>) -> Result<Html<String>, Failed> {
+async fn list(State(served): State<ServedSite>) -> Result<Html<String>, Failed> {
     let objects = served.cluster.objects(served.all_namespaces, None).await?;
     let comparisons: Vec<BenchmarkComparison> = objects.into_iter().map(parse).collect::<Result<_, _>>()?;
     let place = match served.all_namespaces {
@@ -94,10 +95,10 @@ async fn list(State(served): State<Served>) -> Result<Html<String>, Failed> {
 }
 
 async fn run(
-    State(served): State<Served>,
+    State(served): State<ServedSite>,
     Path((_, namespace, name, run)): Path<(String, String, String, i64)>,
 ) -> Result<Html<String>, Failed> {
-    let cluster = Cluster::new(served.cluster.client().clone(), namespace);
+    let cluster = NamespaceClient::new(served.cluster.client().clone(), namespace);
     let comparison = cluster.comparison(&name).await?;
     let number = stored::number(&comparison, Some(run))?;
     Ok(Html(report::page(&report::of_run(&cluster, &comparison, number).await?)))

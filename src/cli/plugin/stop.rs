@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Plugin;
-use super::arguments::{Patience, Stop};
-use super::cluster::Cluster;
+use super::arguments::{Patience, StopArguments};
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use super::objects::{pod_item, pods_of_run};
 use crate::api::{BenchmarkComparison, annotations};
@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const GRACE_SECONDS: u32 = 120;
 
 /// Cancels, waits, and prints when the GPUs are free.
-pub async fn stop(plugin: &mut Plugin, arguments: &Stop) -> Result<u8, PluginError> {
+pub async fn stop(plugin: &mut Plugin, arguments: &StopArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let name = &arguments.comparison;
     let request = |comparison: &BenchmarkComparison| {
@@ -48,7 +48,7 @@ pub async fn stop(plugin: &mut Plugin, arguments: &Stop) -> Result<u8, PluginErr
 /// Waits until no pod of a run holds a GPU and everything it deployed is gone, and says so.
 pub async fn until_free(
     plugin: &mut Plugin,
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
     run: i64,
     patience: Patience,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 
-use super::cluster::Cluster;
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, PastRun, Run, Settled, VariantStatus};
 use crate::controller::{documents, observe};
@@ -15,10 +15,10 @@ use crate::manifests::agent_contract::PLAN_KEY;
 use crate::manifests::names::Names;
 use crate::measurement::ledger::{Ledger, RAW_PREFIX};
 use crate::measurement::record::TrialRecord;
-use crate::offline::{Evaluated, Known, evaluate};
+use crate::offline::{Evaluated, OfflineVariant, evaluate};
 use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome, Ready};
-use crate::verdict::{Progress, Stored, judged_now};
+use crate::verdict::{RunProgress, Stored, judged_now};
 
 /// Everything that is stored of a run.
 pub struct StoredRun {
@@ -28,7 +28,7 @@ pub struct StoredRun {
     pub configurations: Option<Configurations>,
     /// Records and marks by variant.
     pub ledgers: BTreeMap<String, Ledger>,
-    /// Raw summaries by variant and step: base64 of gzip.
+    /// Raw summaries by variant and trial: base64 of gzip.
     pub raw: BTreeMap<String, BTreeMap<String, String>>,
     /// ConfigMaps that were read: what is in them → name.
     pub config_maps: BTreeMap<String, String>,
@@ -69,7 +69,7 @@ pub fn names(comparison: &BenchmarkComparison, number: i64) -> Names {
 /// # Errors
 /// A ConfigMap cannot be read, or the plan is gone.
 pub async fn stored_run(
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
     number: i64,
 ) -> Result<StoredRun, PluginError> {
@@ -203,10 +203,10 @@ impl StoredRun {
     }
 
     /// The rounds that count: as the run says, else all there are records of.
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> RunProgress {
         let settled = self.run.as_ref().and_then(|run| run.settled.as_ref());
         let last = self.ledgers.values().flat_map(|of| &of.records).map(|record| record.trial.key.round).max();
-        Progress {
+        RunProgress {
             rounds: settled.map_or(last.unwrap_or(0), |settled| settled.rounds),
             budget_spent: settled.is_some_and(Settled::is_budget_spent),
             origin: TrialOrigin::Sweep,
@@ -214,10 +214,10 @@ impl StoredRun {
     }
 
     /// What is known of its variants.
-    pub fn known(&self) -> BTreeMap<String, Known> {
+    pub fn known(&self) -> BTreeMap<String, OfflineVariant> {
         let of = |name: &String| {
             let ready = self.ready(name);
-            Known {
+            OfflineVariant {
                 prediction: ready.map(|ready| ready.prediction.clone()),
                 shape: ready.and_then(|ready| ready.shape.clone()),
                 gpus: ready.and_then(|ready| Some(ready.shape.as_ref()?.gpus)),

@@ -10,27 +10,27 @@ use kube::api::{Api, ListParams, PostParams};
 use kube::client::Body;
 use kube::{Client, ResourceExt};
 
-use super::cluster::Cluster;
+use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use crate::api::GROUP;
 use crate::controller::call::{call, optional};
 use crate::controller::error::Error;
 use crate::controller::lists::pages;
 use crate::dynamo;
-use crate::inspect::check::{Answer, GpuNode, Quota, RIGHTS, Right, VolumeClaim};
+use crate::inspect::check::{GpuNode, Lookup, Quota, RIGHTS, Right, VolumeClaim};
 use crate::inspect::systems::PRODUCT_LABEL;
 
-fn refusal<T>(error: Error) -> Answer<T> {
+fn refusal<T>(error: Error) -> Lookup<T> {
     Err(PluginError::from(error).message)
 }
 
 /// The cluster's version.
-pub async fn version(client: &Client) -> Answer<String> {
+pub async fn version(client: &Client) -> Lookup<String> {
     call("ask for the version", client.apiserver_version()).await.map(|info| info.git_version).or_else(refusal)
 }
 
 /// The served versions of a kind; none where its group is not served.
-pub async fn served(client: &Client, group: &str, kind: &str) -> Answer<Vec<String>> {
+pub async fn served(client: &Client, group: &str, kind: &str) -> Lookup<Vec<String>> {
     let groups = call("ask for API groups", client.list_api_groups()).await.or_else(refusal)?;
     let versions = groups.groups.into_iter().filter(|one| one.name == group).flat_map(|one| one.versions);
     let mut found = vec![];
@@ -44,16 +44,16 @@ pub async fn served(client: &Client, group: &str, kind: &str) -> Answer<Vec<Stri
     Ok(found)
 }
 
-pub async fn comparisons(client: &Client) -> Answer<Vec<String>> {
+pub async fn comparisons(client: &Client) -> Lookup<Vec<String>> {
     served(client, GROUP, crate::api::KIND).await
 }
 
-pub async fn graphs(client: &Client) -> Answer<Vec<String>> {
+pub async fn graphs(client: &Client) -> Lookup<Vec<String>> {
     served(client, dynamo::GROUP, dynamo::KIND).await
 }
 
 /// Which of the rights the user has in the namespace.
-pub async fn rights(client: &Client, namespace: &str) -> Vec<(Right, Answer<bool>)> {
+pub async fn rights(client: &Client, namespace: &str) -> Vec<(Right, Lookup<bool>)> {
     let mut answers = vec![];
     for right in RIGHTS {
         answers.push((right, allowed(client, namespace, right).await));
@@ -61,7 +61,7 @@ pub async fn rights(client: &Client, namespace: &str) -> Vec<(Right, Answer<bool
     answers
 }
 
-async fn allowed(client: &Client, namespace: &str, right: Right) -> Answer<bool> {
+async fn allowed(client: &Client, namespace: &str, right: Right) -> Lookup<bool> {
     let (resource, subresource) = right.resource.split_once('/').map_or((right.resource, None), |(a, b)| (a, Some(b)));
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
@@ -82,7 +82,7 @@ async fn allowed(client: &Client, namespace: &str, right: Right) -> Answer<bool>
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
-pub async fn namespace_exists(client: &Client, name: &str) -> Answer<bool> {
+pub async fn namespace_exists(client: &Client, name: &str) -> Lookup<bool> {
     let api: Api<Namespace> = Api::all(client.clone());
     optional(format!("get namespace {name}"), api.get_metadata(name))
         .await
@@ -91,7 +91,7 @@ pub async fn namespace_exists(client: &Client, name: &str) -> Answer<bool> {
 }
 
 /// The nodes with GPUs.
-pub async fn nodes(client: &Client, gpu_resource: &str) -> Answer<Vec<GpuNode>> {
+pub async fn nodes(client: &Client, gpu_resource: &str) -> Lookup<Vec<GpuNode>> {
     let api: Api<Node> = Api::all(client.clone());
     let api = &api;
     let listed = pages("list nodes", &ListParams::default(), |page| async move { api.list(&page).await }).await;
@@ -112,7 +112,7 @@ fn gpu_node(node: &Node, gpu_resource: &str) -> Option<GpuNode> {
     })
 }
 
-pub async fn quotas(cluster: &Cluster) -> Answer<Vec<Quota>> {
+pub async fn quotas(cluster: &NamespaceClient) -> Lookup<Vec<Quota>> {
     let api: Api<ResourceQuota> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let list = call("list resourcequotas", api.list(&ListParams::default())).await.or_else(refusal)?;
     let of = |quota: &ResourceQuota| {
@@ -144,26 +144,26 @@ fn volume_claim(claim: &PersistentVolumeClaim) -> VolumeClaim {
     }
 }
 
-pub async fn claim(cluster: &Cluster, name: &str) -> Answer<Option<VolumeClaim>> {
+pub async fn claim(cluster: &NamespaceClient, name: &str) -> Lookup<Option<VolumeClaim>> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let found = optional(format!("get persistentvolumeclaim {name}"), api.get(name)).await.or_else(refusal)?;
     Ok(found.as_ref().map(volume_claim))
 }
 
-pub async fn claims(cluster: &Cluster) -> Answer<Vec<VolumeClaim>> {
+pub async fn claims(cluster: &NamespaceClient) -> Lookup<Vec<VolumeClaim>> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let list = call("list persistentvolumeclaims", api.list(&ListParams::default())).await.or_else(refusal)?;
     Ok(list.items.iter().map(volume_claim).collect())
 }
 
 /// Whether a Secret is there. Only its metadata is asked for.
-pub async fn secret_exists(cluster: &Cluster, name: &str) -> Answer<bool> {
+pub async fn secret_exists(cluster: &NamespaceClient, name: &str) -> Lookup<bool> {
     let api: Api<Secret> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     optional(format!("get secret {name}"), api.get_metadata(name)).await.map(|found| found.is_some()).or_else(refusal)
 }
 
 /// Images of pods with GPUs in the namespace: the runtimes that serve there. None where pods cannot be read.
-pub async fn runtime_images(cluster: &Cluster, gpu_resource: &str) -> Vec<String> {
+pub async fn runtime_images(cluster: &NamespaceClient, gpu_resource: &str) -> Vec<String> {
     let api: Api<Pod> = Api::namespaced(cluster.client().clone(), &cluster.namespace);
     let api = &api;
     let listed = pages("list pods", &ListParams::default(), |page| async move { api.list(&page).await }).await;

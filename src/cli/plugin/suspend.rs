@@ -4,13 +4,13 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Plugin;
-use super::arguments::{Resume, Suspend};
+use super::arguments::{ResumeArguments, SuspendArguments};
 use super::error::PluginError;
 use super::stop::until_free;
 use crate::api::BenchmarkComparison;
 
 /// Tears the active run down and keeps what it measured.
-pub async fn suspend(plugin: &mut Plugin, arguments: &Suspend) -> Result<u8, PluginError> {
+pub async fn suspend(plugin: &mut Plugin, arguments: &SuspendArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let name = &arguments.comparison;
     let (comparison, changed) = cluster
@@ -25,7 +25,7 @@ pub async fn suspend(plugin: &mut Plugin, arguments: &Suspend) -> Result<u8, Plu
 }
 
 /// Lets runs go on.
-pub async fn resume(plugin: &mut Plugin, arguments: &Resume) -> Result<u8, PluginError> {
+pub async fn resume(plugin: &mut Plugin, arguments: &ResumeArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let name = &arguments.comparison;
     let (comparison, changed) = cluster
@@ -51,7 +51,7 @@ fn active_number(comparison: &BenchmarkComparison) -> Option<i64> {
 fn consequence(comparison: &BenchmarkComparison) -> String {
     let resume = format!("`kubectl bcmp resume {}`", comparison.name_any());
     match active_number(comparison) {
-        Some(run) => format!("run {run} is torn down and keeps what it measured; {resume} lets it go on"),
-        None => format!("no run starts before {resume}"),
+        Some(run) => format!("run {run} is torn down and keeps what it measured; use {resume} to resume it"),
+        None => format!("no run starts while it is suspended; use {resume} to resume it"),
     }
 }

@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 
 use super::Plugin;
-use super::arguments::Tree;
+use super::arguments::TreeArguments;
 use super::error::PluginError;
 use super::objects::{item, objects, pod_item};
 use super::screen::{Page, plain, toned};
@@ -13,7 +13,7 @@ use crate::inspect::tree::{Item, holders, lines};
 use crate::report::format::counted;
 use crate::report::labels;
 
-pub async fn tree(plugin: &mut Plugin, arguments: &Tree) -> Result<u8, PluginError> {
+pub async fn tree(plugin: &mut Plugin, arguments: &TreeArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     let comparison = cluster.comparison(&arguments.comparison).await?;
     let number = stored::number(&comparison, arguments.run.run)?;

@@ -40,7 +40,7 @@ Examples:
 /// Of `logs`.
 pub const LOGS: &str = "\
 A pod's log is gone with the pod: variants are deleted when they are measured.
-execution.deadlines.keepOnFailureSeconds keeps those that fail.
+execution.keepOnFailureSeconds keeps those that fail.
 
 Examples:
   kubectl bcmp logs qwen3-32b-h200 -f                            the load tool at work

@@ -11,10 +11,10 @@ use kube::runtime::watcher::{self, Event, watcher};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Plugin;
-use super::arguments::{Patience, Watch};
-use super::cluster::Cluster;
+use super::arguments::{Patience, WatchArguments};
+use super::cluster::NamespaceClient;
 use super::error::{FAILED, PluginError};
-use super::progress::{Progress, Records};
+use super::progress::{SeenRecords, VariantProgress};
 use super::screen::{Page, plain, toned};
 use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, EarlyEnd, Phase, VariantPhase};
@@ -29,7 +29,7 @@ const BAR: usize = 30;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Follows a comparison; the exit code says how it ended.
-pub async fn watch(plugin: &mut Plugin, arguments: &Watch) -> Result<u8, PluginError> {
+pub async fn watch(plugin: &mut Plugin, arguments: &WatchArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
     // Read it once first: this gives the best message if name, kind or permissions are wrong.
     cluster.comparison(&arguments.comparison).await?;
@@ -40,14 +40,14 @@ pub async fn watch(plugin: &mut Plugin, arguments: &Watch) -> Result<u8, PluginE
 /// Shows what happens until the comparison is finished, and returns it as it is then; `None` if nobody reads any more.
 pub async fn until_over(
     plugin: &mut Plugin,
-    cluster: &Cluster,
+    cluster: &NamespaceClient,
     name: &str,
     patience: Patience,
 ) -> Result<Option<BenchmarkComparison>, PluginError> {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut events = watcher(cluster.comparisons(), config).default_backoff().boxed();
     let end = patience.timeout.map(|timeout| Instant::now() + timeout);
-    let mut view = View::new(name);
+    let mut view = WatchView::new(name);
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -86,7 +86,7 @@ async fn until(end: Option<Instant>) {
 /// The next state of the comparison. Reconnects after closed watches and lost connections.
 async fn next(
     events: &mut (impl Stream<Item = watcher::Result<Event<BenchmarkComparison>>> + Unpin),
-    view: &mut View,
+    view: &mut WatchView,
     plugin: &mut Plugin,
 ) -> Result<BenchmarkComparison, PluginError> {
     loop {
@@ -110,11 +110,11 @@ async fn next(
 }
 
 /// What is shown.
-struct View {
+struct WatchView {
     name: String,
     comparison: Option<BenchmarkComparison>,
-    records: Records,
-    progress: BTreeMap<String, Progress>,
+    records: SeenRecords,
+    progress: BTreeMap<String, VariantProgress>,
     /// The line that was shown last, where lines are shown.
     line: String,
     /// The comparison was in the list that is being read.
@@ -123,12 +123,12 @@ struct View {
     lost: bool,
 }
 
-impl View {
+impl WatchView {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             comparison: None,
-            records: Records::default(),
+            records: SeenRecords::default(),
             progress: BTreeMap::new(),
             line: String::new(),
             listed: false,
@@ -200,7 +200,7 @@ fn expected_end(status: &BenchmarkComparisonStatus) -> Option<Timestamp> {
 
 fn picture(
     comparison: &BenchmarkComparison,
-    progress: &BTreeMap<String, Progress>,
+    progress: &BTreeMap<String, VariantProgress>,
     now: Timestamp,
     width: usize,
 ) -> Page {
@@ -228,12 +228,12 @@ fn picture(
         page.line(format!("  {:<width$}  {} {count:>7}  {doing}", variant.name, bar(known.done, total)));
     }
     if let Some(message) = status.message.as_ref().filter(|message| !message.is_empty()) {
-        page.words(message);
+        page.paragraph(message);
     }
     if let Some(end) = expected_end(&status) {
         let left = end.as_second() - now.as_second();
         let left = if left > 0 { format!("in {}", duration(left)) } else { "any moment now".to_owned() };
-        page.words(&format!("expected end: {}, {left}", clock(end)));
+        page.paragraph(&format!("expected end: {}, {left}", clock(end)));
     }
     page
 }

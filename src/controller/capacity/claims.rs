@@ -14,13 +14,13 @@ use crate::pointer::{elements, text};
 const NVIDIA: (&str, &str) = ("gpu.nvidia.com", "mig.nvidia.com");
 
 /// A pool of a driver's devices. Its name is unique among those of the driver.
-pub(super) type Pool = (String, String);
+pub(super) type DevicePool = (String, String);
 
 /// The part of a pool that lies on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Slice {
     node: String,
-    pool: Pool,
+    pool: DevicePool,
     /// The driver raises it when it publishes a pool anew: slices of lower ones are out of date.
     generation: i64,
     /// Device → the class that its driver's documents define for devices of this kind.
@@ -29,10 +29,10 @@ pub(super) struct Slice {
 
 /// Devices that a claim holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct DeviceClaim {
     /// The comparison whose ResourceClaimTemplate it was made from, by its label.
     pub comparison: Option<String>,
-    devices: Vec<(Pool, String)>,
+    devices: Vec<(DevicePool, String)>,
 }
 
 /// Devices that are on no single node, such as those of a fabric, are no GPUs.
@@ -56,28 +56,28 @@ fn class_of(driver: &str, device: &Value) -> String {
 }
 
 /// Nothing for a claim that holds nothing: it was not allocated, or is for a look from aside (`adminAccess`).
-pub(super) fn claim(object: &DynamicObject) -> Option<Claim> {
+pub(super) fn claim(object: &DynamicObject) -> Option<DeviceClaim> {
     let held = |result: &&Value| result["adminAccess"] != true;
     let device = |result: &Value| {
         let pool = (text(result, "/driver")?.to_owned(), text(result, "/pool")?.to_owned());
         Some((pool, text(result, "/device")?.to_owned()))
     };
     let results = elements(&object.data, "/status/allocation/devices/results").iter();
-    let devices: Vec<(Pool, String)> = results.filter(held).filter_map(device).collect();
+    let devices: Vec<(DevicePool, String)> = results.filter(held).filter_map(device).collect();
     let comparison = object.labels().get(labels::COMPARISON).cloned();
-    (!devices.is_empty()).then_some(Claim { comparison, devices })
+    (!devices.is_empty()).then_some(DeviceClaim { comparison, devices })
 }
 
 /// GPUs of one resource in the slices that are up to date.
 #[derive(Debug, Default)]
 pub(super) struct Gpus<'a> {
     /// Device → node.
-    nodes: BTreeMap<(&'a Pool, &'a str), &'a str>,
+    nodes: BTreeMap<(&'a DevicePool, &'a str), &'a str>,
 }
 
 impl<'a> Gpus<'a> {
     pub fn of(slices: impl Iterator<Item = &'a Slice> + Clone, resource: &str) -> Self {
-        let mut newest: BTreeMap<&Pool, i64> = BTreeMap::new();
+        let mut newest: BTreeMap<&DevicePool, i64> = BTreeMap::new();
         for slice in slices.clone() {
             let known = newest.entry(&slice.pool).or_insert(slice.generation);
             *known = slice.generation.max(*known);
@@ -100,7 +100,7 @@ impl<'a> Gpus<'a> {
     }
 
     /// The nodes of the GPUs that a claim holds, one for each GPU.
-    pub fn held_by(&self, claim: &Claim) -> impl Iterator<Item = &'a str> {
+    pub fn held_by(&self, claim: &DeviceClaim) -> impl Iterator<Item = &'a str> {
         claim.devices.iter().filter_map(|(pool, device)| self.nodes.get(&(pool, device.as_str())).copied())
     }
 }
@@ -127,7 +127,7 @@ mod tests {
         slice(&object(json!({"metadata": {"name": "n-gpus"}, "spec": spec}))).unwrap()
     }
 
-    fn held(results: Value) -> Option<Claim> {
+    fn held(results: Value) -> Option<DeviceClaim> {
         claim(&object(json!({"metadata": {"name": "c", "labels": {"bcmp.dev/comparison": "qwen"}},
             "status": {"allocation": {"devices": {"results": results}}}})))
     }

@@ -14,12 +14,12 @@ use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 
-use self::claims::{Claim, Gpus, Slice};
+use self::claims::{DeviceClaim, Gpus, Slice};
 use super::comparisons::Comparisons;
 use super::error::Error;
 use super::kinds;
 use super::metrics::Metrics;
-use super::mirror::{Key, Mirror};
+use super::mirror::{Mirror, NamespacedName};
 use crate::api::labels;
 use crate::lifecycle::world::Node;
 
@@ -52,7 +52,7 @@ pub struct Capacity {
     nodes: Mirror<NodeDevices>,
     pods: Mirror<PodDevices>,
     slices: Mirror<Slice>,
-    claims: Mirror<Claim>,
+    claims: Mirror<DeviceClaim>,
     changed: Notify,
 }
 
@@ -136,7 +136,7 @@ impl Capacity {
 
 /// Nodes that have devices of a name in either way. Where both publish the same GPUs, they count once.
 fn nodes_with(
-    nodes: &BTreeMap<Key, NodeDevices>,
+    nodes: &BTreeMap<NamespacedName, NodeDevices>,
     resource: &str,
     published: &BTreeMap<&str, u32>,
 ) -> BTreeMap<String, Node> {

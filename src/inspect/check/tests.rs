@@ -14,8 +14,8 @@ fn taint(key: &str, effect: &str) -> Taint {
 }
 
 /// A cluster in which everything is as it should be.
-fn cluster() -> Cluster {
-    Cluster {
+fn cluster() -> ClusterState {
+    ClusterState {
         namespace: "bench".into(),
         namespace_exists: Ok(true),
         kubernetes: Ok("v1.34.1".into()),
@@ -54,28 +54,28 @@ fn where_everything_is_there_nothing_is_missing() {
     assert_eq!(row(&findings, "GPUs"), "ok: 2 nodes with 8 × NVIDIA-H200; a variant needs up to 8 → ");
 }
 
-type Change = fn(&mut Cluster);
+type Change = fn(&mut ClusterState);
 
 #[rstest]
-#[case::old("Kubernetes", |c: &mut Cluster| c.kubernetes = Ok("v1.30.2".into()), "missing: v1.30.2 → upgrade the cluster to 1.33 or newer")]
-#[case::nowhere("namespace", |c: &mut Cluster| c.namespace_exists = Ok(false), "missing: bench does not exist → run kubectl create namespace bench, or choose another with -n")]
-#[case::not_installed("bcmp", |c: &mut Cluster| c.comparisons = Ok(vec![]), "missing: BenchmarkComparisons are not served → install bcmp (docs/install.md); before that, use check --pre")]
-#[case::no_dynamo("Dynamo", |c: &mut Cluster| c.graphs = Ok(vec![]), "missing: DynamoGraphDeployment is not served → install the Dynamo operator; without it only endpoints and manifests of Deployments can be compared")]
-#[case::other_dynamo("Dynamo", |c: &mut Cluster| c.graphs = Ok(vec!["v2".into()]), "missing: DynamoGraphDeployment is served in v2 → install a Dynamo operator that serves v1beta1 or v1alpha1")]
-#[case::no_right("create comparisons", |c: &mut Cluster| c.rights[1].1 = Ok(false), "missing: you may not create benchmarkcomparisons in namespace bench: needed to create comparisons → ask for the role edit: kubectl -n bench create rolebinding NAME --clusterrole=edit --user=YOU")]
-#[case::no_logs("get pods/log", |c: &mut Cluster| c.rights[5].1 = Ok(false), "warning: you may not get pods/log in namespace bench: needed to read logs → ask for the role view: kubectl -n bench create rolebinding NAME --clusterrole=view --user=YOU")]
-#[case::unseen_nodes("GPUs", |c: &mut Cluster| c.nodes = Err(NO_RIGHT.into()), "unknown: list nodes: not allowed → ask for a ClusterRole")]
-#[case::few_gpus("GPUs", |c: &mut Cluster| c.nodes = Ok(vec![node("NVIDIA-H200", 4)]), "missing: 4 × nvidia.com/gpu on nodes that can be used; a variant needs up to 8 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes")]
-#[case::cordoned("GPUs", |c: &mut Cluster| c.nodes.as_mut().unwrap().iter_mut().for_each(|node| node.unschedulable = true), "missing: 0 × nvidia.com/gpu on nodes that can be used; a variant needs up to 8 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes")]
-#[case::other_gpus("GPUs", |c: &mut Cluster| c.nodes = Ok(vec![node("NVIDIA-B200", 8)]), "missing: 1 node with 8 × NVIDIA-B200; the comparison is about h200_sxm → set hardware.system to b200_sxm, or choose nodes with hardware.nodeSelector")]
-#[case::tainted("taints", |c: &mut Cluster| c.nodes.as_mut().unwrap()[0].taints = vec![taint("gpu", "NoSchedule"), taint("soft", "PreferNoSchedule")], "warning: GPU nodes carry gpu:NoSchedule → add them to hardware.tolerations, unless an admission plugin does")]
-#[case::small_quota("quota", |c: &mut Cluster| c.quotas = Ok(vec![quota("4", "0")]), "missing: gpus: 0 of 4 requests.nvidia.com/gpu used → raise the quota to at least 8")]
-#[case::used_quota("quota", |c: &mut Cluster| c.quotas = Ok(vec![quota("16", "12")]), "warning: gpus: 12 of 16 requests.nvidia.com/gpu used → wait until what uses it has ended, or raise the quota")]
-#[case::no_claim("claim model", |c: &mut Cluster| c.claims = vec![("model".into(), Ok(None))], "missing: no PersistentVolumeClaim model in namespace bench → create it, or name another in the comparison")]
-#[case::one_node("claim model", |c: &mut Cluster| c.claims = vec![claim("Bound", "ReadWriteOnce")], "warning: Bound, ReadWriteOnce, 1Ti → use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it")]
-#[case::shared("claim model", |c: &mut Cluster| c.claims = vec![claim("Bound", "ReadWriteMany")], "ok: Bound, ReadWriteMany, 1Ti → ")]
-#[case::no_secret("secret token", |c: &mut Cluster| c.secrets = vec![("token".into(), Ok(false))], "missing: no Secret token in namespace bench → create it, or name another in the comparison")]
-#[case::clocks("clocks", |c: &mut Cluster| c.clock = Some(-90), "warning: the API server's is 90 seconds behind this machine's → synchronize both by NTP: ages and remaining times are shown wrong")]
+#[case::old("Kubernetes", |c: &mut ClusterState| c.kubernetes = Ok("v1.30.2".into()), "missing: v1.30.2 → upgrade the cluster to 1.33 or newer")]
+#[case::nowhere("namespace", |c: &mut ClusterState| c.namespace_exists = Ok(false), "missing: bench does not exist → run kubectl create namespace bench, or choose another with -n")]
+#[case::not_installed("bcmp", |c: &mut ClusterState| c.comparisons = Ok(vec![]), "missing: BenchmarkComparisons are not served → install bcmp (docs/install.md); before that, use check --pre")]
+#[case::no_dynamo("Dynamo", |c: &mut ClusterState| c.graphs = Ok(vec![]), "missing: DynamoGraphDeployment is not served → install the Dynamo operator; without it only endpoints and manifests of Deployments can be compared")]
+#[case::other_dynamo("Dynamo", |c: &mut ClusterState| c.graphs = Ok(vec!["v2".into()]), "missing: DynamoGraphDeployment is served in v2 → install a Dynamo operator that serves v1beta1 or v1alpha1")]
+#[case::no_right("create comparisons", |c: &mut ClusterState| c.rights[1].1 = Ok(false), "missing: you may not create benchmarkcomparisons in namespace bench: needed to create comparisons → ask for the role edit: kubectl -n bench create rolebinding NAME --clusterrole=edit --user=YOU")]
+#[case::no_logs("get pods/log", |c: &mut ClusterState| c.rights[5].1 = Ok(false), "warning: you may not get pods/log in namespace bench: needed to read logs → ask for the role view: kubectl -n bench create rolebinding NAME --clusterrole=view --user=YOU")]
+#[case::unseen_nodes("GPUs", |c: &mut ClusterState| c.nodes = Err(NO_RIGHT.into()), "unknown: list nodes: not allowed → ask for a ClusterRole")]
+#[case::few_gpus("GPUs", |c: &mut ClusterState| c.nodes = Ok(vec![node("NVIDIA-H200", 4)]), "missing: 4 × nvidia.com/gpu on nodes that can be used; a variant needs up to 8 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes")]
+#[case::cordoned("GPUs", |c: &mut ClusterState| c.nodes.as_mut().unwrap().iter_mut().for_each(|node| node.unschedulable = true), "missing: 0 × nvidia.com/gpu on nodes that can be used; a variant needs up to 8 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes")]
+#[case::other_gpus("GPUs", |c: &mut ClusterState| c.nodes = Ok(vec![node("NVIDIA-B200", 8)]), "missing: 1 node with 8 × NVIDIA-B200; the comparison is about h200_sxm → set hardware.system to b200_sxm, or choose nodes with hardware.nodeSelector")]
+#[case::tainted("taints", |c: &mut ClusterState| c.nodes.as_mut().unwrap()[0].taints = vec![taint("gpu", "NoSchedule"), taint("soft", "PreferNoSchedule")], "warning: GPU nodes carry gpu:NoSchedule → add them to hardware.tolerations, unless an admission plugin does")]
+#[case::small_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("4", "0")]), "missing: gpus: 0 of 4 requests.nvidia.com/gpu used → raise the quota to at least 8")]
+#[case::used_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("16", "12")]), "warning: gpus: 12 of 16 requests.nvidia.com/gpu used → wait until what uses it has ended, or raise the quota")]
+#[case::no_claim("claim model", |c: &mut ClusterState| c.claims = vec![("model".into(), Ok(None))], "missing: no PersistentVolumeClaim model in namespace bench → create it, or name another in the comparison")]
+#[case::one_node("claim model", |c: &mut ClusterState| c.claims = vec![claim("Bound", "ReadWriteOnce")], "warning: Bound, ReadWriteOnce, 1Ti → use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it")]
+#[case::shared("claim model", |c: &mut ClusterState| c.claims = vec![claim("Bound", "ReadWriteMany")], "ok: Bound, ReadWriteMany, 1Ti → ")]
+#[case::no_secret("secret token", |c: &mut ClusterState| c.secrets = vec![("token".into(), Ok(false))], "missing: no Secret token in namespace bench → create it, or name another in the comparison")]
+#[case::clocks("clocks", |c: &mut ClusterState| c.clock = Some(-90), "warning: the API server's is 90 seconds behind this machine's → synchronize both by NTP: ages and remaining times are shown wrong")]
 fn what_is_wrong_is_said_with_its_remedy(#[case] check: &str, #[case] change: Change, #[case] expected: &str) {
     let mut cluster = cluster();
     change(&mut cluster);
@@ -87,7 +87,7 @@ fn quota(hard: &str, used: &str) -> Quota {
     Quota { name: "gpus".into(), resource, hard: hard.into(), used: used.into() }
 }
 
-fn claim(phase: &str, mode: &str) -> (String, Answer<Option<VolumeClaim>>) {
+fn claim(phase: &str, mode: &str) -> (String, Lookup<Option<VolumeClaim>>) {
     let claim =
         VolumeClaim { name: "model".into(), phase: phase.into(), access_modes: vec![mode.into()], size: "1Ti".into() };
     ("model".into(), Ok(Some(claim)))

@@ -142,8 +142,8 @@ fn overdue(run: i64, world: &World, deadline: Timestamp, now: Timestamp) -> Opti
     (now >= deadline).then(|| Problem {
         reason: Reason::GenerationDeadline,
         message: format!(
-            "{job} did not make predictions and manifests within {limit} s (execution.deadlines.generateSeconds): raise the \
-             deadline, or start another run and see what its pod waits for"
+            "{job} did not generate predictions and manifests within {limit} s (execution.deadlines.generateSeconds): raise the \
+             deadline, or start another run and check what its pod waits for"
         ),
         fatal: deadline,
     })

@@ -222,8 +222,8 @@ fn overdue(view: &View, now: Timestamp) -> Option<Problem> {
                 return (now >= fatal).then(|| not_ready(view, fatal));
             }
             let message = format!(
-                "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds): see \
-                 that its servers answer to the name in spec.model.name, raise the deadline if they load for longer, or set \
+                "variant {variant} completed no request within {} s after its pods had nodes (execution.deadlines.readySeconds): check \
+                 that its servers answer to the name in spec.model.servedName, or in spec.model.name where that is unset, raise the deadline if they load for longer, or set \
                  execution.keepOnFailureSeconds to keep their pods and read their logs",
                 limits.ready_seconds
             );
@@ -258,7 +258,7 @@ fn not_ready(view: &View, fatal: Timestamp) -> Problem {
         [name, others @ ..] => format!("pod {name} and {} more are not", others.len()),
     };
     let message = format!(
-        "not all pods of variant {} were Ready within {} s after they had nodes (execution.deadlines.readySeconds): {which}; see \
+        "not all pods of variant {} were Ready within {} s after they had nodes (execution.deadlines.readySeconds): {which}; check \
          what its readiness probe asks for, raise the deadline if it loads for longer, or set execution.keepOnFailureSeconds to \
          keep the pods and read their logs",
         view.variant, view.world.spec.execution.deadlines.ready_seconds
@@ -283,7 +283,7 @@ fn fall_back(status: &mut BenchmarkComparisonStatus, world: &World, now: Timesta
     }
     if planned(world).execution.mode == Mode::Auto {
         run.mode = Some(Mode::Sequential);
-        run.mode_reason = Some("Auto: side by side found GPUs for a part only".into());
+        run.mode_reason = Some("Auto: only some of the variants found GPUs at once".into());
     }
     for variant in &mut status.variants {
         if let Some(deployment) = variant.deployments.iter_mut().rfind(|d| facts::is_live(d)) {

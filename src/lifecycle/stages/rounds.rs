@@ -8,7 +8,7 @@ use crate::lifecycle::judge::{self, records};
 use crate::lifecycle::price::{self, fits};
 use crate::lifecycle::time::stamp;
 use crate::lifecycle::world::{Output, World};
-use crate::sweep::price::Budget;
+use crate::sweep::price::RoundBudget;
 
 /// Records the round that begins, or that none does any more.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
@@ -36,16 +36,16 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
 fn next(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let over = rounds_over(status);
     match after_last(status, world, now) {
-        Next::Round(variants) => status.rounds.push(RoundStatus {
+        AfterRounds::Round(variants) => status.rounds.push(RoundStatus {
             number: over.saturating_add(1),
             variants,
             start_time: stamp(now),
             gain_percent: None,
             interval: None,
         }),
-        Next::TooExpensive(needed) if over == 0 => too_small(status, world, needed, now),
-        Next::TooExpensive(_) => settle(status, over, Limits { budget: budget_of(world), maximum: None }, now),
-        Next::Nothing { by_maximum } => {
+        AfterRounds::TooExpensive(needed) if over == 0 => too_small(status, world, needed, now),
+        AfterRounds::TooExpensive(_) => settle(status, over, Limits { budget: budget_of(world), maximum: None }, now),
+        AfterRounds::Nothing { by_maximum } => {
             let maximum = by_maximum.then_some(world.spec.execution.rounds.maximum);
             settle(status, over, Limits { budget: None, maximum }, now);
         }
@@ -53,7 +53,7 @@ fn next(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
 }
 
 /// What follows the rounds that are over.
-enum Next {
+enum AfterRounds {
     /// A round that deploys these variants.
     Round(Vec<String>),
     /// A round that is expected to need so many GPU-hours, which are not left.
@@ -62,17 +62,17 @@ enum Next {
     Nothing { by_maximum: bool },
 }
 
-fn after_last(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Next {
-    let Some(judged) = judge::judged(status, world) else { return Next::Nothing { by_maximum: false } };
+fn after_last(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> AfterRounds {
+    let Some(judged) = judge::judged(status, world) else { return AfterRounds::Nothing { by_maximum: false } };
     let number = rounds_over(status).saturating_add(1);
     let wanted = if number == 1 { names(status) } else { judged.next_round() };
     let variants = alive(status, wanted);
     if variants.is_empty() {
-        return Next::Nothing { by_maximum: judged.is_stopped_by_maximum() };
+        return AfterRounds::Nothing { by_maximum: judged.is_stopped_by_maximum() };
     }
     match fits(status, world, &judged, number, &variants, now) {
-        Budget::Fits => Next::Round(variants),
-        Budget::TooSmall { needed, .. } => Next::TooExpensive(needed),
+        RoundBudget::Fits => AfterRounds::Round(variants),
+        RoundBudget::TooSmall { needed, .. } => AfterRounds::TooExpensive(needed),
     }
 }
 
@@ -91,7 +91,7 @@ pub fn resume(status: &mut BenchmarkComparisonStatus, world: &World, now: Timest
         (run.settled, run.ended, run.completion_time) = (None, None, None);
     }
     let may_grow = |name: &String| world.results.get(name).and_then(Output::present).is_none_or(|of| !of.sealed);
-    if matches!(after_last(&open, world, now), Next::Round(variants) if variants.iter().all(may_grow)) {
+    if matches!(after_last(&open, world, now), AfterRounds::Round(variants) if variants.iter().all(may_grow)) {
         *status = open;
     }
 }

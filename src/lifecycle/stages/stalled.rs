@@ -163,37 +163,30 @@ mod tests {
 
     use super::*;
     use crate::api::DeploymentStatus;
+    use crate::lifecycle::testing::world;
     use crate::lifecycle::time::stamp;
-    use crate::lifecycle::world::Results;
+    use crate::lifecycle::world::PublishedResults;
     use crate::measurement::ledger::{Ledger, Mark};
-    use crate::testing::spec;
+    use crate::testing::{at, deployment, spec};
 
     /// Seconds after which a deployment that served at second 1000 counts as stalled, with deadlines of 100 s each.
     fn stalls_at(served: i64, begun: &[i64]) -> i64 {
-        let at = |second| Timestamp::from_second(second).unwrap();
         let mark = |second: &i64| Mark { schema_version: 1, pod_uid: "u".into(), time: at(*second) };
         let mut spec = spec();
         let limits = &mut spec.execution.deadlines;
         (limits.schedule_seconds, limits.ready_seconds, limits.trial_seconds) = (100, 100, 100);
-        let mut world = crate::lifecycle::testing::world(spec);
+        let mut world = world(spec);
         let ledger = Ledger {
-            starts: [("r1-c000001-l1-a1".to_owned(), begun.iter().map(mark).collect())].into(),
+            starts: [("r1-c000001-l1-t1".to_owned(), begun.iter().map(mark).collect())].into(),
             serving: [(1, mark(&served))].into(),
             ..Ledger::default()
         };
-        world.results = [("a".to_owned(), Output::Present(Results { ledger, sealed: false }))].into();
+        world.results = [("a".to_owned(), Output::Present(PublishedResults { ledger, sealed: false }))].into();
         let deployment = DeploymentStatus {
-            number: 1,
-            round: 1,
-            created: stamp(at(0)),
             scheduled: Some(stamp(at(500))),
             ready: Some(stamp(at(900))),
             serving: Some(stamp(at(1000))),
-            measured: None,
-            restarts: vec![],
-            teardown: None,
-            freed: None,
-            gone: None,
+            ..deployment()
         };
         let run = serde_json::from_value(
             serde_json::json!({"number": 1, "inputsHash": "v1:0", "queuedTime": "1970-01-01T00:00:00Z"}),

@@ -37,7 +37,7 @@ enum Wish {
 fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     let another = |reason, message: &str| Some(Wish::Another { reason, message: message.to_owned() });
     if world.object.run_requested.as_deref().is_some_and(|request| !status.has_handled(request)) {
-        return another(Reason::RunRequested, "another run was asked for by the annotation bcmp.dev/run-requested");
+        return another(Reason::RunRequested, "another run was requested by the annotation bcmp.dev/run-requested");
     }
     let automatic = world.spec.execution.start == Start::Automatic;
     let Some(run) = &status.run else {
@@ -45,12 +45,12 @@ fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     };
     let plan = world.plan.present();
     if plan.is_some_and(|plan| plan.spec.run_id != world.spec.run_id) {
-        return another(Reason::RunIdChanged, "spec.runId changed: another run is wanted");
+        return another(Reason::RunIdChanged, "spec.runId changed: another run is requested");
     }
     if automatic && inputs_changed(run, world) {
         let changed = plan.map_or(vec![], |plan| inputs::changed(&plan.spec, &world.spec));
         let what = if changed.is_empty() { "what is measured".into() } else { changed.join(", ") };
-        return another(Reason::InputsChanged, &format!("{what} changed: another run is wanted"));
+        return another(Reason::InputsChanged, &format!("{what} changed: another run is needed"));
     }
     let superseded = run.ended.as_ref().is_some_and(|ended| ended.outcome == EarlyEnd::Superseded);
     superseded.then_some(Wish::Next)
@@ -236,6 +236,6 @@ mod tests {
         world.spec.workload.concurrency = vec![1, 2];
         world.spec.load.seed = 7;
         let Some(Wish::Another { message, .. }) = wish(&status, &world) else { panic!("nothing is wanted") };
-        assert_eq!(message, "spec.load, spec.workload changed: another run is wanted");
+        assert_eq!(message, "spec.load, spec.workload changed: another run is needed");
     }
 }

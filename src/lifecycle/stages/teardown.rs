@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus};
+use crate::dynamo;
 use crate::lifecycle::facts::{self, active_run, anything_deployed, is_live, live};
 use crate::lifecycle::remains::is_over;
 use crate::lifecycle::time::after;
@@ -59,11 +60,12 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
     let finalizers = child.map(|child| child.finalizers.iter().map(String::as_str).filter(holds).collect::<Vec<_>>());
     Some(match (child, pod) {
         (Some(child), pod) if finalizers.as_ref().is_some_and(|held| !held.is_empty()) => format!(
-            "{} {} {whose} is held by finalizer {}{}: start the controller that owns it, or remove the finalizer",
+            "{} {} {whose} is held by finalizer {}{}: {}",
             child.kind,
             child.name,
-            finalizers.unwrap_or_default().join(", "),
-            if pod.is_none() { " (no pod is left, so no GPU is held)" } else { "" }
+            finalizers.as_ref().map(|held| held.join(", ")).unwrap_or_default(),
+            if pod.is_none() { " (no pod is left, so no GPU is held)" } else { "" },
+            cure_of_hold(&finalizers.unwrap_or_default())
         ),
         (_, Some(Pod { name, node: Some(node), .. })) => format!(
             "pod {name} {whose} was deleted and is still there on node {node}: check that the node's kubelet works"
@@ -82,7 +84,7 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
 /// What is said of a variant that is kept, and how to let it go.
 pub fn kept_message(variant: &str) -> String {
     format!(
-        "variant {variant} failed and is kept for debugging; it holds its GPUs: set execution.keepOnFailureSeconds to 0 to let go"
+        "variant {variant} failed and is kept for debugging; it holds its GPUs: set execution.keepOnFailureSeconds to 0 to release them"
     )
 }
 
@@ -96,4 +98,55 @@ pub fn kept<'a>(status: &'a BenchmarkComparisonStatus, world: &World) -> Option<
             status.variants.iter().find(kept).map(|v| v.name.as_str())
         })
         .flatten()
+}
+
+/// While Dynamo's operator is away, its webhooks let nobody change its graphs.
+fn cure_of_hold(finalizers: &[&str]) -> &'static str {
+    if finalizers.contains(&dynamo::FINALIZER) {
+        "start Dynamo's operator, which removes it"
+    } else {
+        "start the controller that owns it, or remove the finalizer"
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::plan::ChildKind;
+
+    fn held_by(finalizer: &str) -> Child {
+        Child {
+            kind: ChildKind::DynamoGraphDeployment,
+            name: "qwen-r1-baseline-d1".into(),
+            uid: "u".into(),
+            component: Component::Server,
+            run: 1,
+            variant: Some("baseline".into()),
+            deployment: Some(1),
+            ours: true,
+            terminating: true,
+            finalizers: vec![finalizer.into(), FOREGROUND.into()],
+            created: Timestamp::UNIX_EPOCH,
+            job: None,
+            has_pods: false,
+            edition: None,
+            complaint: None,
+        }
+    }
+
+    #[rstest]
+    #[case::of_dynamo("nvidia.com/finalizer", "start Dynamo's operator", false)]
+    #[case::of_others("example.com/audit", "start the controller that owns it", true)]
+    fn a_finalizer_is_removed_by_hand_where_that_works(
+        #[case] finalizer: &str,
+        #[case] cure: &str,
+        #[case] by_hand: bool,
+    ) {
+        let said = stuck(Some(&held_by(finalizer)), None, "of variant baseline").unwrap();
+        assert!(said.contains(finalizer) && said.contains(cure) && !said.contains(FOREGROUND), "{said}");
+        assert_eq!(said.contains("or remove the finalizer"), by_hand, "{said}");
+    }
 }

@@ -10,61 +10,62 @@ use crate::lifecycle::world::World;
 
 /// The events that lead from `before` to `after`.
 pub fn events(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) -> Vec<Event> {
-    let mut notes = vec![];
+    let mut events = vec![];
     let number = |status: &BenchmarkComparisonStatus| status.run.as_ref().map(|run| run.number);
     let same_run = number(before) == number(after);
     let blank = BenchmarkComparisonStatus::default();
     let before = if same_run { before } else { &blank };
-    let Some(run) = &after.run else { return notes };
+    let Some(run) = &after.run else { return events };
     if !same_run {
-        notes.push(normal(Reason::RunStarted, format!("run {} started", run.number)));
+        events.push(normal(Reason::RunStarted, format!("run {} started", run.number)));
     }
-    run_notes(before, after, &mut notes);
+    run_events(before, after, &mut events);
     for (index, variant) in after.variants.iter().enumerate() {
-        variant_notes(before.variants.get(index), variant, &mut notes);
+        variant_events(before.variants.get(index), variant, &mut events);
     }
-    end_notes(before, after, &mut notes);
-    notes
+    end_events(before, after, &mut events);
+    events
 }
 
-fn run_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus, notes: &mut Vec<Event>) {
+fn run_events(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus, events: &mut Vec<Event>) {
     let (Some(run), past) = (&after.run, before.run.as_ref()) else { return };
     if after.is_true(ConditionType::ConfigurationsGenerated) && !before.is_true(ConditionType::ConfigurationsGenerated)
     {
-        notes.push(normal(Reason::ConfigurationsGenerated, "predictions and manifests are ready".into()));
+        events.push(normal(Reason::ConfigurationsGenerated, "predictions and manifests are ready".into()));
     }
     if after.phase == Some(Phase::Queued) && before.phase != Some(Phase::Queued) {
-        notes.push(normal(Reason::Queued, after.message.clone().unwrap_or_default()));
+        events.push(normal(Reason::Queued, after.message.clone().unwrap_or_default()));
     }
     if run.start_time.is_some() && past.is_none_or(|past| past.start_time.is_none()) {
         let mode = run.mode.map(Mode::as_str).unwrap_or_default();
-        notes.push(normal(Reason::Admitted, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
+        events.push(normal(Reason::Admitted, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     } else if run.mode != past.and_then(|past| past.mode) {
         let mode = run.mode.map(Mode::as_str).unwrap_or_default();
-        notes.push(warning(Reason::ModeChanged, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
+        events
+            .push(warning(Reason::ModeChanged, format!("{mode}: {}", run.mode_reason.as_deref().unwrap_or_default())));
     }
     for round in after.rounds.iter().skip(before.rounds.len()).filter(|round| round.number > 1) {
         let message = format!("round {} begins: {} deployed again", round.number, are(&round.variants));
-        notes.push(normal(Reason::RoundStarted, message));
+        events.push(normal(Reason::RoundStarted, message));
     }
     if let Some(settled) = run.settled.as_ref().filter(|_| past.is_none_or(|past| past.settled.is_none())) {
         let why = match (settled.is_budget_spent(), settled.maximum_rounds) {
             (true, _) => "the budget is spent",
-            (false, Some(_)) => "execution.rounds.maximum allows no more that would tell more",
-            (false, None) => "another would tell no more",
+            (false, Some(_)) => "execution.rounds.maximum allows no further round",
+            (false, None) => "another would add nothing",
         };
         let message = format!("no round follows round {}: {why}", settled.rounds);
-        notes.push(normal(Reason::RoundsSettled, message));
+        events.push(normal(Reason::RoundsSettled, message));
     }
     if let Some(ended) = &run.ended
         && past.is_none_or(|past| past.ended.is_none())
     {
-        notes.push(warning(&ended.reason, ended.message.clone()));
+        events.push(warning(&ended.reason, ended.message.clone()));
     }
     if after.phase == Some(Phase::Suspended) && before.phase != Some(Phase::Suspended) {
-        notes.push(normal(
+        events.push(normal(
             Reason::Suspended,
-            "nothing runs; what was measured is kept; set spec.suspend to false to go on".into(),
+            "nothing runs; what was measured is kept; set spec.suspend to false to resume".into(),
         ));
     }
 }
@@ -74,39 +75,39 @@ fn are(variants: &[String]) -> String {
     format!("{} {verb}", variants.join(", "))
 }
 
-fn variant_notes(before: Option<&VariantStatus>, after: &VariantStatus, notes: &mut Vec<Event>) {
+fn variant_events(before: Option<&VariantStatus>, after: &VariantStatus, events: &mut Vec<Event>) {
     let name = &after.name;
     for deployment in &after.deployments {
         let past = before.and_then(|v| v.deployments.iter().find(|d| d.number == deployment.number));
         let gpus = after.gpus.map(|gpus| format!(" on {gpus} GPUs")).unwrap_or_default();
         if past.is_none() {
-            notes.push(normal(Reason::Deploying, format!("variant {name} is being deployed{gpus}")));
+            events.push(normal(Reason::Deploying, format!("variant {name} is being deployed{gpus}")));
         }
         let new = |now: bool, then: fn(&crate::api::DeploymentStatus) -> bool| now && !past.is_some_and(then);
         if new(deployment.scheduled.is_some(), |d| d.scheduled.is_some()) {
-            notes.push(normal(Reason::Scheduled, format!("all pods of variant {name} have nodes")));
+            events.push(normal(Reason::Scheduled, format!("all pods of variant {name} have nodes")));
         }
         if new(deployment.serving.is_some(), |d| d.serving.is_some()) {
-            notes.push(normal(
+            events.push(normal(
                 Reason::Serving,
                 format!("variant {name} completed its first request: it is being measured"),
             ));
         }
         if new(deployment.measured.is_some(), |d| d.measured.is_some()) {
-            notes.push(normal(Reason::Measured, format!("variant {name} is measured: {} levels", after.levels.len())));
+            events.push(normal(Reason::Measured, format!("variant {name} is measured: {} levels", after.levels.len())));
         }
         if new(deployment.gone.is_some(), |d| d.gone.is_some()) {
-            notes.push(normal(Reason::TornDown, format!("everything of variant {name} is gone")));
+            events.push(normal(Reason::TornDown, format!("everything of variant {name} is gone")));
         }
     }
     if let Some(failure) = &after.failure
         && before.is_none_or(|v| v.failure.is_none())
     {
-        notes.push(warning(&failure.reason, format!("variant {name}: {}", failure.message)));
+        events.push(warning(&failure.reason, format!("variant {name}: {}", failure.message)));
     }
 }
 
-fn end_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus, notes: &mut Vec<Event>) {
+fn end_events(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus, events: &mut Vec<Event>) {
     let stuck = |status: &BenchmarkComparisonStatus| {
         status
             .conditions
@@ -115,14 +116,14 @@ fn end_notes(before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStat
             .map(|c| c.message.clone())
     };
     if let (Some(message), None) = (stuck(after), stuck(before)) {
-        notes.push(warning(Reason::TeardownStuck, message));
+        events.push(warning(Reason::TeardownStuck, message));
     }
     if after.is_true(ConditionType::Finished) && !before.is_true(ConditionType::Finished) {
         let phase = after.phase.map(Phase::as_str).unwrap_or_default();
-        let words = after.message.clone().unwrap_or_default();
+        let message = after.message.clone().unwrap_or_default();
         let well = after.is_true(ConditionType::Succeeded);
-        let note = if well { normal } else { warning };
-        notes.push(note(Reason::Finished, format!("{phase}: {words}")));
+        let event = if well { normal } else { warning };
+        events.push(event(Reason::Finished, format!("{phase}: {message}")));
     }
 }
 

@@ -40,7 +40,7 @@ fn collect_patterns(schema: &Value, found: &mut HashMap<String, Regex>) {
 }
 
 /// The status as the API server accepts it: texts and lists are cut, numbers saturate. What fits already stays as it is, and
-/// words of an enum are the schema's own.
+/// values of an enum are the schema's own.
 pub fn fit(status: BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
     let Ok(mut value) = serde_json::to_value(&status) else { return status };
     let before = value.clone();

@@ -13,7 +13,7 @@ use crate::lifecycle::world::World;
 use crate::plan::Component;
 use crate::verdict::Judged;
 
-/// What is happening, for people, in as many words as a status holds. Stable text: no times, no counters that tick.
+/// What is happening, for people, no longer than a status may hold. Stable text: no times, no counters that tick.
 pub fn message(
     status: &BenchmarkComparisonStatus,
     world: &World,
@@ -40,13 +40,13 @@ fn happening(
     }
     match phase {
         Phase::Pending => pending(status, world, now),
-        Phase::Suspended => "suspended; set spec.suspend to false to go on".into(),
+        Phase::Suspended => "suspended; set spec.suspend to false to resume".into(),
         Phase::Predicted => {
             "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
         }
         Phase::Generating => match generate::problem(status, world, now) {
             Some(problem) => problem.message,
-            None => "predictions and manifests are being made".into(),
+            None => "predictions and manifests are being generated".into(),
         },
         Phase::Queued => queued(status, world, now),
         Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
@@ -74,7 +74,7 @@ fn queued(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> 
     }
     match waiting.map(|run| queue::admission(run, world, now)) {
         Some(Admission::Wait(why)) => why,
-        _ => "the run is next to get GPUs".into(),
+        _ => "the run is first in the queue for GPUs".into(),
     }
 }
 
@@ -92,7 +92,7 @@ fn at_work(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) ->
         let doing = match (&deployment.teardown, &deployment.serving, &deployment.scheduled) {
             (Some(_), _, _) => "is being torn down",
             (None, Some(_), _) => "is being measured",
-            (None, None, Some(_)) if deployment.ready.is_some() => "is ready; its first request is awaited",
+            (None, None, Some(_)) if deployment.ready.is_some() => "is ready; waiting for its first completed request",
             (None, None, Some(_)) => "starts up",
             (None, None, None) if is_podless(world, run, variant, deployment) => "waits for its pods to be created",
             (None, None, None) => "waits for nodes",

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::probes;
 use crate::api::{BenchmarkComparisonSpec, ModelCache, Probes, Scheduling};
-use crate::dynamo::{Layout, PodSet};
+use crate::dynamo::{self, Layout, PodSet};
 use crate::manifests::labels::KUEUE_QUEUE;
 use crate::pointer::{add_element, put_element, remove, set, token};
 
@@ -37,9 +37,6 @@ const TRACKING_KEYS: [&str; 6] = [
     "deployment.kubernetes.io/revision",
 ];
 
-/// Finalizer that Dynamo's operator adds by itself.
-const DYNAMO_FINALIZER: &str = "nvidia.com/finalizer";
-
 /// Removes the status and all metadata that do not belong in a manifest.
 ///
 /// AIConfigurator before 0.12 writes the namespace `None` when it was given none.
@@ -54,7 +51,7 @@ pub(super) fn strip(object: &mut Value) {
         metadata.remove("namespace");
     }
     if let Some(Value::Array(finalizers)) = metadata.get_mut("finalizers") {
-        finalizers.retain(|finalizer| finalizer != DYNAMO_FINALIZER);
+        finalizers.retain(|finalizer| finalizer != dynamo::FINALIZER);
     }
     for map in ["labels", "annotations"] {
         if let Some(Value::Object(map)) = metadata.get_mut(map) {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::graph_fields;
 use super::object::{ManifestKind, describe, elsewhere, kind};
+use super::parse::has_placeholder;
 use crate::dynamo::{Layout, PodSet};
 use crate::manifests::ManifestError;
 use crate::plan::{PodFeature, PodFeatures};
@@ -61,12 +62,14 @@ pub(super) fn shape(object: &Value) -> Vec<ManifestError> {
     let mut must = |pointer: &str, what: &str, fits: fn(&Value) -> bool| match object.pointer(pointer) {
         None | Some(Value::Null) => {}
         Some(value) if fits(value) => {}
-        Some(_) => refused.push(ManifestError::refused(
-            describe(object),
-            path(pointer),
-            format!("is not a {what}"),
-            format!("write a {what}"),
-        )),
+        Some(value) => {
+            let template = value.as_str().filter(|text| has_placeholder(text));
+            let (problem, cure) = match template {
+                Some(text) => (format!("is the placeholder {text}"), format!("fill the template in with a {what}")),
+                None => (format!("is not a {what}"), format!("write a {what}")),
+            };
+            refused.push(ManifestError::refused(describe(object), path(pointer), problem, cure));
+        }
     };
     must("/metadata", "map", Value::is_object);
     must("/metadata/labels", "map", Value::is_object);
@@ -142,6 +145,10 @@ impl Refusals<'_> {
                 let features = features(key, child);
                 for feature in features.iter().filter(|feature| !allowed.allow(feature)) {
                     self.not_allowed(&field, feature);
+                }
+                if let Some(image) = unfinished_image(key, child) {
+                    let cure = "write the name of the image, or set it with a patch";
+                    self.refuse(field.clone(), format!("is {image}, which still has a placeholder"), cure);
                 }
                 match forbidden(key, child) {
                     Some((problem, cure)) => self.refuse(field, problem, cure),
@@ -285,6 +292,12 @@ fn is_rdma(resource: &str) -> bool {
         || resource.ends_with("/efa")
 }
 
+/// The name of an image as published manifests leave it to be filled in. Its pods would hold GPUs and never start.
+fn unfinished_image<'a>(key: &str, value: &'a Value) -> Option<&'a str> {
+    let name = value.as_str().filter(|_| key == "image")?;
+    (has_placeholder(name) || name.contains(['<', '>'])).then_some(name)
+}
+
 fn forbidden(key: &str, value: &Value) -> Option<(&'static str, &'static str)> {
     let is_set = !matches!(value, Value::Null | Value::Bool(false));
     match key {
@@ -364,7 +377,9 @@ mod tests {
     #[case(beta(json!({"podTemplate": {}})), "DynamoGraphDeployment g: spec.components[0]: has no name")]
     #[case(beta(json!({"name": "w", "experimental": {"checkpoint": {"enabled": true}}})), "DynamoGraphDeployment g: spec.components[0].experimental.checkpoint: ")]
     #[case(json!({"apiVersion": "apps.nvidia.com/v1alpha1", "kind": "NIMService", "metadata": {"name": "n"}}), "NIMService n: kind: apps.nvidia.com/v1alpha1 NIMService cannot be part of a variant; deploy it yourself, and measure it with source.type Endpoint")]
-    #[case(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "p"}}), "PersistentVolumeClaim p: kind: v1 PersistentVolumeClaim cannot be part of a variant; create it beforehand")]
+    #[case(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "b"}}), "ClusterRoleBinding b: kind: rbac.authorization.k8s.io/v1 ClusterRoleBinding cannot be part of a variant; create it beforehand, and leave it out")]
+    #[case(json!({"apiVersion": "grove.io/v1alpha1", "kind": "PodCliqueSet", "metadata": {"name": "p"}}), "PodCliqueSet p: kind: grove.io/v1alpha1 PodCliqueSet cannot be part of a variant; give the DynamoGraphDeployment that belongs to it")]
+    #[case(json!({"apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoModel", "metadata": {"name": "l"}}), "DynamoModel l: kind: nvidia.com/v1alpha1 DynamoModel cannot be part of a variant; create it beforehand, and leave it out; it finds the workers")]
     #[case(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"}, "spec": {"volumeClaimTemplates": [{}]}}), "StatefulSet s: spec.volumeClaimTemplates: ")]
     #[case(beta(json!({"name": "w", "podTemplate": {"metadata": {"finalizers": ["a/b"]}}})), "DynamoGraphDeployment g: spec.components[0].podTemplate.metadata.finalizers: ")]
     #[case(service(json!({"type": "NodePort"})), "Service s: spec.type: is NodePort")]

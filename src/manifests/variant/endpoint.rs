@@ -5,21 +5,21 @@ use serde_json::Value;
 use super::object::{ManifestKind, describe, is, name, service_ports};
 use crate::dynamo::{FRONTEND_PORT, Layout, PodSet};
 use crate::manifests::ManifestError;
-use crate::pointer::{text, token};
+use crate::pointer::{path, text, token};
 
 /// Marks the Service that receives the load, if there are several.
 pub const ENDPOINT_ANNOTATION: &str = "bcmp.dev/endpoint";
 
 /// Where requests go, by the names in the manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum LocatedEndpoint {
     /// The frontend of a DynamoGraphDeployment: the Service has the names of both.
     Frontend { component: String },
     /// A Service of the manifests.
     Service { name: String, port: u16 },
 }
 
-impl Endpoint {
+impl LocatedEndpoint {
     pub(super) fn port(&self) -> u16 {
         match self {
             Self::Frontend { .. } => FRONTEND_PORT,
@@ -29,7 +29,7 @@ impl Endpoint {
 }
 
 /// Finds the endpoint of objects that were checked one by one.
-pub(super) fn endpoint(objects: &[Value]) -> Result<Endpoint, ManifestError> {
+pub(super) fn endpoint(objects: &[Value]) -> Result<LocatedEndpoint, ManifestError> {
     let graph = objects.iter().find(|object| Layout::of(object).is_some_and(Layout::is_graph));
     match (graph, marked(objects).as_slice()) {
         (None, _) => service(objects),
@@ -50,15 +50,25 @@ fn marked(objects: &[Value]) -> Vec<&Value> {
     objects.iter().filter(is_marked).collect()
 }
 
-fn of_service(service: &Value) -> Result<Endpoint, ManifestError> {
-    Ok(Endpoint::Service { name: name(service).to_owned(), port: port(service)? })
+fn of_service(service: &Value) -> Result<LocatedEndpoint, ManifestError> {
+    Ok(LocatedEndpoint::Service { name: name(service).to_owned(), port: port(service)? })
 }
 
-fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
+fn frontend(graph: &Value) -> Result<LocatedEndpoint, ManifestError> {
     let frontends: Vec<PodSet> =
         PodSet::of(graph).into_iter().filter(|pods| pods.role(graph) == Some("frontend")).collect();
+    let of_old = PodSet::of(graph).into_iter().find(|pods| pods.role(graph) == Some("main"));
+    if let Some(pods) = of_old.filter(|_| frontends.is_empty()) {
+        let problem = "is of the type main, which was the frontend's in early versions of Dynamo";
+        return Err(ManifestError::refused(
+            describe(graph),
+            path(pods.component()),
+            problem,
+            "set its type to frontend",
+        ));
+    }
     match frontends.as_slice() {
-        [frontend] => Ok(Endpoint::Frontend { component: frontend.name.clone() }),
+        [frontend] => Ok(LocatedEndpoint::Frontend { component: frontend.name.clone() }),
         [] => Err(ManifestError::incomplete(
             format!("{} has no component of type frontend", describe(graph)),
             format!(
@@ -74,7 +84,7 @@ fn frontend(graph: &Value) -> Result<Endpoint, ManifestError> {
     }
 }
 
-fn service(objects: &[Value]) -> Result<Endpoint, ManifestError> {
+fn service(objects: &[Value]) -> Result<LocatedEndpoint, ManifestError> {
     let services: Vec<&Value> = objects.iter().filter(|object| is(object, ManifestKind::Service)).collect();
     let service = match (services.as_slice(), marked(objects).as_slice()) {
         ([only], _) | (_, [only]) => *only,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::claims::CHANNEL_TEMPLATE;
-use super::endpoint::{Endpoint, endpoint};
+use super::endpoint::{LocatedEndpoint, endpoint};
 use super::gpus::gpus;
 use super::hosts::Hosts;
 use super::object::{ManifestKind, is, kind, name};
@@ -93,7 +93,7 @@ type NewNames = BTreeMap<(ManifestKind, String), String>;
 /// A name for each object. The main object and the Service in front of it are named after the variant.
 fn new_names(
     objects: &[Value],
-    endpoint: &Endpoint,
+    endpoint: &LocatedEndpoint,
     plan: &Plan,
     variant: &str,
     deployment: u32,
@@ -113,7 +113,7 @@ fn new_names(
                 ManifestKind::Deployment | ManifestKind::StatefulSet | ManifestKind::LeaderWorkerSet => {
                     names.variant_part(variant, deployment, old, DEPLOYMENT_LIMIT)
                 }
-                ManifestKind::Service if matches!(endpoint, Endpoint::Service { name, .. } if name == old) => {
+                ManifestKind::Service if matches!(endpoint, LocatedEndpoint::Service { name, .. } if name == old) => {
                     names.variant(variant, deployment, LABEL_LIMIT)
                 }
                 ManifestKind::Service | ManifestKind::ComputeDomain => {
@@ -151,8 +151,8 @@ fn graph_name(
 }
 
 /// The Deployment, or the like, whose pods the endpoint's Service selects; the first one if labels select none.
-fn answering_workload<'a>(objects: &'a [Value], endpoint: &Endpoint) -> Option<&'a Value> {
-    let Endpoint::Service { name: service, .. } = endpoint else { return None };
+fn answering_workload<'a>(objects: &'a [Value], endpoint: &LocatedEndpoint) -> Option<&'a Value> {
+    let LocatedEndpoint::Service { name: service, .. } = endpoint else { return None };
     let service = objects.iter().find(|object| is(object, ManifestKind::Service) && name(object) == service)?;
     let selector = service.pointer("/spec/selector").and_then(Value::as_object)?;
     let workloads = || objects.iter().filter(|object| kind(object).is_some_and(ManifestKind::is_workload));
@@ -255,10 +255,10 @@ fn merge_pod_labels(object: &mut Value, pointer: &str, ownership: &Ownership<'_>
     }
 }
 
-fn main_object(objects: &[Value], endpoint: &Endpoint, hosts: &Hosts) -> Option<MainObject> {
+fn main_object(objects: &[Value], endpoint: &LocatedEndpoint, hosts: &Hosts) -> Option<MainObject> {
     let renamed = match endpoint {
-        Endpoint::Service { name, port } => {
-            Endpoint::Service { name: hosts.get(name).unwrap_or(name).to_owned(), port: *port }
+        LocatedEndpoint::Service { name, port } => {
+            LocatedEndpoint::Service { name: hosts.get(name).unwrap_or(name).to_owned(), port: *port }
         }
         frontend => frontend.clone(),
     };
@@ -271,12 +271,12 @@ fn main_object(objects: &[Value], endpoint: &Endpoint, hosts: &Hosts) -> Option<
     })
 }
 
-fn url(endpoint: &Endpoint, main: Option<&MainObject>, hosts: &Hosts, namespace: &str) -> String {
+fn url(endpoint: &LocatedEndpoint, main: Option<&MainObject>, hosts: &Hosts, namespace: &str) -> String {
     let host = match endpoint {
-        Endpoint::Frontend { component } => {
+        LocatedEndpoint::Frontend { component } => {
             component_service(main.map(|main| main.name.as_str()).unwrap_or_default(), component)
         }
-        Endpoint::Service { name, .. } => hosts.get(name).unwrap_or(name).to_owned(),
+        LocatedEndpoint::Service { name, .. } => hosts.get(name).unwrap_or(name).to_owned(),
     };
     format!("http://{host}.{namespace}.svc:{}", endpoint.port())
 }

@@ -45,6 +45,12 @@ pub(super) fn kind(object: &Value) -> Option<ManifestKind> {
     }
 }
 
+/// Whether an object is a volume claim. Recipes bring the claim for the weights along; what is in it outlives variants, so
+/// that it is not one of their objects.
+pub(super) fn is_volume_claim(object: &Value) -> bool {
+    text(object, "/apiVersion") == Some("v1") && text(object, "/kind") == Some("PersistentVolumeClaim")
+}
+
 /// What to do with an object of a kind that cannot be part of a variant.
 pub(super) fn elsewhere(version: &str, kind: &str) -> String {
     let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -55,12 +61,14 @@ pub(super) fn elsewhere(version: &str, kind: &str) -> String {
         ("gateway.networking.k8s.io", _) => {
             "deploy it yourself, and measure what is behind it with source.type Endpoint".to_owned()
         }
-        ("", "PersistentVolumeClaim") => {
-            "create it beforehand, so that its contents outlive the variant; the manifests may refer to it".to_owned()
+        ("", "Secret" | "ServiceAccount") | ("rbac.authorization.k8s.io", _) => {
+            "create it beforehand, and leave it out; the manifests may refer to it".to_owned()
         }
-        ("", "Secret" | "ServiceAccount") => "create it beforehand; the manifests may refer to it".to_owned(),
-        ("nvidia.com", "DynamoGraphDeploymentRequest" | "DynamoComponentDeployment") => {
+        ("nvidia.com", "DynamoGraphDeploymentRequest" | "DynamoComponentDeployment") | ("grove.io", _) => {
             "give the DynamoGraphDeployment that belongs to it".to_owned()
+        }
+        ("nvidia.com", "DynamoModel") => {
+            "create it beforehand, and leave it out; it finds the workers by the name of its base model".to_owned()
         }
         ("batch", "Job") => "run it beforehand".to_owned(),
         ("resource.k8s.io", "ResourceClaim") => {

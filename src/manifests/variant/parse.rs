@@ -6,8 +6,22 @@ use crate::manifests::ManifestError;
 
 /// Reads YAML documents. Empty documents are dropped, and the items of a `List` take its place.
 pub fn parse(text: &str) -> Result<Vec<Value>, ManifestError> {
-    let documents = yaml_documents(text).map_err(ManifestError::NotYaml)?;
+    let documents =
+        yaml_documents(text).map_err(|problem| ManifestError::NotYaml { problem, cure: cure_of_text(text) })?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).flat_map(list_items).collect())
+}
+
+fn cure_of_text(text: &str) -> &'static str {
+    if has_placeholder(text) {
+        "if this is a template, fill it in first, for example with envsubst or helm template"
+    } else {
+        "correct it"
+    }
+}
+
+/// Whether a text still has a place that a template engine fills in.
+pub(super) fn has_placeholder(text: &str) -> bool {
+    text.contains("${") || text.contains("{{")
 }
 
 /// The documents of a text as kubectl reads them: with octal numbers (`defaultMode: 0644`), and with as many comments as
@@ -57,7 +71,7 @@ mod tests {
     #[test]
     fn what_is_not_yaml_is_refused_with_its_place() {
         let error = parse("a: [1\nb: 2\n").unwrap_err();
-        assert!(matches!(&error, ManifestError::NotYaml(_)));
+        assert!(matches!(&error, ManifestError::NotYaml { .. }));
         assert!(error.to_string().contains("line"), "{error}");
     }
 }

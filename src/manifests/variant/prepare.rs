@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::endpoint::endpoint;
-use super::object::{ManifestKind, describe};
+use super::object::{ManifestKind, describe, is_volume_claim};
 use super::parse::parse;
 use super::{adapt, check, claims, gpus, patch};
 use crate::api::{BenchmarkComparisonSpec, Patch, SourceKind, Variant};
@@ -59,7 +59,7 @@ pub struct Prepared {
 /// Everything that cannot be deployed or is missing, with what to do.
 pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared, ManifestError> {
     let Preparation { author, namespace, spec, patches, allowed } = *preparation;
-    let mut objects = raw.to_vec();
+    let (claims, mut objects): (Vec<Value>, Vec<Value>) = raw.iter().cloned().partition(is_volume_claim);
     let mut refused = vec![];
     for (index, object) in objects.iter_mut().enumerate() {
         refused.extend(check::identity(object, index + 1).err());
@@ -75,7 +75,12 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
         }
         refused.extend(patch::apply(&mut objects, patches).err());
     }
-    finished(objects, namespace, spec, allowed, refused)
+    let mut prepared = finished(objects, namespace, spec, allowed, refused)?;
+    prepared.findings.extend(claims.iter().map(|claim| {
+        let claim = describe(claim);
+        format!("{claim} of the manifests is not created, as its contents outlive the variant: create it beforehand")
+    }));
+    Ok(prepared)
 }
 
 /// Checks objects that are said to be prepared, and changes nothing but what no manifest has: what was checked by somebody
@@ -121,13 +126,13 @@ fn finished(
     } else {
         0
     };
-    ManifestError::all(without_repetitions(refused))?;
+    ManifestError::all(without_doubles(refused))?;
     let findings = unused(gpus, spec).into_iter().collect();
     Ok(Prepared { objects, gpus, findings })
 }
 
 /// Errors that are found before the patches and after them are one.
-fn without_repetitions(errors: Vec<ManifestError>) -> Vec<ManifestError> {
+fn without_doubles(errors: Vec<ManifestError>) -> Vec<ManifestError> {
     let mut distinct: Vec<ManifestError> = vec![];
     for error in errors {
         if !distinct.contains(&error) {
@@ -185,15 +190,17 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
     let allowed = allowed(spec);
     if gpus == 0 {
         let classes = claims::classes(objects);
-        let claimed = match classes.first() {
-            Some(class) => format!(" and the pods claim devices of the class {class}"),
-            None => String::new(),
-        };
-        return Err(ManifestError::incomplete(
-            format!("no container requests {resource}{claimed}"),
-            "set its limit on the containers that serve, or set hardware.gpuResourceName to the resource or device \
-             class they request",
-        ));
+        return Err(match classes.first() {
+            Some(class) => ManifestError::incomplete(
+                format!("no container requests {resource}, and the pods claim devices of the class {class}"),
+                format!("set hardware.gpuResourceName to {class}"),
+            ),
+            None => ManifestError::incomplete(
+                format!("no container requests {resource}"),
+                "set its limit on the containers that serve, or set hardware.gpuResourceName to the resource that they \
+                 request",
+            ),
+        });
     }
     if gpus > allowed {
         return Err(ManifestError::incomplete(

@@ -3,7 +3,7 @@
 use super::super::{Measurement, exceeds};
 use crate::api::{EvidenceCode, Finding};
 
-/// Coefficient of variation of repetitions at most, in percent.
+/// Coefficient of variation of the trials of a level and round at most, in percent.
 const VARIATION_PERCENT: f64 = 5.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
@@ -12,14 +12,14 @@ const INPUT_LENGTH_PERCENT: f64 = 1.0;
 const CLOCKS_PERCENT: f64 = 3.0;
 
 /// Name and value of a figure that is judged.
-type Figure = (&'static str, fn(&Measurement) -> Option<f64>);
+type JudgedFigure = (&'static str, fn(&Measurement) -> Option<f64>);
 
 /// TTFT is left out: it is not judged, and scatters by nature.
-const JUDGED: [Figure; 2] =
+const JUDGED: [JudgedFigure; 2] =
     [("tokens/s", |m| Some(m.output_tokens_per_second?.get())), ("TPOT", |m| Some(m.tpot?.mean.get()))];
 
 /// Accepted trials of one level and round: `HighVariance` where they scatter.
-pub fn repetitions(trials: &[&Measurement]) -> Option<Finding> {
+pub fn scatter(trials: &[&Measurement]) -> Option<Finding> {
     let variations = JUDGED.iter().filter_map(|(name, figure)| {
         let values: Vec<f64> = trials.iter().filter_map(|trial| figure(trial)).collect();
         Some((*name, variation_percent(&values)?)).filter(|(_, percent)| exceeds(*percent, VARIATION_PERCENT))
@@ -48,8 +48,8 @@ pub fn input_lengths(variants: &[(&str, f64)]) -> Option<Finding> {
     let apart = 100.0 * (longest.1 / shortest.1 - 1.0);
     exceeds(apart, INPUT_LENGTH_PERCENT).then(|| {
         let message = format!(
-            "prompts of {1} have {0:.1} tokens on average, those of {3} {2:.1}: {apart:.1} % apart, allowed are \
-             {INPUT_LENGTH_PERCENT} %",
+            "prompts of {1} have {0:.1} tokens on average, those of {3} {2:.1}: {apart:.1} % apart; up to \
+             {INPUT_LENGTH_PERCENT} % is allowed",
             longest.1, longest.0, shortest.1, shortest.0
         );
         Finding::new(EvidenceCode::InputLengthMismatch, message)
@@ -61,8 +61,8 @@ pub fn clocks(own: f64, baseline: f64) -> Option<Finding> {
     let apart = 100.0 * (own.max(baseline) / own.min(baseline) - 1.0);
     exceeds(apart, CLOCKS_PERCENT).then(|| {
         let message = format!(
-            "the GPUs ran at {own:.0} MHz here and at {baseline:.0} MHz for the baseline on average: {apart:.1} % apart, usual are \
-             up to {CLOCKS_PERCENT} %"
+            "the GPUs ran at {own:.0} MHz here and at {baseline:.0} MHz for the baseline on average: {apart:.1} % apart; \
+             up to {CLOCKS_PERCENT} % is normal"
         );
         Finding::new(EvidenceCode::ClocksDiffer, message)
     })

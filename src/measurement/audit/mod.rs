@@ -32,7 +32,7 @@ pub struct Expectation {
 /// Some things cannot be seen in a measurement: a server that restarted, a load pod that was lost, shared nodes. Others
 /// take several measurements: see [`across`].
 pub fn audit(measurement: &Measurement, expected: &Expectation, limits: &EvidenceLimits) -> Vec<Finding> {
-    let trial = rules::Trial { measurement, expected, limits };
+    let trial = rules::AuditedTrial { measurement, expected, limits };
     let mut findings: Vec<Finding> = rules::RULES.iter().filter_map(|rule| rule(&trial)).collect();
     findings.sort_by_key(|finding| finding.code);
     findings
@@ -64,7 +64,7 @@ impl AuditRules {
     /// A limit of the evidence that is no number.
     pub fn from_spec(spec: &BenchmarkComparisonSpec) -> Result<Self, LimitError> {
         Ok(Self {
-            model: spec.model.name.clone(),
+            model: spec.model.served_name().to_owned(),
             input_tokens: spec.workload.input_tokens.max(1),
             output_tokens: spec.workload.output_tokens.max(1),
             limits: EvidenceLimits::parse(&spec.evidence)?,

@@ -32,13 +32,13 @@ const PLAUSIBLE_MILLISECONDS: RangeInclusive<f64> = 1e-3..=2.592e9;
 const PLAUSIBLE_RATES: RangeInclusive<f64> = 1e-9..=1e9;
 
 /// A trial under audit.
-pub(super) struct Trial<'a> {
+pub(super) struct AuditedTrial<'a> {
     pub measurement: &'a Measurement,
     pub expected: &'a Expectation,
     pub limits: &'a EvidenceLimits,
 }
 
-impl Trial<'_> {
+impl AuditedTrial<'_> {
     /// Whether a metric was in the file, but not as a number: then [`not_finite`] reports it.
     fn is_not_finite(&self, metric: Metric) -> bool {
         self.measurement.facts.not_finite.contains(&metric)
@@ -46,10 +46,10 @@ impl Trial<'_> {
 }
 
 /// A rule finds at most one thing.
-pub(super) type Rule = fn(&Trial) -> Option<Finding>;
+pub(super) type AuditRule = fn(&AuditedTrial) -> Option<Finding>;
 
 /// Every rule for a single trial.
-pub(super) const RULES: &[Rule] = &[
+pub(super) const RULES: &[AuditRule] = &[
     not_streaming,
     incomplete,
     cancelled,
@@ -73,8 +73,8 @@ fn finding(code: EvidenceCode, message: impl Into<String>) -> Option<Finding> {
     Some(Finding::new(code, message))
 }
 
-fn not_streaming(trial: &Trial) -> Option<Finding> {
-    let Trial { measurement, expected, .. } = trial;
+fn not_streaming(trial: &AuditedTrial) -> Option<Finding> {
+    let AuditedTrial { measurement, expected, .. } = trial;
     let at_once = match (measurement.ttft, measurement.request_latency) {
         (Some(ttft), Some(latency)) => (latency.mean.get() - ttft.mean.get()).abs() <= 1e-6 * latency.mean.get(),
         _ => false,
@@ -96,7 +96,7 @@ fn has_answers(measurement: &Measurement) -> bool {
     measurement.requests > 0 || measurement.facts.requests_unknown == Some(true)
 }
 
-fn incomplete(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn incomplete(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     if measurement.facts.complete != Some(false) {
         return None;
     }
@@ -104,7 +104,7 @@ fn incomplete(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::Incomplete, message)
 }
 
-fn cancelled(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn cancelled(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     if measurement.facts.cancelled != Some(true) {
         return None;
     }
@@ -112,7 +112,7 @@ fn cancelled(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::Cancelled, message)
 }
 
-fn error_rate(Trial { measurement, limits, .. }: &Trial) -> Option<Finding> {
+fn error_rate(AuditedTrial { measurement, limits, .. }: &AuditedTrial) -> Option<Finding> {
     let Some(errors) = measurement.errors else {
         let message = "the result does not count failed requests: an unstable server would go unnoticed";
         return Some(Finding::with_severity(EvidenceCode::ErrorRate, Severity::Warn, message));
@@ -124,11 +124,11 @@ fn error_rate(Trial { measurement, limits, .. }: &Trial) -> Option<Finding> {
         return None;
     }
     let cause = measurement.first_error.as_ref().map(|error| format!("; most often: {error}")).unwrap_or_default();
-    let message = format!("{errors} of {all} requests failed ({percent:.1} %, allowed are {maximum} %){cause}");
+    let message = format!("{errors} of {all} requests failed ({percent:.1} %; up to {maximum} % is allowed){cause}");
     finding(EvidenceCode::ErrorRate, message)
 }
 
-fn too_few_requests(Trial { measurement, expected, .. }: &Trial) -> Option<Finding> {
+fn too_few_requests(AuditedTrial { measurement, expected, .. }: &AuditedTrial) -> Option<Finding> {
     if measurement.facts.requests_unknown == Some(true) {
         // Reported by `missing_metric`.
         return None;
@@ -148,7 +148,7 @@ fn too_few_requests(Trial { measurement, expected, .. }: &Trial) -> Option<Findi
     finding(EvidenceCode::TooFewRequests, message)
 }
 
-fn output_length(Trial { measurement, expected, limits }: &Trial) -> Option<Finding> {
+fn output_length(AuditedTrial { measurement, expected, limits }: &AuditedTrial) -> Option<Finding> {
     let (found, wanted) = (measurement.facts.output_tokens?, f64::from(expected.output_tokens));
     let off = 100.0 * (found / wanted - 1.0);
     let tolerance = limits.length_tolerance_percent;
@@ -161,7 +161,7 @@ fn output_length(Trial { measurement, expected, limits }: &Trial) -> Option<Find
     finding(EvidenceCode::OutputLengthMismatch, message)
 }
 
-fn input_length(Trial { measurement, expected, limits }: &Trial) -> Option<Finding> {
+fn input_length(AuditedTrial { measurement, expected, limits }: &AuditedTrial) -> Option<Finding> {
     let (found, wanted) = (measurement.facts.input_tokens?, f64::from(expected.input_tokens));
     let tolerance = wanted * limits.length_tolerance_percent / 100.0;
     let (least, most) = (wanted - tolerance, wanted + tolerance.max(TEMPLATE_TOKENS));
@@ -169,12 +169,12 @@ fn input_length(Trial { measurement, expected, limits }: &Trial) -> Option<Findi
         return None;
     }
     let message = format!(
-        "prompts have {found:.1} tokens on average; requested were {wanted}, and {least:.0} to {most:.0} are allowed"
+        "prompts have {found:.1} tokens on average; {wanted} were requested, and {least:.0} to {most:.0} are allowed"
     );
     finding(EvidenceCode::InputLengthMismatch, message)
 }
 
-fn concurrency_not_reached(Trial { measurement, expected, .. }: &Trial) -> Option<Finding> {
+fn concurrency_not_reached(AuditedTrial { measurement, expected, .. }: &AuditedTrial) -> Option<Finding> {
     // A trial is known by its file, not by its folder.
     let users = expected.concurrency;
     if measurement.concurrency != users {
@@ -197,7 +197,7 @@ fn whole_share(measurement: &Measurement) -> f64 {
     if measurement.counted.is_some() { 1.0 } else { sent / (sent + f64::from(measurement.concurrency)) }
 }
 
-fn client_saturated(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn client_saturated(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     let percent = measurement.facts.client_wait_percent.filter(|percent| exceeds(*percent, CLIENT_WAIT_PERCENT))?;
     let message = format!(
         "requests waited in the load generator for {percent:.1} % of their latency; up to {CLIENT_WAIT_PERCENT} % is \
@@ -206,7 +206,7 @@ fn client_saturated(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::ClientSaturated, message)
 }
 
-fn prefix_cache_hits(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn prefix_cache_hits(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     let (percent, tokens) = match (measurement.facts.cached_prompt_percent, measurement.facts.cached_prompt_tokens) {
         (None, None) => {
             let message = "the result has no count of cached prompt tokens: prefix cache hits would go unnoticed";
@@ -224,7 +224,7 @@ fn prefix_cache_hits(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::PrefixCacheHits, message)
 }
 
-fn throughput_inconsistent(trial: &Trial) -> Option<Finding> {
+fn throughput_inconsistent(trial: &AuditedTrial) -> Option<Finding> {
     tokens_contradict_requests(trial.measurement)
         .or_else(|| latency_contradicts_concurrency(trial.measurement))
         .and_then(|message| finding(EvidenceCode::ThroughputInconsistent, message))
@@ -247,7 +247,7 @@ fn latency_contradicts_concurrency(measurement: &Measurement) -> Option<String> 
     })
 }
 
-fn model_mismatch(Trial { measurement, expected, .. }: &Trial) -> Option<Finding> {
+fn model_mismatch(AuditedTrial { measurement, expected, .. }: &AuditedTrial) -> Option<Finding> {
     let Some(found) = &measurement.facts.model else {
         let message = "the result does not name the model: another one's would go unnoticed";
         return Some(Finding::with_severity(EvidenceCode::ModelMismatch, Severity::Warn, message));
@@ -258,7 +258,7 @@ fn model_mismatch(Trial { measurement, expected, .. }: &Trial) -> Option<Finding
     finding(EvidenceCode::ModelMismatch, format!("the result is for the model {found}; expected {}", expected.model))
 }
 
-fn missing_metric(trial: &Trial) -> Option<Finding> {
+fn missing_metric(trial: &AuditedTrial) -> Option<Finding> {
     let Measurement { ttft, request_latency, output_tokens_per_second, requests_per_second, facts, .. } =
         trial.measurement;
     // A missing time per token is reported by `not_streaming`.
@@ -279,7 +279,7 @@ fn missing_metric(trial: &Trial) -> Option<Finding> {
     finding(EvidenceCode::MissingMetric, format!("missing from the result: {names}"))
 }
 
-fn not_finite(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn not_finite(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     let names = listed(measurement.facts.not_finite.iter());
     if names.is_empty() {
         return None;
@@ -287,8 +287,8 @@ fn not_finite(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::NotFinite, format!("not a finite number: {names}"))
 }
 
-fn not_plausible(trial: &Trial) -> Option<Finding> {
-    let Trial { measurement, expected, .. } = trial;
+fn not_plausible(trial: &AuditedTrial) -> Option<Finding> {
+    let AuditedTrial { measurement, expected, .. } = trial;
     // Answers that come at once have no time per token, whatever the file says.
     if not_streaming(trial).is_some() {
         return None;
@@ -316,7 +316,7 @@ fn listed<'a>(metrics: impl Iterator<Item = &'a Metric>) -> String {
     metrics.map(Metric::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn ramp_included(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn ramp_included(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     if measurement.counted.is_some() {
         return None;
     }
@@ -325,7 +325,7 @@ fn ramp_included(Trial { measurement, .. }: &Trial) -> Option<Finding> {
     finding(EvidenceCode::RampIncluded, message)
 }
 
-fn not_steady(Trial { measurement, .. }: &Trial) -> Option<Finding> {
+fn not_steady(AuditedTrial { measurement, .. }: &AuditedTrial) -> Option<Finding> {
     let percent = measurement.facts.unsteadiness_percent.filter(|percent| exceeds(percent.abs(), UNSTEADY_PERCENT))?;
     let than = if percent < 0.0 { "fewer" } else { "more" };
     let message = format!(

@@ -30,10 +30,10 @@ pub(super) fn read(file: &str, reader: impl BufRead, skipped: &[&str]) -> Result
 }
 
 /// The number of a line, and the document on it.
-type Line = (u64, Result<Value, ParseError>);
+type NumberedLine = (u64, Result<Value, ParseError>);
 
 /// Reads JSON documents, one a line.
-pub(super) fn read_lines(file: &str, reader: impl BufRead, skipped: &[&str]) -> Result<Vec<Line>, ParseError> {
+pub(super) fn read_lines(file: &str, reader: impl BufRead, skipped: &[&str]) -> Result<Vec<NumberedLine>, ParseError> {
     let bytes = json::read_bytes(file, reader, LARGEST)?;
     let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
     let written = lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace));
@@ -43,7 +43,7 @@ pub(super) fn read_lines(file: &str, reader: impl BufRead, skipped: &[&str]) -> 
 fn parse(file: &str, line: Option<u64>, bytes: &[u8], skipped: &[&str]) -> Result<Value, ParseError> {
     let document = |bytes: &[u8]| {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = Lean(skipped).deserialize(&mut deserializer)?;
+        let value = Without(skipped).deserialize(&mut deserializer)?;
         deserializer.end().map(|()| value)
     };
     let value = document(bytes).or_else(|_| document(&without_nan(bytes)));
@@ -52,16 +52,16 @@ fn parse(file: &str, line: Option<u64>, bytes: &[u8], skipped: &[&str]) -> Resul
 
 /// A JSON value without what stands under some keys.
 #[derive(Clone, Copy)]
-struct Lean<'a>(&'a [&'a str]);
+struct Without<'a>(&'a [&'a str]);
 
-impl<'de> DeserializeSeed<'de> for Lean<'_> {
+impl<'de> DeserializeSeed<'de> for Without<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Lean<'_> {
+impl<'de> Visitor<'de> for Without<'_> {
     type Value = Value;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")

@@ -27,7 +27,7 @@ pub trait ResultFormat: Sync {
 
     /// What a file is, by its path alone; `None` for files that are not this tool's, or might be anybody's. The suffix of
     /// a compressed file is taken off before.
-    fn claims(&self, path: &Path) -> Option<Part> {
+    fn claims(&self, path: &Path) -> Option<FileRole> {
         let _ = path;
         None
     }
@@ -59,12 +59,12 @@ pub trait ResultFormat: Sync {
         result: &mut dyn BufRead,
         records: Option<&mut dyn BufRead>,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError>;
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError>;
 }
 
 /// A trial in a result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct ResultTrial {
     pub measurement: Measurement,
     /// What the load tool was told to ask for, where its file says so.
     pub asked: Asked,
@@ -72,7 +72,7 @@ pub struct Run {
     pub of: Option<(String, Box<TrialRecord>)>,
 }
 
-impl From<Measurement> for Run {
+impl From<Measurement> for ResultTrial {
     fn from(measurement: Measurement) -> Self {
         Self { measurement, asked: Asked::default(), of: None }
     }
@@ -119,7 +119,7 @@ pub const BEGINNING: usize = 256 << 10;
 
 /// What a file is to its tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum FileRole {
     /// A result: one file, one or several trials.
     Result,
     /// Records of single requests, which belong to the results in the same directory.

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::format::{Asked, Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, FileRole, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::statistics::{self, Reader, Statistics};
 use crate::measurement::{Facts, Measurement, json};
@@ -50,8 +50,8 @@ impl ResultFormat for GenaiPerf {
         }
     }
 
-    fn claims(&self, path: &Path) -> Option<Part> {
-        path.file_name()?.to_str()?.ends_with(SUFFIX).then_some(Part::Result)
+    fn claims(&self, path: &Path) -> Option<FileRole> {
+        path.file_name()?.to_str()?.ends_with(SUFFIX).then_some(FileRole::Result)
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {
@@ -63,10 +63,10 @@ impl ResultFormat for GenaiPerf {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
-        let summary: Summary = json::read_summary(SUMMARY_FILE, result)?;
-        let asked = InputConfig(&summary.input_config).asked();
-        Ok(vec![Ok(Run { asked, ..measurement(&summary)?.into() })])
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
+        let summary: GenaiPerfSummary = json::read_summary(SUMMARY_FILE, result)?;
+        let asked = GenaiPerfConfig(&summary.input_config).asked();
+        Ok(vec![Ok(ResultTrial { asked, ..measurement(&summary)?.into() })])
     }
 }
 
@@ -83,8 +83,8 @@ pub fn read(summary: impl BufRead) -> Result<Measurement, ParseError> {
     measurement(&json::read_summary(SUMMARY_FILE, summary)?)
 }
 
-fn measurement(summary: &Summary) -> Result<Measurement, ParseError> {
-    let config = InputConfig(&summary.input_config);
+fn measurement(summary: &GenaiPerfSummary) -> Result<Measurement, ParseError> {
+    let config = GenaiPerfConfig(&summary.input_config);
     let concurrency = config.users()?;
     let mut reader = Reader::new(SUMMARY_FILE);
     let latency = reader.distribution(statistics::REQUEST_LATENCY, &summary.request_latency)?;
@@ -122,7 +122,7 @@ fn measurement(summary: &Summary) -> Result<Measurement, ParseError> {
 }
 
 #[derive(Deserialize)]
-struct Summary {
+struct GenaiPerfSummary {
     #[serde(default)]
     input_config: Value,
     #[serde(default)]
@@ -144,9 +144,9 @@ struct Summary {
 }
 
 /// The settings of a run, in either of the forms they have had.
-struct InputConfig<'a>(&'a Value);
+struct GenaiPerfConfig<'a>(&'a Value);
 
-impl InputConfig<'_> {
+impl GenaiPerfConfig<'_> {
     /// A setting: where it stands in parts, else where it stood flat.
     fn at(&self, parts: &str, flat: &str) -> Option<&Value> {
         let found = self.0.pointer(parts).or_else(|| self.0.get(flat))?;

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use serde_json::Value;
 
 use super::fields::{self, Fields, MILLISECONDS, SECONDS, effective_concurrency};
-use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Facts, Measurement, Metric};
 use crate::text;
@@ -49,7 +49,7 @@ impl ResultFormat for GuideLlm {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let root = fields::read(FILE, result, &SKIPPED)?;
         let report = Fields::new(FILE, &root);
         let Some(benchmarks) = report.at("/benchmarks").and_then(Value::as_array).filter(|all| !all.is_empty()) else {
@@ -59,7 +59,7 @@ impl ResultFormat for GuideLlm {
     }
 }
 
-fn read_run(fields: &mut Fields<'_>, at: usize) -> Result<Run, ParseError> {
+fn read_run(fields: &mut Fields<'_>, at: usize) -> Result<ResultTrial, ParseError> {
     let own = |path: &str| format!("/benchmarks/{at}{path}");
     let concurrency = concurrency(fields, &own)?;
     let metric = |name: &str| own(&format!("/metrics/{name}/successful/mean"));
@@ -107,7 +107,7 @@ fn read_run(fields: &mut Fields<'_>, at: usize) -> Result<Run, ParseError> {
             ..Facts::default()
         },
     };
-    Ok(Run { asked, ..measurement.by_littles_law().into() })
+    Ok(ResultTrial { asked, ..measurement.by_littles_law().into() })
 }
 
 /// What the scheduler did, which since 0.6 stands under `config`.

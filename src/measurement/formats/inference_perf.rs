@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use super::fields::{self, Fields, SECONDS, effective_concurrency};
-use super::format::{Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{FileRole, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Distribution, Facts, Measurement, Metric, percent};
 use crate::text;
@@ -29,7 +29,7 @@ impl ResultFormat for InferencePerf {
 
     fn tells(&self) -> Tells {
         Tells {
-            versions: "stages of the load type `concurrent`",
+            versions: "stages of the load type `concurrent` (a run of 0.7.0 is among the tests)",
             concurrency: "`load_summary.concurrency`",
             model: false,
             request_latency: Told::Yes,
@@ -40,12 +40,12 @@ impl ResultFormat for InferencePerf {
         }
     }
 
-    fn claims(&self, path: &Path) -> Option<Part> {
+    fn claims(&self, path: &Path) -> Option<FileRole> {
         let name = path.file_name()?.to_str()?;
         let kind = name.strip_suffix(SUFFIX).map(|kind| format!("{kind}_"))?;
         let is_stage = kind.starts_with("stage_") && !kind.contains("session");
         let is_other = OTHERS.iter().any(|other| kind.starts_with(other)) || kind.contains("session");
-        if is_stage { Some(Part::Result) } else { is_other.then_some(Part::Other) }
+        if is_stage { Some(FileRole::Result) } else { is_other.then_some(FileRole::Other) }
     }
 
     fn recognizes(&self, beginning: &[u8]) -> bool {
@@ -57,9 +57,9 @@ impl ResultFormat for InferencePerf {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let root = fields::read(FILE, result, &[])?;
-        Ok(vec![read_run(&mut Fields::new(FILE, &root)).map(Run::from)])
+        Ok(vec![read_run(&mut Fields::new(FILE, &root)).map(ResultTrial::from)])
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::fields::{self, Fields, SECONDS};
-use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
 use crate::units::{LatencyLimits, TokensPerSecond};
@@ -46,13 +46,13 @@ impl ResultFormat for InferenceX {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let root = fields::read(FILE, result, &[])?;
         Ok(vec![read_run(&mut Fields::new(FILE, &root))])
     }
 }
 
-fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
+fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
     let users = fields.count("/conc")?.filter(|users| *users > 0);
     let concurrency = users.ok_or_else(|| fields.other_load("/conc", "no concurrency"))?;
     let asked = Asked { input_tokens: fields.optional("/isl")?, output_tokens: fields.optional("/osl")? };
@@ -77,7 +77,7 @@ fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
             ..Facts::default()
         },
     };
-    Ok(Run { asked, ..measurement.by_littles_law().into() })
+    Ok(ResultTrial { asked, ..measurement.by_littles_law().into() })
 }
 
 fn distribution(fields: &mut Fields<'_>, metric: Metric, name: &str) -> Result<Option<Distribution>, ParseError> {

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use serde_json::Value;
 
 use super::fields::{Fields, effective_concurrency};
-use super::format::{Asked, ResultFormat, Run, Tells, Told};
+use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told};
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::{Distribution, Facts, Measurement, Metric, json};
 use crate::text;
@@ -53,7 +53,7 @@ impl ResultFormat for LlmDBenchmark {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let bytes = json::read_bytes(FILE, result, LARGEST)?;
         let broken = |problem: String| ParseError::new(FILE, Place::whole(), text::cut(&problem, 300));
         let yaml = std::str::from_utf8(&bytes).map_err(|_| broken("is not UTF-8 text".into()))?;
@@ -67,7 +67,7 @@ impl ResultFormat for LlmDBenchmark {
     }
 }
 
-fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
+fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
     let version = fields.text("/version").unwrap_or("none");
     if !version.starts_with("0.2") {
         let problem = format!("found {}; expected 0.2 or 0.2.1: convert the results anew", text::cut(version, 24));
@@ -114,7 +114,7 @@ fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
             ..Facts::default()
         },
     };
-    Ok(Run { asked, ..measurement.by_littles_law().into() })
+    Ok(ResultTrial { asked, ..measurement.by_littles_law().into() })
 }
 
 /// Completed and failed requests. The total is of all that were sent, but of AIPerf's it is of those that were completed,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use self::aiperf::Aiperf;
 pub use self::foreign::named as foreign;
-pub use self::format::{Asked, BEGINNING, Part, ResultFormat, Run, Tells, Told};
+pub use self::format::{Asked, BEGINNING, FileRole, ResultFormat, ResultTrial, Tells, Told};
 use self::genai_perf::GenaiPerf;
 use self::guidellm::GuideLlm;
 use self::inference_perf::InferencePerf;
@@ -97,12 +97,12 @@ pub struct Located {
 pub fn locate(files: impl IntoIterator<Item = PathBuf>) -> Located {
     let files: BTreeSet<PathBuf> = files.into_iter().collect();
     let mut located = Located::default();
-    let mut directories: BTreeMap<(PathBuf, usize), Directory> = BTreeMap::new();
+    let mut directories: BTreeMap<(PathBuf, usize), ToolDirectory> = BTreeMap::new();
     // Where a file was compressed without being removed, there is one result all the same.
     let distinct = files.iter().filter(|file| unpacked(file) == **file || !files.contains(&unpacked(file)));
     for file in distinct {
         let claims = FORMATS.iter().enumerate().filter_map(|(at, format)| Some((at, format.claims(&unpacked(file))?)));
-        let claims: Vec<(usize, Part)> = claims.collect();
+        let claims: Vec<(usize, FileRole)> = claims.collect();
         if claims.is_empty() && may_hold_result(file) {
             located.unnamed.push(file.clone());
         }
@@ -110,15 +110,15 @@ pub fn locate(files: impl IntoIterator<Item = PathBuf>) -> Located {
         for (at, part) in claims {
             let found = directories.entry((directory.clone(), at)).or_default();
             match part {
-                Part::Result => found.results.push(file.clone()),
-                Part::Records => found.records = Some(file.clone()),
-                Part::Other => {}
+                FileRole::Result => found.results.push(file.clone()),
+                FileRole::Records => found.records = Some(file.clone()),
+                FileRole::Other => {}
             }
         }
     }
     let with_results: BTreeSet<(PathBuf, usize)> =
         directories.iter().filter(|(_, found)| !found.results.is_empty()).map(|(key, _)| key.clone()).collect();
-    for ((path, at), Directory { results, records }) in directories {
+    for ((path, at), ToolDirectory { results, records }) in directories {
         let Some(format) = FORMATS.get(at).copied() else { continue };
         if whole_run(&path).is_some_and(|run| with_results.contains(&(run, at))) {
             let why = format!("a phase of a run whose {} is read", format.file());
@@ -156,7 +156,7 @@ fn may_hold_result(file: &Path) -> bool {
 
 /// A tool's files in one directory.
 #[derive(Default)]
-struct Directory {
+struct ToolDirectory {
     results: Vec<PathBuf>,
     records: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::fields::{self, Fields, MILLISECONDS, effective_concurrency};
-use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
 use crate::units::{LatencyLimits, RequestsPerSecond};
@@ -27,7 +27,7 @@ impl ResultFormat for SglangBench {
 
     fn tells(&self) -> Tells {
         Tells {
-            versions: "with `max_concurrency`; each line is a run",
+            versions: "with `max_concurrency`; each line is a run (runs of 0.5.9 and 0.5.23 are among the tests)",
             concurrency: "`max_concurrency`",
             model: false,
             request_latency: Told::Yes,
@@ -47,13 +47,13 @@ impl ResultFormat for SglangBench {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let lines = fields::read_lines(FILE, result, &SKIPPED)?;
         Ok(lines.into_iter().map(|(line, root)| read_run(&mut Fields::new(FILE, &root?).on_line(line))).collect())
     }
 }
 
-fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
+fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
     let concurrency = concurrency(fields)?;
     let requests = fields.count("/completed")?.unwrap_or(0);
     let per_request = |total: Option<f64>| total.filter(|_| requests > 0).map(|total| total / f64::from(requests));
@@ -86,7 +86,7 @@ fn read_run(fields: &mut Fields<'_>) -> Result<Run, ParseError> {
             ..Facts::default()
         },
     };
-    Ok(Run { asked, ..measurement.by_littles_law().into() })
+    Ok(ResultTrial { asked, ..measurement.by_littles_law().into() })
 }
 
 /// Python writes an infinite rate as `Infinity`, which is read as null.

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use super::format::{Asked, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::json;
 use crate::measurement::record::{SCHEMA_VERSION, TrialRecord};
@@ -51,7 +51,7 @@ impl ResultFormat for StoredResults {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         _limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let document: Document = json::read_summary(FILE, result)?;
         if !(SCHEMA_VERSION - 1..=SCHEMA_VERSION).contains(&document.schema_version) {
             let (found, oldest) = (document.schema_version, SCHEMA_VERSION - 1);
@@ -66,9 +66,9 @@ impl ResultFormat for StoredResults {
 }
 
 /// A trial whose tool left nothing readable has no measurement.
-fn run(variant: &str, record: TrialRecord) -> Option<Run> {
+fn run(variant: &str, record: TrialRecord) -> Option<ResultTrial> {
     let measurement = record.measurement.clone()?;
-    Some(Run { measurement, asked: Asked::default(), of: Some((variant.to_owned(), Box::new(record))) })
+    Some(ResultTrial { measurement, asked: Asked::default(), of: Some((variant.to_owned(), Box::new(record))) })
 }
 
 #[derive(Deserialize)]

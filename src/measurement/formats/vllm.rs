@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::aiperf::narrow;
 use super::fields::{self, Fields, MILLISECONDS, effective_concurrency};
-use super::format::{ResultFormat, Run, Tells, Told, has_key};
+use super::format::{ResultFormat, ResultTrial, Tells, Told, has_key};
 use crate::measurement::error::ParseError;
 use crate::measurement::window::{Answer, Request};
 use crate::measurement::{Distribution, Facts, Measurement, Metric};
@@ -34,7 +34,7 @@ impl ResultFormat for VllmBench {
 
     fn tells(&self) -> Tells {
         Tells {
-            versions: "with `max_concurrency`",
+            versions: "with `max_concurrency` (runs of 0.11 and 0.33 are among the tests)",
             concurrency: "`max_concurrency`",
             model: true,
             request_latency: Told::If(
@@ -56,9 +56,9 @@ impl ResultFormat for VllmBench {
         result: &mut dyn BufRead,
         _records: Option<&mut dyn BufRead>,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let root = fields::read(FILE, result, &SKIPPED)?;
-        Ok(vec![read_run(&mut Fields::new(FILE, &root), limits).map(Run::from)])
+        Ok(vec![read_run(&mut Fields::new(FILE, &root), limits).map(ResultTrial::from)])
     }
 }
 

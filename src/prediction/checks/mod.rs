@@ -30,7 +30,7 @@ pub struct Checked<'a> {
 pub fn check(checked: &Checked<'_>) -> Vec<Finding> {
     let mut findings = vec![];
     if let (Some(row), Some(shape)) = (checked.row, checked.shape) {
-        findings.extend(row_not_deployable(row, shape));
+        findings.extend(claim_not_deployable(row, shape));
         findings.extend(not_the_deployed_shape(row, shape));
     }
     if let Some(shape) = checked.shape {
@@ -54,7 +54,7 @@ fn stepping(serving: &Serving) -> &Workers {
     }
 }
 
-fn row_not_deployable(row: &Row, shape: &Shape) -> Option<Finding> {
+fn claim_not_deployable(row: &Row, shape: &Shape) -> Option<Finding> {
     let workers = stepping(&shape.serving);
     let (needs, allows) = (row.num_tokens?, workers.max_num_tokens?);
     if needs <= allows {
@@ -65,7 +65,7 @@ fn row_not_deployable(row: &Row, shape: &Shape) -> Option<Finding> {
          deployment will not behave as advertised; the estimate is for the deployed limit",
         row.describe()
     );
-    Some(Finding::new(EvidenceCode::RowNotDeployable, message))
+    Some(Finding::new(EvidenceCode::ClaimNotDeployable, message))
 }
 
 fn prompts_do_not_fit(shape: &Shape, input_tokens: u32) -> Option<Finding> {
@@ -78,7 +78,7 @@ fn prompts_do_not_fit(shape: &Shape, input_tokens: u32) -> Option<Finding> {
         "prompts of {input_tokens} tokens do not fit into a step of max_num_tokens {allows}, so the engine will refuse \
          them: raise max_num_tokens or enable chunked prefill"
     );
-    Some(Finding::new(EvidenceCode::RowNotDeployable, message))
+    Some(Finding::new(EvidenceCode::ClaimNotDeployable, message))
 }
 
 fn not_the_deployed_shape(row: &Row, shape: &Shape) -> Option<Finding> {

@@ -85,7 +85,7 @@ fn row_and_shape(row: &Row, shape: &Shape) -> Vec<String> {
 fn the_guide_s_row_needs_more_than_the_engine_allows() {
     let found = row_and_shape(&row(), &deployed(workers(8, 1, 12, 4512)));
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("RowNotDeployable: the claim (TP8, 12 concurrent requests"), "{found:?}");
+    assert!(found[0].starts_with("ClaimNotDeployable: the claim (TP8, 12 concurrent requests"), "{found:?}");
     assert!(found[0].contains("needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 4512"));
 }
 
@@ -97,9 +97,9 @@ fn the_guide_s_row_needs_more_than_the_engine_allows() {
 #[case::other_parallelism(deployed(workers(4, 2, 12, 8010)), &["NotTheDeployedShape: the claim is for TP8, but 2 × TP4 is deployed"])]
 #[case::unknown_limits(deployed(Workers::new(8, 1, 1)), &[])]
 #[case::prompts_do_not_fit(deployed(Workers { max_num_tokens: Some(3000), ..Workers::new(4, 1, 2) }), &[
-    "RowNotDeployable: the claim (TP8, 12 concurrent requests: TTFT 347.4 ms, TPOT 6.57 ms) needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 3000: the deployment will not behave as advertised; the estimate is for the deployed limit",
+    "ClaimNotDeployable: the claim (TP8, 12 concurrent requests: TTFT 347.4 ms, TPOT 6.57 ms) needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 3000: the deployment will not behave as advertised; the estimate is for the deployed limit",
     "NotTheDeployedShape: the claim is for TP8, but 2 × TP4 is deployed",
-    "RowNotDeployable: prompts of 4000 tokens do not fit into a step of max_num_tokens 3000, so the engine will refuse them: raise max_num_tokens or enable chunked prefill",
+    "ClaimNotDeployable: prompts of 4000 tokens do not fit into a step of max_num_tokens 3000, so the engine will refuse them: raise max_num_tokens or enable chunked prefill",
 ])]
 fn a_row_is_compared_with_what_is_deployed(#[case] shape: Shape, #[case] expected: &[&str]) {
     assert_eq!(row_and_shape(&row(), &shape), expected);

@@ -286,7 +286,7 @@ impl From<DriverError> for NotGenerated {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotEstimated {
     /// Not even one request.
-    #[error("by the predictor's estimate {0} does not hold the model and one request in the memory of its GPUs")]
+    #[error("the predictor estimates that the model and one request do not fit into the memory of the GPUs of {0}")]
     DoesNotFit(String),
     #[error(transparent)]
     Driver(#[from] DriverError),

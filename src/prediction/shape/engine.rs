@@ -1,7 +1,7 @@
 //! The settings of an inference engine, from the flags and files it is started with.
 
 use super::error::ShapeError;
-use super::launch::{Launch, Work};
+use super::launch::{Duty, Launch};
 use super::script::Script;
 use super::setting::Setting;
 use super::settings_file::{self, SettingsFile, TENSOR_PARALLEL};
@@ -37,13 +37,13 @@ pub(super) struct Readings {
 
 /// An engine, with the role its own flags give it.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct ReadEngine {
     pub backend: Backend,
-    pub work: Option<Work>,
+    pub work: Option<Duty>,
     pub readings: Readings,
 }
 
-impl Engine {
+impl ReadEngine {
     /// The engine that a container starts, if it is a known one.
     pub(super) fn of(launch: &Launch) -> Result<Option<Self>, ShapeError> {
         let mut script = Script::of(&launch.command, &launch.environment, &launch.files);
@@ -52,7 +52,7 @@ impl Engine {
             let program = |word: &String| word.rsplit('/').next() == Some(tool);
             script.words.iter().zip(script.words.iter().skip(1)).any(|(a, b)| program(a) && b == verb)
         };
-        let (backend, readings) = if starts(&["dynamo.trtllm", "trtllm-serve"]) {
+        let (backend, readings) = if starts(&["dynamo.trtllm", "trtllm-serve", "tensorrt_llm.commands.serve"]) {
             (Backend::Trtllm, tensorrt_llm(launch, &script)?)
         } else if starts(&["dynamo.vllm", "vllm.entrypoints.openai.api_server"]) || after("vllm", "serve") {
             let elsewhere = settings_file::put_before(launch, &mut script)?;
@@ -75,16 +75,16 @@ impl Readings {
     }
 }
 
-fn work(script: &Script) -> Option<Work> {
+fn work(script: &Script) -> Option<Duty> {
     match script.flag(&["--disaggregation-mode"]) {
-        Some("prefill") => return Some(Work::Prefill),
-        Some("decode") => return Some(Work::Decode),
+        Some("prefill") => return Some(Duty::Prefill),
+        Some("decode") => return Some(Duty::Decode),
         _ => {}
     }
     if script.has("--is-prefill-worker") {
-        return Some(Work::Prefill);
+        return Some(Duty::Prefill);
     }
-    script.has("--is-decode-worker").then_some(Work::Decode)
+    script.has("--is-decode-worker").then_some(Duty::Decode)
 }
 
 fn count(script: &Script, names: &[&str]) -> Setting<u32> {

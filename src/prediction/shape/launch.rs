@@ -10,7 +10,7 @@ use crate::pointer::{elements, path, text};
 
 /// Which part of a request a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Work {
+pub(super) enum Duty {
     Both,
     Prefill,
     Decode,
@@ -23,7 +23,7 @@ pub(super) struct Launch {
     pub object: String,
     /// Path of the component in the object.
     pub field: String,
-    pub work: Work,
+    pub work: Duty,
     pub replicas: u32,
     pub image: Option<String>,
     /// Command and arguments.
@@ -61,9 +61,9 @@ fn read(object: &Value, pods: &PodSet, config_maps: &ConfigMaps<'_>) -> Result<V
         return Ok(vec![]);
     }
     let work = match pods.worker_role(object) {
-        Some("prefill") => Work::Prefill,
-        Some("decode") => Work::Decode,
-        _ => Work::Both,
+        Some("prefill") => Duty::Prefill,
+        Some("decode") => Duty::Decode,
+        _ => Duty::Both,
     };
     let launch = |container: String| Launch {
         object: name.clone(),

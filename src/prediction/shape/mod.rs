@@ -14,8 +14,8 @@ use serde_json::Value;
 
 pub use self::error::ShapeError;
 
-use self::engine::{Engine, Readings};
-use self::launch::{Launch, Work, launches};
+use self::engine::{ReadEngine, Readings};
+use self::launch::{Duty, Launch, launches};
 use self::setting::Setting;
 use super::serving::{Serving, Shape, Workers};
 use crate::api::{Backend, ShapeHint};
@@ -26,7 +26,7 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
     let hint = Hint::new(hint);
     let mut engines = vec![];
     for launch in launches(objects)? {
-        if let Some(engine) = Engine::of(&launch)? {
+        if let Some(engine) = ReadEngine::of(&launch)? {
             engines.push((launch, engine));
         }
     }
@@ -37,9 +37,9 @@ pub fn read_shape(objects: &[Value], gpus: u32, hint: Option<&ShapeHint>) -> Res
     for (launch, engine) in &engines {
         let workers = workers(launch, &engine.readings, &hint)?;
         let place = match engine.work.unwrap_or(launch.work) {
-            Work::Prefill => &mut pools.prefill,
-            Work::Decode => &mut pools.decode,
-            Work::Both => &mut pools.both,
+            Duty::Prefill => &mut pools.prefill,
+            Duty::Decode => &mut pools.decode,
+            Duty::Both => &mut pools.both,
         };
         match place {
             None => *place = Some(workers),
@@ -86,7 +86,7 @@ fn agreed(shape: Shape, hint: &Hint) -> Result<Shape, ShapeError> {
 /// The inference engine the objects start, where it is one we know.
 pub fn read_backend(objects: &[Value]) -> Option<Backend> {
     let launches = launches(objects).ok()?;
-    launches.iter().find_map(|launch| Engine::of(launch).ok()?.map(|engine| engine.backend))
+    launches.iter().find_map(|launch| ReadEngine::of(launch).ok()?.map(|engine| engine.backend))
 }
 
 /// The shape of something that is only known by a hint, such as an endpoint: needs its tensor parallelism.

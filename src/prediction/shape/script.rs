@@ -24,7 +24,7 @@ impl Script {
         environment: &BTreeMap<String, Option<String>>,
         files: &BTreeMap<String, String>,
     ) -> Self {
-        let mut reader = Reader { script: Self::default(), variables: Variables::of(environment), files };
+        let mut reader = ScriptReader { script: Self::default(), variables: Variables::of(environment), files };
         let mut after_dash_c = false;
         for argument in command {
             let argument = kubernetes(argument, environment);
@@ -106,13 +106,13 @@ fn is_shell_dash_c(argument: &str, first: Option<&String>) -> bool {
 }
 
 /// Reads scripts in the order in which they run.
-struct Reader<'a> {
+struct ScriptReader<'a> {
     script: Script,
     variables: Variables,
     files: &'a BTreeMap<String, String>,
 }
 
-impl Reader<'_> {
+impl ScriptReader<'_> {
     fn read(&mut self, text: &str, deepest: usize) {
         let mut lines = text.lines();
         let (mut rest, mut written) = (String::new(), vec![]);
@@ -135,7 +135,7 @@ impl Reader<'_> {
     }
 
     fn commands(&mut self, text: &str, deepest: usize) {
-        let (mut place, files) = (Place::default(), self.files);
+        let (mut place, files) = (ScriptPlace::default(), self.files);
         for token in tokens(text) {
             let Token::Word { text: word, bare } = token else {
                 place.ends(&token);
@@ -161,7 +161,7 @@ impl Reader<'_> {
 }
 
 /// Where in a script a word stands.
-struct Place {
+struct ScriptPlace {
     /// At the start of a command.
     takes_assignments: bool,
     /// `if`, `for` and the like that are open.
@@ -170,13 +170,13 @@ struct Place {
     depends: bool,
 }
 
-impl Default for Place {
+impl Default for ScriptPlace {
     fn default() -> Self {
         Self { takes_assignments: true, depth: 0, depends: false }
     }
 }
 
-impl Place {
+impl ScriptPlace {
     fn is_conditional(&self) -> bool {
         self.depth > 0 || self.depends
     }

@@ -133,6 +133,10 @@ fn worker(kind: &str, command: Value) -> Value {
     json!(["trtllm-serve", "m", "--tp_size", "2", "--max_batch_size", "16", "--max_num_tokens", "2048"]),
     Workers { max_batch_size: Some(16), max_num_tokens: Some(2048), ..Workers::new(2, 1, 2) }
 )]
+#[case::tensorrt_llm_module(
+    json!(["python3", "-m", "tensorrt_llm.commands.serve", "m", "--tp_size", "2", "--max_batch_size", "16"]),
+    Workers { max_batch_size: Some(16), ..Workers::new(2, 1, 2) }
+)]
 #[case::tensorrt_llm_overrides(
     json!(["python3", "-m", "dynamo.trtllm", "--tensor-parallel-size", "2", "--override-engine-args", "{\"tensor_parallel_size\": 4, \"enable_chunked_prefill\": true}"]),
     Workers { chunked_prefill: true, ..Workers::new(4, 1, 2) }

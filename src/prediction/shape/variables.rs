@@ -28,7 +28,7 @@ impl Variables {
         let (mut expanded, mut rest) = (String::new(), text);
         while let Some(at) = rest.find('$') {
             expanded.push_str(&rest[..at]);
-            let reference = Reference::at(&rest[at..]);
+            let reference = VariableReference::at(&rest[at..]);
             let length = reference.as_ref().map_or(1, |reference| reference.length);
             match reference.and_then(|reference| self.value(&reference)) {
                 Some(value) => expanded.push_str(&value),
@@ -39,7 +39,7 @@ impl Variables {
         expanded + rest
     }
 
-    fn value(&mut self, reference: &Reference<'_>) -> Option<String> {
+    fn value(&mut self, reference: &VariableReference<'_>) -> Option<String> {
         let known = self.0.get(reference.name).cloned();
         let is_default = |operator: &str| operator.trim_start_matches(':').starts_with(['-', '=']);
         match (known, reference.otherwise) {
@@ -54,7 +54,7 @@ impl Variables {
         }
     }
 
-    fn default(&mut self, reference: &Reference<'_>) -> Option<String> {
+    fn default(&mut self, reference: &VariableReference<'_>) -> Option<String> {
         let (operator, default) = reference.otherwise?;
         let value = self.expand(default);
         if operator.ends_with('=') {
@@ -65,7 +65,7 @@ impl Variables {
 }
 
 /// `$NAME` or `${NAME…}` at the start of a text.
-struct Reference<'a> {
+struct VariableReference<'a> {
     name: &'a str,
     /// Operator and word, as in `${NAME:-8}`.
     otherwise: Option<(&'a str, &'a str)>,
@@ -73,7 +73,7 @@ struct Reference<'a> {
     length: usize,
 }
 
-impl<'a> Reference<'a> {
+impl<'a> VariableReference<'a> {
     fn at(text: &'a str) -> Option<Self> {
         let after = text.strip_prefix('$')?;
         let Some(inside) = after.strip_prefix('{') else {

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::garbage::remove_finalizer;
 use super::{Timers, set_condition};
-use crate::simulation::api_server::{Cluster, Key, finalizers, meta, time};
+use crate::simulation::api_server::{Cluster, ObjectKey, finalizers, meta, time};
 use crate::simulation::dynamo::{self, Environment};
 
 const RESOURCE: &str = "dynamographdeployments.nvidia.com";
 
 pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
     for graph in cluster.list(RESOURCE) {
-        let key = Key {
+        let key = ObjectKey {
             resource: RESOURCE.into(),
             namespace: meta(&graph, "namespace").into(),
             name: meta(&graph, "name").into(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Timers;
-use crate::simulation::api_server::{Cluster, DeleteOptions, Key, Preconditions, finalizers, meta, remove_field};
+use crate::simulation::api_server::{Cluster, DeleteOptions, ObjectKey, Preconditions, finalizers, meta, remove_field};
 
 /// Time between a change and what the collector does about it.
 const DELAY: Duration = Duration::from_millis(500);
 
-type Objects = Vec<(Key, Arc<Value>)>;
+type Objects = Vec<(ObjectKey, Arc<Value>)>;
 
 pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
     let all = cluster.everything();
@@ -28,9 +28,9 @@ fn references(object: &Value) -> Vec<Value> {
 }
 
 /// The object a reference means: same coordinates, in the same namespace, with the same UID.
-fn owner<'a>(cluster: &Cluster, all: &'a Objects, key: &Key, reference: &Value) -> Option<&'a Arc<Value>> {
+fn owner<'a>(cluster: &Cluster, all: &'a Objects, key: &ObjectKey, reference: &Value) -> Option<&'a Arc<Value>> {
     let kind = cluster.kind_of(reference)?;
-    let wanted = Key::new(&kind, &key.namespace, reference["name"].as_str()?);
+    let wanted = ObjectKey::new(&kind, &key.namespace, reference["name"].as_str()?);
     let found = all.iter().find(|(key, _)| *key == wanted).map(|(_, object)| object)?;
     (found["metadata"]["uid"] == reference["uid"]).then_some(found)
 }
@@ -39,7 +39,7 @@ fn waits_for_dependents(object: &Value) -> bool {
     !meta(object, "deletionTimestamp").is_empty() && finalizers(object).iter().any(|f| f == "foregroundDeletion")
 }
 
-fn look_at_owners(cluster: &Cluster, timers: &mut Timers, all: &Objects, key: &Key, object: &Arc<Value>) {
+fn look_at_owners(cluster: &Cluster, timers: &mut Timers, all: &Objects, key: &ObjectKey, object: &Arc<Value>) {
     let references = references(object);
     if references.is_empty() || !meta(object, "deletionTimestamp").is_empty() {
         return;
@@ -85,7 +85,7 @@ fn refers_to(object: &Value, owner: &Value) -> bool {
         && references(object).iter().any(|reference| reference["uid"] == owner["metadata"]["uid"])
 }
 
-fn look_at_dependents(cluster: &Cluster, timers: &mut Timers, all: &Objects, key: &Key, object: &Arc<Value>) {
+fn look_at_dependents(cluster: &Cluster, timers: &mut Timers, all: &Objects, key: &ObjectKey, object: &Arc<Value>) {
     let own = finalizers(object);
     let dependents: Vec<_> = all.iter().filter(|(_, other)| refers_to(other, object)).collect();
     if own.iter().any(|f| f == "foregroundDeletion") {
@@ -118,7 +118,7 @@ fn look_at_dependents(cluster: &Cluster, timers: &mut Timers, all: &Objects, key
 }
 
 /// Takes a finalizer away; the object goes with its last one.
-pub(super) fn remove_finalizer(cluster: &Cluster, key: &Key, finalizer: &str) {
+pub(super) fn remove_finalizer(cluster: &Cluster, key: &ObjectKey, finalizer: &str) {
     cluster.edit(&key.resource, &key.namespace, &key.name, |object| {
         let kept: Vec<String> = finalizers(object).into_iter().filter(|f| f != finalizer).collect();
         if kept.is_empty() {

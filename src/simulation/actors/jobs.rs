@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::garbage::remove_finalizer;
 use super::{Timers, condition, emit_event, has_ended, is_controlled_by, owner_reference, set_condition};
-use crate::simulation::api_server::{Cluster, Key, finalizers, meta, remove_field, time};
+use crate::simulation::api_server::{Cluster, ObjectKey, finalizers, meta, remove_field, time};
 
 const TRACKING: &str = "batch.kubernetes.io/job-tracking";
 
 /// Failures that count towards the limit, by UID of the Job: unlike `status.failed`, without the ignored ones.
-pub(super) type Counted = HashMap<String, i64>;
+pub(super) type CountedFailures = HashMap<String, i64>;
 
-pub(super) fn step(cluster: &Cluster, timers: &mut Timers, counted: &mut Counted) {
+pub(super) fn step(cluster: &Cluster, timers: &mut Timers, counted: &mut CountedFailures) {
     let pods = cluster.list("pods");
     let jobs = cluster.list("jobs.batch");
     for job in &jobs {
@@ -29,8 +29,8 @@ pub(super) fn step(cluster: &Cluster, timers: &mut Timers, counted: &mut Counted
     }
 }
 
-fn key(pod: &Value) -> Key {
-    Key { resource: "pods".into(), namespace: meta(pod, "namespace").into(), name: meta(pod, "name").into() }
+fn key(pod: &Value) -> ObjectKey {
+    ObjectKey { resource: "pods".into(), namespace: meta(pod, "namespace").into(), name: meta(pod, "name").into() }
 }
 
 fn tracked(pod: &Value) -> bool {
@@ -145,9 +145,9 @@ fn matches(rule: &Value, pod: &Value) -> bool {
 }
 
 /// Type, reason and message of the condition that ends the Job.
-type Verdict = (&'static str, &'static str, String);
+type JobEnd = (&'static str, &'static str, String);
 
-fn verdict(cluster: &Cluster, timers: &mut Timers, job: &Value, counts: &Counts) -> Option<Verdict> {
+fn verdict(cluster: &Cluster, timers: &mut Timers, job: &Value, counts: &Counts) -> Option<JobEnd> {
     if counts.succeeded > 0 {
         return Some(("Complete", "CompletionsReached", "Reached expected number of succeeded pods".into()));
     }
@@ -175,7 +175,7 @@ fn verdict(cluster: &Cluster, timers: &mut Timers, job: &Value, counts: &Counts)
     over.then(|| ("Failed", "DeadlineExceeded", "Job was active longer than specified deadline".into()))
 }
 
-fn write_status(cluster: &Cluster, job: &Value, own: &[Arc<Value>], counts: &Counts, verdict: Option<Verdict>) {
+fn write_status(cluster: &Cluster, job: &Value, own: &[Arc<Value>], counts: &Counts, verdict: Option<JobEnd>) {
     let now = time(cluster.now());
     let count = |test: &dyn Fn(&Value) -> bool| own.iter().filter(|pod| test(pod)).count();
     let going = |pod: &Value| !meta(pod, "deletionTimestamp").is_empty();

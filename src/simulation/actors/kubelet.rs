@@ -20,7 +20,7 @@ pub(super) async fn run(cluster: Cluster, scripts: Scripts) {
         for pod in cluster.list("pods") {
             let bound = pod["spec"]["nodeName"].as_str().is_some_and(|name| !name.is_empty());
             if bound && !has_ended(&pod) && started.insert(meta(&pod, "uid").to_owned()) {
-                lives.spawn(live(Container::new(&cluster, &pod), scripts.of(&pod)));
+                lives.spawn(live(KubeletPod::new(&cluster, &pod), scripts.of(&pod)));
             }
         }
         while lives.try_join_next().is_some() {}
@@ -31,7 +31,7 @@ pub(super) async fn run(cluster: Cluster, scripts: Scripts) {
 
 /// A pod as its kubelet sees it.
 #[derive(Clone)]
-struct Container {
+struct KubeletPod {
     cluster: Cluster,
     namespace: String,
     name: String,
@@ -39,7 +39,7 @@ struct Container {
     node: String,
 }
 
-async fn live(container: Container, script: PodScript) {
+async fn live(container: KubeletPod, script: PodScript) {
     let end = tokio::select! {
         code = container.work(&script) => Some(code),
         () = container.told_to_stop(&script) => None,
@@ -58,7 +58,7 @@ async fn live(container: Container, script: PodScript) {
     }
 }
 
-impl Container {
+impl KubeletPod {
     fn new(cluster: &Cluster, pod: &Value) -> Self {
         Self {
             cluster: cluster.clone(),
@@ -107,10 +107,10 @@ impl Container {
         self.waiting("ContainerCreating", "");
         self.until_references_exist().await;
         tokio::time::sleep(script.create).await;
-        if let Some(words) = &script.pull_error {
-            self.waiting("ErrImagePull", words);
+        if let Some(message) = &script.pull_error {
+            self.waiting("ErrImagePull", message);
             tokio::time::sleep(Duration::from_secs(15)).await;
-            self.waiting("ImagePullBackOff", &format!("Back-off pulling image: {words}"));
+            self.waiting("ImagePullBackOff", &format!(r#"Back-off pulling image "missing": ErrImagePull: {message}"#));
             std::future::pending::<()>().await;
         }
         self.running(script, 0);
@@ -144,8 +144,8 @@ impl Container {
 
     /// A container whose Secret or ConfigMap is missing is not created until it is there.
     async fn until_references_exist(&self) {
-        while let Some((reason, words)) = self.pod().and_then(|pod| self.missing_reference(&pod)) {
-            self.waiting(reason, &words);
+        while let Some((reason, message)) = self.pod().and_then(|pod| self.missing_reference(&pod)) {
+            self.waiting(reason, &message);
             self.cluster.changed().await;
         }
     }
@@ -158,28 +158,28 @@ impl Container {
         let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
         for container in &containers {
             for source in container["envFrom"].as_array().into_iter().flatten() {
-                let words = missing("secrets", "secret", &source["secretRef"])
+                let message = missing("secrets", "secret", &source["secretRef"])
                     .or_else(|| missing("configmaps", "configmap", &source["configMapRef"]));
-                if let Some(words) = words {
-                    return Some(("CreateContainerConfigError", words));
+                if let Some(message) = message {
+                    return Some(("CreateContainerConfigError", message));
                 }
             }
             for variable in container["env"].as_array().into_iter().flatten() {
                 let from = &variable["valueFrom"];
-                let words = missing("secrets", "secret", &from["secretKeyRef"])
+                let message = missing("secrets", "secret", &from["secretKeyRef"])
                     .or_else(|| missing("configmaps", "configmap", &from["configMapKeyRef"]));
-                if let Some(words) = words {
-                    return Some(("CreateContainerConfigError", words));
+                if let Some(message) = message {
+                    return Some(("CreateContainerConfigError", message));
                 }
             }
         }
         // A volume that cannot be mounted keeps the pod in ContainerCreating; the kubelet says so in Events only.
         for volume in pod["spec"]["volumes"].as_array().into_iter().flatten() {
             let secret = json!({"name": volume["secret"]["secretName"], "optional": volume["secret"]["optional"]});
-            let words = missing("configmaps", "configmap", &volume["configMap"])
+            let message = missing("configmaps", "configmap", &volume["configMap"])
                 .or_else(|| missing("secrets", "secret", &secret));
-            if let Some(words) = words {
-                let about = format!("MountVolume.SetUp failed for volume {}: {words}", volume["name"]);
+            if let Some(message) = message {
+                let about = format!("MountVolume.SetUp failed for volume {}: {message}", volume["name"]);
                 super::emit_event(&self.cluster, pod, "Warning", "FailedMount", &about);
                 return Some(("ContainerCreating", String::new()));
             }
@@ -196,11 +196,11 @@ impl Container {
                 self.terminated(exit_code, reason);
                 return exit_code;
             }
-            let words = "back-off restarting failed container";
+            let message = "back-off restarting failed container";
             self.report(|pod, now| {
                 let ended = json!({"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": now}});
                 each_status(pod, |status| {
-                    status["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": words}});
+                    status["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
                     status["lastState"] = ended.clone();
                     status["restartCount"] = json!(count - 1);
                     status["ready"] = json!(false);

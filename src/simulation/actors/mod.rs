@@ -56,12 +56,12 @@ impl Actor {
         [Self::Scheduler, Self::Kubelet, Self::Jobs, Self::Deployments, Self::Garbage, Self::Namespaces, Self::Dynamo];
 }
 
-type Rule = Arc<dyn Fn(&Value) -> Option<PodScript> + Send + Sync>;
+type ScriptRule = Arc<dyn Fn(&Value) -> Option<PodScript> + Send + Sync>;
 
 /// What the scripts say, shared by the actors.
 #[derive(Clone, Default)]
 pub(crate) struct Scripts {
-    rules: Arc<Mutex<Vec<Rule>>>,
+    rules: Arc<Mutex<Vec<ScriptRule>>>,
     chosen: Arc<Mutex<HashMap<String, PodScript>>>,
 }
 
@@ -145,7 +145,7 @@ impl Cast {
             Actor::Scheduler => level(cluster, move |c, timers| scheduler::step(c, &scripts, timers)),
             Actor::Kubelet => tokio::spawn(kubelet::run(cluster, scripts)),
             Actor::Jobs => {
-                let mut counted = jobs::Counted::default();
+                let mut counted = jobs::CountedFailures::default();
                 level(cluster, move |c, timers| jobs::step(c, timers, &mut counted))
             }
             Actor::Deployments => level(cluster, deployments::step),

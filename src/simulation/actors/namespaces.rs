@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Timers;
-use crate::simulation::api_server::{Cluster, Key, meta};
+use crate::simulation::api_server::{Cluster, ObjectKey, meta};
 
 pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
     for space in cluster.list("namespaces") {
@@ -19,7 +19,7 @@ pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
             }
         }
         if content.is_empty() {
-            let key = Key { resource: "namespaces".into(), namespace: String::new(), name: name.into() };
+            let key = ObjectKey { resource: "namespaces".into(), namespace: String::new(), name: name.into() };
             cluster.remove(&key);
         }
     }

@@ -1,4 +1,4 @@
-//! Binds pods to nodes where their GPUs fit, and says in the scheduler's words where they do not.
+//! Binds pods to nodes where their GPUs fit, and says with the scheduler's message where they do not.
 
 use std::sync::Arc;
 
@@ -24,12 +24,12 @@ pub(super) fn step(cluster: &Cluster, scripts: &Scripts, timers: &mut Timers) {
             continue;
         }
         let script = scripts.of(&pod);
-        if let Some(words) = &script.unschedulable {
-            refuse(cluster, &pod, words);
+        if let Some(message) = &script.unschedulable {
+            refuse(cluster, &pod, message);
         } else if timers.passed(meta(&pod, "uid"), script.schedule_after) {
             match place(cluster, &pod) {
                 Ok(node) => bind(cluster, &pod, &node),
-                Err(words) => refuse(cluster, &pod, &words),
+                Err(message) => refuse(cluster, &pod, &message),
             }
         }
     }
@@ -43,12 +43,12 @@ fn bind(cluster: &Cluster, pod: &Value, node: &str) {
     });
 }
 
-fn refuse(cluster: &Cluster, pod: &Value, words: &str) {
+fn refuse(cluster: &Cluster, pod: &Value, message: &str) {
     let now = time(cluster.now());
     cluster.edit_as("kube-scheduler", "pods", meta(pod, "namespace"), meta(pod, "name"), |pod| {
-        set_condition(pod, "PodScheduled", "False", "Unschedulable", words, &now);
+        set_condition(pod, "PodScheduled", "False", "Unschedulable", message, &now);
     });
-    emit_event(cluster, pod, "Warning", "FailedScheduling", words);
+    emit_event(cluster, pod, "Warning", "FailedScheduling", message);
 }
 
 fn place(cluster: &Cluster, pod: &Value) -> Result<String, String> {

@@ -105,11 +105,11 @@ impl fmt::Debug for Life {
 pub struct PodScript {
     /// Time the scheduler lets it wait though it fits.
     pub schedule_after: Duration,
-    /// Never scheduled, with these words.
+    /// Never scheduled, with this message.
     pub unschedulable: Option<String>,
     /// Time in `ContainerCreating`.
     pub create: Duration,
-    /// The image cannot be pulled, with these words.
+    /// The image cannot be pulled, with this message.
     pub pull_error: Option<String>,
     /// What the container does.
     pub life: Life,
@@ -169,13 +169,13 @@ impl PodScript {
 
     /// Its image cannot be pulled.
     pub fn image_pull_error() -> Self {
-        let words = "failed to pull and unpack image \"registry.example/missing:1\": not found";
-        Self { pull_error: Some(words.into()), ..Self::never_ready() }
+        let message = "failed to pull and unpack image \"registry.example/missing:1\": not found";
+        Self { pull_error: Some(message.into()), ..Self::never_ready() }
     }
 
     /// Never gets a node.
-    pub fn unschedulable(words: &str) -> Self {
-        Self { unschedulable: Some(words.into()), ..Self::never_ready() }
+    pub fn unschedulable(message: &str) -> Self {
+        Self { unschedulable: Some(message.into()), ..Self::never_ready() }
     }
 
     /// Ends well after this time.

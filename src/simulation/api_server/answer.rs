@@ -9,7 +9,7 @@ use super::kinds::Kind;
 use crate::simulation::dynamo;
 
 /// Body of an answer.
-pub type Answer = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
+pub type AnswerBody = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// An object as a client of a version sees it.
 pub fn show(kind: &Kind, object: &Value, version: &str, metadata_only: bool) -> Value {
@@ -24,7 +24,7 @@ pub fn show(kind: &Kind, object: &Value, version: &str, metadata_only: bool) -> 
 }
 
 /// An answer with a body of JSON.
-pub fn json_response(code: http::StatusCode, body: UnsyncBoxBody<Bytes, BoxError>) -> Answer {
+pub fn json_response(code: http::StatusCode, body: UnsyncBoxBody<Bytes, BoxError>) -> AnswerBody {
     let mut response = http::Response::new(body);
     *response.status_mut() = code;
     response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 /// Paths of owned fields, each part encoded as in `fieldsV1` (`f:name`, `k:{"type":"Ready"}`, `v:"x"`).
-pub type Fields = BTreeSet<Vec<String>>;
+pub type FieldSet = BTreeSet<Vec<String>>;
 
 /// Who wrote: the key of an entry of `managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,22 +19,22 @@ pub struct Manager {
 }
 
 /// Owners of an object's fields.
-pub type Owners = BTreeMap<Manager, Fields>;
+pub type Owners = BTreeMap<Manager, FieldSet>;
 
 /// How the items of a list are told apart.
 #[derive(Clone, Debug, PartialEq)]
-enum List {
+enum ListType {
     Atomic,
     Set,
     Map(Vec<String>),
 }
 
-fn list_kind(schema: Option<&Value>, path: &[String]) -> List {
-    let keys = |names: &[&str]| List::Map(names.iter().map(|n| (*n).to_owned()).collect());
+fn list_kind(schema: Option<&Value>, path: &[String]) -> ListType {
+    let keys = |names: &[&str]| ListType::Map(names.iter().map(|n| (*n).to_owned()).collect());
     if let Some(schema) = schema {
         return match schema["x-kubernetes-list-type"].as_str() {
-            Some("set") => List::Set,
-            Some("map") => List::Map(
+            Some("set") => ListType::Set,
+            Some("map") => ListType::Map(
                 schema["x-kubernetes-list-map-keys"]
                     .as_array()
                     .into_iter()
@@ -43,15 +43,15 @@ fn list_kind(schema: Option<&Value>, path: &[String]) -> List {
                     .map(str::to_owned)
                     .collect(),
             ),
-            _ => List::Atomic,
+            _ => ListType::Atomic,
         };
     }
     match path.last().map(String::as_str) {
         Some("f:ownerReferences") => keys(&["uid"]),
-        Some("f:finalizers") => List::Set,
+        Some("f:finalizers") => ListType::Set,
         Some("f:conditions") => keys(&["type"]),
         Some("f:containers" | "f:initContainers" | "f:env" | "f:volumes") => keys(&["name"]),
-        _ => List::Atomic,
+        _ => ListType::Atomic,
     }
 }
 
@@ -81,8 +81,8 @@ fn path_with(path: &[String], part: String) -> Vec<String> {
 }
 
 /// The fields an object names, as the server would record them for whoever wrote it.
-pub fn fields(object: &Value, schema: Option<&Value>) -> Fields {
-    let mut found = Fields::new();
+pub fn fields(object: &Value, schema: Option<&Value>) -> FieldSet {
+    let mut found = FieldSet::new();
     collect(object, schema, &[], &mut found);
     for name in ["apiVersion", "kind"] {
         found.remove(&vec![format!("f:{name}")]);
@@ -107,7 +107,7 @@ pub fn fields(object: &Value, schema: Option<&Value>) -> Fields {
     found
 }
 
-fn collect(value: &Value, schema: Option<&Value>, path: &[String], found: &mut Fields) {
+fn collect(value: &Value, schema: Option<&Value>, path: &[String], found: &mut FieldSet) {
     match value {
         Value::Object(map) if !map.is_empty() && !atomic_map(schema) => {
             for (name, inner) in map {
@@ -115,11 +115,11 @@ fn collect(value: &Value, schema: Option<&Value>, path: &[String], found: &mut F
             }
         }
         Value::Array(items) if !items.is_empty() => match list_kind(schema, path) {
-            List::Atomic => {
+            ListType::Atomic => {
                 found.insert(path.to_vec());
             }
-            List::Set => found.extend(items.iter().map(|item| path_with(path, format!("v:{item}")))),
-            List::Map(keys) => {
+            ListType::Set => found.extend(items.iter().map(|item| path_with(path, format!("v:{item}")))),
+            ListType::Map(keys) => {
                 for item in items {
                     let inner = path_with(path, item_key(item, &keys));
                     found.insert(inner.clone());
@@ -183,13 +183,13 @@ fn merge(live: &mut Value, applied: &Value, schema: Option<&Value>, path: &[Stri
             }
         }
         (Value::Array(live), Value::Array(applied)) => match list_kind(schema, path) {
-            List::Atomic => *live = applied.clone(),
-            List::Set => applied.iter().for_each(|item| {
+            ListType::Atomic => *live = applied.clone(),
+            ListType::Set => applied.iter().for_each(|item| {
                 if !live.contains(item) {
                     live.push(item.clone());
                 }
             }),
-            List::Map(keys) => merge_items(live, applied, &keys, schema, path),
+            ListType::Map(keys) => merge_items(live, applied, &keys, schema, path),
         },
         (live, applied) => *live = applied.clone(),
     }
@@ -263,7 +263,7 @@ pub fn apply(
     Ok(merged)
 }
 
-fn remove_empty_parents(object: &mut Value, path: &[String], named: &Fields) {
+fn remove_empty_parents(object: &mut Value, path: &[String], named: &FieldSet) {
     let mut parent = path;
     while parent.len() > 1 {
         parent = &parent[..parent.len() - 1];
@@ -282,7 +282,7 @@ fn remove_empty_parents(object: &mut Value, path: &[String], named: &Fields) {
 /// Moves ownership after a write that is no apply: changed fields belong to the writer alone, vanished ones to nobody.
 pub fn update(old: Option<&Value>, new: &Value, schema: Option<&Value>, owners: &mut Owners, manager: &Manager) {
     let now = fields(new, schema);
-    let changed: Fields =
+    let changed: FieldSet =
         now.iter().filter(|path| old.and_then(|old| at(old, path)) != at(new, path)).cloned().collect();
     for (other, owned) in owners.iter_mut() {
         owned.retain(|path| at(new, path).is_some() && (other == manager || !changed.contains(path)));
@@ -311,14 +311,14 @@ pub fn owners(object: &Value) -> Owners {
             let operation = if entry["operation"] == "Apply" { "Apply" } else { "Update" };
             let manager =
                 Manager { name: text(&entry["manager"]), operation, subresource: text(&entry["subresource"]) };
-            let mut fields = Fields::new();
+            let mut fields = FieldSet::new();
             decode(&entry["fieldsV1"], &[], &mut fields);
             (manager, fields)
         })
         .collect()
 }
 
-fn decode(value: &Value, path: &[String], fields: &mut Fields) {
+fn decode(value: &Value, path: &[String], fields: &mut FieldSet) {
     let Some(map) = value.as_object() else { return };
     if (map.is_empty() || map.contains_key(".")) && !path.is_empty() {
         fields.insert(path.to_vec());
@@ -358,7 +358,7 @@ pub fn write_owners(object: &mut Value, owners: &Owners, api_version: &str, now:
 }
 
 /// `fieldsV1` of owned fields: an item of a list is a member itself (`.`), beside its fields.
-fn encode(fields: &Fields) -> Value {
+fn encode(fields: &FieldSet) -> Value {
     let mut root = Map::new();
     for path in fields {
         let has_fields = fields.range(path.clone()..).nth(1).is_some_and(|next| next.starts_with(path));

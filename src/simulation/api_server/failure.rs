@@ -1,4 +1,4 @@
-//! Error answers of the API: `Status` bodies worded as the real server words them.
+//! Error answers of the API: `Status` bodies with the messages of the real server.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::object::remove_field;
 
 /// An error answer: HTTP code and `Status` body.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct ApiFailure {
     /// HTTP status code.
     pub code: u16,
     /// CamelCase reason of the `Status`.
@@ -18,7 +18,7 @@ pub struct Failure {
     pub details: Value,
 }
 
-impl Failure {
+impl ApiFailure {
     /// An error with any code and reason.
     pub fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), message: message.into(), details: Value::Null }
@@ -84,7 +84,7 @@ impl Failure {
         Self { details, ..Self::new(409, "Conflict", message) }
     }
 
-    /// 403 with a reason in words.
+    /// 403 with a message.
     pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Self {
         let subject = if name.is_empty() { kind.qualified() } else { format!("{} {name:?}", kind.qualified()) };
         Self::new(403, "Forbidden", format!("{subject} is forbidden: {why}")).about(kind, name)
@@ -117,11 +117,11 @@ impl Failure {
 
     /// 410 for the next page of a list whose version is no longer kept.
     pub fn expired_token() -> Self {
-        let words = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+        let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
                      without the continue parameter, or use the continue token in this response to retrieve the remainder of \
                      the results. Continuing with the provided token results in an inconsistent list - objects that were \
                      created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
-        Self::new(410, "Expired", words)
+        Self::new(410, "Expired", message)
     }
 
     /// 429, as a server under pressure answers.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::failure::Failure;
-use super::request::Request;
+use super::failure::ApiFailure;
+use super::request::ApiRequest;
 
 /// What happens to one request instead of a plain answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Refused with this answer; nothing is applied.
-    Refuse(Failure),
+    Refuse(ApiFailure),
     /// A write is refused with 409, as where somebody else was faster; nothing is applied.
     Conflict,
     /// The connection breaks before anything is applied.
@@ -28,7 +28,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Logged {
     /// What was asked.
-    pub request: Request,
+    pub request: ApiRequest,
     /// HTTP code of the answer; `None` when none was seen.
     pub code: Option<u16>,
 }

@@ -10,17 +10,17 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower::BoxError;
 
-use super::answer::{Answer, json_response, show};
-use super::failure::Failure;
+use super::answer::{AnswerBody, json_response, show};
+use super::failure::ApiFailure;
 use super::faults::{Fault, Hold, Logged};
 use super::kinds::Kind;
 use super::object::{meta, remove_field};
-use super::paging::Page;
-use super::request::{Request, Verb};
+use super::paging::ListPage;
+use super::request::{ApiRequest, Verb};
 use super::selectors::Selector;
 use super::state::{Shared, State};
-use super::store::Key;
-use super::verbs::{Change, DeleteOptions, Part, Writer};
+use super::store::ObjectKey;
+use super::verbs::{Change, DeleteOptions, Writer, WrittenPart};
 use super::{discovery, openapi, table, watches};
 use crate::schema;
 
@@ -35,10 +35,10 @@ pub async fn serve(
     shared: Arc<Shared>,
     number: Option<usize>,
     request: http::Request<Body>,
-) -> Result<Answer, BoxError> {
+) -> Result<AnswerBody, BoxError> {
     let (parts, body) = request.into_parts();
     let bytes = body.collect_bytes().await?;
-    let mut request = match Request::parse(&parts, &bytes) {
+    let mut request = match ApiRequest::parse(&parts, &bytes) {
         Ok(request) => request,
         Err(failure) => return Ok(refusal(&failure)),
     };
@@ -79,7 +79,7 @@ pub async fn serve(
     Ok(answer)
 }
 
-fn arrive(shared: &Shared, request: &mut Request) -> (usize, Option<Fault>) {
+fn arrive(shared: &Shared, request: &mut ApiRequest) -> (usize, Option<Fault>) {
     let mut guard = shared.lock();
     let state = &mut *guard;
     request.version_then = state.store.version;
@@ -110,12 +110,12 @@ async fn crash(shared: &Shared) {
     std::future::pending::<()>().await;
 }
 
-fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Answer {
+fn answer(shared: &Arc<Shared>, request: &ApiRequest, client: Option<usize>) -> AnswerBody {
     if request.verb.is_none() {
         let kinds = shared.lock().store.kinds.clone();
         return discovery::document(&kinds, &request.path)
             .or_else(|| openapi::document(&kinds, &request.path))
-            .map_or_else(|| refusal(&Failure::no_such_resource()), |document| respond(200, &document));
+            .map_or_else(|| refusal(&ApiFailure::no_such_resource()), |document| respond(200, &document));
     }
     let kind = {
         let state = shared.lock();
@@ -125,14 +125,14 @@ fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Ans
         }
         state.store.kind(&request.group, &request.version, &request.plural).cloned()
     };
-    let Some(kind) = kind else { return refusal(&Failure::no_such_resource()) };
+    let Some(kind) = kind else { return refusal(&ApiFailure::no_such_resource()) };
     if shared.lock().no_conversion && request.version != kind.versions[0] {
-        let words = format!(
+        let message = format!(
             "conversion webhook for {}, Kind={} failed: connection refused",
             kind.api_version(&kind.versions[0]),
             kind.kind
         );
-        return refusal(&Failure::internal(&words));
+        return refusal(&ApiFailure::internal(&message));
     }
     if request.verb == Some(Verb::Watch) {
         return match watches::start(shared.clone(), request, &kind, client) {
@@ -152,20 +152,20 @@ fn answer(shared: &Arc<Shared>, request: &Request, client: Option<usize>) -> Ans
 }
 
 /// 409 as each verb is answered when somebody else was faster. A creation is where the quota was written in between.
-fn conflict(shared: &Shared, request: &Request) -> Failure {
+fn conflict(shared: &Shared, request: &ApiRequest) -> ApiFailure {
     let kind = shared.lock().store.kind(&request.group, &request.version, &request.plural).cloned();
     let name = request.name.as_deref().unwrap_or_default();
     match (request.verb, kind) {
-        (Some(Verb::Create), _) => Failure::quota_modified("gpus"),
+        (Some(Verb::Create), _) => ApiFailure::quota_modified("gpus"),
         (Some(Verb::Delete), Some(kind)) => {
-            Failure::conflict(&kind, name, "Precondition failed: UID in precondition: 1, UID in object meta: 2")
+            ApiFailure::conflict(&kind, name, "Precondition failed: UID in precondition: 1, UID in object meta: 2")
         }
-        (_, Some(kind)) => Failure::modified(&kind, name),
-        (_, None) => Failure::no_such_resource(),
+        (_, Some(kind)) => ApiFailure::modified(&kind, name),
+        (_, None) => ApiFailure::no_such_resource(),
     }
 }
 
-fn no_right(request: &Request) -> Failure {
+fn no_right(request: &ApiRequest) -> ApiFailure {
     let scope =
         request.namespace.as_ref().map_or("at the cluster scope".into(), |ns| format!("in the namespace {ns:?}"));
     let verb = request.verb.map_or("", Verb::as_str);
@@ -175,10 +175,10 @@ fn no_right(request: &Request) -> Failure {
         request.plural,
         request.group
     );
-    Failure::new(403, "Forbidden", message)
+    ApiFailure::new(403, "Forbidden", message)
 }
 
-fn dispatch(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value), Failure> {
+fn dispatch(state: &mut State, request: &ApiRequest, kind: &Kind) -> Result<(u16, Value), ApiFailure> {
     if !request.flag("dryRun") && request.query.get("dryRun").is_none_or(|v| v != "All") {
         return act(state, request, kind);
     }
@@ -190,13 +190,13 @@ fn dispatch(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, V
     result
 }
 
-fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value), Failure> {
+fn act(state: &mut State, request: &ApiRequest, kind: &Kind) -> Result<(u16, Value), ApiFailure> {
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let key = Key::new(kind, namespace, request.name.as_deref().unwrap_or_default());
+    let key = ObjectKey::new(kind, namespace, request.name.as_deref().unwrap_or_default());
     let part = match request.subresource.as_str() {
-        "" => Part::Main,
-        "status" if kind.status => Part::Status,
-        _ => return Err(Failure::no_such_resource()),
+        "" => WrittenPart::Main,
+        "status" if kind.status => WrittenPart::Status,
+        _ => return Err(ApiFailure::no_such_resource()),
     };
     let writer = Writer { manager: request.manager(), now: request.at };
     let shown = |object: &Value| show(kind, object, &request.version, request.metadata_only);
@@ -220,14 +220,14 @@ fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value)
             let object = body_for(request, kind)?;
             if kind.custom && meta(&object, "resourceVersion").is_empty() {
                 let cause = "metadata.resourceVersion: Invalid value: 0: must be specified for an update".to_owned();
-                return Err(Failure::invalid(kind, &key.name, &[cause]));
+                return Err(ApiFailure::invalid(kind, &key.name, &[cause]));
             }
             Ok((200, shown(&*state.store.update(kind, &key, part, object, &writer, None)?)))
         }
         Some(Verb::Patch) if request.is_apply() => {
             if !request.query.contains_key("fieldManager") {
-                let words = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
-                return Err(Failure::new(422, "Invalid", words));
+                let message = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
+                return Err(ApiFailure::new(422, "Invalid", message));
             }
             let body = body_for(request, kind)?;
             let (code, object) = state.store.apply(kind, &key, part, &body, &writer, request.flag("force"))?;
@@ -254,16 +254,16 @@ fn act(state: &mut State, request: &Request, kind: &Kind) -> Result<(u16, Value)
         Some(Verb::DeleteCollection) => {
             let options = options(request)?;
             for object in selected(state, request, None, kind)? {
-                let key = Key::new(kind, meta(&object, "namespace"), meta(&object, "name"));
+                let key = ObjectKey::new(kind, meta(&object, "namespace"), meta(&object, "name"));
                 state.store.delete(kind, &key, &options, request.at)?;
             }
             Ok((200, list(state, request, kind)?))
         }
-        Some(Verb::Watch) | None => Err(Failure::no_such_resource()),
+        Some(Verb::Watch) | None => Err(ApiFailure::no_such_resource()),
     }
 }
 
-fn get(state: &State, request: &Request, kind: &Kind, key: &Key) -> Result<Arc<Value>, Failure> {
+fn get(state: &State, request: &ApiRequest, kind: &Kind, key: &ObjectKey) -> Result<Arc<Value>, ApiFailure> {
     let cached = request.query.get("resourceVersion").is_some_and(|v| v == "0");
     match state.hold {
         Hold::Cached(version) | Hold::Lists(version) if cached => state
@@ -271,12 +271,12 @@ fn get(state: &State, request: &Request, kind: &Kind, key: &Key) -> Result<Arc<V
             .list_at(&key.resource, Some(&key.namespace), version)
             .into_iter()
             .find(|object| meta(object, "name") == key.name)
-            .ok_or_else(|| Failure::not_found(kind, &key.name)),
+            .ok_or_else(|| ApiFailure::not_found(kind, &key.name)),
         _ => state.store.get(kind, key),
     }
 }
 
-fn held(state: &State, request: &Request) -> Option<u64> {
+fn held(state: &State, request: &ApiRequest) -> Option<u64> {
     let cached = request.query.get("resourceVersion").is_some_and(|v| v == "0");
     match state.hold {
         Hold::Cached(version) if cached => Some(version),
@@ -285,7 +285,12 @@ fn held(state: &State, request: &Request) -> Option<u64> {
     }
 }
 
-fn selected(state: &State, request: &Request, version: Option<u64>, kind: &Kind) -> Result<Vec<Arc<Value>>, Failure> {
+fn selected(
+    state: &State,
+    request: &ApiRequest,
+    version: Option<u64>,
+    kind: &Kind,
+) -> Result<Vec<Arc<Value>>, ApiFailure> {
     let query = |name: &str| request.query.get(name).map(String::as_str);
     let selector = Selector::parse(query("labelSelector"), query("fieldSelector"))?;
     let namespace = request.namespace.as_deref();
@@ -296,16 +301,16 @@ fn selected(state: &State, request: &Request, version: Option<u64>, kind: &Kind)
     Ok(all.into_iter().filter(|object| selector.matches(object)).collect())
 }
 
-fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure> {
-    let page = Page::of(request)?;
+fn list(state: &State, request: &ApiRequest, kind: &Kind) -> Result<Value, ApiFailure> {
+    let page = ListPage::of(request)?;
     let version = page.version.or(held(state, request)).unwrap_or(state.store.version);
     if page.version.is_some_and(|version| version < state.store.oldest) {
-        return Err(Failure::expired_token());
+        return Err(ApiFailure::expired_token());
     }
     let (objects, rest) = page.cut(selected(state, request, page.version, kind)?);
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let Some(last) = objects.last().filter(|_| rest > 0) {
-        metadata["continue"] = json!(Page::token(version, last));
+        metadata["continue"] = json!(ListPage::token(version, last));
         if request.query.get("labelSelector").or(request.query.get("fieldSelector")).is_none() {
             metadata["remainingItemCount"] = json!(rest);
         }
@@ -331,10 +336,10 @@ fn list(state: &State, request: &Request, kind: &Kind) -> Result<Value, Failure>
     }))
 }
 
-fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
+fn body_for(request: &ApiRequest, kind: &Kind) -> Result<Value, ApiFailure> {
     let mut object = request.body.clone();
     if !object.is_object() {
-        return Err(Failure::bad_request("the body of the request is not an object"));
+        return Err(ApiFailure::bad_request("the body of the request is not an object"));
     }
     let (api_version, name) =
         (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());
@@ -346,15 +351,15 @@ fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
             kind.api_version(&request.version),
             kind.kind
         );
-        return Err(Failure::bad_request(message));
+        return Err(ApiFailure::bad_request(message));
     }
     if (name.is_empty() || api_version.is_empty()) && (kind.custom || request.is_apply()) {
-        return Err(Failure::bad_request("Object 'Kind' is missing in the body"));
+        return Err(ApiFailure::bad_request("Object 'Kind' is missing in the body"));
     }
     let (ours, theirs) = (request.namespace.as_deref().unwrap_or_default(), meta(&object, "namespace"));
     if !theirs.is_empty() && theirs != ours {
         let message = "the namespace of the provided object does not match the namespace sent on the request";
-        return Err(Failure::bad_request(message));
+        return Err(ApiFailure::bad_request(message));
     }
     let named = meta(&object, "name");
     if request.verb != Some(Verb::Create) && !named.is_empty() && Some(named) != request.name.as_deref() {
@@ -362,7 +367,7 @@ fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
             "the name of the object ({named}) does not match the name on the URL ({})",
             request.name.as_deref().unwrap_or_default()
         );
-        return Err(Failure::bad_request(message));
+        return Err(ApiFailure::bad_request(message));
     }
     if let Some(schema) = kind.openapi().filter(|_| request.query.get("fieldValidation").is_some_and(|v| v == "Strict"))
     {
@@ -370,7 +375,7 @@ fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
         if !unknown.is_empty() {
             let list = unknown.iter().map(|field| format!("unknown field {field:?}")).collect::<Vec<_>>().join(", ");
             let (name, version) = (&kind.kind, &request.version);
-            return Err(Failure::bad_request(format!(
+            return Err(ApiFailure::bad_request(format!(
                 "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {list}"
             )));
         }
@@ -380,18 +385,18 @@ fn body_for(request: &Request, kind: &Kind) -> Result<Value, Failure> {
     Ok(object)
 }
 
-fn options(request: &Request) -> Result<DeleteOptions, Failure> {
+fn options(request: &ApiRequest) -> Result<DeleteOptions, ApiFailure> {
     if request.body.is_null() {
         return Ok(DeleteOptions::default());
     }
-    serde_json::from_value(request.body.clone()).map_err(|error| Failure::bad_request(error.to_string()))
+    serde_json::from_value(request.body.clone()).map_err(|error| ApiFailure::bad_request(error.to_string()))
 }
 
-fn refusal(failure: &Failure) -> Answer {
+fn refusal(failure: &ApiFailure) -> AnswerBody {
     respond(failure.code, &failure.body())
 }
 
-fn respond(code: u16, body: &Value) -> Answer {
+fn respond(code: u16, body: &Value) -> AnswerBody {
     let full = Full::new(Bytes::from(body.to_string()));
     let body = full.map_err(|never: Infallible| -> BoxError { match never {} }).boxed_unsync();
     json_response(http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR), body)

@@ -32,12 +32,12 @@ pub struct Kind {
     /// Groups of kinds that are listed together.
     pub categories: Vec<String>,
     /// What tables show beside the name.
-    pub columns: Vec<Column>,
+    pub columns: Vec<PrinterColumn>,
 }
 
 /// A column of the table that a list is shown as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct PrinterColumn {
     /// Its title.
     pub name: String,
     /// `string`, `integer`, `date`.
@@ -48,7 +48,7 @@ pub struct Column {
     pub path: String,
 }
 
-impl Column {
+impl PrinterColumn {
     /// Every table ends with it, where no definition names other columns.
     fn age() -> Self {
         Self { name: "Age".into(), kind: "date".into(), priority: 0, path: ".metadata.creationTimestamp".into() }
@@ -148,7 +148,7 @@ pub fn built_in() -> Vec<Kind> {
         custom: false,
         short_names: short(plural).map(str::to_owned).into_iter().collect(),
         categories: vec![],
-        columns: vec![Column::age()],
+        columns: vec![PrinterColumn::age()],
     })
     .into()
 }
@@ -195,8 +195,8 @@ pub fn custom(crd: &Value) -> Kind {
         short_names: names(&crd["spec"]["names"]["shortNames"]),
         categories: names(&crd["spec"]["names"]["categories"]),
         columns: match storage["additionalPrinterColumns"].as_array() {
-            Some(columns) => columns.iter().map(Column::of).collect(),
-            None => vec![Column::age()],
+            Some(columns) => columns.iter().map(PrinterColumn::of).collect(),
+            None => vec![PrinterColumn::age()],
         },
     }
 }

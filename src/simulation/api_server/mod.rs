@@ -22,12 +22,12 @@ mod table;
 mod verbs;
 mod watches;
 
-pub use answer::Answer;
+pub use answer::AnswerBody;
 pub use cluster::{Cluster, resource_of, typed};
-pub use failure::Failure;
+pub use failure::ApiFailure;
 pub use faults::{Fault, Logged};
 pub use kinds::Kind;
 pub use object::{finalizers, meta, remove_field};
-pub use request::{Request, Verb};
-pub use store::{Key, Record, time};
+pub use request::{ApiRequest, Verb};
+pub use store::{ObjectKey, Record, time};
 pub use verbs::{DeleteOptions, Preconditions};

@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::failure::ApiFailure;
 use super::object::meta;
-use super::request::Request;
+use super::request::ApiRequest;
 
 /// What part of a list is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct ListPage {
     /// The version that the first page showed; later ones show the same.
     pub version: Option<u64>,
     after: Option<(String, String)>,
     limit: usize,
 }
 
-impl Page {
+impl ListPage {
     /// Reads `limit` and `continue`.
-    pub fn of(request: &Request) -> Result<Self, Failure> {
+    pub fn of(request: &ApiRequest) -> Result<Self, ApiFailure> {
         let limit = request.query.get("limit").map_or(Ok(0), |limit| limit.parse());
-        let limit = limit.map_err(|_| Failure::bad_request("limit must be a number"))?;
+        let limit = limit.map_err(|_| ApiFailure::bad_request("limit must be a number"))?;
         let Some(token) = request.query.get("continue").filter(|token| !token.is_empty()) else {
             return Ok(Self { limit, ..Self::default() });
         };
@@ -30,7 +30,7 @@ impl Page {
             [version, namespace, name] if version.parse::<u64>().is_ok() => {
                 Ok(Self { version: version.parse().ok(), after: Some((namespace.into(), name.into())), limit })
             }
-            _ => Err(Failure::bad_request("continue key is not valid: illegal base64 data")),
+            _ => Err(ApiFailure::bad_request("continue key is not valid: illegal base64 data")),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::failure::ApiFailure;
 use super::protobuf;
 
 /// Verbs as RBAC names them.
@@ -52,7 +52,7 @@ impl Verb {
 
 /// One request, as it is logged and as faults see it.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ApiRequest {
     /// Number among all requests of logged clients, from 0.
     pub index: usize,
     /// Number among writing requests of logged clients, from 0; `None` for reads.
@@ -93,9 +93,9 @@ pub struct Request {
     pub body: Value,
 }
 
-impl Request {
+impl ApiRequest {
     /// Reads a request. Index, write number, time, version and client are filled in by the caller.
-    pub fn parse(parts: &http::request::Parts, bytes: &[u8]) -> Result<Self, Failure> {
+    pub fn parse(parts: &http::request::Parts, bytes: &[u8]) -> Result<Self, ApiFailure> {
         let path = parts.uri.path().to_owned();
         let query: BTreeMap<String, String> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -105,10 +105,10 @@ impl Request {
         } else if header("content-type") == "application/vnd.kubernetes.protobuf" {
             protobuf::namespace(bytes).ok_or_else(|| {
                 let message = "of protobuf, the simulated server reads Namespaces alone: apply the object as YAML";
-                Failure::new(415, "UnsupportedMediaType", message)
+                ApiFailure::new(415, "UnsupportedMediaType", message)
             })?
         } else {
-            serde_json::from_slice(bytes).map_err(|error| Failure::bad_request(format!("body: {error}")))?
+            serde_json::from_slice(bytes).map_err(|error| ApiFailure::bad_request(format!("body: {error}")))?
         };
         let mut request = Self {
             index: 0,

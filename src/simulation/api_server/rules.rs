@@ -10,17 +10,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::failure::ApiFailure;
 use super::kinds::Kind;
 
 /// Reads an object as its type: fields the type does not know are dropped, wrong types are refused.
-pub fn decode(kind: &Kind, object: Value) -> Result<Value, Failure> {
-    fn as_type<T: DeserializeOwned + Serialize>(kind: &Kind, object: Value) -> Result<Value, Failure> {
+pub fn decode(kind: &Kind, object: Value) -> Result<Value, ApiFailure> {
+    fn as_type<T: DeserializeOwned + Serialize>(kind: &Kind, object: Value) -> Result<Value, ApiFailure> {
         let typed: T = serde_json::from_value(object).map_err(|error| {
             let name = &kind.kind;
-            Failure::bad_request(format!("{name} in version \"v1\" cannot be handled as a {name}: {error}"))
+            ApiFailure::bad_request(format!("{name} in version \"v1\" cannot be handled as a {name}: {error}"))
         })?;
-        serde_json::to_value(typed).map_err(|error| Failure::internal(&error.to_string()))
+        serde_json::to_value(typed).map_err(|error| ApiFailure::internal(&error.to_string()))
     }
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "ConfigMap") => as_type::<ConfigMap>(kind, object),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::failure::ApiFailure;
 
 /// A parsed `labelSelector` and `fieldSelector`.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ enum Test {
 
 impl Selector {
     /// Reads both selectors.
-    pub fn parse(labels: Option<&str>, fields: Option<&str>) -> Result<Self, Failure> {
+    pub fn parse(labels: Option<&str>, fields: Option<&str>) -> Result<Self, ApiFailure> {
         Ok(Self {
             labels: parse_labels(labels.unwrap_or_default())?,
             fields: parse_fields(fields.unwrap_or_default())?,
@@ -47,11 +47,11 @@ impl Selector {
     }
 }
 
-fn parse_labels(text: &str) -> Result<Vec<(String, Test)>, Failure> {
+fn parse_labels(text: &str) -> Result<Vec<(String, Test)>, ApiFailure> {
     split_outside_parentheses(text).into_iter().map(|part| parse_label(part.trim())).collect()
 }
 
-fn parse_label(part: &str) -> Result<(String, Test), Failure> {
+fn parse_label(part: &str) -> Result<(String, Test), ApiFailure> {
     let list = |text: &str| -> Vec<String> {
         text.trim().trim_matches(['(', ')']).split(',').map(|v| v.trim().to_owned()).collect()
     };
@@ -70,7 +70,7 @@ fn parse_label(part: &str) -> Result<(String, Test), Failure> {
     };
     let key = requirement.0.trim();
     if key.is_empty() || key.contains([' ', '(', ')']) {
-        return Err(Failure::bad_request(format!("unable to parse requirement: {part:?}")));
+        return Err(ApiFailure::bad_request(format!("unable to parse requirement: {part:?}")));
     }
     Ok((key.to_owned(), requirement.1))
 }
@@ -92,7 +92,7 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
     parts.into_iter().filter(|part| !part.trim().is_empty()).collect()
 }
 
-fn parse_fields(text: &str) -> Result<Vec<(String, bool, String)>, Failure> {
+fn parse_fields(text: &str) -> Result<Vec<(String, bool, String)>, ApiFailure> {
     const KNOWN: [&str; 10] = [
         "metadata.name",
         "metadata.namespace",
@@ -113,10 +113,10 @@ fn parse_fields(text: &str) -> Result<Vec<(String, bool, String)>, Failure> {
             } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
                 (path, true, value)
             } else {
-                return Err(Failure::bad_request(format!("invalid field selector {part:?}")));
+                return Err(ApiFailure::bad_request(format!("invalid field selector {part:?}")));
             };
             if !KNOWN.contains(&path) {
-                return Err(Failure::bad_request(format!("field label not supported: {path}")));
+                return Err(ApiFailure::bad_request(format!("field label not supported: {path}")));
             }
             Ok((path.to_owned(), equal, value.to_owned()))
         })

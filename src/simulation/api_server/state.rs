@@ -7,25 +7,25 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::failure::ApiFailure;
 use super::faults::{Fault, Hold, Logged};
 use super::kinds::Kind;
-use super::request::Request;
-use super::store::{Record, Store};
+use super::request::ApiRequest;
+use super::store::{ObjectStore, Record};
 
 /// When virtual time begins: 2026-03-02 09:00 UTC.
 const EPOCH: Timestamp = Timestamp::constant(1_772_442_000, 0);
 
-type FaultRule = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
-type AdmissionRule = Box<dyn Fn(&str, &Value) -> Option<Failure> + Send>;
-type ForbidRule = Box<dyn Fn(&Request) -> bool + Send>;
+type FaultRule = Box<dyn FnMut(&ApiRequest) -> Option<Fault> + Send>;
+type AdmissionRule = Box<dyn Fn(&str, &Value) -> Option<ApiFailure> + Send>;
+type ForbidRule = Box<dyn Fn(&ApiRequest) -> bool + Send>;
 type DropRule = Box<dyn Fn(&Record) -> bool + Send>;
 
 /// Everything behind the lock.
 #[derive(Default)]
 pub struct State {
     /// Objects and their history.
-    pub store: Store,
+    pub store: ObjectStore,
     /// Requests of logged clients, in order of arrival.
     pub log: Vec<Logged>,
     pub(super) writes: usize,
@@ -79,7 +79,7 @@ impl Shared {
 
 impl State {
     /// Asks the admission rules.
-    pub fn admit(&self, kind: &Kind, object: &Value) -> Result<(), Failure> {
+    pub fn admit(&self, kind: &Kind, object: &Value) -> Result<(), ApiFailure> {
         let refusal = self.admission.iter().find_map(|rule| rule(&kind.plural, object));
         refusal.map_or(Ok(()), Err)
     }

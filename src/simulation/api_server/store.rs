@@ -10,7 +10,7 @@ use super::kinds::{Kind, built_in};
 
 /// Where an object is kept: `plural.group`, namespace (empty for cluster scope), name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct ObjectKey {
     /// `plural.group`.
     pub resource: String,
     /// Namespace; empty for cluster scope.
@@ -19,7 +19,7 @@ pub struct Key {
     pub name: String,
 }
 
-impl Key {
+impl ObjectKey {
     /// The key of an object of a kind.
     pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
         let namespace = if kind.namespaced { namespace } else { "" };
@@ -33,7 +33,7 @@ pub struct Record {
     /// resourceVersion of the change.
     pub version: u64,
     /// The object's key.
-    pub key: Key,
+    pub key: ObjectKey,
     /// The object before; absent when it was created.
     pub before: Option<Arc<Value>>,
     /// The object after; absent when it was deleted.
@@ -42,11 +42,11 @@ pub struct Record {
 
 /// All state of the server.
 #[derive(Debug)]
-pub struct Store {
+pub struct ObjectStore {
     /// Kinds that are served.
     pub kinds: Vec<Kind>,
     /// Live objects.
-    pub objects: BTreeMap<Key, Arc<Value>>,
+    pub objects: BTreeMap<ObjectKey, Arc<Value>>,
     /// All changes since the beginning.
     pub log: Vec<Record>,
     /// Version of the last change.
@@ -56,13 +56,13 @@ pub struct Store {
     uids: u64,
 }
 
-impl Default for Store {
+impl Default for ObjectStore {
     fn default() -> Self {
         Self { kinds: built_in(), objects: BTreeMap::new(), log: vec![], version: 100, oldest: 100, uids: 0 }
     }
 }
 
-impl Store {
+impl ObjectStore {
     /// The kind served under a group, version and plural.
     pub fn kind(&self, group: &str, version: &str, plural: &str) -> Option<&Kind> {
         self.kinds.iter().find(|k| k.group == group && k.plural == plural && k.versions.iter().any(|v| v == version))
@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// Stores an object under a new version and logs the change.
-    pub fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+    pub fn put(&mut self, key: ObjectKey, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let object = Arc::new(object);
@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// Removes an object and logs the change.
-    pub fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Value>> {
         let before = self.objects.remove(key)?;
         self.version += 1;
         self.log.push(Record { version: self.version, key: key.clone(), before: Some(before.clone()), after: None });

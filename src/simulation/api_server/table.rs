@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::kinds::{Column, Kind};
+use super::kinds::{Kind, PrinterColumn};
 
 /// A table of objects, at a time.
 pub fn table(kind: &Kind, objects: &[Arc<Value>], metadata: &Value, now: Timestamp) -> Value {
@@ -29,7 +29,7 @@ fn row(kind: &Kind, object: &Value, now: Timestamp) -> Value {
     json!({"cells": cells, "object": metadata})
 }
 
-fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
+fn cell(column: &PrinterColumn, object: &Value, now: Timestamp) -> Value {
     let value = column.path.split('.').filter(|field| !field.is_empty()).fold(object, |value, field| &value[field]);
     match (column.kind.as_str(), value.as_str().and_then(|text| text.parse::<Timestamp>().ok())) {
         ("date", Some(time)) => json!(age(now.as_second() - time.as_second())),

@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::apply::{self, Manager, Owners};
-use super::failure::Failure;
+use super::failure::ApiFailure;
 use super::kinds::Kind;
 use super::object::{finalizers, meta, remove_field};
 use super::rules;
-use super::store::{Key, Store, time};
+use super::store::{ObjectKey, ObjectStore, time};
 use crate::schema;
 use crate::simulation::dynamo;
 
 /// Which part of an object a write is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum WrittenPart {
     /// Everything but the status.
     Main,
     /// The status alone.
     Status,
 }
 
-impl Part {
+impl WrittenPart {
     fn subresource(self) -> &'static str {
         if self == Self::Status { "status" } else { "" }
     }
@@ -39,7 +39,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    fn updates(&self, part: Part) -> Manager {
+    fn updates(&self, part: WrittenPart) -> Manager {
         Manager { name: self.manager.clone(), operation: "Update", subresource: part.subresource().into() }
     }
 }
@@ -77,10 +77,10 @@ pub struct Change<'a> {
     pub body: &'a Value,
 }
 
-impl Store {
+impl ObjectStore {
     /// Reads one object.
-    pub fn get(&self, kind: &Kind, key: &Key) -> Result<Arc<Value>, Failure> {
-        self.objects.get(key).cloned().ok_or_else(|| Failure::not_found(kind, &key.name))
+    pub fn get(&self, kind: &Kind, key: &ObjectKey) -> Result<Arc<Value>, ApiFailure> {
+        self.objects.get(key).cloned().ok_or_else(|| ApiFailure::not_found(kind, &key.name))
     }
 
     /// Creates an object.
@@ -90,15 +90,15 @@ impl Store {
         namespace: &str,
         mut object: Value,
         writer: &Writer,
-    ) -> Result<Arc<Value>, Failure> {
+    ) -> Result<Arc<Value>, ApiFailure> {
         self.allow_new_content(kind, namespace, meta(&object, "name"))?;
         let name = self.name_for(kind, &object)?;
-        let key = Key::new(kind, namespace, &name);
+        let key = ObjectKey::new(kind, namespace, &name);
         if self.objects.contains_key(&key) {
-            return Err(Failure::already_exists(kind, &name));
+            return Err(ApiFailure::already_exists(kind, &name));
         }
         if !meta(&object, "resourceVersion").is_empty() {
-            return Err(Failure::internal("resourceVersion should not be set on objects to be created"));
+            return Err(ApiFailure::internal("resourceVersion should not be set on objects to be created"));
         }
         self.fresh_metadata(kind, &mut object, &key, writer.now);
         if kind.status {
@@ -106,7 +106,7 @@ impl Store {
         }
         let mut object = self.normalise(kind, object, None)?;
         let mut owners = Owners::new();
-        apply::update(None, &object, kind.openapi(), &mut owners, &writer.updates(Part::Main));
+        apply::update(None, &object, kind.openapi(), &mut owners, &writer.updates(WrittenPart::Main));
         self.complete(kind, &mut object);
         self.refuse_invalid(kind, &object, None)?;
         let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
@@ -114,9 +114,9 @@ impl Store {
         Ok(self.put(key, object))
     }
 
-    fn name_for(&mut self, kind: &Kind, object: &Value) -> Result<String, Failure> {
+    fn name_for(&mut self, kind: &Kind, object: &Value) -> Result<String, ApiFailure> {
         match (meta(object, "name"), meta(object, "generateName")) {
-            ("", "") => Err(Failure::invalid(
+            ("", "") => Err(ApiFailure::invalid(
                 kind,
                 "",
                 &["metadata.name: Required value: name or generateName is required".into()],
@@ -129,18 +129,18 @@ impl Store {
         }
     }
 
-    fn allow_new_content(&self, kind: &Kind, namespace: &str, name: &str) -> Result<(), Failure> {
+    fn allow_new_content(&self, kind: &Kind, namespace: &str, name: &str) -> Result<(), ApiFailure> {
         if !kind.namespaced {
             return Ok(());
         }
         let spaces = self.kind_named("", "Namespace").cloned();
-        let Some(spaces) = spaces else { return Err(Failure::no_such_resource()) };
-        let space = self.get(&spaces, &Key::new(&spaces, "", namespace))?;
+        let Some(spaces) = spaces else { return Err(ApiFailure::no_such_resource()) };
+        let space = self.get(&spaces, &ObjectKey::new(&spaces, "", namespace))?;
         if meta(&space, "deletionTimestamp").is_empty() {
             return Ok(());
         }
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-        let mut failure = Failure::forbidden(kind, name, &why);
+        let mut failure = ApiFailure::forbidden(kind, name, &why);
         failure.details["causes"] = json!([{
             "reason": "NamespaceTerminating", "field": "metadata.namespace",
             "message": format!("namespace {namespace} is being terminated"),
@@ -148,7 +148,7 @@ impl Store {
         Err(failure)
     }
 
-    fn fresh_metadata(&mut self, kind: &Kind, object: &mut Value, key: &Key, now: Timestamp) {
+    fn fresh_metadata(&mut self, kind: &Kind, object: &mut Value, key: &ObjectKey, now: Timestamp) {
         let uid = self.new_uid();
         let metadata = &mut object["metadata"];
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] {
@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// To the stored version, read as the type, pruned.
-    fn normalise(&self, kind: &Kind, object: Value, old: Option<&Value>) -> Result<Value, Failure> {
+    fn normalise(&self, kind: &Kind, object: Value, old: Option<&Value>) -> Result<Value, ApiFailure> {
         let stored = kind.api_version(&kind.versions[0]);
         let mut object = dynamo::convert(object, &stored);
         object["apiVersion"] = json!(stored);
@@ -191,24 +191,24 @@ impl Store {
         }
     }
 
-    fn refuse_invalid(&self, kind: &Kind, object: &Value, old: Option<&Value>) -> Result<(), Failure> {
+    fn refuse_invalid(&self, kind: &Kind, object: &Value, old: Option<&Value>) -> Result<(), ApiFailure> {
         let mut causes = rules::validate(kind, object, old);
         if let Some(schema) = &kind.schema {
             causes.extend(schema.validate(object, old));
         }
-        if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(kind, meta(object, "name"), &causes)) }
+        if causes.is_empty() { Ok(()) } else { Err(ApiFailure::invalid(kind, meta(object, "name"), &causes)) }
     }
 
     /// Replaces an object, or its status. `owners` are the new owners where they are known (server-side apply).
     pub fn update(
         &mut self,
         kind: &Kind,
-        key: &Key,
-        part: Part,
+        key: &ObjectKey,
+        part: WrittenPart,
         new: Value,
         writer: &Writer,
         owners: Option<Owners>,
-    ) -> Result<Arc<Value>, Failure> {
+    ) -> Result<Arc<Value>, ApiFailure> {
         let old = self.get(kind, key)?;
         check_identity(kind, part, &old, &new)?;
         let mut new = self.normalise(kind, new, Some(&old))?;
@@ -218,7 +218,7 @@ impl Store {
         }
         refuse_new_finalizers(kind, &old, &new)?;
         self.refuse_invalid(kind, &new, Some(&old))?;
-        if kind.generations && part == Part::Main && spec_differs(&old, &new) {
+        if kind.generations && part == WrittenPart::Main && spec_differs(&old, &new) {
             new["metadata"]["generation"] = json!(old["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
         }
         let owners = owners.unwrap_or_else(|| {
@@ -242,14 +242,14 @@ impl Store {
     pub fn apply(
         &mut self,
         kind: &Kind,
-        key: &Key,
-        part: Part,
+        key: &ObjectKey,
+        part: WrittenPart,
         body: &Value,
         writer: &Writer,
         force: bool,
-    ) -> Result<(u16, Arc<Value>), Failure> {
+    ) -> Result<(u16, Arc<Value>), ApiFailure> {
         if body["metadata"].get("managedFields").is_some_and(|m| !m.is_null()) {
-            return Err(Failure::bad_request("metadata.managedFields must be nil"));
+            return Err(ApiFailure::bad_request("metadata.managedFields must be nil"));
         }
         let manager =
             Manager { name: writer.manager.clone(), operation: "Apply", subresource: part.subresource().into() };
@@ -259,16 +259,16 @@ impl Store {
             schema::prune(schema, &mut applied);
         }
         match part {
-            Part::Main if kind.status => remove_field(&mut applied, "status"),
-            Part::Main => {}
-            Part::Status => {
+            WrittenPart::Main if kind.status => remove_field(&mut applied, "status"),
+            WrittenPart::Main => {}
+            WrittenPart::Status => {
                 let status = applied.get("status").cloned().unwrap_or_else(|| json!({}));
                 applied = json!({"status": status});
             }
         }
         if !self.objects.contains_key(key) {
-            if part == Part::Status {
-                return Err(Failure::not_found(kind, &key.name));
+            if part == WrittenPart::Status {
+                return Err(ApiFailure::not_found(kind, &key.name));
             }
             return Ok((201, self.create_applied(kind, key, applied, writer, manager)?));
         }
@@ -284,11 +284,11 @@ impl Store {
     fn create_applied(
         &mut self,
         kind: &Kind,
-        key: &Key,
+        key: &ObjectKey,
         mut applied: Value,
         writer: &Writer,
         manager: Manager,
-    ) -> Result<Arc<Value>, Failure> {
+    ) -> Result<Arc<Value>, ApiFailure> {
         applied["metadata"]["name"] = json!(key.name);
         let named = apply::fields(&applied, kind.openapi());
         let created = self.create(kind, &key.namespace, applied, writer)?;
@@ -308,11 +308,11 @@ impl Store {
     pub fn patch(
         &mut self,
         kind: &Kind,
-        key: &Key,
-        part: Part,
+        key: &ObjectKey,
+        part: WrittenPart,
         change: Change<'_>,
         writer: &Writer,
-    ) -> Result<Arc<Value>, Failure> {
+    ) -> Result<Arc<Value>, ApiFailure> {
         let Change { version, content_type, body } = change;
         let old = self.get(kind, key)?;
         let served = kind.api_version(version);
@@ -325,7 +325,7 @@ impl Store {
             }
             other => {
                 let why = format!("the body of the request was in an unknown format: {other}");
-                return Err(Failure::new(415, "UnsupportedMediaType", why));
+                return Err(ApiFailure::new(415, "UnsupportedMediaType", why));
             }
         }
         remove_field(&mut new["metadata"], "managedFields");
@@ -337,10 +337,10 @@ impl Store {
     pub fn delete(
         &mut self,
         kind: &Kind,
-        key: &Key,
+        key: &ObjectKey,
         options: &DeleteOptions,
         now: Timestamp,
-    ) -> Result<Arc<Value>, Failure> {
+    ) -> Result<Arc<Value>, ApiFailure> {
         let old = self.get(kind, key)?;
         check_preconditions(kind, &old, options)?;
         let mut new = (*old).clone();
@@ -392,39 +392,39 @@ fn keep_identity(new: &mut Value, old: &Value) {
 }
 
 /// A replacement must be of the same object, and every write of the version it names, if it names one.
-fn check_identity(kind: &Kind, part: Part, old: &Value, new: &Value) -> Result<(), Failure> {
+fn check_identity(kind: &Kind, part: WrittenPart, old: &Value, new: &Value) -> Result<(), ApiFailure> {
     let (name, uid) = (meta(old, "name"), meta(new, "uid"));
-    if part == Part::Main && !uid.is_empty() && uid != meta(old, "uid") {
+    if part == WrittenPart::Main && !uid.is_empty() && uid != meta(old, "uid") {
         let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta(old, "uid"));
-        return Err(Failure::conflict(kind, name, &why));
+        return Err(ApiFailure::conflict(kind, name, &why));
     }
     let version = meta(new, "resourceVersion");
     if !version.is_empty() && version != meta(old, "resourceVersion") {
-        return Err(Failure::modified(kind, name));
+        return Err(ApiFailure::modified(kind, name));
     }
     Ok(())
 }
 
 /// A patch cannot change the UID; in a patch of the status, metadata but the version goes unread.
-fn refuse_new_uid(kind: &Kind, part: Part, old: &Value, patched: &Value) -> Result<(), Failure> {
+fn refuse_new_uid(kind: &Kind, part: WrittenPart, old: &Value, patched: &Value) -> Result<(), ApiFailure> {
     let uid = meta(patched, "uid");
-    if part == Part::Status || uid.is_empty() || uid == meta(old, "uid") {
+    if part == WrittenPart::Status || uid.is_empty() || uid == meta(old, "uid") {
         return Ok(());
     }
     let cause = format!("metadata.uid: Invalid value: {uid:?}: field is immutable");
-    Err(Failure::invalid(kind, meta(old, "name"), &[cause]))
+    Err(ApiFailure::invalid(kind, meta(old, "name"), &[cause]))
 }
 
-fn keep_other_part(kind: &Kind, part: Part, old: &Value, new: &mut Value) {
+fn keep_other_part(kind: &Kind, part: WrittenPart, old: &Value, new: &mut Value) {
     if !kind.status {
         return;
     }
     match part {
-        Part::Main => match old.get("status") {
+        WrittenPart::Main => match old.get("status") {
             Some(status) => new["status"] = status.clone(),
             None => remove_field(new, "status"),
         },
-        Part::Status => {
+        WrittenPart::Status => {
             let status = new.get("status").cloned();
             *new = old.clone();
             match status {
@@ -435,7 +435,7 @@ fn keep_other_part(kind: &Kind, part: Part, old: &Value, new: &mut Value) {
     }
 }
 
-fn refuse_new_finalizers(kind: &Kind, old: &Value, new: &Value) -> Result<(), Failure> {
+fn refuse_new_finalizers(kind: &Kind, old: &Value, new: &Value) -> Result<(), ApiFailure> {
     let before = finalizers(old);
     let added: Vec<String> = finalizers(new).into_iter().filter(|f| !before.contains(f)).collect();
     if meta(old, "deletionTimestamp").is_empty() || added.is_empty() {
@@ -444,7 +444,7 @@ fn refuse_new_finalizers(kind: &Kind, old: &Value, new: &Value) -> Result<(), Fa
     let cause = format!(
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
     );
-    Err(Failure::invalid(kind, meta(old, "name"), &[cause]))
+    Err(ApiFailure::invalid(kind, meta(old, "name"), &[cause]))
 }
 
 fn spec_differs(old: &Value, new: &Value) -> bool {
@@ -457,11 +457,11 @@ fn spec_differs(old: &Value, new: &Value) -> bool {
     spec(old) != spec(new)
 }
 
-fn apply_conflict(conflicts: &[apply::Conflict]) -> Failure {
+fn apply_conflict(conflicts: &[apply::Conflict]) -> ApiFailure {
     let list: Vec<String> = conflicts.iter().map(|c| format!("conflict with {:?}: {}", c.manager, c.field)).collect();
     let noun = if list.len() == 1 { "conflict" } else { "conflicts" };
     let mut failure =
-        Failure::new(409, "Conflict", format!("Apply failed with {} {noun}: {}", list.len(), list.join(", ")));
+        ApiFailure::new(409, "Conflict", format!("Apply failed with {} {noun}: {}", list.len(), list.join(", ")));
     failure.details = json!({"causes": conflicts.iter().map(|c| json!({
         "reason": "FieldManagerConflict", "message": format!("conflict with {:?}", c.manager), "field": c.field,
     })).collect::<Vec<_>>()});
@@ -469,9 +469,9 @@ fn apply_conflict(conflicts: &[apply::Conflict]) -> Failure {
 }
 
 /// JSON Patch as the server does it: a `test` for null holds where nothing is.
-fn json_patch_as_served(object: &mut Value, body: &Value) -> Result<(), Failure> {
-    let refused = || Failure::new(422, "Invalid", "the server rejected our request due to an error in our request");
-    let operations = body.as_array().ok_or_else(|| Failure::bad_request("a JSON patch is a list of operations"))?;
+fn json_patch_as_served(object: &mut Value, body: &Value) -> Result<(), ApiFailure> {
+    let refused = || ApiFailure::new(422, "Invalid", "the server rejected our request due to an error in our request");
+    let operations = body.as_array().ok_or_else(|| ApiFailure::bad_request("a JSON patch is a list of operations"))?;
     let mut patched = object.clone();
     for operation in operations {
         let path = operation["path"].as_str().unwrap_or_default();
@@ -480,7 +480,7 @@ fn json_patch_as_served(object: &mut Value, body: &Value) -> Result<(), Failure>
             continue;
         }
         let one: json_patch::Patch = serde_json::from_value(json!([operation]))
-            .map_err(|error| Failure::bad_request(format!("error decoding patch: {error}")))?;
+            .map_err(|error| ApiFailure::bad_request(format!("error decoding patch: {error}")))?;
         json_patch::patch(&mut patched, &one).map_err(|_| refused())?;
     }
     *object = patched;
@@ -495,7 +495,7 @@ fn has_lists_of_objects(value: &Value) -> bool {
     }
 }
 
-fn check_preconditions(kind: &Kind, old: &Value, options: &DeleteOptions) -> Result<(), Failure> {
+fn check_preconditions(kind: &Kind, old: &Value, options: &DeleteOptions) -> Result<(), ApiFailure> {
     let Some(preconditions) = &options.preconditions else { return Ok(()) };
     let name = meta(old, "name");
     if let Some(uid) = preconditions.uid.as_deref().filter(|uid| *uid != meta(old, "uid")) {
@@ -503,14 +503,14 @@ fn check_preconditions(kind: &Kind, old: &Value, options: &DeleteOptions) -> Res
             "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been deleted and then recreated",
             meta(old, "uid")
         );
-        return Err(Failure::conflict(kind, name, &why));
+        return Err(ApiFailure::conflict(kind, name, &why));
     }
     if let Some(version) = preconditions.resource_version.as_deref().filter(|v| *v != meta(old, "resourceVersion")) {
         let why = format!(
             "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). The object might have been modified",
             meta(old, "resourceVersion")
         );
-        return Err(Failure::conflict(kind, name, &why));
+        return Err(ApiFailure::conflict(kind, name, &why));
     }
     Ok(())
 }

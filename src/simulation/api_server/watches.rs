@@ -12,16 +12,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
 
-use super::answer::{Answer, json_response, show};
-use super::failure::Failure;
+use super::answer::{AnswerBody, json_response, show};
+use super::failure::ApiFailure;
 use super::kinds::Kind;
-use super::request::Request;
+use super::request::ApiRequest;
 use super::selectors::Selector;
 use super::state::{Shared, State};
 use super::store::Record;
 use super::table;
 
-struct Watch {
+struct OpenWatch {
     shared: Arc<Shared>,
     wakes: watch::Receiver<u64>,
     kind: Kind,
@@ -39,20 +39,25 @@ struct Watch {
     over: bool,
 }
 
-enum Next {
+enum NextEvent {
     Line(String),
     Wait,
     End,
 }
 
 /// Starts a watch.
-pub fn start(shared: Arc<Shared>, request: &Request, kind: &Kind, client: Option<usize>) -> Result<Answer, Failure> {
+pub fn start(
+    shared: Arc<Shared>,
+    request: &ApiRequest,
+    kind: &Kind,
+    client: Option<usize>,
+) -> Result<AnswerBody, ApiFailure> {
     let query = |name: &str| request.query.get(name).map(String::as_str);
     let selector = Selector::parse(query("labelSelector"), query("fieldSelector"))?;
     let seconds = query("timeoutSeconds").and_then(|s| s.parse().ok()).filter(|s| *s > 0).unwrap_or(1800);
     let from = query("resourceVersion").unwrap_or_default().to_owned();
     let closed_before = shared.lock().closed_watches;
-    let mut watch = Watch {
+    let mut watch = OpenWatch {
         wakes: shared.changed.subscribe(),
         kind: kind.clone(),
         api_version: request.version.clone(),
@@ -72,7 +77,8 @@ pub fn start(shared: Arc<Shared>, request: &Request, kind: &Kind, client: Option
     if from.is_empty() || from == "0" {
         watch.begin_with_everything(request.flag("sendInitialEvents"));
     } else {
-        watch.cursor = from.parse().map_err(|_| Failure::bad_request(format!("invalid resource version {from:?}")))?;
+        watch.cursor =
+            from.parse().map_err(|_| ApiFailure::bad_request(format!("invalid resource version {from:?}")))?;
     }
     let lines = stream::unfold(watch, |mut watch| async move {
         let line = watch.next().await?;
@@ -81,7 +87,7 @@ pub fn start(shared: Arc<Shared>, request: &Request, kind: &Kind, client: Option
     Ok(json_response(http::StatusCode::OK, StreamBody::new(lines).boxed_unsync()))
 }
 
-impl Watch {
+impl OpenWatch {
     fn begin_with_everything(&mut self, mark_end: bool) {
         let state = self.shared.lock();
         let version = state.store.version.min(state.hold.watched());
@@ -105,9 +111,9 @@ impl Watch {
         loop {
             self.wakes.mark_unchanged();
             match self.look() {
-                Next::Line(line) => return Some(line),
-                Next::End => return None,
-                Next::Wait => {}
+                NextEvent::Line(line) => return Some(line),
+                NextEvent::End => return None,
+                NextEvent::Wait => {}
             }
             if tokio::time::timeout_at(self.deadline, self.wakes.changed()).await.is_err() {
                 self.over = true;
@@ -116,24 +122,24 @@ impl Watch {
         }
     }
 
-    fn look(&mut self) -> Next {
+    fn look(&mut self) -> NextEvent {
         let shared = self.shared.clone();
         let state = shared.lock();
         if self.client.is_some_and(|client| state.dead_clients >= client) {
-            return Next::Wait;
+            return NextEvent::Wait;
         }
         if state.closed_watches != self.closed_before {
-            return Next::End;
+            return NextEvent::End;
         }
         if self.cursor < state.store.oldest {
             self.over = true;
-            let gone = Failure::gone(self.cursor, state.store.oldest);
-            return Next::Line(format!("{}\n", json!({"type": "ERROR", "object": gone.body()})));
+            let gone = ApiFailure::gone(self.cursor, state.store.oldest);
+            return NextEvent::Line(format!("{}\n", json!({"type": "ERROR", "object": gone.body()})));
         }
         self.replay(&state)
     }
 
-    fn replay(&mut self, state: &State) -> Next {
+    fn replay(&mut self, state: &State) -> NextEvent {
         let log = &state.store.log;
         let start = log.partition_point(|record| record.version <= self.cursor);
         let resource = self.kind.qualified();
@@ -144,10 +150,10 @@ impl Watch {
                 continue;
             }
             if let Some(line) = self.event(record) {
-                return Next::Line(line);
+                return NextEvent::Line(line);
             }
         }
-        Next::Wait
+        NextEvent::Wait
     }
 
     /// What a change is to this watch: an object that no longer fits the selector is gone, one that now does is new.

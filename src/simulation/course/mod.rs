@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::story::{Line, Story};
 use super::api_server::Cluster;
 use super::lab::{Lab, is_finished};
-use super::serving::reality::Served;
+use super::serving::reality::SimulatedServing;
 use crate::api::{BenchmarkComparison, Start, Until};
 use crate::report::{JSON, Report};
 
@@ -28,7 +28,7 @@ pub struct Course {
     /// The comparison. Its run begins at once and goes on to the verdict.
     pub comparison: BenchmarkComparison,
     /// What serves, and how it differs from what is predicted.
-    pub served: Served,
+    pub served: SimulatedServing,
     /// The operator is killed after so many trials.
     pub kill_operator_at: Option<u32>,
 }
@@ -50,7 +50,7 @@ pub enum CourseError {
 }
 
 /// A comparison that is over, on the cluster on which it ran.
-pub struct Over {
+pub struct FinishedCourse {
     /// The cluster, for commands.
     pub lab: Lab,
     /// As it is at the end.
@@ -64,7 +64,7 @@ impl Course {
     ///
     /// # Errors
     /// See [`CourseError`].
-    pub async fn run(self, mut watcher: impl FnMut(&Line)) -> Result<Over, CourseError> {
+    pub async fn run(self, mut watcher: impl FnMut(&Line)) -> Result<FinishedCourse, CourseError> {
         let Self { mut comparison, served, kill_operator_at } = self;
         comparison.status = None;
         comparison.spec.suspend = false;
@@ -95,7 +95,7 @@ impl Course {
             }
             if seen.status.as_ref().is_some_and(|status| is_finished(status, 1)) {
                 let took = lab.cluster.now().duration_since(start);
-                return Ok(Over { lab, comparison: seen, took });
+                return Ok(FinishedCourse { lab, comparison: seen, took });
             }
             if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
                 let message = seen.status.and_then(|status| status.message).unwrap_or_default();
@@ -105,7 +105,7 @@ impl Course {
     }
 }
 
-impl Over {
+impl FinishedCourse {
     /// The report that the operator stored, marked as simulated; `None` where there is none.
     pub fn report(&self) -> Option<Report> {
         let name = &self.comparison.status.as_ref()?.report.as_ref()?.config_map_name;

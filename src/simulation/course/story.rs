@@ -10,8 +10,8 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, Phase, VariantPha
 use crate::measurement::audit::AuditRules;
 use crate::measurement::ledger::Ledger;
 use crate::measurement::record::{Purpose, TrialRecord};
-use crate::method::sla::Sla;
-use crate::method::trial::{Figures, Trial};
+use crate::method::sla::SlaLimits;
+use crate::method::trial::{Trial, TrialFigures};
 use crate::report::format::readable;
 use crate::simulation::actors::has_label;
 use crate::simulation::api_server::{Cluster, meta};
@@ -43,7 +43,7 @@ impl fmt::Display for Line {
 /// What was seen so far.
 pub struct Story {
     spec: BenchmarkComparisonSpec,
-    sla: Option<Sla>,
+    sla: Option<SlaLimits>,
     audit: Option<AuditRules>,
     phase: Option<Phase>,
     variants: BTreeMap<String, (usize, Option<VariantPhase>)>,
@@ -56,7 +56,7 @@ impl Story {
     /// Nothing was seen yet.
     pub fn new(spec: &BenchmarkComparisonSpec) -> Self {
         Self {
-            sla: Sla::from_spec(&spec.sla).ok(),
+            sla: SlaLimits::from_spec(&spec.sla).ok(),
             audit: AuditRules::from_spec(spec).ok(),
             spec: spec.clone(),
             phase: None,
@@ -158,7 +158,7 @@ impl Story {
         format!("round {}, {:>3} concurrent, {purpose:<7}  {shown}", key.round, key.concurrency)
     }
 
-    fn figures(&self, figures: &Figures) -> String {
+    fn figures(&self, figures: &TrialFigures) -> String {
         let ratio = self.sla.as_ref().and_then(|sla| sla.log_ratios(figures)).map(|ratios| ratios.r());
         let sla = match ratio {
             Some(r) if r <= 1.0 => "meets the SLA",

@@ -45,12 +45,12 @@ pub fn annotated(graph: &Value) -> Readiness {
 impl Readiness {
     /// The status as the annotations want it, at a time in seconds since 1970.
     pub fn apply(&self, graph: &Value, status: GraphStatus, now: i64) -> GraphStatus {
-        if let Some(words) = &self.failed {
+        if let Some(message) = &self.failed {
             return GraphStatus {
                 state: "failed",
                 ready: "False",
                 reason: "failed_to_reconcile_the_resources",
-                message: words.clone(),
+                message: message.clone(),
                 ..status
             };
         }

@@ -14,8 +14,7 @@ pub use status::{GraphStatus, status};
 
 use serde_json::{Value, json};
 
-/// Finalizer of Dynamo's operator on what it controls.
-pub const FINALIZER: &str = "nvidia.com/finalizer";
+pub use crate::dynamo::FINALIZER;
 
 /// A CustomResourceDefinition of DynamoGraphDeployments without a schema, serving these versions; the first is stored.
 pub fn crd(versions: &[&str]) -> Value {

@@ -43,7 +43,7 @@ pub fn status(graph: &Value, deployments: &[Value], failure: Option<&str>) -> Gr
         );
     }
     let (state, ready, reason, message) = match failure {
-        Some(words) => ("failed", "False", "failed_to_reconcile_the_resources", words.to_owned()),
+        Some(message) => ("failed", "False", "failed_to_reconcile_the_resources", message.to_owned()),
         None if lacking.is_empty() && !components.is_empty() => {
             ("successful", "True", "all_resources_are_ready", "All resources are ready".into())
         }

@@ -19,12 +19,12 @@ pub(super) struct Job {
     pub prompt: u32,
     /// Tokens of the answer, one or more.
     pub output: u32,
-    pub part: Part,
+    pub part: JobPart,
 }
 
 /// What a worker does of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum JobPart {
     All,
     /// The prompt alone: another worker decodes.
     Prefill,
@@ -35,12 +35,12 @@ pub(super) enum Part {
 impl Job {
     /// Tokens of KV memory it needs.
     pub fn tokens(&self) -> u64 {
-        let output = if self.part == Part::Prefill { 0 } else { self.output };
+        let output = if self.part == JobPart::Prefill { 0 } else { self.output };
         u64::from(self.prompt) + u64::from(output)
     }
 
     /// Tokens that one step must take at once or in parts.
     pub fn prefill(&self) -> u32 {
-        if self.part == Part::Decode { 0 } else { self.prompt }
+        if self.part == JobPart::Decode { 0 } else { self.prompt }
     }
 }

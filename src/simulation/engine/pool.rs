@@ -8,7 +8,7 @@ use super::worker::{StepEnd, Worker};
 
 /// The router and its workers.
 #[derive(Debug)]
-pub(super) struct Workers {
+pub(super) struct RoutedWorkers {
     engine: Engine,
     routing: Routing,
     chance: Random,
@@ -22,7 +22,7 @@ pub(super) struct Workers {
     ready: Vec<usize>,
 }
 
-impl Workers {
+impl RoutedWorkers {
     /// Each stage of a deployment, and each worker in it, has its own chance.
     pub fn new(pool: &Pool, seed: u64, stage: u64) -> Self {
         let streams = (stage + 1) << 32;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use super::job::{Job, Part, RequestId};
-use super::pool::Workers;
+use super::job::{Job, JobPart, RequestId};
+use super::pool::RoutedWorkers;
 use super::settings::Unservable;
 use super::topology::Topology;
 use super::worker::StepEnd;
@@ -14,7 +14,7 @@ use super::worker::StepEnd;
 /// Every request of this worker that had its first token before, and is not finished, gains a token with each step that
 /// decoded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct EngineEvent {
     /// When, in milliseconds.
     pub at: f64,
     /// Which worker; prefill workers come first.
@@ -33,13 +33,13 @@ pub struct Simulator {
     now: f64,
     submitted: u64,
     prefill: Option<Prefilling>,
-    workers: Workers,
+    workers: RoutedWorkers,
 }
 
 /// What lies before decoding workers in a disaggregated deployment.
 #[derive(Debug)]
 struct Prefilling {
-    workers: Workers,
+    workers: RoutedWorkers,
     handover: f64,
     /// Prompts on their way to a decoding worker, and when they arrive.
     on_the_way: VecDeque<(f64, Job)>,
@@ -51,11 +51,11 @@ impl Simulator {
         let (prefill, pool) = match topology {
             Topology::Aggregated(pool) => (None, pool),
             Topology::Disaggregated { prefill, handover, decode } => {
-                let workers = Workers::new(prefill, seed, 1);
+                let workers = RoutedWorkers::new(prefill, seed, 1);
                 (Some(Prefilling { workers, handover: handover.get(), on_the_way: VecDeque::new() }), decode)
             }
         };
-        Self { now: 0.0, submitted: 0, prefill, workers: Workers::new(pool, seed, 0) }
+        Self { now: 0.0, submitted: 0, prefill, workers: RoutedWorkers::new(pool, seed, 0) }
     }
 
     /// The last moment at which something happened; it never goes back.
@@ -71,10 +71,10 @@ impl Simulator {
         let id = RequestId(self.submitted);
         let job = |part| Job { id, prompt: prompt.get(), output: output.get(), part };
         match &mut self.prefill {
-            None => self.workers.submit(job(Part::All))?,
+            None => self.workers.submit(job(JobPart::All))?,
             Some(prefill) => {
-                self.workers.accepts(&job(Part::Decode))?;
-                prefill.workers.submit(job(Part::Prefill))?;
+                self.workers.accepts(&job(JobPart::Decode))?;
+                prefill.workers.submit(job(JobPart::Prefill))?;
             }
         }
         self.submitted += 1;
@@ -91,7 +91,7 @@ impl Simulator {
     }
 
     /// Goes on to the next event; `None` where nothing is left to do.
-    pub fn advance(&mut self) -> Option<Event> {
+    pub fn advance(&mut self) -> Option<EngineEvent> {
         let step = self.workers.start(self.now);
         let prompt = self.prefill.as_mut().and_then(|prefill| prefill.next_event(self.now));
         // Of two events at a moment, what brings a prompt comes first: it may join the step that starts then.
@@ -116,12 +116,12 @@ impl Prefilling {
         [arrival, step].into_iter().flatten().min_by(f64::total_cmp)
     }
 
-    fn advance(&mut self, now: f64, decoding: &mut Workers) -> Option<Event> {
+    fn advance(&mut self, now: f64, decoding: &mut RoutedWorkers) -> Option<EngineEvent> {
         let step = self.workers.start(now);
         let arrives = |at: f64| step.is_none_or(|(end, _)| at <= end);
         if let Some((at, job)) = self.on_the_way.front().copied().filter(|(at, _)| arrives(*at)) {
             self.on_the_way.pop_front();
-            let worker = decoding.take(Job { part: Part::Decode, ..job });
+            let worker = decoding.take(Job { part: JobPart::Decode, ..job });
             return Some(event(at, self.workers.len() + worker, StepEnd::default()));
         }
         let (at, worker) = step?;
@@ -131,7 +131,7 @@ impl Prefilling {
     }
 }
 
-fn event(at: f64, worker: usize, end: StepEnd) -> Event {
+fn event(at: f64, worker: usize, end: StepEnd) -> EngineEvent {
     let finished = end.finished.iter().map(|job| job.id).collect();
-    Event { at, worker, decoded: end.decoded, first: end.first, finished }
+    EngineEvent { at, worker, decoded: end.decoded, first: end.first, finished }
 }

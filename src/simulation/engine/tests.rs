@@ -113,7 +113,7 @@ fn disaggregated_prompts_are_handed_over() {
 }
 
 /// Submits requests with so many output tokens at so many moments; whole events in between, to the last.
-fn events(topology: &Topology, requests: &[(f64, u32)]) -> Vec<Event> {
+fn events(topology: &Topology, requests: &[(f64, u32)]) -> Vec<EngineEvent> {
     let mut simulator = Simulator::new(topology, 1);
     let mut events = vec![];
     for (at, output) in requests {
@@ -295,7 +295,7 @@ proptest! {
         let batch = most_at_once(served.iter().map(|served| (served.first, served.end, 1)));
         prop_assert!(batch <= workers * pool.engine.seats() as u64);
         if let Some(kv_tokens) = pool.engine.kv_tokens {
-            let held = |served: &Served| u64::from(served.prompt.get()) + u64::from(served.output.get());
+            let held = |served: &ServedRequest| u64::from(served.prompt.get()) + u64::from(served.output.get());
             let most = most_at_once(served.iter().map(|served| (served.first, served.end, held(served))));
             prop_assert!(most <= workers * kv_tokens.get());
         }
@@ -307,7 +307,7 @@ proptest! {
         requests.sort_by(|a, b| a.0.total_cmp(&b.0));
         let events = events(&topology, &requests);
         prop_assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at));
-        let all = |of: fn(&Event) -> &Vec<RequestId>| -> Vec<RequestId> { events.iter().flat_map(of).copied().collect() };
+        let all = |of: fn(&EngineEvent) -> &Vec<RequestId>| -> Vec<RequestId> { events.iter().flat_map(of).copied().collect() };
         let (first, finished) = (all(|event| &event.first), all(|event| &event.finished));
         for ids in [&first, &finished] {
             let mut sorted = ids.clone();

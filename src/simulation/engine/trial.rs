@@ -5,14 +5,14 @@ use std::num::NonZeroU32;
 use super::clients::Clients;
 use super::random::Random;
 use super::settings::Unservable;
-use super::simulator::{Event, Simulator};
+use super::simulator::{EngineEvent, Simulator};
 use super::topology::Topology;
 use super::traffic::{Arrivals, Traffic};
 use crate::measurement::window::{Answer, Request};
 
 /// A request that was served; moments in milliseconds after the start of the trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Served {
+pub struct ServedRequest {
     /// When it was sent.
     pub start: f64,
     /// When its first token came.
@@ -25,8 +25,8 @@ pub struct Served {
     pub output: NonZeroU32,
 }
 
-impl From<&Served> for Request {
-    fn from(served: &Served) -> Self {
+impl From<&ServedRequest> for Request {
+    fn from(served: &ServedRequest) -> Self {
         let answer = Answer {
             ttft: Some(served.first - served.start),
             latency: served.end - served.start,
@@ -58,13 +58,13 @@ const LENGTHS: u64 = 1;
 ///
 /// # Errors
 /// A rate of nothing, and a request that the deployment can never serve.
-pub fn trial(topology: &Topology, traffic: &Traffic, seed: u64) -> Result<Vec<Served>, TrialError> {
+pub fn trial(topology: &Topology, traffic: &Traffic, seed: u64) -> Result<Vec<ServedRequest>, TrialError> {
     if let Arrivals::Poisson(rate) | Arrivals::Constant(rate) = traffic.arrivals
         && rate.get() == 0.0
     {
         return Err(TrialError::NoRate);
     }
-    let mut course = Course {
+    let mut course = TrialCourse {
         traffic,
         lengths: Random::new(seed, LENGTHS),
         clients: Clients::new(traffic, Random::new(seed, ARRIVALS)),
@@ -82,15 +82,15 @@ pub fn trial(topology: &Topology, traffic: &Traffic, seed: u64) -> Result<Vec<Se
     }
 }
 
-struct Course<'a> {
+struct TrialCourse<'a> {
     traffic: &'a Traffic,
     lengths: Random,
     clients: Clients,
     simulator: Simulator,
-    requests: Vec<Served>,
+    requests: Vec<ServedRequest>,
 }
 
-impl Course<'_> {
+impl TrialCourse<'_> {
     /// The next request, where it comes before anything else happens.
     fn arrival(&mut self) -> Option<f64> {
         let now = self.simulator.now();
@@ -104,11 +104,11 @@ impl Course<'_> {
             (self.traffic.prompt.draw(&mut self.lengths), self.traffic.output.draw(&mut self.lengths));
         self.simulator.submit(start, prompt, output)?;
         self.clients.send();
-        self.requests.push(Served { start, first: start, end: start, prompt, output });
+        self.requests.push(ServedRequest { start, first: start, end: start, prompt, output });
         Ok(())
     }
 
-    fn note(&mut self, event: &Event) {
+    fn note(&mut self, event: &EngineEvent) {
         for id in &event.first {
             if let Some(served) = self.requests.get_mut(id.index()) {
                 served.first = event.at;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::job::{Job, Part, RequestId};
+use super::job::{Job, JobPart, RequestId};
 use super::random::Random;
 use super::settings::{Engine, Mixing, Prefill};
 use super::step::Step;
@@ -107,7 +107,7 @@ impl Worker {
             }
             self.waiting.pop_front();
             self.reserved += job.tokens();
-            if job.part == Part::Decode { self.join(job, intake) } else { self.proceed(job, taken, intake) }
+            if job.part == JobPart::Decode { self.join(job, intake) } else { self.proceed(job, taken, intake) }
         }
     }
 
@@ -150,7 +150,7 @@ impl Worker {
         }
         for job in running.completed {
             end.first.push(job.id);
-            if job.output == 1 || job.part == Part::Prefill {
+            if job.output == 1 || job.part == JobPart::Prefill {
                 self.leave(&job, &mut end);
             } else {
                 self.context += u64::from(job.prompt) + 1;

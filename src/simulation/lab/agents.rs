@@ -15,7 +15,7 @@ use crate::prediction::configurations::{self, Configurations};
 use crate::simulation::actors::{PodContext, PodScript, has_label};
 use crate::simulation::api_server::meta;
 use crate::simulation::broken::OrBroken;
-use crate::simulation::reality::{Load, Ran, Reality};
+use crate::simulation::reality::{PendingTrial, Ran, Reality};
 use crate::sweep::{Next, VariantSweep};
 
 /// What a pod of the agent does.
@@ -121,7 +121,7 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
         let nth = ledger.starts.get(&name).map_or(0, Vec::len) + 1;
         publish(&pod, &started_key(&trial.key, nth), &mark(&pod, now()));
         let start = now();
-        let load = Load { plan: &plan, configurations: &configurations, variant: &variant, deployment, trial };
+        let load = PendingTrial { plan: &plan, configurations: &configurations, variant: &variant, deployment, trial };
         let Ran { measurement, findings, took } = reality.run(&load);
         tokio::time::sleep(took).await;
         let record = TrialRecord {

@@ -190,7 +190,7 @@ impl Lab {
 
     /// Waits for the phase.
     pub async fn phase(&self, name: &str, phase: Phase) {
-        self.until(name, &format!("phase {phase:?}"), 100_000, |status| status.phase == Some(phase)).await;
+        self.until(name, &format!("phase {}", phase.as_str()), 100_000, |status| status.phase == Some(phase)).await;
     }
 
     /// Waits until a variant is measured and has this many records.
@@ -212,7 +212,7 @@ impl Drop for Lab {
     }
 }
 
-/// Few levels and one repetition: for tests in which the course matters and not the numbers.
+/// Few levels and one trial of each: for tests in which the course matters and not the numbers.
 pub fn small() -> Value {
     json!({"workload": {"concurrency": [1, 24]}, "load": {"decisionTrials": 1, "refinements": 0}, "judgement": {"failOn": []}})
 }

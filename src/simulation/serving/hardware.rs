@@ -41,7 +41,7 @@ const KNOWN_MEMORY: f64 = 141.0;
 
 /// A model on a kind of GPU.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hardware {
+pub struct ModelOnGpu {
     /// Billions of parameters, all and those that take part in a token.
     size: f64,
     active: f64,
@@ -49,7 +49,7 @@ pub struct Hardware {
     assumed: Vec<String>,
 }
 
-impl Hardware {
+impl ModelOnGpu {
     /// A model, by the size in its name, on a system.
     pub fn of(model: &str, system: &str) -> Self {
         let mut assumed = vec![];
@@ -144,14 +144,14 @@ mod tests {
     #[case("meta-llama/Llama-3.2-0.5b", 0.5, 0.5)]
     #[case("openai/whatever", KNOWN_SIZE, KNOWN_SIZE)]
     fn the_size_is_in_the_name(#[case] model: &str, #[case] size: f64, #[case] active: f64) {
-        let hardware = Hardware::of(model, "h200_sxm");
+        let hardware = ModelOnGpu::of(model, "h200_sxm");
         assert_eq!((hardware.size, hardware.active), (size, active));
         assert_eq!(hardware.assumed().is_empty(), model != "openai/whatever");
     }
 
     #[test]
     fn the_known_engines_take_their_known_times() {
-        let hardware = Hardware { size: KNOWN_SIZE, active: KNOWN_SIZE, memory: KNOWN_MEMORY, assumed: vec![] };
+        let hardware = ModelOnGpu { size: KNOWN_SIZE, active: KNOWN_SIZE, memory: KNOWN_MEMORY, assumed: vec![] };
         for (index, gpus) in [1, 8].into_iter().enumerate() {
             let Linear { prompt_token, decode, further_decode, .. } = hardware.steps(gpus);
             let near = |found: f64, known: f64| assert!((found / known - 1.0).abs() < 1e-9, "{found} {known}");
@@ -165,13 +165,13 @@ mod tests {
 
     #[test]
     fn what_is_too_large_has_no_seats() {
-        assert_eq!(Hardware::of("a/b-405B", "h100_sxm").kv_tokens(8), None);
-        assert!(Hardware::of("a/b-70B", "h100_sxm").kv_tokens(8).is_some());
+        assert_eq!(ModelOnGpu::of("a/b-405B", "h100_sxm").kv_tokens(8), None);
+        assert!(ModelOnGpu::of("a/b-70B", "h100_sxm").kv_tokens(8).is_some());
     }
 
     #[test]
     fn what_is_assumed_is_named() {
-        assert!(Hardware::of("a/b-7B", "mystery").assumed()[0].contains("mystery"));
-        assert!(Hardware::of("a/b-7B", "b200_sxm").assumed()[0].contains("as fast as an H200"));
+        assert!(ModelOnGpu::of("a/b-7B", "mystery").assumed()[0].contains("mystery"));
+        assert!(ModelOnGpu::of("a/b-7B", "b200_sxm").assumed()[0].contains("as fast as an H200"));
     }
 }

@@ -42,7 +42,7 @@ pub enum NoMeasurement {
 
 /// A measured trial, and how long it took.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
+pub struct MeasuredTrial {
     /// What a load tool reports.
     pub measurement: Measurement,
     /// With the tool's own time.
@@ -58,7 +58,7 @@ pub fn measure(
     requests: &Requests,
     plan: &TrialPlan,
     seed: u64,
-) -> Result<Measured, NoMeasurement> {
+) -> Result<MeasuredTrial, NoMeasurement> {
     let concurrency = NonZeroU32::new(plan.key.concurrency).ok_or(NoMeasurement::Nothing)?;
     let traffic = |count: u32, ramp: Option<f64>| {
         Some(Traffic {
@@ -73,7 +73,8 @@ pub fn measure(
     };
     let served = trial(topology, &traffic(plan.requests, plan.ramp_seconds).ok_or(NoMeasurement::Nothing)?, seed)?;
     let warmup = traffic(plan.warmup, None).map(|traffic| trial(topology, &traffic, seed)).transpose()?;
-    let end = |served: &[crate::simulation::engine::Served]| served.iter().map(|one| one.end).fold(0.0, f64::max);
+    let end =
+        |served: &[crate::simulation::engine::ServedRequest]| served.iter().map(|one| one.end).fold(0.0, f64::max);
     let milliseconds = end(&served) + warmup.as_deref().map_or(0.0, end);
     let mut all: Vec<Request> = served.iter().map(Request::from).collect();
     let counted = Counted::of(&mut all, concurrency)?;
@@ -111,5 +112,5 @@ pub fn measure(
         },
     };
     let took = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default() + TOOL_TIME;
-    Ok(Measured { measurement, took })
+    Ok(MeasuredTrial { measurement, took })
 }

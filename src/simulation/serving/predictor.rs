@@ -3,7 +3,7 @@
 //! In a steady state each of q requests of an engine has its prompt computed once in the time of one request. So a request's
 //! tokens wait for the prompts of the others, and its own prompt for the step under way.
 
-use super::hardware::Hardware;
+use super::hardware::ModelOnGpu;
 use super::manifests::graph;
 use super::topology::{batch, step_tokens};
 use crate::api::{Backend, Reason, ServingMode};
@@ -28,12 +28,12 @@ const CLOSE_POINTS: u32 = 64;
 /// The predictor, asked about one comparison.
 pub struct Formulas<'a> {
     task: Task<'a>,
-    hardware: Hardware,
+    hardware: ModelOnGpu,
 }
 
 /// What the formulas say of an engine with q requests.
 #[derive(Clone, Copy)]
-struct Figures {
+struct EngineFigures {
     ttft: f64,
     tpot: f64,
     latency: f64,
@@ -42,11 +42,11 @@ struct Figures {
 impl<'a> Formulas<'a> {
     /// The predictor for a comparison.
     pub fn new(task: Task<'a>) -> Self {
-        let hardware = Hardware::of(&task.spec.model.name, &task.spec.hardware.system);
+        let hardware = ModelOnGpu::of(&task.spec.model.name, &task.spec.hardware.system);
         Self { task, hardware }
     }
 
-    fn figures(&self, prompt_gpus: u32, decode_gpus: u32, shared: bool, requests: u32) -> Figures {
+    fn figures(&self, prompt_gpus: u32, decode_gpus: u32, shared: bool, requests: u32) -> EngineFigures {
         let (prompt_steps, decode_steps) = (self.hardware.steps(prompt_gpus), self.hardware.steps(decode_gpus));
         let prompt = prompt_steps.prompt_token.get() * f64::from(self.task.input_tokens);
         let others = f64::from(requests.saturating_sub(1));
@@ -58,10 +58,10 @@ impl<'a> Formulas<'a> {
         let between = if shared { others * prompt / following } else { 0.0 };
         let ttft = prompt + beside + if shared { 0.0 } else { decode };
         let tpot = decode + between;
-        Figures { ttft, tpot, latency: ttft + following * tpot }
+        EngineFigures { ttft, tpot, latency: ttft + following * tpot }
     }
 
-    fn of_workers(&self, workers: &Workers, requests: u32) -> Figures {
+    fn of_workers(&self, workers: &Workers, requests: u32) -> EngineFigures {
         let gpus = workers.gpus_per_replica();
         self.figures(gpus, gpus, true, requests)
     }
@@ -90,7 +90,7 @@ impl<'a> Formulas<'a> {
 
     fn row(&self, gpus: u32, requests: u32) -> Option<Row> {
         let workers = self.workers(gpus, requests);
-        let Figures { ttft, tpot, latency } = self.of_workers(&workers, requests);
+        let EngineFigures { ttft, tpot, latency } = self.of_workers(&workers, requests);
         let (rate, ms) = (f64::from(requests) / latency * 1000.0, |value: f64| Milliseconds::new(value).ok());
         Some(Row {
             serving: Serving::Aggregated { workers: Workers { replicas: 1, ..workers.clone() } },
@@ -139,11 +139,11 @@ impl<'a> Formulas<'a> {
         Ok(Generated { manifests, row, finding: None })
     }
 
-    fn points(&self, capacity: u32, figures: impl Fn(u32) -> Figures) -> Result<Vec<CurvePoint>, NotEstimated> {
+    fn points(&self, capacity: u32, figures: impl Fn(u32) -> EngineFigures) -> Result<Vec<CurvePoint>, NotEstimated> {
         let mut points = vec![];
         let mut requests = 1;
         while requests <= capacity {
-            let Figures { ttft, tpot, latency } = figures(requests);
+            let EngineFigures { ttft, tpot, latency } = figures(requests);
             let unreadable = |error: &dyn std::fmt::Display| DriverError::Unreadable(error.to_string());
             points.push(CurvePoint {
                 concurrency: requests,
@@ -175,7 +175,7 @@ impl<'a> Formulas<'a> {
                         let one = self.figures(of_prompts, of_tokens, false, each(all));
                         // Prompts queue where they come faster than the prefill workers compute them.
                         let prompts = f64::from(all) * (one.ttft / f64::from(prefill.replicas.max(1)));
-                        Figures { latency: one.latency.max(prompts), ..one }
+                        EngineFigures { latency: one.latency.max(prompts), ..one }
                     })?,
                     1,
                 )

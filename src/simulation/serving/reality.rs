@@ -6,18 +6,18 @@ use std::time::Duration;
 use super::breakage::Breakage;
 use super::deviation::Deviation;
 use super::fitted;
-use super::hardware::Hardware;
-use super::load::{Measured, Requests, TOOL_TIME, measure};
+use super::hardware::ModelOnGpu;
+use super::load::{MeasuredTrial, Requests, TOOL_TIME, measure};
 use super::predictor::{Formulas, TOOL};
 use super::topology::topology;
 use crate::agent::generate::{GenerateError, answered};
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding};
-use crate::method::sla::Sla;
+use crate::method::sla::SlaLimits;
 use crate::plan::Plan;
 use crate::prediction::configurations::{self, Configurations, GenerationOutcome, Ready};
 use crate::prediction::predictors::predictor::Task;
 use crate::simulation::engine::Random;
-use crate::simulation::reality::{Load, Ran, Reality};
+use crate::simulation::reality::{PendingTrial, Ran, Reality};
 use crate::sweep::price::READY_MINUTES;
 use crate::units::LatencyLimits;
 
@@ -30,7 +30,7 @@ const DEPLOYMENTS: u64 = 1 << 40;
 
 /// What is served by simulated engines, and how that differs from what is predicted.
 #[derive(Clone, Debug, Default)]
-pub struct Served {
+pub struct SimulatedServing {
     /// Engines that are faster or slower than predicted.
     pub deviations: Vec<Deviation>,
     /// Levels whose evidence is bad.
@@ -50,7 +50,7 @@ pub fn predicted(plan: &Plan) -> Result<Configurations, GenerateError> {
     answered(plan, &task, &mut Formulas::new(task), Some(TOOL.into()))
 }
 
-impl Reality for Served {
+impl Reality for SimulatedServing {
     fn configurations(&self, plan: &Plan) -> Configurations {
         let nothing = || Configurations {
             schema_version: configurations::SCHEMA_VERSION,
@@ -60,9 +60,9 @@ impl Reality for Served {
         self.generated.clone().unwrap_or_else(|| predicted(plan).unwrap_or_else(|_| nothing()))
     }
 
-    fn run(&self, load: &Load<'_>) -> Ran {
+    fn run(&self, load: &PendingTrial<'_>) -> Ran {
         match self.measured(load) {
-            Ok(Measured { mut measurement, took }) => {
+            Ok(MeasuredTrial { mut measurement, took }) => {
                 let here = |of: &&Breakage| of.variant == load.variant && of.concurrency == load.trial.key.concurrency;
                 self.breakages.iter().filter(here).for_each(|of| of.defect.spoil(&mut measurement));
                 Ran { measurement: Some(measurement), findings: vec![], took }
@@ -79,10 +79,10 @@ impl Reality for Served {
     }
 }
 
-impl Served {
-    fn measured(&self, load: &Load<'_>) -> Result<Measured, String> {
+impl SimulatedServing {
+    fn measured(&self, load: &PendingTrial<'_>) -> Result<MeasuredTrial, String> {
         let spec = &load.plan.spec;
-        let hardware = Hardware::of(&spec.model.name, &spec.hardware.system);
+        let hardware = ModelOnGpu::of(spec.predicted_model(), &spec.hardware.system);
         let ready = ready(load.configurations, load.variant);
         let serving = ready.and_then(|ready| Some(&ready.shape.as_ref()?.serving)).ok_or_else(|| {
             format!("{} is not served: its shape is not known; set the variant's shape", load.variant)
@@ -103,7 +103,7 @@ impl Served {
     }
 
     /// How much slower one deployment is than another of the same variant.
-    fn scatter(&self, load: &Load<'_>) -> f64 {
+    fn scatter(&self, load: &PendingTrial<'_>) -> f64 {
         let name = load.variant.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let stream = DEPLOYMENTS.wrapping_add(name.wrapping_mul(1009)).wrapping_add(u64::from(load.deployment));
         (DEPLOYMENT_SCATTER / 100.0 * Random::new(self.seed, stream).normal()).exp()
@@ -121,9 +121,9 @@ fn ready<'a>(configurations: &'a Configurations, variant: &str) -> Option<&'a Re
 fn requests(spec: &BenchmarkComparisonSpec) -> Requests {
     let tokens = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Requests {
-        model: spec.model.name.clone(),
+        model: spec.model.served_name().to_owned(),
         input_tokens: tokens(spec.workload.input_tokens),
         output_tokens: tokens(spec.workload.output_tokens),
-        limits: Sla::from_spec(&spec.sla).map_or(LatencyLimits::NONE, |sla| sla.of_requests()),
+        limits: SlaLimits::from_spec(&spec.sla).map_or(LatencyLimits::NONE, |sla| sla.of_requests()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use super::hardware::Hardware;
+use super::hardware::ModelOnGpu;
 use crate::prediction::{Serving, Workers};
 use crate::simulation::engine::{Engine, Linear, Mixing, Pool, Prefill, Routing, StepTime, Topology};
 use crate::units::{Milliseconds, Percent};
@@ -18,7 +18,7 @@ const HANDOVER: f64 = 10.0;
 
 /// The engines of a deployment; `None` where they do not hold the model. Their steps take so many times as long as these, or
 /// as the hardware's.
-pub fn topology(hardware: &Hardware, serving: &Serving, steps: Option<Linear>, slowness: f64) -> Option<Topology> {
+pub fn topology(hardware: &ModelOnGpu, serving: &Serving, steps: Option<Linear>, slowness: f64) -> Option<Topology> {
     let pool = |workers| pool(hardware, workers, steps, slowness);
     Some(match serving {
         Serving::Aggregated { workers } => Topology::Aggregated(pool(workers)?),
@@ -30,7 +30,7 @@ pub fn topology(hardware: &Hardware, serving: &Serving, steps: Option<Linear>, s
     })
 }
 
-fn pool(hardware: &Hardware, workers: &Workers, steps: Option<Linear>, slowness: f64) -> Option<Pool> {
+fn pool(hardware: &ModelOnGpu, workers: &Workers, steps: Option<Linear>, slowness: f64) -> Option<Pool> {
     let gpus = workers.gpus_per_replica();
     let steps = steps.unwrap_or_else(|| hardware.steps(gpus));
     let slower = |time: Milliseconds| Milliseconds::new(time.get() * slowness).unwrap_or(time);

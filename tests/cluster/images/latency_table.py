@@ -15,7 +15,7 @@ MODEL, SYSTEM, BACKEND = "Qwen/Qwen3-32B", "h200_sxm", "trtllm"
 TENSOR_PARALLEL = (1, 2, 4, 8)
 INPUT_LENGTHS = (200, 400, 1000, 2000, 4000)
 OUTPUT_LENGTHS = (20, 60, 120, 500)
-IN_FLIGHT = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+CONCURRENT = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 PROMPTS_PER_STEP = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 MOST_CONTEXT_TOKENS = 8192
 # What the generated engine files set.
@@ -66,10 +66,10 @@ def curve(database_version: str, tensor_parallel: int, isl: int, osl: int) -> di
             decode_num_workers=1,
             **shape,
         )
-        for q in IN_FLIGHT
+        for q in CONCURRENT
     }
     prefill = estimate(database_version, mode="static_ctx", tp_size=tensor_parallel, batch_size=1, **shape)
-    points = {q: {k: agg(q, k) for k in PROMPTS_PER_STEP if k <= q and k * isl <= MOST_CONTEXT_TOKENS} for q in IN_FLIGHT}
+    points = {q: {k: agg(q, k) for k in PROMPTS_PER_STEP if k <= q and k * isl <= MOST_CONTEXT_TOKENS} for q in CONCURRENT}
     return shape | {
         "capacity": largest(fits, MOST_CONCURRENT),
         "agg": {

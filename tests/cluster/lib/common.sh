@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Words to people, on stderr: stdout belongs to what a command is asked to print.
+# Messages to people, on stderr: stdout belongs to what a command is asked to print.
 
 say() { printf '%s\n' "cluster: $*" >&2; }
 

@@ -11,16 +11,16 @@ pod_processes() {
 no_pod_processes() { [ -z "$(pod_processes)" ]; }
 
 kill_pods() {
-    local pids attempt
+    local pids round
     # Again, for those that were forked meanwhile.
-    for attempt in 1 2 3 4 5; do
+    for round in 1 2 3 4 5; do
         pids=$(pod_processes)
         [ -n "$pids" ] || return 0
         # shellcheck disable=SC2086  # one word for each pid
         kill -s KILL $pids 2>/dev/null || true
         wait_for 2 no_pod_processes && return
     done
-    die "cannot end the pods' processes after $attempt attempts: $(pod_processes | xargs)"
+    die "cannot end the pods' processes after  rounds: $(pod_processes | xargs)"
 }
 
 mounts_below() {

@@ -30,7 +30,7 @@ pub fn full() -> Value {
     json!({
         "apiVersion": "bcmp.dev/v1alpha1", "kind": "BenchmarkComparison", "metadata": {"name": "full"},
         "spec": {
-            "model": {"name": "Qwen/Qwen3-32B", "path": "/models/qwen",
+            "model": {"name": "Qwen/Qwen3-32B", "servedName": "qwen", "path": "/models/qwen",
                       "cache": {"claimName": "cache", "mountPath": "/models", "subPath": "qwen"}, "tokenSecretName": "hf-token"},
             "hardware": {"system": "h200_sxm", "gpusPerVariant": 8, "gpuResourceName": "nvidia.com/gpu",
                          "nodeSelector": {"a": "b"}, "tolerations": [toleration], "gpuHourlyCost": "2.5"},
@@ -39,7 +39,7 @@ pub fn full() -> Value {
                     "requestLatency": {"milliseconds": 4000, "statistic": "P95"}, "goodPercent": "90"},
             "runtime": {"backend": "trtllm", "image": "registry.example/runtime:0.5.0", "version": "0.5.0"},
             "imagePullSecrets": [{"name": "pull"}],
-            "predictor": {"image": "registry.example/predictor:1", "databaseVersion": "1.0.0", "extraArguments": ["A=b"],
+            "predictor": {"image": "registry.example/predictor:1", "model": "Qwen/Qwen3-32B-FP8", "databaseVersion": "1.0.0", "extraArguments": ["A=b"],
                           "pod": {"resources": {"requests": {"cpu": "1"}, "limits": {"memory": "4Gi"}}}},
             "variants": [
                 {"name": "naive", "role": "Baseline", "source": {"type": "Naive"}, "shape": shape, "patches": patches},

@@ -41,7 +41,8 @@ pub const RANGES: &[(&str, i64, Option<i64>)] = &[
 
 /// Path, fewest and most characters, how a text begins, what it goes on with.
 pub const LENGTHS: &[(&str, usize, usize, &str, &str)] = &[
-    ("/spec/model/name", 1, 128, "", "m"),
+    ("/spec/model/name", 1, 256, "", "m"),
+    ("/spec/model/servedName", 1, 256, "", "m"),
     ("/spec/model/path", 0, 256, "/", "m"),
     ("/spec/model/cache/claimName", 1, 253, "", "c"),
     ("/spec/model/cache/mountPath", 1, 256, "/", "m"),
@@ -53,8 +54,9 @@ pub const LENGTHS: &[(&str, usize, usize, &str, &str)] = &[
     ("/spec/runtime/image", 1, 512, "", "i"),
     ("/spec/runtime/version", 0, 63, "", "1"),
     ("/spec/predictor/image", 0, 512, "", "i"),
+    ("/spec/predictor/model", 1, 256, "", "m"),
     ("/spec/predictor/databaseVersion", 0, 63, "", "1"),
-    ("/spec/predictor/extraArguments/0", 1, 512, "", "a"),
+    ("/spec/predictor/extraArguments/0", 1, 512, "A=", "a"),
     ("/spec/variants/0/name", 1, 14, "", "v"),
     ("/spec/variants/0/shape/weights", 0, 32, "", "w"),
     ("/spec/variants/0/shape/kvCache", 0, 32, "", "w"),
@@ -94,7 +96,12 @@ const DECIMALS: (&[&str], &[&str]) =
 
 /// Path, texts that are accepted, texts that are not.
 pub const PATTERNS: &[(&str, &[&str], &[&str])] = &[
-    ("/spec/model/name", &["Qwen/Qwen3-32B", "a", "meta-llama/Llama_3.1"], &["-a", "a b", "a\n", "ä"]),
+    (
+        "/spec/model/name",
+        &["Qwen/Qwen3-32B", "a", "meta-llama/Llama_3.1", "/models/a", "qwen3:8b"],
+        &["-a", "a b", "a\n", "ä"],
+    ),
+    ("/spec/predictor/model", &["Qwen/Qwen3-32B-FP8", "/models/a"], &["-a", "a b"]),
     ("/spec/model/path", &["/m", "/a b/c"], &["m", "/a\nb"]),
     ("/spec/model/cache/mountPath", &["/", "/m"], &["m", "/a:b"]),
     ("/spec/hardware/system", &["h200_sxm", "b200"], &["H200", "_a", "h200-sxm"]),
@@ -108,6 +115,8 @@ pub const PATTERNS: &[(&str, &[&str], &[&str])] = &[
         &["http://a", "https://a.b:8000", "http://[::1]:8000/v1", "http://a/"],
         &["ftp://a.b", "http://a b", "http://user@a", "http://a/?x=y", "a.b.c.d:80"],
     ),
+    ("/spec/model/servedName", &["/models/a", "qwen3:8b", "a/b@1"], &["-a", ":a", "a b", "a;b"]),
+    ("/spec/predictor/extraArguments/0", &["A=b", "ServiceConfig.model_path=/a b"], &["--nextn", "1", "=a", "--a=b"]),
     (
         "/spec/load/extraArguments/0",
         &["--verbose", "-vv", "--header", "-H", "--header=a:b", "a:b", "--workers-max=8"],

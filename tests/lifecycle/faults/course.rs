@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use bcmp::simulation::actors::has_label;
-use bcmp::simulation::api_server::{Cluster, Failure, Fault, Logged, Request};
+use bcmp::simulation::api_server::{ApiFailure, ApiRequest, Cluster, Fault, Logged};
 use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, gpus_held, seconds};
 
 pub struct Course {
@@ -58,14 +58,16 @@ impl End {
     }
 }
 
-/// What the names of a Deployment's pods end in: numbers of this server that count its requests.
-static POD: LazyLock<Regex> = LazyLock::new(|| Regex::new("-[0-9a-f]{8}-[0-9a-f]{5}").expect("a pattern"));
+/// What the names of a Deployment's pods end in, numbers of this server that count its requests, and what those of nodes end in:
+/// variants that are deployed at once take nodes in the order in which their creation succeeds.
+static CHANCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"-[0-9a-f]{8}-[0-9a-f]{5}|\bnode-\d+").expect("a pattern"));
 
-/// A status without times and names of pods, and what follows from them.
+/// A status without times and names of pods and nodes, and what follows from them.
 fn timeless(value: &Value) -> Value {
     match value {
         Value::String(text) if text.parse::<Timestamp>().is_ok() => json!("a time"),
-        Value::String(text) => json!(POD.replace_all(text, "").into_owned()),
+        Value::String(text) => json!(CHANCE.replace_all(text, "").into_owned()),
         Value::Array(items) => items.iter().map(timeless).collect(),
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(key, _)| !["gpuSeconds", "price"].contains(&key.as_str()));
@@ -127,7 +129,7 @@ pub async fn faulty(
     course: &Course,
     expected: &End,
     what: &str,
-    rule: impl FnMut(&Request) -> Option<Fault> + Send + 'static,
+    rule: impl FnMut(&ApiRequest) -> Option<Fault> + Send + 'static,
 ) {
     let hits = Arc::new(AtomicUsize::new(0));
     let counter = hits.clone();
@@ -140,10 +142,10 @@ pub async fn faulty(
 }
 
 fn counted(
-    mut rule: impl FnMut(&Request) -> Option<Fault> + Send + 'static,
+    mut rule: impl FnMut(&ApiRequest) -> Option<Fault> + Send + 'static,
     counter: Arc<AtomicUsize>,
-) -> impl FnMut(&Request) -> Option<Fault> + Send + 'static {
-    move |request: &Request| {
+) -> impl FnMut(&ApiRequest) -> Option<Fault> + Send + 'static {
+    move |request: &ApiRequest| {
         let fault = rule(request);
         counter.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
         fault
@@ -231,8 +233,8 @@ pub fn of_write(number: usize) -> Fault {
         0 => Fault::LoseAnswer,
         1 => Fault::Drop,
         2 => Fault::Conflict,
-        3 => Fault::Refuse(Failure::too_many_requests()),
-        4 => Fault::Refuse(Failure::internal("etcdserver: request timed out")),
+        3 => Fault::Refuse(ApiFailure::too_many_requests()),
+        4 => Fault::Refuse(ApiFailure::internal("etcdserver: request timed out")),
         _ => too_late(),
     }
 }
@@ -241,8 +243,8 @@ pub fn of_write(number: usize) -> Fault {
 pub fn of_read(number: usize) -> Fault {
     match number % 4 {
         0 => Fault::Drop,
-        1 => Fault::Refuse(Failure::too_many_requests()),
-        2 => Fault::Refuse(Failure::internal("etcdserver: request timed out")),
+        1 => Fault::Refuse(ApiFailure::too_many_requests()),
+        2 => Fault::Refuse(ApiFailure::internal("etcdserver: request timed out")),
         _ => too_late(),
     }
 }
@@ -253,17 +255,17 @@ fn too_late() -> Fault {
 }
 
 /// One write in so many goes wrong, from the `offset`th on, one way after the other from the `first` on.
-pub fn writes_go_wrong(every: usize, offset: usize, first: usize) -> impl FnMut(&Request) -> Option<Fault> + Send {
-    move |request: &Request| {
+pub fn writes_go_wrong(every: usize, offset: usize, first: usize) -> impl FnMut(&ApiRequest) -> Option<Fault> + Send {
+    move |request: &ApiRequest| {
         let number = request.write?;
         (number % every == offset).then(|| of_write(first + number / every))
     }
 }
 
 /// One read in so many goes wrong: lists, gets, watches and discovery.
-pub fn reads_go_wrong(every: usize, offset: usize) -> impl FnMut(&Request) -> Option<Fault> + Send {
+pub fn reads_go_wrong(every: usize, offset: usize) -> impl FnMut(&ApiRequest) -> Option<Fault> + Send {
     let mut reads = 0;
-    move |request: &Request| {
+    move |request: &ApiRequest| {
         if request.write.is_some() {
             return None;
         }

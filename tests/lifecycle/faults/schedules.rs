@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bcmp::simulation::api_server::{Cluster, Fault, Request};
+use bcmp::simulation::api_server::{ApiRequest, Cluster, Fault};
 use bcmp::simulation::engine::random::Random;
 use bcmp::simulation::lab::{Clocks, Lab, seconds};
 
@@ -76,7 +76,7 @@ impl Schedule {
     }
 }
 
-fn wrong(request: &Request, random: &mut Random) -> Fault {
+fn wrong(request: &ApiRequest, random: &mut Random) -> Fault {
     match (random.below(4), request.write) {
         (0, _) => Fault::CrashBefore,
         (1, Some(_)) => Fault::CrashAfter,

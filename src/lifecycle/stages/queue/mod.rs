@@ -57,7 +57,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
             if deadline(run, world).is_some_and(|deadline| now >= deadline) {
                 let message = format!(
                     "it was not admitted within {seconds} s (execution.deadlines.queueSeconds): {why}; raise the \
-                     deadline, or set it to 0 to wait for ever",
+                     deadline, or set it to 0 for no limit",
                     seconds = world.spec.execution.deadlines.queue_seconds
                 );
                 end(status, EarlyEnd::Failed, Reason::QueueDeadline, message, now);
@@ -92,7 +92,7 @@ pub fn refused(status: &BenchmarkComparisonStatus, run: &Run, world: &World) -> 
     found.min_by_key(|(_, problem)| problem.fatal)
 }
 
-/// When waiting for the turn ends, if ever.
+/// When the wait in the queue ends, if ever.
 pub fn deadline(run: &Run, world: &World) -> Option<Timestamp> {
     let seconds = world.spec.execution.deadlines.queue_seconds;
     let generated = run.generated_time.as_ref().map(|time| time.0).filter(|_| seconds > 0)?;
@@ -121,25 +121,25 @@ fn leftovers(world: &World) -> Option<String> {
     pod.map(|pod| format!("pod {} {of}", pod.name))
 }
 
-/// Until when they may take: as long as a teardown.
+/// When the predecessor's objects must be gone: `teardownSeconds` after the run was queued.
 fn leftovers_go(run: &Run, world: &World) -> Timestamp {
     after(run.queued_time.0, world.spec.execution.deadlines.teardown_seconds)
 }
 
-/// Whether the turn of a run has come.
+/// Whether a run may deploy now.
 pub enum Admission {
-    /// It has.
+    /// It may.
     Admit {
         /// Sequential or Parallel.
         mode: Mode,
         /// Why.
         reason: String,
     },
-    /// It has not; why, for people.
+    /// It must wait; the message for people says why.
     Wait(String),
 }
 
-/// Decides whether the turn of a run has come.
+/// Decides whether a run may deploy now.
 pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     if let Some(what) = leftovers(world) {
         return Admission::Wait(format!("waits for {what} to go; delete it if it stays"));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use self::records::Records;
 use self::summary::Summary;
-use super::format::{Part, ResultFormat, Run, Tells, Told, has_key};
+use super::format::{FileRole, ResultFormat, ResultTrial, Tells, Told, has_key};
 use super::genai_perf;
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::statistics::{self, Field, Reader, note};
@@ -44,12 +44,12 @@ impl ResultFormat for Aiperf {
         SUMMARY_FILE
     }
 
-    fn claims(&self, path: &Path) -> Option<Part> {
+    fn claims(&self, path: &Path) -> Option<FileRole> {
         let name = path.file_name()?.to_str()?;
         match name {
-            RECORDS_FILE => Some(Part::Records),
-            _ if name.ends_with(SUFFIX) => Some(Part::Result),
-            _ => name.starts_with(EXPORT_PREFIX).then_some(Part::Other),
+            RECORDS_FILE => Some(FileRole::Records),
+            _ if name.ends_with(SUFFIX) => Some(FileRole::Result),
+            _ => name.starts_with(EXPORT_PREFIX).then_some(FileRole::Other),
         }
     }
 
@@ -85,11 +85,11 @@ impl ResultFormat for Aiperf {
         result: &mut dyn BufRead,
         records: Option<&mut dyn BufRead>,
         limits: Option<LatencyLimits>,
-    ) -> Result<Vec<Result<Run, ParseError>>, ParseError> {
+    ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError> {
         let summary: Summary = json::read_summary(SUMMARY_FILE, result)?;
         let asked = summary.input_config.asked();
         let measurement = read_parsed(&summary.flat(), records, limits)?;
-        Ok(vec![Ok(Run { asked, ..measurement.into() })])
+        Ok(vec![Ok(ResultTrial { asked, ..measurement.into() })])
     }
 }
 

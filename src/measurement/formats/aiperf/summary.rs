@@ -38,7 +38,8 @@ pub(super) struct Summary {
     pub request_throughput: Option<Statistics>,
     #[serde(default)]
     pub request_latency: Option<Statistics>,
-    #[serde(default)]
+    /// 0.1.1 abbreviates it.
+    #[serde(default, alias = "ttft")]
     pub time_to_first_token: Option<Statistics>,
     #[serde(default)]
     pub inter_token_latency: Option<Statistics>,

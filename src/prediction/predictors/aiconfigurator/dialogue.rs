@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::estimates::{EstimateSubject, estimate};
 use super::layout::TOOL;
 use super::pick::pick;
-use super::protocol::{About, CommandOutput, Naive, Question, Search, Subject, ToolVersions, ask};
+use super::protocol::{
+    CommandOutput, GenerationSubject, Naive, PredictorSystem, Question, SearchQuestion, ToolVersions, ask,
+};
 use super::runtime::{Templates, tag, templates};
 use crate::api::{Backend, Reason, ServingMode, SourceKind};
 use crate::prediction::predicted::PredictionOrigin;
@@ -25,7 +27,7 @@ const MANIFESTS: &str = "k8s_deploy.yaml";
 pub(super) struct AiconfiguratorDialogue<'a> {
     task: Task<'a>,
     driver: &'a mut dyn Ask,
-    about: About,
+    about: PredictorSystem,
     versions: ToolVersions,
     /// Performance database the predictions use.
     database: Option<String>,
@@ -39,7 +41,7 @@ pub(super) struct AiconfiguratorDialogue<'a> {
 impl<'a> AiconfiguratorDialogue<'a> {
     pub(super) fn open(task: Task<'a>, driver: &'a mut dyn Ask) -> Result<Self, DriverError> {
         let spec = task.spec;
-        let about = About { system: spec.hardware.system.clone(), backend: spec.runtime.backend };
+        let about = PredictorSystem { system: spec.hardware.system.clone(), backend: spec.runtime.backend };
         let versions: ToolVersions = ask(driver, &Question::Versions(about.clone()))?;
         let asked = spec.predictor.database_version.clone().filter(|version| !version.is_empty());
         Ok(Self {
@@ -54,13 +56,13 @@ impl<'a> AiconfiguratorDialogue<'a> {
         })
     }
 
-    fn subject(&self) -> Subject {
+    fn subject(&self) -> GenerationSubject {
         let spec = self.task.spec;
         let path = spec.model.path.as_ref().map(|path| format!("ServiceConfig.model_path={path}"));
-        let name = format!("ServiceConfig.served_model_name={}", spec.model.name);
-        Subject {
+        let name = format!("ServiceConfig.served_model_name={}", spec.model.served_name());
+        GenerationSubject {
             about: self.about.clone(),
-            model: spec.model.name.clone(),
+            model: spec.predicted_model().to_owned(),
             gpus: self.task.gpus,
             isl: self.task.input_tokens,
             osl: self.task.output_tokens,
@@ -108,7 +110,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
             _ => ServingMode::Best,
         };
         let limits = self.task.limits;
-        let search = Search {
+        let search = SearchQuestion {
             subject: self.subject(),
             serving_mode: mode_argument(mode),
             top_n: rank + SPARE_ROWS,
@@ -123,7 +125,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
     /// What comes nearest to the SLA, from a search that does not ask for it.
     fn nearest(&mut self, wanted: &Wanted<'_>) -> Result<NoFeasibleConfiguration, NotGenerated> {
         let mode = wanted.serving_mode;
-        let search = Search {
+        let search = SearchQuestion {
             subject: self.subject(),
             serving_mode: mode_argument(mode),
             top_n: 1,
@@ -158,7 +160,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
     }
 
     fn no_database(&self) -> String {
-        let (tool, About { system, backend }) = (&self.versions.tool, &self.about);
+        let (tool, PredictorSystem { system, backend }) = (&self.versions.tool, &self.about);
         format!("{TOOL} {tool} has no performance data for {} on {system}", backend.as_str())
     }
 
@@ -178,7 +180,7 @@ impl<'a> AiconfiguratorDialogue<'a> {
         let newest = if backend == self.about.backend {
             self.database.clone()
         } else {
-            let about = About { backend, ..self.about.clone() };
+            let about = PredictorSystem { backend, ..self.about.clone() };
             let versions: ToolVersions = ask(self.driver, &Question::Versions(about))?;
             let database = versions.database.clone();
             self.others.insert(backend, versions);
@@ -219,8 +221,8 @@ impl Dialogue for AiconfiguratorDialogue<'_> {
         let backend = backend.unwrap_or(self.about.backend);
         let database_version = self.database_of(backend)?;
         let subject = EstimateSubject {
-            about: About { backend, ..self.about.clone() },
-            model: self.task.spec.model.name.clone(),
+            about: PredictorSystem { backend, ..self.about.clone() },
+            model: self.task.spec.predicted_model().to_owned(),
             input_tokens: self.task.input_tokens,
             output_tokens: self.task.output_tokens,
             database_version,

@@ -53,7 +53,7 @@ class Messages(logging.Handler):
         self.infeasible |= any(isinstance(argument, NoFeasibleConfigError) for argument in arguments)
         line = record.getMessage().strip()
         if record.exc_info and record.exc_info[1] is not None:
-            line = f"{line}: {words(record.exc_info[1])}"
+            line = f"{line}: {message_of(record.exc_info[1])}"
         if len(self.lines) < 20:
             self.lines.append(line[:1000])
 
@@ -128,7 +128,7 @@ def command_line(directory, arguments, request, kept):
             failed = end.code if isinstance(end.code, str) else f"exit code {end.code}"
     except Exception as error:  # the tool's own errors have many types
         logging.getLogger("aiconfigurator").exception("failed")
-        failed = words(error)
+        failed = message_of(error)
     finally:
         for logger in loggers:
             logger.removeHandler(messages)
@@ -251,7 +251,7 @@ def plain(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def words(error):
+def message_of(error):
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
@@ -269,7 +269,7 @@ def answer(directory, line):
         reply["error"] = str(end.code)
     except Exception as error:
         logging.getLogger("aiconfigurator").exception("failed")
-        reply["error"] = words(error)
+        reply["error"] = message_of(error)
     return json.dumps(reply, allow_nan=False, separators=(",", ":"))
 
 

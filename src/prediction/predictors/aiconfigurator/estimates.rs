@@ -1,7 +1,8 @@
 //! The estimate of what is deployed: its engines at batches from one request to what they hold.
 
 use super::protocol::{
-    About, Engines, EstimatePoint, EstimateQuestion, Estimated, EstimatedServing, Estimates, Question, ask,
+    Engines, EstimateAnswer, EstimateAnswers, EstimatePoint, EstimateQuestion, EstimatedServing, PredictorSystem,
+    Question, ask,
 };
 use super::table::read_estimate;
 use crate::prediction::burst::{Burst, context_tokens};
@@ -20,7 +21,7 @@ const LARGEST_BATCH: u32 = 1024;
 /// What is estimated.
 #[derive(Clone, Debug)]
 pub(super) struct EstimateSubject {
-    pub about: About,
+    pub about: PredictorSystem,
     pub model: String,
     pub input_tokens: u32,
     pub output_tokens: u32,
@@ -122,7 +123,7 @@ impl Estimator<'_> {
         Ok(estimates.first().is_some_and(|estimated| !estimated.full))
     }
 
-    fn ask(&mut self, batches: &[u32]) -> Result<Vec<Estimated>, NotEstimated> {
+    fn ask(&mut self, batches: &[u32]) -> Result<Vec<EstimateAnswer>, NotEstimated> {
         let EstimateSubject { about, model, input_tokens, output_tokens, database_version } = self.subject;
         let serving = match &self.shape.serving {
             Serving::Aggregated { workers } => EstimatedServing::Aggregated { workers: Engines::new(workers, 1) },
@@ -142,7 +143,7 @@ impl Estimator<'_> {
             serving,
             points: batches.iter().map(|batch| point(&self.shape.serving, *input_tokens, *batch)).collect(),
         };
-        let estimates: Estimates = ask(self.driver, &Question::Estimate(Box::new(question)))?;
+        let estimates: EstimateAnswers = ask(self.driver, &Question::Estimate(Box::new(question)))?;
         if estimates.points.len() == batches.len() {
             return Ok(estimates.points);
         }

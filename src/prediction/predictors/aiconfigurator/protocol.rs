@@ -14,8 +14,8 @@ use crate::prediction::serving::Workers;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "operation")]
 pub(super) enum Question {
-    Versions(About),
-    Search(Search),
+    Versions(PredictorSystem),
+    Search(SearchQuestion),
     Naive(Naive),
     Estimate(Box<EstimateQuestion>),
 }
@@ -29,7 +29,7 @@ pub(super) fn ask<T: DeserializeOwned>(driver: &mut dyn Ask, question: &Question
 /// GPU system and inference engine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct About {
+pub(super) struct PredictorSystem {
     pub system: String,
     pub backend: Backend,
 }
@@ -37,9 +37,9 @@ pub(super) struct About {
 /// What all generation is about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Subject {
+pub(super) struct GenerationSubject {
     #[serde(flatten)]
-    pub about: About,
+    pub about: PredictorSystem,
     pub model: String,
     pub gpus: u32,
     /// Input tokens.
@@ -54,9 +54,9 @@ pub(super) struct Subject {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Search {
+pub(super) struct SearchQuestion {
     #[serde(flatten)]
-    pub subject: Subject,
+    pub subject: GenerationSubject,
     /// `agg`, `disagg` or `auto`.
     pub serving_mode: &'static str,
     pub top_n: usize,
@@ -73,7 +73,7 @@ pub(super) struct Search {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Naive {
     #[serde(flatten)]
-    pub subject: Subject,
+    pub subject: GenerationSubject,
 }
 
 /// Estimates of one replica.
@@ -81,7 +81,7 @@ pub(super) struct Naive {
 #[serde(rename_all = "camelCase")]
 pub(super) struct EstimateQuestion {
     #[serde(flatten)]
-    pub about: About,
+    pub about: PredictorSystem,
     pub model: String,
     pub isl: u32,
     pub osl: u32,
@@ -178,14 +178,14 @@ pub(super) struct CommandOutput {
 /// Estimates, in the order of the questions.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Estimates {
-    pub points: Vec<Estimated>,
+pub(super) struct EstimateAnswers {
+    pub points: Vec<EstimateAnswer>,
 }
 
 /// One estimate.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Estimated {
+pub(super) struct EstimateAnswer {
     /// Whether memory or KV cache do not hold so many requests.
     pub full: bool,
     /// The tool's columns; absent where it gives no figures because of that.

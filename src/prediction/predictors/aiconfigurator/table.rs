@@ -3,7 +3,7 @@
 use csv::StringRecord;
 use serde_json::{Map, Value};
 
-use crate::prediction::like::Subject;
+use crate::prediction::like::RowSubject;
 use crate::prediction::predictors::predictor::PickError;
 use crate::prediction::row::Row;
 use crate::prediction::serving::{Serving, Workers};
@@ -18,7 +18,7 @@ pub struct RankedRow {
     /// The row, for one replica.
     pub row: Row,
     /// What it was computed for.
-    pub subject: Subject,
+    pub subject: RowSubject,
     /// Tokens per second ÷ all GPUs, those that the configuration leaves unused included.
     pub cluster_throughput: f64,
 }
@@ -29,10 +29,15 @@ pub fn read_table(file: &str, text: &str) -> Result<Vec<RankedRow>, PickError> {
     let unreadable = |problem: String| PickError::Unreadable { file: file.to_owned(), problem };
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| unreadable(error.to_string()))?.clone();
+    if header.len() == 1 && header.get(0).is_some_and(|only| only.contains(';')) {
+        let problem =
+            "has semicolons between its columns, as spreadsheets save them: give the file as the predictor wrote it";
+        return Err(unreadable(problem.to_owned()));
+    }
     let mut rows = vec![];
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(error.to_string()))?;
-        let line = Line { header: &header, record: &record };
+        let line = TableLine { header: &header, record: &record };
         if line.optional_number("(e)workers").map_err(unreadable)?.unwrap_or(0.0) > 0.0 {
             // Separate workers for images: nothing we deploy or load.
             continue;
@@ -51,16 +56,16 @@ pub fn read_estimate(columns: &Map<String, Value>) -> Result<Row, PickError> {
     };
     let header: StringRecord = columns.keys().map(String::as_str).collect();
     let record: StringRecord = columns.values().map(cell).collect();
-    let row = Line { header: &header, record: &record }.ranked_row();
+    let row = TableLine { header: &header, record: &record }.ranked_row();
     row.map(|ranked| ranked.row).map_err(|problem| PickError::Unreadable { file: "an estimate".into(), problem })
 }
 
-struct Line<'a> {
+struct TableLine<'a> {
     header: &'a StringRecord,
     record: &'a StringRecord,
 }
 
-impl Line<'_> {
+impl TableLine<'_> {
     fn ranked_row(&self) -> Result<RankedRow, String> {
         let row = if self.has("(d)tp") { self.disaggregated()? } else { self.aggregated()? };
         let per_gpu = row.advertised_tokens_per_second_per_gpu.get();
@@ -68,9 +73,9 @@ impl Line<'_> {
         Ok(RankedRow { row, subject: self.subject()?, cluster_throughput })
     }
 
-    fn subject(&self) -> Result<Subject, String> {
+    fn subject(&self) -> Result<RowSubject, String> {
         let systems = ["system", "(p)system", "(d)system"].iter().filter_map(|column| self.text(column));
-        Ok(Subject {
+        Ok(RowSubject {
             model: self.text("model"),
             systems: systems.collect(),
             cached_tokens: self.optional_count("prefix")?.unwrap_or(0),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::prediction::like::Subject;
+use crate::prediction::like::RowSubject;
 use crate::prediction::serving::{Serving, Workers};
 
 /// What a prediction was computed for.
@@ -39,9 +39,9 @@ impl Config {
         self.text("/engine/backend_version")
     }
 
-    pub fn subject(&self) -> Subject {
+    pub fn subject(&self) -> RowSubject {
         let paths = ["/engine/hardware", "/engine/workers/prefill/hardware", "/engine/workers/decode/hardware"];
-        Subject {
+        RowSubject {
             model: self.text("/engine/model"),
             systems: paths.iter().filter_map(|path| self.text(path)).collect(),
             cached_tokens: self.count("/traffic/source/cached_prefix_tokens").unwrap_or(0),

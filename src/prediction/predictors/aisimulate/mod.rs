@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::config::Config;
-use self::report::Report;
+use self::report::SimulationReport;
 use super::predictor::{Files, NoFeasibleConfiguration, PickError, Picked, Predictor, Wanted, mode_word};
 use crate::api::ServingMode;
 use crate::prediction::like::Unlike;
@@ -38,7 +38,7 @@ impl Predictor for Aisimulate {
     }
 
     fn recognizes(&self, files: &Files) -> bool {
-        files.iter().any(|(path, text)| is_report(path) && Report::is_one(text))
+        files.iter().any(|(path, text)| is_report(path) && SimulationReport::is_one(text))
     }
 
     fn pick(&self, files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError> {
@@ -57,7 +57,7 @@ fn pick(files: &Files, wanted: &Wanted<'_>) -> Result<Picked, PickError> {
         .filter(|(path, _)| !is_report(path))
         .filter_map(|(path, text)| Some((path.as_str(), Config::read(&serde_saphyr::from_str(text).ok()?)?)))
         .collect();
-    let reports = files.iter().filter(|(path, text)| is_report(path) && Report::is_one(text));
+    let reports = files.iter().filter(|(path, text)| is_report(path) && SimulationReport::is_one(text));
     let mut rows = vec![];
     for (path, text) in reports {
         let config = config_of(path, &configs)?;
@@ -108,7 +108,7 @@ fn config_of<'a>(report: &str, configs: &'a BTreeMap<&str, Config>) -> Result<&'
 fn row(path: &str, text: &str, config: &Config, wanted: &Wanted<'_>) -> Result<Row, PickError> {
     let unreadable = |problem: String| PickError::Unreadable { file: path.to_owned(), problem };
     let value: Value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    let row = Report::read(&value).and_then(|report| report.row(config)).map_err(unreadable)?;
+    let row = SimulationReport::read(&value).and_then(|report| report.row(config)).map_err(unreadable)?;
     if let Some(like) = wanted.like {
         let differs = like.differs(&row, &config.subject());
         if let Some(unlike) = differs.or(config.speculation().map(Unlike::Speculation)) {

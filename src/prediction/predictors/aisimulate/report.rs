@@ -10,11 +10,11 @@ use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
 const KEYS: [&str; 2] = ["\"output_throughput_tok_s\"", "\"mean_ttft_ms\""];
 const MILLISECONDS_OF_AN_HOUR: f64 = 3_600_000.0;
 
-pub(super) struct Report<'a> {
+pub(super) struct SimulationReport<'a> {
     summary: &'a Value,
 }
 
-impl<'a> Report<'a> {
+impl<'a> SimulationReport<'a> {
     pub fn is_one(text: &str) -> bool {
         KEYS.iter().all(|key| text.contains(key))
     }

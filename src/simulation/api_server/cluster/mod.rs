@@ -18,14 +18,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
 
-use super::answer::Answer;
-use super::failure::Failure;
+use super::answer::AnswerBody;
+use super::failure::ApiFailure;
 use super::http_api;
 use super::kinds::{Kind, custom};
 use super::object::meta;
 use super::state::Shared;
-use super::store::{Key, Record};
-use super::verbs::{DeleteOptions, Part, Writer};
+use super::store::{ObjectKey, Record};
+use super::verbs::{DeleteOptions, Writer, WrittenPart};
 use crate::simulation::broken::{OrBroken, broken};
 use crate::simulation::dynamo;
 
@@ -85,7 +85,7 @@ impl Cluster {
     /// Stops serving a kind; its objects vanish and its watches end, as when a CRD is deleted.
     pub fn uninstall(&self, group: &str, plural: &str) {
         let mut state = self.0.lock();
-        let gone: Vec<Key> =
+        let gone: Vec<ObjectKey> =
             state.store.objects.keys().filter(|k| k.resource == format!("{plural}.{group}")).cloned().collect();
         for key in gone {
             state.store.remove(&key);
@@ -117,7 +117,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The connection breaks.
-    pub async fn answer(&self, request: http::Request<Body>) -> Result<Answer, BoxError> {
+    pub async fn answer(&self, request: http::Request<Body>) -> Result<AnswerBody, BoxError> {
         http_api::serve(self.0.clone(), None, request).await
     }
 
@@ -185,15 +185,15 @@ impl Cluster {
     }
 
     /// Creates an object of any kind.
-    pub fn try_put(&self, object: impl Serialize) -> Result<Value, Failure> {
-        let object = serde_json::to_value(object).map_err(|e| Failure::bad_request(e.to_string()))?;
+    pub fn try_put(&self, object: impl Serialize) -> Result<Value, ApiFailure> {
+        let object = serde_json::to_value(object).map_err(|e| ApiFailure::bad_request(e.to_string()))?;
         self.create_as(TEST, object)
     }
 
     /// Creates an object in somebody's name, through admission.
-    pub fn create_as(&self, manager: &str, object: Value) -> Result<Value, Failure> {
+    pub fn create_as(&self, manager: &str, object: Value) -> Result<Value, ApiFailure> {
         let mut state = self.0.lock();
-        let kind = state.store.kind_of(&object).cloned().ok_or_else(Failure::no_such_resource)?;
+        let kind = state.store.kind_of(&object).cloned().ok_or_else(ApiFailure::no_such_resource)?;
         let namespace = match meta(&object, "namespace") {
             "" => "default".to_owned(),
             namespace => namespace.to_owned(),
@@ -223,7 +223,7 @@ impl Cluster {
     ) -> Option<Value> {
         let mut state = self.0.lock();
         let kind = state.store.kinds.iter().find(|k| k.qualified() == resource).cloned()?;
-        let key = Key::new(&kind, namespace, name);
+        let key = ObjectKey::new(&kind, namespace, name);
         let old = state.store.get(&kind, &key).ok()?;
         let mut new = (*old).clone();
         change(&mut new);
@@ -233,7 +233,10 @@ impl Cluster {
         main_before["status"] = new["status"].clone();
         let main_differs = if kind.status { main_before != new } else { *old != new };
         let mut stored = old.clone();
-        for part in [main_differs.then_some(Part::Main), status_differs.then_some(Part::Status)].into_iter().flatten() {
+        for part in [main_differs.then_some(WrittenPart::Main), status_differs.then_some(WrittenPart::Status)]
+            .into_iter()
+            .flatten()
+        {
             let mut wanted = new.clone();
             wanted["metadata"]["resourceVersion"] = Value::Null;
             if state.store.objects.contains_key(&key) {
@@ -262,14 +265,14 @@ impl Cluster {
         let mut state = self.0.lock();
         let Some(kind) = state.store.kinds.iter().find(|k| k.qualified() == resource).cloned() else { return false };
         let now = self.writer().now;
-        let done = state.store.delete(&kind, &Key::new(&kind, namespace, name), options, now).is_ok();
+        let done = state.store.delete(&kind, &ObjectKey::new(&kind, namespace, name), options, now).is_ok();
         drop(state);
         self.0.announce();
         done
     }
 
     /// Removes an object whatever it waits for, as its controller does that has nothing more to do.
-    pub fn remove(&self, key: &Key) {
+    pub fn remove(&self, key: &ObjectKey) {
         self.0.lock().store.remove(key);
         self.0.announce();
     }
@@ -290,13 +293,13 @@ impl Cluster {
     }
 
     /// All live objects with their keys.
-    pub fn everything(&self) -> Vec<(Key, Arc<Value>)> {
+    pub fn everything(&self) -> Vec<(ObjectKey, Arc<Value>)> {
         self.0.lock().store.objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
     /// One object.
     pub fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
-        let key = Key { resource: resource.into(), namespace: namespace.into(), name: name.into() };
+        let key = ObjectKey { resource: resource.into(), namespace: namespace.into(), name: name.into() };
         self.0.lock().store.objects.get(&key).map(|object| (**object).clone())
     }
 

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::Cluster;
-use crate::simulation::api_server::failure::Failure;
+use crate::simulation::api_server::failure::ApiFailure;
 use crate::simulation::api_server::faults::{Fault, Hold, Logged};
 use crate::simulation::api_server::meta;
-use crate::simulation::api_server::request::Request;
-use crate::simulation::api_server::store::{Key, Record, time};
+use crate::simulation::api_server::request::ApiRequest;
+use crate::simulation::api_server::store::{ObjectKey, Record, time};
 
 impl Cluster {
     /// Decides the fate of each request of product clients. Replaces the rule before.
@@ -15,7 +15,7 @@ impl Cluster {
     /// ```ignore
     /// cluster.faults(|request| (request.write == Some(3)).then_some(Fault::LoseAnswer));
     /// ```
-    pub fn faults(&self, rule: impl FnMut(&Request) -> Option<Fault> + Send + 'static) {
+    pub fn faults(&self, rule: impl FnMut(&ApiRequest) -> Option<Fault> + Send + 'static) {
         self.0.lock().faults = Some(Box::new(rule));
     }
 
@@ -32,7 +32,7 @@ impl Cluster {
     }
 
     /// Refuses creations by anybody, controllers included: quota, Pod Security, webhooks. Rules add up.
-    pub fn admission(&self, rule: impl Fn(&str, &Value) -> Option<Failure> + Send + 'static) {
+    pub fn admission(&self, rule: impl Fn(&str, &Value) -> Option<ApiFailure> + Send + 'static) {
         self.0.lock().admission.push(Box::new(rule));
     }
 
@@ -45,7 +45,7 @@ impl Cluster {
     pub fn store_unchecked(&self, object: Value) {
         let mut state = self.0.lock();
         let Some(kind) = state.store.kind_of(&object).cloned() else { return };
-        let key = Key::new(&kind, meta(&object, "namespace"), meta(&object, "name"));
+        let key = ObjectKey::new(&kind, meta(&object, "namespace"), meta(&object, "name"));
         let mut object = object;
         object["metadata"]["uid"] = state.store.new_uid().into();
         object["metadata"]["creationTimestamp"] = time(self.0.now()).into();
@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     /// Requests the product has no right to: answered 403 as by RBAC.
-    pub fn forbid(&self, rule: impl Fn(&Request) -> bool + Send + 'static) {
+    pub fn forbid(&self, rule: impl Fn(&ApiRequest) -> bool + Send + 'static) {
         self.0.lock().forbidden = Some(Box::new(rule));
     }
 
