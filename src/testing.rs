@@ -49,17 +49,5 @@ pub fn at(second: i64) -> Timestamp {
 
 /// The first deployment of a run, decided on at second 0.
 pub fn deployment() -> DeploymentStatus {
-    DeploymentStatus {
-        number: 1,
-        round: 1,
-        created: Time(at(0)),
-        scheduled: None,
-        ready: None,
-        serving: None,
-        measured: None,
-        restarts: vec![],
-        teardown: None,
-        freed: None,
-        gone: None,
-    }
+    DeploymentStatus::new(1, 1, Time(at(0)))
 }

@@ -148,6 +148,25 @@ pub struct DeploymentStatus {
     pub gone: Option<Time>,
 }
 
+impl DeploymentStatus {
+    /// A deployment that was decided on, and of which nothing is known yet.
+    pub fn new(number: Count, round: Count, created: Time) -> Self {
+        Self {
+            number,
+            round,
+            created,
+            scheduled: None,
+            ready: None,
+            serving: None,
+            measured: None,
+            restarts: vec![],
+            teardown: None,
+            freed: None,
+            gone: None,
+        }
+    }
+}
+
 /// Why a variant failed.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

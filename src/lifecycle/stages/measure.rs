@@ -313,19 +313,7 @@ fn deploy_next(status: &mut BenchmarkComparisonStatus, run: &Run, now: Timestamp
             continue;
         }
         let number = variant.deployments.last().map_or(0, |d| d.number).saturating_add(1);
-        variant.deployments.push(DeploymentStatus {
-            number,
-            round,
-            created: stamp(now),
-            scheduled: None,
-            ready: None,
-            serving: None,
-            measured: None,
-            restarts: vec![],
-            teardown: None,
-            freed: None,
-            gone: None,
-        });
+        variant.deployments.push(DeploymentStatus::new(number, round, stamp(now)));
         if !parallel {
             return;
         }
