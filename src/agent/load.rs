@@ -139,10 +139,14 @@ impl<'a> Session<'a> {
         Ok(Self { load, plan, extra, secrets, sweep, limits, server, outbox, interruption })
     }
 
-    fn next_move(&self) -> Result<Move, LoadError> {
+    fn ledger(&self) -> Result<Ledger, LoadError> {
         let published = self.outbox.published()?;
         let entries = published.iter().map(|(key, text)| (key.as_str(), text.as_str()));
-        let ledger = Ledger::parse(entries).map_err(|error| LoadError::Input(error.to_string()))?;
+        Ledger::parse(entries).map_err(|error| LoadError::Input(error.to_string()))
+    }
+
+    fn next_move(&self) -> Result<Move, LoadError> {
+        let ledger = self.ledger()?;
         let next = self.sweep.next(&ledger.records, self.load.deployment);
         Ok(next_move(next, &ledger, self.load.deployment))
     }
@@ -268,11 +272,15 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Publishes a record. One that is not read back would be asked for again, for ever.
     async fn publish(&self, record: TrialRecord) -> Result<(), LoadError> {
-        let key = record.trial.key.to_string();
+        let key = record.trial.key;
         let text = record::to_json(record).map_err(|error| LoadError::Input(error.to_string()))?;
-        self.outbox.publish(&key, &text).await?;
-        Ok(())
+        self.outbox.publish(&key.to_string(), &text).await?;
+        match self.ledger()?.records.iter().any(|record| record.trial.key == key) {
+            true => Ok(()),
+            false => Err(LoadError::Input(format!("BUG: the record {key} is published and cannot be found"))),
+        }
     }
 }
 
