@@ -19,7 +19,6 @@ use crate::pointer::{element_pointers, path, text, token};
 
 /// Group of Dynamo's kinds.
 pub const GROUP: &str = "nvidia.com";
-/// The kind.
 pub const KIND: &str = "DynamoGraphDeployment";
 /// Its plural in URLs.
 pub const PLURAL: &str = "dynamographdeployments";

@@ -12,7 +12,6 @@ pub use archive::{Tree, is_archive};
 /// How much is read of a directory tree; more is not what somebody meant to give.
 #[derive(Clone, Copy, Debug)]
 pub struct TreeLimits {
-    /// Files in it.
     pub files: usize,
     /// Directories below each other.
     pub depth: usize,

@@ -23,7 +23,6 @@ fn key(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-/// The text at a pointer.
 pub fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
@@ -33,7 +32,6 @@ pub fn elements<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Pointers of the elements at a pointer.
 pub fn element_pointers(value: &Value, pointer: &str) -> Vec<String> {
     (0..elements(value, pointer).len()).map(|index| format!("{pointer}/{index}")).collect()
 }

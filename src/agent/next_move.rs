@@ -19,11 +19,7 @@ pub enum Move {
     /// The tool fails again and again; its latest failure.
     GiveUp(String),
     /// The trial was begun too often: it gets a record with that finding.
-    RecordLost {
-        trial: TrialPlan,
-        /// Its last start.
-        last_start: Mark,
-    },
+    RecordLost { trial: TrialPlan, last_start: Mark },
     Run {
         trial: TrialPlan,
         /// Which start of this trial it is, from 1.

@@ -45,7 +45,6 @@ pub enum StopCause {
     Interrupted,
 }
 
-/// How a tool ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolEnd {
     /// What ended it, if it did not end by itself.

@@ -57,7 +57,6 @@ fn run_number(label: &str) -> Option<i64> {
     label.parse().ok().filter(|number| (1..1_000_000_000).contains(number))
 }
 
-/// The object that controls this one.
 pub fn controller(metadata: &ObjectMeta) -> Option<&OwnerReference> {
     metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }

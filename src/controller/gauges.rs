@@ -30,7 +30,6 @@ pub struct GaugeInput<'a> {
     pub now: Timestamp,
 }
 
-/// The state of one comparison.
 #[derive(Clone, Debug, Default)]
 struct ComparisonState {
     phase: Option<Phase>,

@@ -243,7 +243,6 @@ impl Metrics {
         self.unreadable_objects.get_or_create(&ResourceLabel { resource: resource.to_owned() }).inc();
     }
 
-    /// A watch of this resource failed.
     pub fn watch_failed(&self, resource: &str) {
         self.watch_failures.get_or_create(&ResourceLabel { resource: resource.to_owned() }).inc();
     }

@@ -25,7 +25,6 @@ const FIRST_LIST: Duration = Duration::from_secs(30);
 /// Before a cluster that does not serve a kind is asked again.
 const UNSERVED: Duration = Duration::from_secs(600);
 
-/// Namespace and name.
 pub type NamespacedName = (String, String);
 
 /// Objects of one kind, reduced to `T`.

@@ -30,7 +30,6 @@ const A_MOMENT: Duration = Duration::from_secs(2);
 /// Reason of the event about a comparison that cannot be read. It cannot have a status, so no condition says it.
 const UNREADABLE: &str = "Unreadable";
 
-/// Reconciles one comparison.
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
 pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result<Next, Error> {
     let started = (context.clock)();

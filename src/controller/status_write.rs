@@ -98,7 +98,6 @@ pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison,
     }
 }
 
-/// Publishes one event about an object.
 pub async fn publish(context: &Context, about: &ObjectReference, kind: EventType, reason: &str, message: &str) {
     let body = events::Event {
         type_: kind,

@@ -110,7 +110,7 @@ pub const fn term(term: Term) -> Explanation {
             NO_ACTION,
         ),
         Term::GpuHours => explanation(
-            "GPU-hours held by deployments that are gone. Those that are still deployed are not in it.",
+            "GPU-hours held by deployments that are gone. What is still deployed is not counted yet.",
             "Set `execution.budget` to limit them.",
         ),
         Term::Ttft => explanation(
@@ -137,15 +137,15 @@ pub const fn term(term: Term) -> Explanation {
             NO_ACTION,
         ),
         Term::Run => explanation(
-            "One carrying-out of a comparison, from prediction to verdict; numbered from 1.",
+            "A comparison carried out once, from prediction to verdict; numbered from 1.",
             "Use `kubectl bcmp rerun NAME` for another, and `kubectl bcmp stop NAME` to end it.",
         ),
         Term::Round => explanation(
-            "All undecided variants deployed and measured once. Rounds show how far deployments of the same thing lie apart.",
+            "All undecided variants deployed and measured once. Rounds show how much deployments of the same variant differ.",
             "Set `execution.rounds` to change how many there are.",
         ),
         Term::Deployment => explanation(
-            "One deploying of a variant: its objects are created, measured and deleted. It holds GPUs meanwhile.",
+            "A variant deployed once: its objects are created, measured and deleted. It holds GPUs meanwhile.",
             "Use `kubectl bcmp tree NAME` to see its objects and what holds GPUs.",
         ),
         Term::Level => explanation(
@@ -177,11 +177,11 @@ pub const fn term(term: Term) -> Explanation {
             NO_ACTION,
         ),
         Term::Met => explanation(
-            "All limits of the SLA are met at the level, surely. `marginal` is within doubt of a limit.",
+            "The level meets all limits of the SLA beyond doubt. `marginal`: it is within doubt of a limit.",
             NO_ACTION,
         ),
         Term::Missed => {
-            explanation("A limit of the SLA is exceeded at the level, surely.", "Lower the level, or relax `sla`.")
+            explanation("The level exceeds a limit of the SLA beyond doubt.", "Lower the level, or relax `sla`.")
         }
         Term::Window => explanation(
             "The part of a trial that counts: load is up, and no request of the ramp or of the end is in it.",

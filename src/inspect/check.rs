@@ -44,7 +44,6 @@ pub const RIGHTS: [Right; 6] = [
     right("get", "", "pods/log", "read logs", false),
 ];
 
-/// A node with GPUs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuNode {
     pub name: String,

@@ -36,7 +36,6 @@ impl CheckOutcome {
     }
 }
 
-/// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRow {
     pub check: String,

@@ -22,7 +22,6 @@ pub struct ClaimFigures {
 pub struct LevelErrors {
     /// Of TTFT: shown and not judged, as the predictor's contains a burst.
     pub ttft: Option<f64>,
-    /// Of TPOT.
     pub tpot: f64,
     /// Of output tokens per second and GPU.
     pub tokens: f64,

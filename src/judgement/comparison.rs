@@ -146,9 +146,7 @@ impl Standpoint {
 pub struct Look {
     /// The last round that counts.
     pub round: u32,
-    /// The baseline.
     pub baseline: Standpoint,
-    /// The candidate.
     pub candidate: Standpoint,
     /// Rounds both were measured in.
     pub shared_rounds: usize,

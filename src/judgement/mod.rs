@@ -47,7 +47,6 @@ pub struct VariantCase<'a> {
 pub struct Case<'a> {
     /// How it is judged.
     pub rules: &'a Rules,
-    /// The baseline.
     pub baseline: VariantCase<'a>,
     /// The candidates, in the specification's order.
     pub candidates: &'a [VariantCase<'a>],
@@ -73,7 +72,6 @@ pub struct VariantJudgement {
     pub levels: Vec<Level>,
     /// What it reaches within the SLA by all its rounds, and more.
     pub standpoint: Standpoint,
-    /// What is predicted of it.
     pub predicted: Option<PredictedSide>,
     /// How its claim was kept; none where there is none, or its level was not measured.
     pub claim: Option<ClaimCheck>,

@@ -143,7 +143,6 @@ impl PredictedSide {
 /// An outcome that is predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutcomeForecast {
-    /// The outcome.
     pub outcome: Outcome,
     /// g: candidate ÷ baseline − 1, where both are predicted to meet the SLA.
     pub gain: Option<f64>,

@@ -9,7 +9,6 @@ use crate::sweep::Deciding;
 /// What a variant reaches within the SLA.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Side {
-    /// This throughput.
     Value(CrossingThroughput),
     /// This throughput or more: no level misses the SLA.
     AtLeast(CrossingThroughput),
@@ -20,9 +19,7 @@ pub enum Side {
         /// How much of the SLA's limits a single request uses; above 1.
         r: f64,
     },
-    /// It is not known.
     NotKnown {
-        /// Why.
         why: WhyNotKnown,
         /// The lower level that decides meets the SLA: something is reached, only not how much.
         meets: bool,

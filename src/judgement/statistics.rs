@@ -22,7 +22,6 @@ const ABOVE_ASSUMED: f64 = 4.0;
 /// What rounds, taken one by one, say of an estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scatter {
-    /// Rounds.
     pub rounds: usize,
     /// Variance of one round as the assumed scatter of deployments has it: σ² ΣA².
     pub assumed_variance: f64,

@@ -16,9 +16,7 @@ pub struct ReachedVerdict {
 /// One of two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// The baseline.
     Baseline,
-    /// The candidate.
     Candidate,
 }
 

@@ -48,9 +48,7 @@ impl Display for Action {
 /// A child to delete.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delete {
-    /// ChildKind.
     pub kind: ChildKind,
-    /// Name.
     pub name: String,
     /// Only the object with this UID.
     pub uid: String,

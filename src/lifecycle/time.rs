@@ -42,7 +42,6 @@ pub fn stamp(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
-/// `seconds` after a time.
 pub fn after(time: Timestamp, seconds: impl Into<i64>) -> Timestamp {
     time.checked_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX)
 }

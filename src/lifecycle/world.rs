@@ -43,18 +43,14 @@ pub struct World {
     pub rivals: Vec<Rival>,
     /// Nodes with the GPU resource; `None` without access to nodes, or when nothing is asked of them.
     pub nodes: Option<Vec<Node>>,
-    /// Whether DynamoGraphDeployments are served.
     pub dynamo_served: bool,
 }
 
 /// The comparison itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object {
-    /// Namespace.
     pub namespace: String,
-    /// Name.
     pub name: String,
-    /// UID.
     pub uid: String,
     /// Generation of the spec.
     pub generation: i64,
@@ -130,9 +126,7 @@ pub struct PublishedResults {
 /// An object with the comparison's label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
-    /// ChildKind.
     pub kind: ChildKind,
-    /// Name.
     pub name: String,
     /// UID; every delete carries it.
     pub uid: String,
@@ -162,12 +156,10 @@ pub struct Child {
     pub complaint: Option<String>,
 }
 
-/// State of a Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobState {
     /// Neither complete nor failed.
     Running,
-    /// Complete.
     Complete,
     /// Failed, or about to be: its last pods are ending. With the Job's message.
     Failed(String),
@@ -176,15 +168,12 @@ pub enum JobState {
 /// A pod of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pod {
-    /// Name.
     pub name: String,
     /// What it is for.
     pub component: Component,
     /// Number of the run.
     pub run: i64,
-    /// Variant.
     pub variant: Option<String>,
-    /// Deployment.
     pub deployment: Option<u32>,
     /// It is owned by this very object, as far as labels and the graph it belongs to tell.
     pub ours: bool,
@@ -213,7 +202,6 @@ pub struct Pod {
 /// A container's state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Container {
-    /// Name.
     pub name: String,
     /// Image as asked for.
     pub image: String,
@@ -232,7 +220,6 @@ pub struct Container {
 pub struct Termination {
     /// For example `OOMKilled` or `Error`.
     pub reason: String,
-    /// Exit code.
     pub exit_code: i32,
     /// The container's termination message.
     pub message: String,
@@ -286,9 +273,7 @@ pub struct Rival {
 /// A node with the GPU resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Name.
     pub name: String,
-    /// Labels.
     pub labels: BTreeMap<String, String>,
     /// GPUs pods may use there.
     pub allocatable: u32,
@@ -328,17 +313,14 @@ impl World {
         }
     }
 
-    /// Children of a run.
     pub fn children_of(&self, run: i64) -> impl Iterator<Item = &Child> {
         self.children.iter().filter(move |c| c.ours && c.run == run)
     }
 
-    /// The generate Job of a run.
     pub fn generate_job(&self, run: i64) -> Option<&Child> {
         self.children_of(run).find(|c| c.kind == ChildKind::Job && c.component == Component::Generate)
     }
 
-    /// The load Job of one deployment.
     pub fn load_job<'a>(&'a self, run: i64, variant: &'a str, deployment: u32) -> Option<&'a Child> {
         self.deployment_children(run, variant, deployment)
             .find(|c| c.kind == ChildKind::Job && c.component == Component::Load)

@@ -30,7 +30,6 @@ impl<'a> Ownership<'a> {
         Self { comparison: &plan.comparison, run: plan.run, component, variant: None, deployment: None }
     }
 
-    /// Of one variant.
     pub fn variant(self, variant: &'a str) -> Self {
         Self { variant: Some(variant), ..self }
     }

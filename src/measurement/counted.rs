@@ -25,13 +25,9 @@ pub struct CountedRequests {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverLimit {
-    /// Of TTFT.
     pub ttft: u32,
-    /// Of TPOT.
     pub tpot: u32,
-    /// Of the request latency.
     pub request_latency: u32,
-    /// Of any.
     pub any: u32,
 }
 

@@ -38,7 +38,6 @@ impl Place {
         Self { line: Some(line), field: None }
     }
 
-    /// A field.
     pub fn field(path: impl Into<String>) -> Self {
         Self { line: None, field: Some(path.into()) }
     }

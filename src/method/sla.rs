@@ -5,7 +5,6 @@ use crate::api::{self, Decimal, LatencyLimit, Statistic};
 use crate::measurement::Distribution;
 use crate::units::{LatencyLimits, Milliseconds};
 
-/// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitedMetric {
     /// Time to first token.
@@ -41,7 +40,6 @@ pub fn share_over(statistic: Statistic) -> Option<f64> {
 /// The most that a statistic of a metric may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlaLimit {
-    /// What is limited.
     pub metric: LimitedMetric,
     /// The limit itself, above zero.
     pub limit: Milliseconds,
@@ -170,7 +168,6 @@ impl SlaLimits {
         Ok(Self { good_share: Some(percent / 100.0), ..Self::new(limits)? })
     }
 
-    /// The limits.
     pub fn limits(&self) -> &[SlaLimit] {
         &self.limits
     }

@@ -40,12 +40,10 @@ pub fn key(round: u32, concurrency: u32, purpose: Purpose, number: u32) -> Trial
     TrialKey { round, concurrency, purpose, number, try_number: 1 }
 }
 
-/// An accepted trial.
 pub fn accepted(key: TrialKey, figures: TrialFigures) -> Trial {
     Trial { key, outcome: TrialOutcome::Accepted(figures) }
 }
 
-/// A rejected trial.
 pub fn rejected(key: TrialKey, rejection: Rejection) -> Trial {
     Trial { key, outcome: TrialOutcome::Rejected(rejection) }
 }

@@ -42,7 +42,6 @@ pub enum Rejection {
     ConcurrencyNotReached,
     /// The load pod went away.
     LoadPodLost,
-    /// The load tool failed.
     LoadToolFailed,
     /// The server restarted meanwhile.
     ServerRestarted,

@@ -53,7 +53,6 @@ pub struct OfflineAnswer {
     pub schema_version: u32,
     /// As in `status.verdict`.
     pub verdict: Verdict,
-    /// As in `status.variants`.
     pub variants: Vec<VariantStatus>,
     /// The files behind each variant's figures, where they come from files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -134,7 +134,6 @@ impl PodFeatures {
         }
     }
 
-    /// Whether these are the default.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -10,7 +10,6 @@ pub const HIDDEN: &str = "(not shown)";
 const SHORTEST_PART: usize = 8;
 const SHORTEST: usize = 4;
 
-/// A part of an argument.
 enum ArgumentPart<'a> {
     Plain(&'a str),
     /// Flag, and its secret after `=`.

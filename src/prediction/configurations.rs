@@ -73,6 +73,5 @@ pub struct Ready {
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
-    /// What is predicted for it.
     pub prediction: Prediction,
 }

@@ -50,7 +50,6 @@ pub fn terminal(variant: &ReportVariant, width: usize) -> String {
     if rows.is_empty() { String::new() } else { table::within(&LevelRow::TERMINAL, &rows, width, &EXPENDABLE) }
 }
 
-/// The rows of a variant.
 pub fn rows<'a>(report: &'a Report, variant: &'a ReportVariant) -> Vec<LevelRow<'a>> {
     let (gpus, share) = (report.gpus(variant), report.share_of_gpus_per_variant(variant));
     variant.levels.iter().map(|level| LevelRow { variant, level, gpus, share }).collect()
@@ -153,7 +152,6 @@ impl<'a> LevelRow<'a> {
         Self::EVIDENCE,
     ];
 
-    /// For the page.
     pub const PAGE: [Column<Self>; 19] = [
         Self::CONCURRENCY.titled("concurrent requests"),
         Self::SLA,

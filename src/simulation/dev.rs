@@ -37,7 +37,8 @@ pub async fn serve(
     end: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let lab = Lab::of(&NODES, served);
-    for definition in [serde_json::to_value(crate::api::crd::crd())?, super::dynamo::crd(&["v1beta1", "v1alpha1"])] {
+    let dynamo = [super::dynamo::crd(&["v1beta1", "v1alpha1"]), super::dynamo::component_crd()];
+    for definition in [serde_json::to_value(crate::api::crd::crd())?].into_iter().chain(dynamo) {
         // The kinds are there already: this is for those who look for their definitions.
         let _ = lab.cluster.try_put(definition);
     }

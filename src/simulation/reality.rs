@@ -32,7 +32,6 @@ pub struct PendingTrial<'a> {
     pub variant: &'a str,
     /// Its deployment, from 1.
     pub deployment: u32,
-    /// The trial.
     pub trial: TrialPlan,
 }
 

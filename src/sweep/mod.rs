@@ -55,7 +55,6 @@ pub struct SweepPlan {
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Next {
-    /// A trial.
     Run(TrialPlan),
     /// Nothing: the round is over for this variant.
     Done,

@@ -28,7 +28,6 @@ pub struct Priced<'a> {
     pub gpus: u32,
     /// Minutes until it is ready: its last run's, else [`READY_MINUTES`].
     pub ready_minutes: f64,
-    /// What is estimated of it.
     pub estimates: &'a dyn Estimates,
     /// Where its SLA is predicted to end.
     pub end: PredictedEnd,
@@ -52,7 +51,6 @@ pub struct PricedLoad<'a> {
 /// Minutes that a variant is deployed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VariantMinutes {
-    /// In the first round.
     pub first_round: f64,
     /// In each later one; 0 where nothing is run again.
     pub later_round: f64,
@@ -92,7 +90,6 @@ pub fn expected_rounds(gain: Option<f64>, only_one_meets: bool) -> u32 {
     told.map_or(ROUNDS_OF_SMALL_GAINS, |(_, rounds)| *rounds)
 }
 
-/// What rounds cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundsCost {
     /// Minutes while GPUs are held, with variants one after the other.
@@ -134,7 +131,6 @@ impl RoundsCost {
 pub struct ExpectedPrice {
     /// Rounds it is expected to have.
     pub rounds: u32,
-    /// These rounds.
     pub expected: RoundsCost,
     /// As many rounds as are allowed.
     pub most: RoundsCost,
@@ -154,12 +150,7 @@ pub enum RoundBudget {
     /// It fits, or there is no budget.
     Fits,
     /// It does not: so many GPU-hours are left, and the round is expected to need so many.
-    TooSmall {
-        /// Left.
-        left: f64,
-        /// Needed.
-        needed: f64,
-    },
+    TooSmall { left: f64, needed: f64 },
 }
 
 /// Whether a round that is expected to need so many GPU-hours fits in what is left of the budget (METHOD §9).

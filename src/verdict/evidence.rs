@@ -47,7 +47,6 @@ pub struct RunEvidence {
     pub ladder: Vec<u32>,
     /// In the order of the spec, one of them the baseline.
     pub variants: Vec<VariantRecords>,
-    /// Which is the baseline.
     pub baseline: usize,
     /// How far the run is.
     pub progress: RunProgress,
@@ -93,7 +92,6 @@ pub enum EvidenceError {
     /// A limit of the SLA.
     #[error(transparent)]
     Sla(#[from] SlaError),
-    /// A limit of the evidence.
     #[error(transparent)]
     Evidence(#[from] LimitError),
     /// A margin, a tolerance or a price.

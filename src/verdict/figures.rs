@@ -30,7 +30,6 @@ pub struct JudgementFigures {
     pub ordering: Option<Ordering>,
 }
 
-/// Figures of one variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariantFigures {
     /// Name in the spec.
@@ -56,10 +55,8 @@ pub struct JudgedMeans {
 /// does not.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ErrorFigures {
-    /// Of TTFT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft: Option<f64>,
-    /// Of TPOT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot: Option<f64>,
     /// Of tokens/s/GPU.
@@ -162,7 +159,6 @@ pub struct Ordering {
     pub pairs: usize,
 }
 
-/// The figures of a judgement.
 pub fn figures(judged: &Judged) -> JudgementFigures {
     JudgementFigures {
         variants: judged.variants().map(|variant| of_variant(judged, variant)).collect(),

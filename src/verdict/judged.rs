@@ -80,7 +80,6 @@ impl Judged {
         self.variants().filter_map(|of| Some((of.records, of.candidate?)))
     }
 
-    /// The baseline.
     pub fn baseline(&self) -> &VariantRecords {
         &self.evidence.variants[self.evidence.baseline]
     }

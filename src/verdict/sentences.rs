@@ -29,7 +29,6 @@ pub struct Compared<'a> {
     judged: &'a Judged,
     /// The baseline's name.
     baseline: &'a str,
-    /// The candidate's.
     candidate: &'a str,
     of: &'a CandidateJudgement,
     /// What is known of it.
@@ -37,7 +36,6 @@ pub struct Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
-    /// A candidate of a judgement.
     pub fn new(judged: &'a Judged, variant: JudgedVariant<'a>, of: &'a CandidateJudgement) -> Self {
         Self {
             judged,

@@ -20,7 +20,6 @@ const MOST_LEVELS: usize = 24;
 /// Candidates up to which a status has room for them.
 const MOST_WITH_GAINS: usize = 2;
 
-/// The verdict.
 pub fn verdict(judged: &Judged) -> Verdict {
     let of_candidate = |variant: JudgedVariant| Some(comparison(judged, variant, variant.candidate?));
     let comparisons: Vec<CandidateComparison> = judged.variants().filter_map(of_candidate).collect();

@@ -54,7 +54,11 @@ fn both_versions_become_the_same() {
         graph["apiVersion"] = json!("nvidia.com/v1beta1");
         let converted = dynamo::to_beta(&json!({"apiVersion": format!("nvidia.com/{version}"), "spec": graph["spec"]}));
         graph["spec"] = converted["spec"].clone();
-        dynamo::children(&graph, &environment)
+        let own = dynamo::children(&graph);
+        let components = own.iter().filter(|child| child["kind"] == dynamo::COMPONENT_KIND);
+        let below: Vec<Value> =
+            components.flat_map(|component| dynamo::grandchildren(&graph, component, &environment)).collect();
+        [own, below].concat()
     };
     let alpha = of("v1alpha1");
     assert_eq!(alpha, of("v1beta1"));

@@ -166,6 +166,7 @@ async fn metadata_watches_carry_no_data() {
 #[tokio::test(start_paused = true)]
 async fn discovery_tells_which_versions_of_dynamo_are_served() {
     let cluster = Cluster::new();
+    cluster.uninstall("nvidia.com", "dynamocomponentdeployments");
     let versions = |client: Client| async move {
         let group = kube::discovery::group(&client, "nvidia.com").await;
         group.map(|g| g.versions().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default()

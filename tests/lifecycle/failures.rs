@@ -9,8 +9,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::access::with_own_objects;
+use bcmp::dynamo::FINALIZER;
 use bcmp::simulation::actors::{Actor, PodScript, has_label};
-use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, meta};
+use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, finalizers, meta};
+use bcmp::simulation::dynamo::COMPONENTS;
 use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
 use bcmp::simulation::truth;
 
@@ -299,6 +301,47 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     lab.cast.resume(Actor::Dynamo);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
+}
+
+/// Between a graph and its pods Dynamo's operator has objects with a finalizer of their own. Where it stops when the graph is
+/// gone, the pods run on, and hold their GPUs.
+#[tokio::test(start_paused = true)]
+async fn pods_that_outlive_their_graph_are_not_gone() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.annotate("qwen", "bcmp.dev/cancel-requested", "1");
+    lab.cluster.until("the graph is gone", seconds(60), |cluster| cluster.list(GRAPHS).is_empty()).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.until("qwen", "stuck", 7200, |status| condition(status, "Stalled") == ("True", "TeardownStuck")).await;
+    let status = lab.status("qwen");
+    let held = lab.cluster.objects(COMPONENTS);
+    assert_eq!(
+        (condition(&status, "TornDown").0, held.len(), finalizers(&held[0])),
+        ("False", 2, vec![FINALIZER.to_owned()])
+    );
+    let message = status.message.unwrap();
+    assert!(message.contains("was not deleted, because an object that owns it has a finalizer"), "{message}");
+    lab.cast.resume(Actor::Dynamo);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, lab.leftovers("qwen")), (Some(Phase::Cancelled), vec![]));
+}
+
+/// What Dynamo's operator makes for a namespace, and never takes away, keeps no run from ending.
+#[tokio::test(start_paused = true)]
+async fn what_dynamo_leaves_in_a_namespace_is_nobody_s() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(condition(&status, "TornDown").0, "True");
+    let unowned = |kind: &str| -> Vec<String> {
+        let all =
+            lab.cluster.objects(kind).into_iter().filter(|object| object["metadata"]["ownerReferences"].is_null());
+        all.map(|object| meta(&object, "name").to_owned()).collect()
+    };
+    assert_eq!(unowned("serviceaccounts"), ["planner-serviceaccount"]);
+    assert_eq!(unowned("rolebindings.rbac.authorization.k8s.io"), ["planner-serviceaccount-binding"]);
+    assert_eq!(lab.leftovers("qwen"), Vec::<String>::new());
 }
 
 /// A server that does not say whether DynamoGraphDeployments are served has not said that they are not.

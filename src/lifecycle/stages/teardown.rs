@@ -67,13 +67,18 @@ fn stuck(child: Option<&Child>, pod: Option<&Pod>, whose: &str) -> Option<String
             if pod.is_none() { " (no pod is left, so no GPU is held)" } else { "" },
             cure_of_hold(&finalizers.unwrap_or_default())
         ),
-        (_, Some(Pod { name, node: Some(node), .. })) => format!(
+        // Dynamo's operator puts objects with finalizers of their own between a graph and its pods.
+        (None, Some(Pod { name, terminating: false, .. })) => format!(
+            "pod {name} {whose} is still there and was not deleted, because an object that owns it has a finalizer: start the \
+             controller of that object (for a DynamoGraphDeployment: Dynamo's operator)"
+        ),
+        (_, Some(Pod { name, node: Some(node), terminating: true, .. })) => format!(
             "pod {name} {whose} was deleted and is still there on node {node}: check that the node's kubelet works"
         ),
-        (_, Some(Pod { name, node: None, .. })) => format!(
+        (_, Some(Pod { name, node: None, terminating: true, .. })) => format!(
             "pod {name} {whose} was deleted and is still there, without a node: check that the controller of its finalizers runs"
         ),
-        (Some(child), None) => format!(
+        (Some(child), _) => format!(
             "{} {} {whose} was deleted and is still there: check that the cluster's controllers and its garbage collector run",
             child.kind, child.name
         ),

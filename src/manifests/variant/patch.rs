@@ -24,7 +24,6 @@ pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Result<(), Mani
 
 type ProblemAndCure = (String, String);
 
-/// The one object a patch is for.
 fn target<'a>(objects: &'a mut [Value], target: &PatchTarget) -> Result<&'a mut Value, ProblemAndCure> {
     let matches = |object: &Value| {
         text(object, "/kind") == Some(&target.kind)

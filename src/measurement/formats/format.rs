@@ -62,7 +62,6 @@ pub trait ResultFormat: Sync {
     ) -> Result<Vec<Result<ResultTrial, ParseError>>, ParseError>;
 }
 
-/// A trial in a result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultTrial {
     pub measurement: Measurement,

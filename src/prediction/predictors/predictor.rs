@@ -220,7 +220,6 @@ pub struct Estimation {
     pub curve: Curve,
     /// Inference engine of the performance database it was made with.
     pub backend: Backend,
-    /// Version of that database.
     pub database_version: String,
     /// Type of the weights the estimate assumes.
     pub weights: Option<String>,
@@ -388,7 +387,6 @@ impl std::fmt::Display for NoFeasibleConfiguration {
     }
 }
 
-/// The word for a serving mode.
 pub fn mode_word(mode: ServingMode) -> &'static str {
     match mode {
         ServingMode::Aggregated => "aggregated",

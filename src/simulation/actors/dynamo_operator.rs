@@ -1,4 +1,4 @@
-//! Dynamo's operator: a DynamoGraphDeployment becomes Deployments and Services, and shows how its pods are.
+//! Dynamo's operator: a DynamoGraphDeployment becomes components, Deployments and Services, and shows how its pods are.
 
 use std::time::Duration;
 
@@ -10,18 +10,13 @@ use crate::simulation::api_server::{Cluster, ObjectKey, finalizers, meta, time};
 use crate::simulation::dynamo::{self, Environment};
 
 const RESOURCE: &str = "dynamographdeployments.nvidia.com";
+const MANAGER: &str = "dynamo-operator";
 
 pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
     for graph in cluster.list(RESOURCE) {
-        let key = ObjectKey {
-            resource: RESOURCE.into(),
-            namespace: meta(&graph, "namespace").into(),
-            name: meta(&graph, "name").into(),
-        };
         if !meta(&graph, "deletionTimestamp").is_empty() {
-            let kept = dynamo::annotated(&graph).keep_finalizer;
-            if !kept && timers.passed(format!("finalizer of {}", meta(&graph, "uid")), Duration::from_millis(400)) {
-                remove_finalizer(cluster, &key, dynamo::FINALIZER);
+            if !dynamo::annotated(&graph).keep_finalizer {
+                let_go(cluster, timers, RESOURCE, &graph);
             }
             continue;
         }
@@ -31,32 +26,58 @@ pub(super) fn step(cluster: &Cluster, timers: &mut Timers) {
         let failure = make_children(cluster, &graph);
         report(cluster, timers, &graph, failure);
     }
+    for component in cluster.list(dynamo::COMPONENTS) {
+        if !meta(&component, "deletionTimestamp").is_empty() {
+            let_go(cluster, timers, dynamo::COMPONENTS, &component);
+        }
+    }
+}
+
+/// Takes the finalizer off an object that is being deleted.
+fn let_go(cluster: &Cluster, timers: &mut Timers, resource: &str, object: &Value) {
+    if timers.passed(format!("finalizer of {}", meta(object, "uid")), Duration::from_millis(400)) {
+        let (namespace, name) = (meta(object, "namespace").into(), meta(object, "name").into());
+        remove_finalizer(cluster, &ObjectKey { resource: resource.into(), namespace, name }, dynamo::FINALIZER);
+    }
 }
 
 fn make_children(cluster: &Cluster, graph: &Value) -> Option<String> {
     if !finalizers(graph).iter().any(|f| f == dynamo::FINALIZER) {
-        cluster.edit_as("dynamo-operator", RESOURCE, meta(graph, "namespace"), meta(graph, "name"), |graph| {
+        cluster.edit_as(MANAGER, RESOURCE, meta(graph, "namespace"), meta(graph, "name"), |graph| {
             let mut list = finalizers(graph);
             list.push(dynamo::FINALIZER.into());
             graph["metadata"]["finalizers"] = json!(list);
         });
     }
-    for child in dynamo::children(graph, &Environment::default()) {
-        let resource = if child["kind"] == "Service" { "services" } else { "deployments.apps" };
-        if cluster.object(resource, meta(&child, "namespace"), meta(&child, "name")).is_some() {
-            continue;
-        }
-        if let Err(failure) = cluster.create_as("dynamo-operator", child) {
-            return Some(failure.message);
+    let namespace = meta(graph, "namespace");
+    for child in dynamo::left_behind(namespace).into_iter().chain(dynamo::children(graph)) {
+        if let Some(refusal) = create(cluster, &child) {
+            return Some(refusal);
         }
     }
-    None
+    let components = dynamo::children(graph).into_iter().filter(|child| child["kind"] == dynamo::COMPONENT_KIND);
+    let stored =
+        components.filter_map(|component| cluster.object(dynamo::COMPONENTS, namespace, meta(&component, "name")));
+    stored
+        .flat_map(|component| dynamo::grandchildren(graph, &component, &Environment::default()))
+        .find_map(|child| create(cluster, &child))
+}
+
+/// Creates what is not there. The refusal, if there is one.
+fn create(cluster: &Cluster, object: &Value) -> Option<String> {
+    let kind = cluster.kind_of(object)?;
+    let key = ObjectKey::new(&kind, meta(object, "namespace"), meta(object, "name"));
+    if cluster.object(&key.resource, &key.namespace, &key.name).is_some() {
+        return None;
+    }
+    cluster.create_as(MANAGER, object.clone()).err().map(|failure| failure.message)
 }
 
 fn report(cluster: &Cluster, timers: &mut Timers, graph: &Value, failure: Option<String>) {
-    let deployments: Vec<Value> = dynamo::children(graph, &Environment::default())
+    // A Deployment has the name of its component.
+    let deployments: Vec<Value> = dynamo::children(graph)
         .iter()
-        .filter(|child| child["kind"] == "Deployment")
+        .filter(|child| child["kind"] == dynamo::COMPONENT_KIND)
         .filter_map(|child| cluster.object("deployments.apps", meta(child, "namespace"), meta(child, "name")))
         .collect();
     let now = time(cluster.now());
@@ -68,7 +89,7 @@ fn report(cluster: &Cluster, timers: &mut Timers, graph: &Value, failure: Option
     }
     let status = dynamo::status(graph, &deployments, failure.as_deref());
     let status = faults.apply(graph, status, cluster.now().as_second());
-    cluster.edit_as("dynamo-operator", RESOURCE, meta(graph, "namespace"), meta(graph, "name"), |stored| {
+    cluster.edit_as(MANAGER, RESOURCE, meta(graph, "namespace"), meta(graph, "name"), |stored| {
         let components = if stored["apiVersion"] == "nvidia.com/v1alpha1" { "services" } else { "components" };
         stored["status"]["state"] = json!(status.state);
         stored["status"]["observedGeneration"] = stored["metadata"]["generation"].clone();

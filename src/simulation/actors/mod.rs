@@ -228,7 +228,6 @@ fn level(cluster: Cluster, mut step: impl FnMut(&Cluster, &mut Timers) + Send + 
     })
 }
 
-/// Whether an object has a label.
 pub fn has_label(object: &Value, label: &str, value: &str) -> bool {
     object["metadata"]["labels"][label] == value
 }
@@ -274,7 +273,6 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a str {
     list.into_iter().flatten().find(|c| c["type"] == kind).and_then(|c| c["status"].as_str()).unwrap_or_default()
 }
 
-/// Whether a pod has ended.
 pub(crate) fn has_ended(pod: &Value) -> bool {
     ["Succeeded", "Failed"].contains(&pod["status"]["phase"].as_str().unwrap_or_default())
 }

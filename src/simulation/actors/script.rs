@@ -79,7 +79,6 @@ pub enum Life {
     CrashLoop {
         /// Time a start lasts.
         after: Duration,
-        /// Exit code.
         exit_code: i32,
         /// `Error` or `OOMKilled`.
         reason: &'static str,

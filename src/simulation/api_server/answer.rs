@@ -8,7 +8,6 @@ use tower::BoxError;
 use super::kinds::Kind;
 use crate::simulation::dynamo;
 
-/// Body of an answer.
 pub type AnswerBody = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// An object as a client of a version sees it.
@@ -23,7 +22,6 @@ pub fn show(kind: &Kind, object: &Value, version: &str, metadata_only: bool) -> 
     shown
 }
 
-/// An answer with a body of JSON.
 pub fn json_response(code: http::StatusCode, body: UnsyncBoxBody<Bytes, BoxError>) -> AnswerBody {
     let mut response = http::Response::new(body);
     *response.status_mut() = code;

@@ -44,7 +44,6 @@ impl Logged {
 /// Which reads lag behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hold {
-    /// None.
     #[default]
     None,
     /// Watches, and lists and gets that allow a cached answer (`resourceVersion=0`), stay at this version.

@@ -81,7 +81,6 @@ pub struct ApiRequest {
     pub subresource: String,
     /// Query parameters.
     pub query: BTreeMap<String, String>,
-    /// `Content-Type`.
     pub content_type: String,
     /// A table for people is wanted.
     pub as_table: bool,

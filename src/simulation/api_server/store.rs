@@ -15,7 +15,6 @@ pub struct ObjectKey {
     pub resource: String,
     /// Namespace; empty for cluster scope.
     pub namespace: String,
-    /// Name.
     pub name: String,
 }
 
@@ -32,7 +31,6 @@ impl ObjectKey {
 pub struct Record {
     /// resourceVersion of the change.
     pub version: u64,
-    /// The object's key.
     pub key: ObjectKey,
     /// The object before; absent when it was created.
     pub before: Option<Arc<Value>>,

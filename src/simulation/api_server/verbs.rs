@@ -44,7 +44,6 @@ impl Writer {
     }
 }
 
-/// Options of a delete.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteOptions {

@@ -16,7 +16,6 @@ use super::serving::reality::SimulatedServing;
 use crate::api::{BenchmarkComparison, Start, Until};
 use crate::report::{JSON, Report};
 
-/// GPUs of a node.
 const NODE_GPUS: u32 = 8;
 /// Nothing that is simulated takes longer.
 const LONGEST: Duration = Duration::from_secs(60 * 86_400);
@@ -42,7 +41,6 @@ pub enum CourseError {
     /// It takes longer than anything should.
     #[error("the comparison {name} is not over after {} simulated days: {message}", LONGEST.as_secs() / 86_400)]
     Endless {
-        /// Its name.
         name: String,
         /// Its last message.
         message: String,

@@ -1,9 +1,17 @@
-//! What a graph becomes: a Deployment and a Service for each component, with the names, labels and settings that
-//! Dynamo's operator gives them.
+//! What a graph becomes, with the names, labels and settings that Dynamo's operator 1.5 gives it.
+//!
+//! ```text
+//! DynamoGraphDeployment ┬ DynamoComponentDeployment, one for each component ┬ Deployment … pods
+//!                       │ (with a finalizer of its own)                     └ Service
+//!                       └ ServiceAccount, Role, RoleBinding, by which its pods find each other
+//! ```
+//! The namespace keeps a ServiceAccount and a RoleBinding for planners, which belong to no graph and stay.
 
 use serde_json::{Value, json};
 
-use super::{list, text, to_beta};
+use super::{COMPONENT_KIND, FINALIZER, list, text, to_beta};
+
+const PLANNER: &str = "planner-serviceaccount";
 
 /// What the operator adds to containers so that frontend and workers find each other.
 #[derive(Clone, Debug, Default)]
@@ -12,13 +20,74 @@ pub struct Environment {
     pub etcd: Option<String>,
 }
 
-/// The Deployments and Services of a graph, in either version of its API.
-pub fn children(graph: &Value, environment: &Environment) -> Vec<Value> {
+/// What a graph itself owns, in either version of its API.
+pub fn children(graph: &Value) -> Vec<Value> {
     let graph = to_beta(graph);
-    list(&graph["spec"]["components"])
-        .iter()
-        .flat_map(|component| [deployment(&graph, component, environment), service(&graph, component)])
-        .collect()
+    let components = list(&graph["spec"]["components"]);
+    access(&graph).into_iter().chain(components.iter().map(|spec| component(&graph, spec))).collect()
+}
+
+/// The Deployment and the Service of a component, as it is stored; none where the graph has no such component any more.
+pub fn grandchildren(graph: &Value, component: &Value, environment: &Environment) -> Vec<Value> {
+    let graph = to_beta(graph);
+    let name = &component["metadata"]["labels"]["nvidia.com/dynamo-component"];
+    let specs = list(&graph["spec"]["components"]);
+    let spec = specs.iter().find(|spec| spec["name"] == *name);
+    let mut made: Vec<Value> =
+        spec.into_iter().flat_map(|spec| [deployment(&graph, spec, environment), service(&graph, spec)]).collect();
+    for object in &mut made {
+        object["metadata"]["ownerReferences"] = owned_by(component);
+    }
+    made
+}
+
+/// What the first graph of a namespace brings there, and no deletion takes away.
+pub fn left_behind(namespace: &str) -> Vec<Value> {
+    let metadata = |name: &str| json!({"name": name, "namespace": namespace});
+    vec![
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(PLANNER)}),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata(&format!("{PLANNER}-binding")),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "dynamo-platform-dynamo-operator-planner"},
+            "subjects": [{"kind": "ServiceAccount", "name": PLANNER, "namespace": namespace}],
+        }),
+    ]
+}
+
+fn component(graph: &Value, spec: &Value) -> Value {
+    let mut metadata = metadata(graph, spec);
+    metadata["finalizers"] = json!([FINALIZER]);
+    json!({"apiVersion": "nvidia.com/v1beta1", "kind": COMPONENT_KIND, "metadata": metadata, "spec": spec})
+}
+
+/// Pods find each other through the API server, which a ServiceAccount of the graph lets them ask.
+fn access(graph: &Value) -> Vec<Value> {
+    let (graph_name, namespace) = (text(&graph["metadata"], "name"), &graph["metadata"]["namespace"]);
+    let name = format!("{graph_name}-k8s-service-discovery");
+    let metadata = json!({
+        "name": name, "namespace": namespace, "ownerReferences": owned_by(graph),
+        "labels": {"nvidia.com/dynamo-graph-deployment-name": graph_name},
+    });
+    let group = "rbac.authorization.k8s.io";
+    vec![
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata,
+            "rules": [{"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}],
+        }),
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        }),
+    ]
+}
+
+fn owned_by(owner: &Value) -> Value {
+    json!([{
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+    }])
 }
 
 fn is_frontend(component: &Value) -> bool {
@@ -67,11 +136,7 @@ fn selector(graph: &Value, component: &Value) -> Value {
 fn metadata(graph: &Value, component: &Value) -> Value {
     json!({
         "name": child_name(graph, component), "namespace": graph["metadata"]["namespace"],
-        "labels": labels(graph, component),
-        "ownerReferences": [{
-            "apiVersion": graph["apiVersion"], "kind": graph["kind"], "name": graph["metadata"]["name"],
-            "uid": graph["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
-        }],
+        "labels": labels(graph, component), "ownerReferences": owned_by(graph),
     })
 }
 

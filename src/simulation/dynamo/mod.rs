@@ -5,7 +5,7 @@ mod children;
 mod faults;
 mod versions;
 
-pub use children::{Environment, child_name, children};
+pub use children::{Environment, child_name, children, grandchildren, left_behind};
 pub use faults::{Readiness, annotated};
 pub use versions::{convert, to_beta};
 
@@ -16,8 +16,23 @@ use serde_json::{Value, json};
 
 pub use crate::dynamo::FINALIZER;
 
+/// Between a graph and the Deployments of its pods.
+pub const COMPONENT_KIND: &str = "DynamoComponentDeployment";
+/// Their resource.
+pub const COMPONENTS: &str = "dynamocomponentdeployments.nvidia.com";
+
 /// A CustomResourceDefinition of DynamoGraphDeployments without a schema, serving these versions; the first is stored.
 pub fn crd(versions: &[&str]) -> Value {
+    definition(crate::dynamo::KIND, "dgd", versions)
+}
+
+/// The same of the components into which Dynamo's operator takes graphs apart.
+pub fn component_crd() -> Value {
+    definition(COMPONENT_KIND, "dcd", &["v1beta1"])
+}
+
+fn definition(kind: &str, short: &str, versions: &[&str]) -> Value {
+    let plural = format!("{}s", kind.to_lowercase());
     let versions: Vec<Value> = versions
         .iter()
         .enumerate()
@@ -28,10 +43,10 @@ pub fn crd(versions: &[&str]) -> Value {
         .collect();
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "dynamographdeployments.nvidia.com"},
+        "metadata": {"name": format!("{plural}.nvidia.com")},
         "spec": {
             "group": "nvidia.com", "scope": "Namespaced", "versions": versions,
-            "names": {"kind": "DynamoGraphDeployment", "plural": "dynamographdeployments", "shortNames": ["dgd"]},
+            "names": {"kind": kind, "plural": plural, "shortNames": [short]},
         },
     })
 }

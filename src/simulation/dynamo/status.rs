@@ -11,9 +11,7 @@ pub struct GraphStatus {
     pub state: &'static str,
     /// Status of the condition `Ready`.
     pub ready: &'static str,
-    /// Its reason.
     pub reason: &'static str,
-    /// Its message.
     pub message: String,
     /// Replica counts by component.
     pub components: Value,

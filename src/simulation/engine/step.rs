@@ -5,7 +5,6 @@
 pub struct Step {
     /// Prompts, or parts of prompts, in it.
     pub prompts: u32,
-    /// Tokens of those.
     pub prompt_tokens: u32,
     /// Requests that decode one token each.
     pub decoding: u32,

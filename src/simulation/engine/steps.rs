@@ -14,7 +14,6 @@ pub enum StepTime {
 }
 
 impl StepTime {
-    /// In milliseconds.
     pub fn milliseconds(&self, step: &Step) -> f64 {
         match self {
             Self::Linear(linear) => linear.milliseconds(step),

@@ -16,7 +16,6 @@ pub enum Topology {
         prefill: Pool,
         /// From the end of a prompt to when a decoding worker has it.
         handover: Milliseconds,
-        /// Decodes.
         decode: Pool,
     },
 }

@@ -6,6 +6,7 @@ use super::{GRAPHS, Lab};
 use crate::api::{BenchmarkComparisonStatus, labels};
 use crate::simulation::actors::has_label;
 use crate::simulation::api_server::{Cluster, meta};
+use crate::simulation::dynamo;
 
 impl Lab {
     /// Pods that hold GPUs: variant → GPUs.
@@ -50,6 +51,7 @@ impl Lab {
             "roles.rbac.authorization.k8s.io",
             "rolebindings.rbac.authorization.k8s.io",
             GRAPHS,
+            dynamo::COMPONENTS,
         ];
         let all = kinds.into_iter().flat_map(|kind| self.cluster.objects(kind));
         let ours = all.filter(|o| {
@@ -80,7 +82,6 @@ pub fn condition<'a>(status: &'a BenchmarkComparisonStatus, kind: &str) -> (&'a 
     found.map_or(("", ""), |c| (c.status.as_str(), c.reason.as_str()))
 }
 
-/// Whether this run is finished.
 pub fn is_finished(status: &BenchmarkComparisonStatus, run: i64) -> bool {
     status.run.as_ref().is_some_and(|r| r.number == run) && condition(status, "Finished").0 == "True"
 }

@@ -19,7 +19,6 @@ pub enum AdoptError {
     /// The manifests of a variant cannot be deployed.
     #[error("variant {variant}: {why}")]
     NotDeployable {
-        /// The variant.
         variant: String,
         /// What is wrong.
         why: String,

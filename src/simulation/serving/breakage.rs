@@ -52,7 +52,6 @@ impl Defect {
 /// A level of a variant whose evidence is bad.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breakage {
-    /// The variant.
     pub variant: String,
     /// Its level: concurrent requests.
     pub concurrency: u32,
@@ -66,7 +65,6 @@ pub enum BreakageError {
     /// It has another form.
     #[error("`{0}` is not VARIANT@CONCURRENCY=CODE, for example baseline@10=NotStreaming")]
     Form(String),
-    /// The code is not one of these.
     #[error("`{found}` is not a code that can be simulated: use {}", Defect::VARIANTS.join(", "))]
     Code {
         /// What was written.

@@ -5,7 +5,6 @@ use std::str::FromStr;
 /// A variant whose engines are slower or faster than predicted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deviation {
-    /// The variant.
     pub variant: String,
     /// Throughput of its engines, in percent of the predicted less 100.
     percent: f64,
@@ -22,7 +21,6 @@ pub enum DeviationError {
     NotAPercentage {
         /// What was written.
         found: String,
-        /// Of which variant.
         variant: String,
     },
 }

@@ -18,7 +18,6 @@ const SPARSE: u32 = 22;
 /// Largest batch that is tried where the engine's limit is not known.
 const LARGEST_BATCH: u32 = 1024;
 
-/// What is estimated.
 #[derive(Clone, Debug)]
 pub(super) struct EstimateSubject {
     pub about: PredictorSystem,

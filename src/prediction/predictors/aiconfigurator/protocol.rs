@@ -182,7 +182,6 @@ pub(super) struct EstimateAnswers {
     pub points: Vec<EstimateAnswer>,
 }
 
-/// One estimate.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EstimateAnswer {

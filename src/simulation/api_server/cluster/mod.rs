@@ -52,6 +52,7 @@ impl Cluster {
         let cluster = Self::bare();
         cluster.serve(PRODUCT.clone());
         cluster.install(&dynamo::crd(&["v1beta1", "v1alpha1"]));
+        cluster.install(&dynamo::component_crd());
         cluster
     }
 
@@ -297,7 +298,6 @@ impl Cluster {
         self.0.lock().store.objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
-    /// One object.
     pub fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         let key = ObjectKey { resource: resource.into(), namespace: namespace.into(), name: name.into() };
         self.0.lock().store.objects.get(&key).map(|object| (**object).clone())
