@@ -43,12 +43,12 @@ pub fn grandchildren(graph: &Value, component: &Value, environment: &Environment
 
 /// What the first graph of a namespace brings there, and no deletion takes away.
 pub fn left_behind(namespace: &str) -> Vec<Value> {
-    let metadata = |name: &str| json!({"name": name, "namespace": namespace});
+    let metadata = |name: &str| json!({"name": name, "namespace": namespace, "labels": access_labels(PLANNER)});
     vec![
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(PLANNER)}),
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata(&format!("{PLANNER}-binding")),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "dynamo-platform-dynamo-operator-planner"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "dynamo-dynamo-operator-planner"},
             "subjects": [{"kind": "ServiceAccount", "name": PLANNER, "namespace": namespace}],
         }),
     ]
@@ -64,23 +64,33 @@ fn component(graph: &Value, spec: &Value) -> Value {
 fn access(graph: &Value) -> Vec<Value> {
     let (graph_name, namespace) = (text(&graph["metadata"], "name"), &graph["metadata"]["namespace"]);
     let name = format!("{graph_name}-k8s-service-discovery");
-    let metadata = json!({
-        "name": name, "namespace": namespace, "ownerReferences": owned_by(graph),
-        "labels": {"nvidia.com/dynamo-graph-deployment-name": graph_name},
-    });
+    let (labels, owner) = (access_labels(&name), owned_by(graph));
+    let metadata =
+        |name: String| json!({"name": name, "namespace": namespace, "labels": labels, "ownerReferences": owner});
     let group = "rbac.authorization.k8s.io";
+    let read = ["get", "list", "watch"];
     vec![
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name.clone())}),
         json!({
-            "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata,
-            "rules": [{"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}],
+            "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata(format!("{name}-role")),
+            "rules": [
+                {"apiGroups": [""], "resources": ["endpoints", "pods"], "verbs": read},
+                {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+            ],
         }),
         json!({
-            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata(format!("{name}-binding")),
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": format!("{name}-role")},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         }),
     ]
+}
+
+fn access_labels(name: &str) -> Value {
+    json!({
+        "app.kubernetes.io/component": "rbac", "app.kubernetes.io/managed-by": "dynamo-operator",
+        "app.kubernetes.io/name": name,
+    })
 }
 
 fn owned_by(owner: &Value) -> Value {
@@ -113,23 +123,23 @@ fn dynamo_namespace(graph: &Value) -> String {
     format!("{}-{}", text(&graph["metadata"], "namespace"), text(&graph["metadata"], "name"))
 }
 
+/// Those of the graph's `spec`, and Dynamo's own.
 fn labels(graph: &Value, component: &Value) -> Value {
-    let mut labels = json!({
-        "nvidia.com/dynamo-graph-deployment-name": graph["metadata"]["name"],
-        "nvidia.com/dynamo-component": component["name"],
-        "nvidia.com/dynamo-component-type": component["type"],
-        "nvidia.com/dynamo-namespace": dynamo_namespace(graph),
-    });
+    let mut labels = graph["spec"]["labels"].as_object().cloned().map_or_else(|| json!({}), Value::Object);
+    labels["nvidia.com/dynamo-graph-deployment-name"] = graph["metadata"]["name"].clone();
+    labels["nvidia.com/dynamo-component"] = component["name"].clone();
+    labels["nvidia.com/dynamo-namespace"] = json!(dynamo_namespace(graph));
     if !is_frontend(component) {
         labels["nvidia.com/dynamo-worker-hash"] = json!(hash(component));
     }
     labels
 }
 
+/// By which a Service finds its pods.
 fn selector(graph: &Value, component: &Value) -> Value {
     json!({
-        "nvidia.com/dynamo-graph-deployment-name": graph["metadata"]["name"],
-        "nvidia.com/dynamo-component": component["name"],
+        "nvidia.com/dynamo-component": component["name"], "nvidia.com/dynamo-component-type": component["type"],
+        "nvidia.com/dynamo-namespace": dynamo_namespace(graph),
     })
 }
 
@@ -153,6 +163,8 @@ fn pod_metadata(graph: &Value, component: &Value) -> Value {
     for (key, value) in labels(graph, component).as_object().into_iter().flatten() {
         metadata["labels"][key] = value.clone();
     }
+    metadata["labels"]["nvidia.com/dynamo-component-type"] = component["type"].clone();
+    metadata["labels"]["nvidia.com/selector"] = json!(child_name(graph, component));
     metadata
 }
 
@@ -182,7 +194,7 @@ fn deployment(graph: &Value, component: &Value, environment: &Environment) -> Va
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(graph, component),
         "spec": {
             "replicas": component["replicas"].as_u64().unwrap_or(1),
-            "selector": {"matchLabels": selector(graph, component)},
+            "selector": {"matchLabels": {"nvidia.com/selector": child_name(graph, component)}},
             "template": {"metadata": pod_metadata(graph, component), "spec": pod},
         },
     })
