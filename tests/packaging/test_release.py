@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -179,6 +180,18 @@ class Pinned(unittest.TestCase):
                 self.assertIn(f"\n{name} {version.removeprefix('v')}: ", told)
         self.assertIn("Apache License", told)
         self.assertNotRegex(told, r"(?m)^\S+ \S+: $", "a crate without a licence")
+
+
+class Images(unittest.TestCase):
+    def test_what_the_dockerfile_copies_is_sent_to_the_builder(self):
+        ignored, *sent = (TOP / ".dockerignore").read_text().split()
+        self.assertEqual(ignored, "*")
+        copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (TOP / "Dockerfile").read_text(), re.MULTILINE)
+        names = [name for line in copies for name in line.split()]
+        self.assertGreater(len(names), 6)
+        for name in names:
+            self.assertTrue((TOP / name).exists(), name)
+            self.assertIn("!" + name.split("/")[0], sent, name)
 
 
 class Files(unittest.TestCase):
