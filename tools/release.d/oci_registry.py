@@ -116,7 +116,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self):
         content, parts = self.body(), urlsplit(self.path)
         if found := re.fullmatch(r"/v2/.+/manifests/([^/]+)", parts.path):
-            digest = self.layout.tag(found[1], content, self.headers.get("Content-Type", MANIFEST))
+            # What has no name but its digest is content like any other.
+            digest = self.layout.keep(content) if DIGEST.fullmatch(found[1]) else self.layout.tag(found[1], content, self.media_type())
             self.answer(201, Location=parts.path, Docker_Content_Digest=digest)
         elif re.fullmatch(r"/v2/.+/blobs/uploads/new", parts.path):
             (asked,) = parse_qs(parts.query).get("digest", [""])
@@ -124,6 +125,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(201 if kept == asked else 400, Location=parts.path, Docker_Content_Digest=kept)
         else:
             self.missing()
+
+    def media_type(self):
+        return self.headers.get("Content-Type", MANIFEST)
 
     def log_message(self, *_):
         pass
