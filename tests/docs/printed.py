@@ -23,7 +23,19 @@ def fits(shown, printed):
 
 
 def difference(shown, printed):
-    """Why it was not printed; nothing where it was."""
+    """Why it was not printed; nothing where it was.
+
+    >>> difference("NAME  AGE\\na  3h6m", "NAME   AGE\\na      12s\\n")
+    >>> difference("…\\nb  Succeeded…", "a\\nb   Succeeded  22/22")
+    >>> difference("a\\nc", "a\\nb\\nc")
+    'this is left out without …: b'
+    >>> difference("a", "a\\nb")
+    'this is left out without …: b'
+    >>> difference("a\\n…\\nb 1", "a\\nb 2")
+    'this is not printed: b 1'
+    >>> difference("b\\n…\\na", "a\\nb")
+    'this is left out without …: a'
+    """
     lines = [line for line in printed.splitlines() if line.strip()]
     at, may_skip = 0, False
     for line in filter(str.strip, shown.splitlines()):
