@@ -15,13 +15,12 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 # Named in Cargo.toml, so it must be there.
 COPY benches benches
-COPY tools/notices tools/
+COPY tools/build-static tools/notices tools/
 # Static, so that the agent runs in any image: pods copy it into the tools' containers.
 # No features: pictures, the check of files and the simulation are for people at their terminals.
-RUN target="$(uname -m)-unknown-linux-gnu" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --no-default-features --bin bcmp \
-    && install -D "target/$target/release/bcmp" /out/bcmp \
-    && tools/notices --no-default-features --target "$target" >/out/THIRD-PARTY
+RUN programs=$(tools/build-static --release --no-default-features --bin bcmp) \
+    && install -D "$programs/bcmp" /out/bcmp \
+    && tools/notices --no-default-features --target "$(uname -m)-unknown-linux-gnu" >/out/THIRD-PARTY
 
 FROM scratch AS operator
 ARG VERSION

@@ -20,6 +20,12 @@ demo-cluster:
 benchmark:
 	NAME=$(NAME) tests/cluster/benchmark/run
 
+# How long `bcmp demo` takes, as released, and how much memory it needs.
+.PHONY: benchmark-demo
+benchmark-demo:
+	cargo build --release --locked --bin bcmp
+	benches/demo
+
 # On that cluster: comparisons (modes, known truth, kills, deletions, failures), then the chart with its pods, from installation
 # to removal. Hours; a machine that does nothing else.
 .PHONY: test-cluster
@@ -48,6 +54,12 @@ test: check
 	tests/dev/run
 	tests/docs/run
 	tests/cluster/test_chart.sh
+
+# A release as people install it: programs in an empty root, the plugin as krew does it, the one file and the chart on a real API
+# server. Minutes: it compiles as released. Not a part of `make test`, which runs what needs no such programs.
+.PHONY: test-release
+test-release:
+	tests/packaging/run_release
 
 check:
 	cargo fmt --check

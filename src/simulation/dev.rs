@@ -49,6 +49,7 @@ pub async fn serve(
         result = async { axum::serve(listener, router).await } => result,
         () = clock.run() => Ok(()),
         () = events => Ok(()),
+        () = lab.cluster.forget_old_changes() => Ok(()),
         () = end => Ok(()),
     }
 }

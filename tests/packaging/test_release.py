@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -101,17 +102,40 @@ class DryRun(unittest.TestCase):
         self.assertEqual(targets("--platform", "linux/amd64,linux/arm64"), ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"])
         self.assertEqual(targets(), [f"{os.uname().machine}-unknown-linux-gnu"])
 
+    def test_programs_for_each_platform_that_is_asked_for(self):
+        def targets(*arguments):
+            ran, said = commands("binaries", *arguments, path=path)
+            builds = [command for command in ran if command[0] == "env"]
+            for command in builds:
+                self.assertEqual(command[-4:], ["tools/build-static", "--release", "--bin=bcmp", "--bin=kubectl-bcmp"])
+            return [command[1] for command in builds], said
+        path = self.path_with()
+        both = ["TARGET=x86_64-unknown-linux-gnu", "TARGET=aarch64-unknown-linux-gnu"]
+        self.assertEqual(targets("--platform", "linux/amd64,linux/arm64")[0], both)
+        # Without a word the other one is left out, and said, where there is no compiler for it.
+        own = f"TARGET={os.uname().machine}-unknown-linux-gnu"
+        found, said = targets()
+        self.assertEqual(found, [own])
+        self.assertRegex(said, r"no programs for linux/\w+: rustup target add \w+-unknown-linux-gnu")
+
+    def test_programs_that_cannot_be_compiled_are_not_left_out_silently(self):
+        other = {"x86_64": "linux/arm64", "aarch64": "linux/amd64"}[os.uname().machine]
+        done = subprocess.run([RELEASE, "--out", self.tools.name, "--platform", other, "binaries"], text=True, capture_output=True,
+                              check=False, env={**os.environ, "PATH": self.path_with()})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot be compiled here: rustup target add", done.stderr)
+
     def test_signatures_of_files_images_and_sboms(self):
         path = self.path_with("cosign")
         ran, _ = commands("sign", "--registry", "registry.example", "--push", path=path)
-        self.assertEqual([command[1] for command in ran], ["sign-blob", "sign", "attest", "sign", "attest"])
+        self.assertEqual([command[1] for command in ran], ["sign-blob", "sign-blob", "sign", "attest", "sign", "attest"])
         _, said = commands("sign", path=path)
         self.assertIn("images are not signed", said)
 
     def test_everything_in_order(self):
-        _, said = commands(path=self.path_with("docker", "cosign", "helm"))
+        _, said = commands("--files", "https://files.example", path=self.path_with("docker", "cosign", "helm"))
         steps = [line.removeprefix("release: ") for line in said.splitlines() if line.count(" ") == 1]
-        self.assertEqual(steps, ["images", "sbom", "licences", "chart", "checksums", "sign"])
+        self.assertEqual(steps, ["images", "sbom", "licences", "binaries", "chart", "manifest", "krew", "provenance", "checksums", "sign"])
 
     def test_what_cannot_be_is_refused(self):
         for arguments, message in ((("--push",), "--push needs --registry"), (("publish",), "no such step: publish"),
@@ -156,6 +180,18 @@ class Pinned(unittest.TestCase):
                 self.assertIn(f"\n{name} {version.removeprefix('v')}: ", told)
         self.assertIn("Apache License", told)
         self.assertNotRegex(told, r"(?m)^\S+ \S+: $", "a crate without a licence")
+
+
+class Images(unittest.TestCase):
+    def test_what_the_dockerfile_copies_is_sent_to_the_builder(self):
+        ignored, *sent = (TOP / ".dockerignore").read_text().split()
+        self.assertEqual(ignored, "*")
+        copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (TOP / "Dockerfile").read_text(), re.MULTILINE)
+        names = [name for line in copies for name in line.split()]
+        self.assertGreater(len(names), 6)
+        for name in names:
+            self.assertTrue((TOP / name).exists(), name)
+            self.assertIn("!" + name.split("/")[0], sent, name)
 
 
 class Files(unittest.TestCase):

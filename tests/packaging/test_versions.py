@@ -1,5 +1,6 @@
 """One version, in Cargo.toml: whatever else names it names the same. The tools' versions stand in tools/requirements-*.txt."""
 
+import json
 import re
 import tomllib
 import unittest
@@ -44,6 +45,12 @@ class Versions(unittest.TestCase):
                 self.assertEqual(found, VERSION, path.relative_to(TOP))
         self.assertGreater(count, 8, "too few to be all")
 
+    def test_the_files_of_a_release_that_documents_name_are_this_versions(self):
+        text = (TOP / "docs/install.md").read_text()
+        found = re.findall(r"\bbcmp-(?:chart-|krew-)?(\d+\.\d+\.\d+)", text) + re.findall(r"--version (\S+)", text)
+        self.assertGreater(len(found), 6, "too few to be all")
+        self.assertEqual(set(found), {VERSION})
+
     def test_base_images_are_named_to_the_last_digit(self):
         """What `1-slim` is changes from one build to the next."""
         found = re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", (TOP / "Dockerfile").read_text(), re.MULTILINE)
@@ -65,6 +72,12 @@ class Versions(unittest.TestCase):
                 continue
             for tool, version in TOOL.findall(path.read_text()):
                 self.assertEqual(version, pinned[tool.lower()], f"{path.relative_to(TOP)} names {tool} {version}")
+
+    def test_systems_are_those_the_predictor_knows(self):
+        answers = (TOP / "tests/fixtures/aiconfigurator/driver/system.jsonl").read_text().splitlines()
+        known = next(answer["result"]["systems"] for answer in map(json.loads, answers) if "systems" in answer["result"])
+        page = (TOP / "docs/coming-from-the-guide.md").read_text()
+        self.assertIn("knows: " + ", ".join(f"`{system}`" for system in known), page)
 
 
 if __name__ == "__main__":

@@ -45,18 +45,28 @@ pub struct ObjectStore {
     pub kinds: Vec<Kind>,
     /// Live objects.
     pub objects: BTreeMap<ObjectKey, Arc<Value>>,
-    /// All changes since the beginning.
+    /// All changes that are not forgotten.
     pub log: Vec<Record>,
     /// Version of the last change.
     pub version: u64,
     /// Versions before this one can no longer be watched from.
     pub oldest: u64,
+    /// Objects as they were before the first change in the log.
+    base: BTreeMap<ObjectKey, Arc<Value>>,
     uids: u64,
 }
 
 impl Default for ObjectStore {
     fn default() -> Self {
-        Self { kinds: built_in(), objects: BTreeMap::new(), log: vec![], version: 100, oldest: 100, uids: 0 }
+        Self {
+            kinds: built_in(),
+            objects: BTreeMap::new(),
+            log: vec![],
+            version: 100,
+            oldest: 100,
+            base: BTreeMap::new(),
+            uids: 0,
+        }
     }
 }
 
@@ -113,7 +123,7 @@ impl ObjectStore {
 
     /// The objects of a resource as they were at a version.
     pub fn list_at(&self, resource: &str, namespace: Option<&str>, version: u64) -> Vec<Arc<Value>> {
-        let mut then = BTreeMap::new();
+        let mut then = self.base.clone();
         for record in self.log.iter().take_while(|record| record.version <= version) {
             match &record.after {
                 Some(object) => then.insert(record.key.clone(), object.clone()),
@@ -126,6 +136,18 @@ impl ObjectStore {
             .collect()
     }
 
+    /// Forgets the changes up to a version: who watches from before it has to list again.
+    pub fn forget(&mut self, version: u64) {
+        let old = self.log.partition_point(|record| record.version <= version);
+        for Record { key, after, .. } in self.log.drain(..old) {
+            match after {
+                Some(object) => self.base.insert(key, object),
+                None => self.base.remove(&key),
+            };
+        }
+        self.oldest = self.oldest.max(version);
+    }
+
     /// UIDs of all live objects.
     pub fn uids(&self) -> BTreeSet<String> {
         self.objects.values().filter_map(|o| o["metadata"]["uid"].as_str().map(str::to_owned)).collect()
@@ -136,4 +158,31 @@ impl ObjectStore {
 pub fn time(now: Timestamp) -> String {
     let seconds = Timestamp::from_second(now.as_second()).unwrap_or(now);
     seconds.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey { resource: "configmaps".into(), namespace: "default".into(), name: name.into() }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_how_things_came_about_and_not_how_they_were() {
+        let mut store = ObjectStore::default();
+        store.put(key("changed"), json!({"n": 1}));
+        store.put(key("removed"), json!({"n": 2}));
+        store.remove(&key("removed"));
+        let then = store.version;
+        store.put(key("changed"), json!({"n": 3}));
+        let at = |store: &ObjectStore, version| {
+            store.list_at("configmaps", None, version).iter().map(|object| object["n"].clone()).collect::<Vec<_>>()
+        };
+        let (before, now) = (at(&store, then), at(&store, store.version));
+        store.forget(then);
+        assert_eq!((store.log.len(), store.oldest), (1, then));
+        assert_eq!((at(&store, then), at(&store, store.version)), (before, now));
+        assert_eq!(at(&store, then), [json!(1)]);
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use kube::ResourceExt;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use self::story::{Line, Story};
 use super::api_server::Cluster;
@@ -73,6 +74,9 @@ impl Course {
         let mut lab = Lab::of(&nodes(&comparison), served);
         furnish(&lab.cluster, &comparison, &namespace);
         let start = lab.cluster.now();
+        let cluster = lab.cluster.clone();
+        let mut background = JoinSet::new();
+        background.spawn(async move { cluster.forget_old_changes().await });
         let object = json!(comparison);
         lab.cluster.try_put(stripped(object, &namespace)).map_err(|failure| CourseError::Refused(failure.message))?;
         let mut story = Story::new(&comparison.spec);

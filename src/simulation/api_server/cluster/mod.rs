@@ -32,6 +32,9 @@ use crate::simulation::dynamo;
 /// Field manager of what tests do through the handle.
 pub const TEST: &str = "test";
 
+/// For how long changes are remembered at least. Clients ask for newer ones: their watches end sooner.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
 /// The product's kind; its rules are compiled once.
 static PRODUCT: LazyLock<Kind> =
     LazyLock::new(|| custom(&serde_json::to_value(crate::api::crd::crd()).or_broken("the CRD")));
@@ -322,6 +325,16 @@ impl Cluster {
     /// Every version every object ever had, for properties such as "its status only grew".
     pub fn history(&self) -> Vec<Record> {
         self.0.lock().store.log.clone()
+    }
+
+    /// Forgets changes that are minutes old for as long as it is awaited, as API servers do: a cluster that lives long needs
+    /// no more memory for it.
+    pub async fn forget_old_changes(&self) {
+        loop {
+            let version = self.0.lock().store.version;
+            tokio::time::sleep(REMEMBERED).await;
+            self.0.lock().store.forget(version);
+        }
     }
 
     /// The kind of an object, or of what a reference means.
