@@ -38,6 +38,7 @@ pub fn plan(spec: BenchmarkComparisonSpec) -> Plan {
         spec,
         images: images(),
         manifests: BTreeMap::new(),
+        claims: Default::default(),
         pod_features: Default::default(),
     }
 }

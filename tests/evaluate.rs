@@ -139,6 +139,7 @@ fn predicted(factor: f64) -> Value {
                 tokens_per_second_per_gpu: TokensPerSecond::new(9.2 * 60.0 / factor).unwrap(),
             },
             advertised_tokens_per_second_per_gpu: None,
+            predictor: None,
         }),
         curve: Some(curve(factor)),
         findings: vec![],

@@ -8,7 +8,7 @@ use bcmp::api::EvidenceCode;
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
 use bcmp::files::{TreeLimits, read_text_tree};
 use bcmp::prediction::{
-    Files, PickError, Picked, Serving, Shape, Wanted, Workers, pick, predict_from_output, read_shape,
+    Files, PickError, Picked, Prediction, Serving, Shape, Wanted, Workers, pick, predict_from_output, read_shape,
 };
 use bcmp::units::{LatencyLimits, Milliseconds};
 use rstest::rstest;
@@ -364,7 +364,7 @@ fn deployed(picked: &Picked, gpus: u32) -> Shape {
 fn the_rows_of_a_pinned_experiment_are_its_curve() {
     let limits = limits(1e5, 1e3);
     let picked = pick(&files("0.12.0-exp-baseline-tp1x8"), &Wanted { limits, ..wanted(Aggregated, 1) }).unwrap();
-    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), None, 8);
     let curve = prediction.curve.unwrap();
     assert_eq!((curve.end(), curve.covered()), (448, vec![1..=40, 128..=448]));
     // Rows that work on two prompts a step are left out: the engine's limit does not allow it.
@@ -378,7 +378,7 @@ fn the_rows_of_a_pinned_experiment_are_its_curve() {
 #[test]
 fn the_guide_s_row_is_claimed_but_not_deployed() {
     let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
-    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), 8);
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, 8)), None, 8);
     assert_eq!(prediction.claim.as_ref().unwrap().concurrency, 12);
     let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [EvidenceCode::ClaimNotDeployable]);
@@ -392,7 +392,7 @@ fn the_guide_s_row_is_claimed_but_not_deployed() {
 fn nothing_is_read_off_between_rows_that_are_far_apart() {
     let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
     let deployed = deployed(&picked, 8);
-    let curve = predict_from_output(&picked, Some(&deployed), 8).curve.unwrap();
+    let curve = predict_from_output(&picked, Some(&deployed), None, 8).curve.unwrap();
     assert_eq!(curve.covered(), [3..=5]);
     // The engine holds 12, the rows end at 5: what lies above is not beyond capacity, it is not known.
     assert_eq!((curve.at(1), curve.at(12), curve.at(13)), (None, None, None));
@@ -400,7 +400,7 @@ fn nothing_is_read_off_between_rows_that_are_far_apart() {
     let Serving::Aggregated { workers } = deployed.serving.clone() else { panic!("{deployed:?}") };
     let workers = Workers { max_batch_size: Some(100), ..workers };
     let larger = Shape { serving: Serving::Aggregated { workers }, ..deployed };
-    let curve = predict_from_output(&picked, Some(&larger), 8).curve.unwrap();
+    let curve = predict_from_output(&picked, Some(&larger), None, 8).curve.unwrap();
     assert_eq!(curve.covered(), [3..=5, 96..=100]);
     assert!(curve.at(101).unwrap().beyond_operating_point);
 }
@@ -416,9 +416,9 @@ fn a_claim_is_for_the_replicas_that_are_deployed(
     #[case] concurrency: u32,
 ) {
     let picked = pick(&files(sample), &wanted(Aggregated, rank)).unwrap();
-    let prediction = predict_from_output(&picked, Some(&deployed(&picked, gpus)), 8);
+    let prediction = predict_from_output(&picked, Some(&deployed(&picked, gpus)), None, 8);
     assert_eq!(prediction.claim.unwrap().concurrency, concurrency);
-    let without_manifests = predict_from_output(&picked, None, 8).claim.unwrap();
+    let without_manifests = predict_from_output(&picked, None, None, 8).claim.unwrap();
     assert_eq!(without_manifests.concurrency, picked.row.concurrency * 2);
 }
 
@@ -426,12 +426,18 @@ fn a_claim_is_for_the_replicas_that_are_deployed(
 #[test]
 fn a_claim_is_per_gpu_held() {
     let picked = pick(&files("0.12.0-default"), &wanted(Aggregated, 1)).unwrap();
-    let rate = |gpus: u32| {
-        let shape = Shape { gpus, ..deployed(&picked, 8) };
-        let claim = predict_from_output(&picked, Some(&shape), 8).claim.unwrap();
-        claim.point.tokens_per_second_per_gpu.get()
-    };
-    assert!((rate(12) / rate(8) - 8.0 / 12.0).abs() < 1e-9, "{} {}", rate(12), rate(8));
+    let of = |shape: Option<&Shape>, held| predict_from_output(&picked, shape, held, 8);
+    let rate = |prediction: &Prediction| prediction.claim.as_ref().unwrap().point.tokens_per_second_per_gpu.get();
+    let whole = of(Some(&deployed(&picked, 8)), None);
+    // The manifests show their GPUs even where the engines in them cannot be read.
+    for more in [of(Some(&Shape { gpus: 12, ..deployed(&picked, 8) }), None), of(None, Some(12))] {
+        assert!((rate(&more) / rate(&whole) - 8.0 / 12.0).abs() < 1e-9, "{} {}", rate(&more), rate(&whole));
+        let said = more
+            .findings
+            .iter()
+            .filter(|finding| finding.message.starts_with("the claim is for 8 GPUs, and 12 are held"));
+        assert_eq!(said.count(), 1, "{:?}", more.findings);
+    }
 }
 
 /// The oldest versions assume FP8 for the model's name, whatever checkpoint is deployed.
@@ -439,7 +445,7 @@ fn a_claim_is_per_gpu_held() {
 fn a_type_that_is_known_to_differ_is_told() {
     let picked = pick(&files("0.4.0"), &wanted(Aggregated, 1)).unwrap();
     let shape = Shape { weights: Some("bfloat16".into()), ..deployed(&picked, 4) };
-    let prediction = predict_from_output(&picked, Some(&shape), 8);
+    let prediction = predict_from_output(&picked, Some(&shape), None, 8);
     let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [EvidenceCode::ClaimNotDeployable, EvidenceCode::QuantizationMismatch]);
 }

@@ -138,6 +138,9 @@ evidence_codes! {
     /// Latency hardly grows with load where the SLA ends (a slope below 0.05 on logarithmic axes): the limit does not fix a
     /// throughput.
     FlatLatency: Variant => Warn,
+    /// At a level whose predicted throughput was missed by more than the tolerance, fewer than half of the concurrent
+    /// requests were being answered: tokens/s × TPOT is below 0.5c. The others waited for their first token.
+    MostRequestsWait: Variant => Warn,
     /// All trials come from one deployment.
     SingleDeployment: Variant => Warn,
     /// Deployments scatter more than `assumedScatterPercent`: the variance of rounds is above four times the assumed one.
@@ -167,7 +170,7 @@ evidence_codes! {
     PredictionInconsistent: Prediction => Warn,
     /// The table's time per output token includes the first; it was put right by the request latency (§1).
     InclusiveTpot: Prediction => Warn,
-    /// The claim is for another shape than the deployed one.
+    /// The claim is for another shape or for fewer GPUs than what is deployed.
     NotTheDeployedShape: Prediction => Warn,
     /// Weights or KV cache have another type than the deployed ones.
     QuantizationMismatch: Prediction => NotJudged,
@@ -244,6 +247,7 @@ reasons! {
         PodsNotCreated,
         NameTaken,
         ManifestsNotFound,
+        ClaimNotFound,
         GenerationFailed,
         GenerationDeadline,
         QueueDeadline,
@@ -276,6 +280,7 @@ reasons! {
         ManifestsNotReadable,
         ManifestsRefused,
         ManifestsIncomplete,
+        ClaimRefused,
         PatchFailed,
         NotWritable,
         TooLarge,

@@ -31,7 +31,7 @@ macro_rules! as_str {
 }
 
 as_str! {
-    AtSlaKind, Backend, EarlyEnd, FailOn, Kept, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, Probes, Role,
+    AtSlaKind, Backend, ClaimPredictor, EarlyEnd, FailOn, Kept, Mode, OnChange, OnVariantFailure, Outcome, PatchOp, Phase, PredictorKind, Probes, Role,
     ServingMode, SlaState, SourceKind, Start, Statistic, Stopped, Until, VariantPhase, VerdictResult,
 }
 

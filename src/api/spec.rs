@@ -364,6 +364,10 @@ pub enum Backend {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PredictorSettings {
+    /// The tool: AIConfigurator, as no other can generate configurations yet. What another one claims for manifests or an
+    /// endpoint is given by `variants[].claim`.
+    #[serde(rename = "type", default)]
+    pub kind: PredictorKind,
     /// Image of the predictor. Unset: the one in the operator's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = IMAGE))]
@@ -391,6 +395,31 @@ impl PredictorSettings {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A predictor that can generate configurations.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum PredictorKind {
+    /// The predictor of NVIDIA Dynamo.
+    #[default]
+    #[serde(rename = "AIConfigurator")]
+    #[strum(serialize = "AIConfigurator")]
+    Aiconfigurator,
 }
 
 /// The pod that generates and predicts.

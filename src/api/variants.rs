@@ -3,13 +3,14 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr, VariantNames};
 
 use crate::units::Count;
 
 /// One configuration under test.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.claim) || self.source.type in ['Manifests', 'Endpoint']").message("claim is allowed only with source.type Manifests or Endpoint, as the predictor claims for generated variants: remove it, or change the type"))]
 pub struct Variant {
     /// Name, unique within the comparison; part of the names of Services.
     #[schemars(length(min = 1, max = 14), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
@@ -21,6 +22,10 @@ pub struct Variant {
     /// What cannot be read from the manifests or the endpoint. Values that can be read take precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<ShapeHint>,
+    /// What a predictor that was run beforehand claims for it: beside the estimate, which is the run's own predictor's.
+    /// Only with the source types Manifests and Endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<GivenClaim>,
     /// Changes to the manifests, applied in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -182,6 +187,46 @@ pub struct Endpoint {
     /// GPUs that the server holds. Throughput is divided by this number.
     #[schemars(range(min = 1, max = 1024))]
     pub gpus: Count,
+}
+
+/// A claim in files that a predictor wrote.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GivenClaim {
+    /// The predictor that wrote them.
+    pub predictor: ClaimPredictor,
+    /// Name of the ConfigMap that holds them, a key for each file, as `kubectl create configmap NAME --from-file=DIRECTORY`
+    /// makes it. It is read once, when a run starts.
+    #[schemars(length(min = 1, max = 253))]
+    pub config_map_name: String,
+}
+
+/// A predictor, by the files it writes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
+pub enum ClaimPredictor {
+    /// `best_config_topn.csv` and, where they are, `pareto.csv` and `exp_config.yaml` of one serving mode's directory.
+    #[serde(rename = "AIConfigurator")]
+    #[strum(serialize = "AIConfigurator")]
+    Aiconfigurator,
+    /// `prediction.json`, and the YAML that was its `--config`, which says for what it was computed.
+    #[serde(rename = "AISimulate")]
+    #[strum(serialize = "AISimulate")]
+    Aisimulate,
 }
 
 /// The shape of a deployment, as far as it cannot be read from manifests or an endpoint.
@@ -349,7 +394,14 @@ pub struct RemoveLines {
 
 /// The guide's two: a naive baseline and the predictor's best.
 pub fn default_variants() -> Vec<Variant> {
-    let variant = |name: &str, role, source| Variant { name: name.into(), role, source, shape: None, patches: vec![] };
+    let variant = |name: &str, role, source| Variant {
+        name: name.into(),
+        role,
+        source,
+        shape: None,
+        claim: None,
+        patches: vec![],
+    };
     vec![
         variant(
             "baseline",

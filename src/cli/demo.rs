@@ -75,7 +75,8 @@ async fn run(arguments: DemoArgs) -> Result<(), SimulatedError> {
     let (name, seed) = (comparison.name_any(), arguments.reality.seed);
     let served =
         arguments.reality.served(&comparison, &levels(&comparison, &predictions(&plan(&comparison))?), None)?;
-    let course = Course { comparison, served, kill_operator_at: arguments.kill_operator_at };
+    let course =
+        Course { comparison, config_maps: Default::default(), served, kill_operator_at: arguments.kill_operator_at };
     let show = |text: &str| super::print(text).map_err(|error| SimulatedError::Failed(error.to_string()));
     show(&format!("Simulated: cluster, clock and engines (seed {seed}). The operator is the real one.\n\n"))?;
     let mut shown = Ok(());

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Named, content, named, text_at};
-use super::file::FileContent;
+use super::file::{FileConfigMaps, FileContent};
 use crate::api::{BenchmarkComparison, Deadlines, SourceKind, Variant};
 use crate::controller::sources;
 use crate::manifests::children::Children;
@@ -106,7 +106,8 @@ pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let Some(path) = &source.file else { return Err(EvaluateError::Usage("name a file: -f FILE".into())) };
     let FileContent { comparison, config_maps } = content(path)?;
     let configurations = source.configurations.as_deref().map(configurations).transpose()?;
-    let plan = plan(&comparison, source, manifests(&comparison, &config_maps, &source.manifests)?);
+    let plan = plan(&comparison, source, manifests(&comparison, &config_maps, &source.manifests)?)
+        .claiming(claims(&comparison, &config_maps)?);
     let basis = Basis::AnotherRun(configurations.as_ref());
     rendered(&plan, &plan.spec.execution.deadlines, basis, source.output)
 }
@@ -139,6 +140,12 @@ fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderFo
             Deployable::LeftOut(why) => notes.push(format!("variant {} is left out: {why}", variant.name)),
         }
     }
+    notes.extend(plan.claims_missing().map(|(variant, map)| {
+        format!(
+            "the plan is shown without the claim of variant {variant}, which is in ConfigMap {map}: put that into the file, as \
+             another YAML document"
+        )
+    }));
     let servers = servers.iter().map(|(variant, objects)| (*variant, objects.as_slice())).collect();
     let children = Children { plan, deadlines, servers, report: None };
     let objects = children.all().map_err(|error| failed(&error))?;
@@ -224,10 +231,29 @@ pub fn configurations(path: &Path) -> Result<Configurations, EvaluateError> {
     read_configurations(&text_at(path).map_err(failed)?).map_err(|error| failed(error.to_string()))
 }
 
+/// Variant → the files of its claim.
+pub type GivenClaims = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The claims that are given for variants, of ConfigMaps in the same file.
+///
+/// # Errors
+/// A ConfigMap holds no file of a predictor.
+pub fn claims(comparison: &BenchmarkComparison, config_maps: &FileConfigMaps) -> Result<GivenClaims, EvaluateError> {
+    let mut claims = GivenClaims::new();
+    for variant in &comparison.spec.variants {
+        let Some(name) = variant.claim.as_ref().map(|claim| &claim.config_map_name) else { continue };
+        let Some(data) = config_maps.get(name) else { continue };
+        let map = ConfigMap { data: Some(data.clone()), ..ConfigMap::default() };
+        let failed = |problem: String| EvaluateError::Failed(format!("variant {}: {problem}", variant.name));
+        claims.insert(variant.name.clone(), sources::of_claim(Some(map), name).map_err(failed)?);
+    }
+    Ok(claims)
+}
+
 /// The manifests of variants that name a ConfigMap: those that are given, and those of ConfigMaps in the same file.
 pub fn manifests(
     comparison: &BenchmarkComparison,
-    config_maps: &BTreeMap<String, BTreeMap<String, String>>,
+    config_maps: &FileConfigMaps,
     given: &[Named],
 ) -> Result<BTreeMap<String, String>, EvaluateError> {
     let mut texts = BTreeMap::new();

@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use serde::Serialize;
 
 use super::evaluate::{Named, content, named};
-use super::file::FileContent;
-use super::render::{configurations, manifests};
+use super::file::{FileConfigMaps, FileContent};
+use super::render::{claims, configurations, manifests};
 use super::simulated::{RealityArguments, SimulatedError, levels, on_virtual_time, plan, predictions};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Manifests, Price};
 use crate::report::format::counted;
@@ -99,7 +99,13 @@ fn answer(arguments: &SimulateArgs) -> Result<ForecastOutput, SimulatedError> {
     let FileContent { mut comparison, config_maps } = content(&arguments.file)?;
     let texts = manifests(&comparison, &config_maps, &arguments.manifests)?;
     inline(&mut comparison, &texts)?;
-    let plan = plan(&comparison);
+    let plan = plan(&comparison).claiming(claims(&comparison, &config_maps)?);
+    if let Some((variant, map)) = plan.claims_missing().next() {
+        return Err(SimulatedError::Usage(format!(
+            "the claim of {variant} is in ConfigMap {map}: put that into {}, as another YAML document",
+            arguments.file.display()
+        )));
+    }
     let given = arguments.configurations.as_deref().map(configurations).transpose()?;
     let adopted = given.map(|given| adopted(&plan, &given)).transpose();
     let generated = adopted.map_err(|error| SimulatedError::Failed(error.to_string()))?;
@@ -113,7 +119,7 @@ fn answer(arguments: &SimulateArgs) -> Result<ForecastOutput, SimulatedError> {
         Some(path) => (format!("configurations in {}", path.display()), vec![]),
         None => (format!("{TOOL}, closed formulas; not AIConfigurator"), hardware.assumed().to_vec()),
     };
-    let statuses = all(&comparison, &served, arguments.runs)?;
+    let statuses = all(&comparison, &config_maps, &served, arguments.runs)?;
     Ok(ForecastOutput { name: comparison.name_any(), predictor, assumed, forecast: Forecast::of(&statuses) })
 }
 
@@ -140,6 +146,7 @@ fn inline(comparison: &mut BenchmarkComparison, texts: &BTreeMap<String, String>
 /// Runs all, on as many threads as there are cores; in the order of their seeds.
 fn all(
     comparison: &BenchmarkComparison,
+    config_maps: &FileConfigMaps,
     served: &SimulatedServing,
     runs: u32,
 ) -> Result<Vec<BenchmarkComparisonStatus>, SimulatedError> {
@@ -148,6 +155,7 @@ fn all(
         let seed = served.seed.wrapping_add(u64::from(number));
         let course = Course {
             comparison: comparison.clone(),
+            config_maps: config_maps.clone(),
             served: SimulatedServing { seed, ..served.clone() },
             kill_operator_at: None,
         };

@@ -22,7 +22,7 @@ use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparis
 use crate::dynamo;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
-use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, PublishedResults, Seal, World};
+use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, PublishedResults, Seal, Sources, World};
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
@@ -48,7 +48,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         Output::Absent if run > 0 => {
             sources(&context.client, &object.namespace, &comparison.spec, graph_version).await?
         }
-        _ => BTreeMap::new(),
+        _ => Sources::default(),
     };
     let rare = rare_kinds(&configurations);
     children.extend(list_children(context, &object, graph_version, &rare).await?);

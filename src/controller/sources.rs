@@ -1,4 +1,4 @@
-//! Manifests that variants refer to: in a ConfigMap, or generated for a DynamoGraphDeploymentRequest.
+//! What variants refer to: manifests in a ConfigMap or generated for a DynamoGraphDeploymentRequest, and claims in a ConfigMap.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,10 @@ use serde_json::Value;
 use super::call::optional;
 use super::error::Error;
 use super::kinds::graph_request;
-use crate::api::BenchmarkComparisonSpec;
+use crate::api::{BenchmarkComparisonSpec, Manifests};
+use crate::lifecycle::world::Sources;
 use crate::pointer::text;
-
-/// Variant → its manifests as YAML documents, or what is missing and what to do.
-pub type Sources = BTreeMap<String, Result<String, String>>;
+use crate::prediction::predictors::is_needed;
 
 /// Reads what a spec refers to. `graph_version` is the version in which DynamoGraphDeployments are served.
 ///
@@ -26,26 +25,61 @@ pub async fn sources(
     spec: &BenchmarkComparisonSpec,
     graph_version: Option<&str>,
 ) -> Result<Sources, Error> {
-    let mut sources = Sources::new();
+    let mut sources = Sources::default();
     for variant in &spec.variants {
-        let Some(manifests) = &variant.source.manifests else { continue };
-        let text = if let Some(name) = &manifests.config_map_name {
-            let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-            let map = optional(format!("get ConfigMap {name}"), maps.get(name)).await?;
-            of_map(map, name, manifests.key.as_deref())
-        } else if let (Some(name), Some(version)) = (&manifests.request_name, graph_version) {
-            let requests: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &graph_request(version));
-            let call = format!("get DynamoGraphDeploymentRequest {name}");
-            of_request(optional(call, requests.get(name)).await?.map(|request| request.data), name)
-        } else if manifests.request_name.is_some() {
-            Err("the cluster serves no DynamoGraphDeployment: install Dynamo's operator".to_owned())
-        } else {
-            continue;
-        };
-        let text = text.map_err(|problem| format!("variant {}: {problem}", variant.name));
-        sources.insert(variant.name.clone(), text);
+        let of_variant = |problem: String| format!("variant {}: {problem}", variant.name);
+        if let Some(given) = &variant.source.manifests
+            && let Some(text) = manifests(client, namespace, given, graph_version).await?
+        {
+            sources.manifests.insert(variant.name.clone(), text.map_err(of_variant));
+        }
+        if let Some(claim) = &variant.claim {
+            let name = &claim.config_map_name;
+            let files = of_claim(config_map(client, namespace, name).await?, name);
+            sources.claims.insert(variant.name.clone(), files.map_err(of_variant));
+        }
     }
     Ok(sources)
+}
+
+/// The manifests that a variant refers to, or what is missing; `None` where they are in the spec.
+async fn manifests(
+    client: &Client,
+    namespace: &str,
+    manifests: &Manifests,
+    graph_version: Option<&str>,
+) -> Result<Option<Result<String, String>>, Error> {
+    if let Some(name) = &manifests.config_map_name {
+        let map = config_map(client, namespace, name).await?;
+        return Ok(Some(of_map(map, name, manifests.key.as_deref())));
+    }
+    let Some(name) = &manifests.request_name else { return Ok(None) };
+    let Some(version) = graph_version else {
+        return Ok(Some(Err("the cluster serves no DynamoGraphDeployment: install Dynamo's operator".to_owned())));
+    };
+    let requests: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &graph_request(version));
+    let call = format!("get DynamoGraphDeploymentRequest {name}");
+    Ok(Some(of_request(optional(call, requests.get(name)).await?.map(|request| request.data), name)))
+}
+
+async fn config_map(client: &Client, namespace: &str, name: &str) -> Result<Option<ConfigMap>, Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    optional(format!("get ConfigMap {name}"), maps.get(name)).await
+}
+
+/// The files of a claim in a ConfigMap, as far as a predictor needs them, or why there are none.
+///
+/// # Errors
+/// The ConfigMap does not exist, or holds no file of a predictor.
+pub fn of_claim(map: Option<ConfigMap>, name: &str) -> Result<BTreeMap<String, String>, String> {
+    let place = format!("ConfigMap {name}");
+    let how = format!("kubectl create configmap {name} --from-file=DIRECTORY");
+    let data = map.ok_or_else(|| format!("{place} does not exist; create it: {how}"))?.data.unwrap_or_default();
+    let files: BTreeMap<String, String> = data.into_iter().filter(|(file, _)| is_needed(file)).collect();
+    if files.is_empty() {
+        return Err(format!("{place} holds no file of a predictor; create it from the predictor's directory: {how}"));
+    }
+    Ok(files)
 }
 
 /// The manifests in a ConfigMap, or why there are none.

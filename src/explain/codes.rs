@@ -38,7 +38,7 @@ pub const fn code(code: EvidenceCode) -> Explanation {
         EvidenceCode::OutputLengthMismatch => of(
             "Responses are longer or shorter than `workload.outputTokens` by more than `evidence.lengthTolerancePercent`.",
             "Throughput and latency depend on the length: the prediction was made for another workload.",
-            "Make the server ignore its stop token (`ignore_eos`, `min_tokens`, `max_tokens`), and count tokens with the server's usage report.",
+            "Make the server ignore its stop token (`ignore_eos`, `min_tokens`, `max_tokens`), and count tokens by the server's usage: a reasoning parser takes most tokens out of the content (turn it off, or use AIPerf's `--use-server-token-count`).",
         ),
         EvidenceCode::InputLengthMismatch => of(
             "Prompts are longer or shorter than `workload.inputTokens` by more than a chat template explains, or differ between variants.",
@@ -124,6 +124,11 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Latency hardly grows with load where the SLA ends.",
             "A small change of speed then moves the SLA's end by a large share of the load: the limit does not fix a throughput.",
             "Lower the limit, limit another latency, or compare throughput at the same load.",
+        ),
+        EvidenceCode::MostRequestsWait => of(
+            "Far less throughput was measured than predicted, and most of the concurrent requests waited for their first token meanwhile instead of being answered.",
+            "The engines let fewer requests in than the prediction assumes: their limits explain the gap, their speed does not.",
+            "Compare the engines' maximum batch size, tokens per step and KV cache with what the prediction assumes; with disaggregated serving, look at the prefill workers.",
         ),
         EvidenceCode::SingleDeployment => of(
             "All trials come from one deployment of the variant.",

@@ -100,6 +100,11 @@ pub const fn reason(reason: Reason) -> Explanation {
             AFTER_GENERATE_SECONDS,
             "Create it, or correct the name.",
         ),
+        Reason::ClaimNotFound => failure(
+            "The ConfigMap that `variants[].claim` names does not exist, or holds no file of a predictor.",
+            AFTER_GENERATE_SECONDS,
+            "Create it from the predictor's files: `kubectl create configmap NAME --from-file=DIRECTORY`.",
+        ),
         Reason::GenerationFailed => failure(
             "Predictions and manifests could not be generated; the message quotes the predictor.",
             WITH_ITS_JOB,
@@ -210,6 +215,10 @@ pub const fn reason(reason: Reason) -> Explanation {
         Reason::ManifestsRefused => of(
             "A manifest contains what a comparison may not create; the message names object and field.",
             "Remove the field, or patch it away.",
+        ),
+        Reason::ClaimRefused => of(
+            "What `variants[].claim` names is not a claim for this variant: another model, GPU system, engine, workload or shape, or a file that cannot be read. No GPU was held.",
+            "Correct what the message names: predict for what is compared, or remove `claim` to measure without it.",
         ),
         Reason::ManifestsIncomplete => of(
             "The manifests do not make a deployment: an object is missing, or there is one too many.",

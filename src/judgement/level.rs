@@ -45,6 +45,14 @@ pub struct Shown {
     pub state: SlaState,
 }
 
+impl Shown {
+    /// Requests that were being answered on average, by Little's law: tokens per second ÷ those that one request gets. Of the
+    /// other concurrent requests the first token was still to come.
+    pub fn in_service(&self, gpus: u32) -> f64 {
+        self.tokens_per_second_per_gpu * f64::from(gpus) * self.tpot / 1000.0
+    }
+}
+
 /// The levels of a variant, ascending, over the rounds given.
 pub fn levels(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Level> {
     let mut concurrencies: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
-use crate::lifecycle::world::{Object, Output, Seal, Settings, World};
+use crate::lifecycle::world::{Object, Output, Seal, Settings, Sources, World};
 use crate::testing::images;
 
 /// A comparison, and nothing else.
@@ -15,7 +15,7 @@ pub fn world(spec: BenchmarkComparisonSpec) -> World {
         settings: Settings { images: images(), pod_features: Default::default(), own_account: None },
         highest_plan: 0,
         plan: Output::Absent,
-        sources: BTreeMap::new(),
+        sources: Sources::default(),
         configurations: Output::Absent,
         configurations_seal: Seal::default(),
         results: BTreeMap::new(),

@@ -25,8 +25,8 @@ pub struct World {
     pub highest_plan: i64,
     /// Plan of the run that `status` names.
     pub plan: Output<Plan>,
-    /// ConfigMaps with manifests, read only while there is no plan: variant → YAML, or what is wrong.
-    pub sources: BTreeMap<String, Result<String, String>>,
+    /// What variants refer to, read only while there is no plan.
+    pub sources: Sources,
     /// Output of generation of the run that `status` names.
     pub configurations: Output<Configurations>,
     /// How that output is stored.
@@ -44,6 +44,25 @@ pub struct World {
     /// Nodes with the GPU resource; `None` without access to nodes, or when nothing is asked of them.
     pub nodes: Option<Vec<Node>>,
     pub dynamo_served: bool,
+}
+
+/// What variants refer to, or what is wrong with it and what to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sources {
+    /// Variant → its manifests as YAML documents.
+    pub manifests: BTreeMap<String, Result<String, String>>,
+    /// Variant → the files of the claim that is given for it, by their names.
+    pub claims: BTreeMap<String, Result<BTreeMap<String, String>, String>>,
+}
+
+impl Sources {
+    /// The first that is missing.
+    pub fn missing(&self) -> Option<(Reason, &str)> {
+        let manifests = self.manifests.values().find_map(|source| source.as_ref().err());
+        let claim = || self.claims.values().find_map(|source| source.as_ref().err());
+        let of_manifests = manifests.map(|message| (Reason::ManifestsNotFound, message.as_str()));
+        of_manifests.or_else(|| Some((Reason::ClaimNotFound, claim()?.as_str())))
+    }
 }
 
 /// The comparison itself.
@@ -290,13 +309,19 @@ impl Object {
     }
 }
 
+/// What is there.
+fn read<T: Clone>(sources: &BTreeMap<String, Result<T, String>>) -> BTreeMap<String, T> {
+    sources.iter().filter_map(|(variant, source)| Some((variant.clone(), source.clone().ok()?))).collect()
+}
+
 impl World {
     /// The plan of the run that `status` names, as it is made when the run begins: of the spec and the sources as they are.
     pub fn new_plan(&self) -> Plan {
         let run = self.status.run.as_ref().map_or(1, |run| run.number);
-        let manifests = self.sources.iter().filter_map(|(variant, text)| Some((variant.clone(), text.clone().ok()?)));
         let allowed = self.settings.pod_features.of(&self.object.namespace);
-        Plan::new(self.object.identity(), run, self.spec.clone(), &self.settings.images, manifests.collect())
+        let Sources { manifests, claims } = &self.sources;
+        Plan::new(self.object.identity(), run, self.spec.clone(), &self.settings.images, read(manifests))
+            .claiming(read(claims))
             .allowing(allowed)
     }
 
@@ -308,7 +333,7 @@ impl World {
             configurations: Output::Absent,
             configurations_seal: Seal::default(),
             results: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            sources: Sources::default(),
             ..self
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::results::{FoundResults, FoundTrial};
+use super::results::{ContentHash, FoundResults, FoundTrial, copy_of};
 use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey, TrialPlan, TrialRecord};
 use crate::measurement::{Measurement, ParseError};
 
@@ -125,7 +125,7 @@ pub fn records(trials: Vec<FoundTrial>) -> Result<Vec<TrialRecord>, UnreadableTr
 pub fn select(found: Vec<FoundResults>, variant: &str, lengths: Lengths) -> Result<GivenResults, UnreadableTrials> {
     let (mut kept, mut skipped, mut broken) = (vec![], vec![], vec![]);
     let mut left_out: Vec<LeftOut> = vec![];
-    for FoundResults { trials, others } in found {
+    for FoundResults { trials, others } in once_each(found) {
         let told = others.into_iter().map(|(file, reason)| LeftOut { file: shown(&file), reason });
         left_out.extend(told);
         for trial in trials {
@@ -160,6 +160,23 @@ pub fn select(found: Vec<FoundResults>, variant: &str, lengths: Lengths) -> Resu
     });
     let inputs = Inputs { taken: taken.collect(), left_out };
     Ok(GivenResults { records: records(of_workload)?, inputs })
+}
+
+/// Files that were given before, under another path, are none of the trials.
+fn once_each(found: Vec<FoundResults>) -> Vec<FoundResults> {
+    let mut met: BTreeMap<ContentHash, PathBuf> = BTreeMap::new();
+    let mut kept = vec![];
+    for FoundResults { trials, mut others } in found {
+        let original = |trial: &FoundTrial| met.get(&trial.content.filter(|_| trial.outcome.is_ok())?);
+        let (copies, new): (Vec<FoundTrial>, Vec<FoundTrial>) =
+            trials.into_iter().partition(|trial| original(trial).is_some());
+        others.extend(copies.iter().filter_map(|trial| Some((trial.path.clone(), copy_of(original(trial)?)))));
+        // A file may hold several trials.
+        others.dedup();
+        met.extend(new.iter().filter_map(|trial| Some((trial.content?, trial.path.clone()))));
+        kept.push(FoundResults { trials: new, others });
+    }
+    kept
 }
 
 fn shown(path: &Path) -> String {

@@ -125,7 +125,10 @@ pub fn predicted(
     spec: &BenchmarkComparisonSpec,
 ) -> Result<Predicted, PredictedError> {
     match output {
-        None => Ok(Predicted::new(None, own_deployment(variant, spec)?, None)),
+        None => {
+            let deployment = own_deployment(variant, spec)?;
+            Ok(Predicted::new(deployment.unclear.as_deref().map(nothing), deployment, None))
+        }
         Some(PredictionFiles::Generated(configurations)) => generated(configurations, variant, spec),
         Some(PredictionFiles::Predictor(files)) => of_files(files, variant, spec),
     }
@@ -180,7 +183,7 @@ fn of_files(files: &Files, variant: &Variant, spec: &BenchmarkComparisonSpec) ->
     let shape = deployment.shape.as_ref();
     let of_row = why.is_none().then(|| gpus_claimed(&picked.row, shape, wanted.gpus));
     let mut prediction = match why {
-        None => predict_from_output(&picked, shape, wanted.gpus),
+        None => predict_from_output(&picked, shape, deployment.gpus, wanted.gpus),
         Some(why) => deployed_only(&picked, shape, &why),
     };
     prediction.findings.extend(deployment.unclear.as_deref().map(not_predicted));
@@ -198,16 +201,10 @@ fn own_claim(
         let unknown = "the deployed engines are unknown: describe them in spec.variants[].shape";
         return Ok((picked, Some(unknown.to_owned())));
     };
-    let claimed = picked.row.serving.describe();
-    if let Some(own) = pick_deployed(picked.clone(), &shape, wanted) {
-        return Ok((own, None));
-    }
-    let why = format!(
-        "the predictor's output is for {claimed} and has no row within the SLA for {}, which is deployed: run the predictor \
-         for that",
-        shape.serving.describe()
-    );
-    Ok((picked, Some(why)))
+    Ok(match pick_deployed(picked.clone(), &shape, wanted) {
+        Ok(own) => (own, None),
+        Err(why) => (picked, Some(why.to_string())),
+    })
 }
 
 fn wanted<'a>(variant: &Variant, spec: &'a BenchmarkComparisonSpec) -> Result<Wanted<'a>, PredictedError> {

@@ -30,7 +30,12 @@ pub struct FoundTrial {
     pub asked: Asked,
     /// The variant it was made for and the record of it, where the operator made it.
     pub of: Option<(String, Box<TrialRecord>)>,
+    /// Hash of the unpacked content of its file, which tells a copy from another trial.
+    pub content: Option<ContentHash>,
 }
+
+/// SHA-256 of a file, unpacked.
+pub type ContentHash = [u8; 32];
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +80,7 @@ pub fn search(root: &Path, limits: Option<LatencyLimits>) -> Result<FoundResults
         let name = PathBuf::from(root.file_name().unwrap_or_default());
         let directory = root.parent().unwrap_or(Path::new(""));
         let place = Searched { tree: &Tree::Directory(directory.to_path_buf()), root: directory };
-        let trials = found(&name, place.read_named(&name, limits));
+        let trials = found(&name, place.digest(&name), place.read_named(&name, limits));
         return Ok(FoundResults { trials, others: vec![] });
     }
     let tree = Tree::open(root, |path| !is_archive(path))?;
@@ -90,10 +95,14 @@ pub fn holds_variants(path: &Path) -> bool {
     beginning.as_deref().and_then(recognized).is_some_and(|format| format.holds_variants())
 }
 
-fn found(path: &Path, outcome: Result<Vec<Result<ResultTrial, ParseError>>, ParseError>) -> Vec<FoundTrial> {
+fn found(
+    path: &Path,
+    content: Option<ContentHash>,
+    outcome: Result<Vec<Result<ResultTrial, ParseError>>, ParseError>,
+) -> Vec<FoundTrial> {
     let trial = |run: Result<ResultTrial, ParseError>| {
         let (asked, of) = run.as_ref().map(|run| (run.asked, run.of.clone())).unwrap_or_default();
-        FoundTrial { path: path.to_path_buf(), outcome: run.map(|run| run.measurement), asked, of }
+        FoundTrial { path: path.to_path_buf(), outcome: run.map(|run| run.measurement), asked, of, content }
     };
     match outcome {
         Ok(runs) => runs.into_iter().map(trial).collect(),
@@ -110,26 +119,33 @@ struct Searched<'a> {
 impl Searched<'_> {
     fn search(&self, limits: Option<LatencyLimits>) -> Result<FoundResults, FindError> {
         let files: BTreeSet<PathBuf> = self.tree.list()?.into_iter().collect();
-        let Located { mut results, unnamed, mut others } = locate(files.iter().cloned());
-        let mut seen = MetContents::of(self, &results, &unnamed);
+        let Located { results: named, unnamed, mut others } = locate(files.iter().cloned());
+        let mut results: Vec<ResultFiles> = vec![];
         for path in unnamed {
             let Ok(beginning) = self.beginning(&path) else { continue };
             match recognized(&beginning) {
-                Some(format) => match seen.original(self, &path) {
-                    Some(original) => others.push((path, format!("a copy of {}", original.display()))),
-                    None => results.push(with_records(format, path, &files)),
-                },
-                None => others.extend(foreign(&beginning).filter(|_| is_told(&path)).map(|what| (path, what))),
+                Some(format) => results.push(with_records(format, path, &files)),
+                None => others.extend(foreign(&beginning).filter(|what| is_told(&path, what)).map(|what| (path, what))),
             }
         }
+        let named_by_tools: BTreeSet<PathBuf> = named.iter().map(|files| files.path().to_path_buf()).collect();
+        results.extend(named);
         let archives = files.iter().filter(|path| is_archive(path));
         others.extend(archives.map(|path| (path.clone(), "is an archive: give it by itself, or unpack it".to_owned())));
         results.sort_by_cached_key(|result| natural(&result.path().to_string_lossy()));
         if results.is_empty() {
             return Err(FindError::Nothing { path: self.root.to_path_buf(), others });
         }
-        let trials = results.iter().flat_map(|files| found(files.path(), self.read(files, limits)));
-        Ok(FoundResults { trials: trials.collect(), others })
+        let mut met = MetContents::default();
+        for files in &results {
+            let content = files.result.as_ref().and_then(|path| self.digest(path));
+            let trials = found(files.path(), content, self.read(files, limits));
+            let rank = (files.records.is_none(), !named_by_tools.contains(files.path()));
+            met.add(content, rank, trials);
+        }
+        let (trials, copies) = met.once_each();
+        others.extend(copies);
+        Ok(FoundResults { trials, others })
     }
 
     /// Reads the trials of a located result.
@@ -191,7 +207,7 @@ impl Searched<'_> {
         Ok(beginning)
     }
 
-    fn digest(&self, path: &Path) -> Option<[u8; 32]> {
+    fn digest(&self, path: &Path) -> Option<ContentHash> {
         let mut hash = Sha256::new();
         io::copy(&mut self.open(path).ok()?, &mut hash).ok()?;
         Some(hash.finalize().into())
@@ -206,27 +222,62 @@ impl Searched<'_> {
     }
 }
 
-/// Contents that were met, to know copies that people keep beside a tool's own file.
-struct MetContents(BTreeMap<[u8; 32], PathBuf>);
+/// How good a copy is, best first: with records beside it; under the name that its tool gives it.
+type CopyRank = (bool, bool);
+
+/// Trials of files, of which some may be copies of others: a trial that counted twice would make the scatter look small.
+#[derive(Default)]
+struct MetContents {
+    files: Vec<(Option<ContentHash>, Vec<FoundTrial>)>,
+    /// Content → the best of its copies.
+    best: BTreeMap<ContentHash, (CopyRank, PathBuf)>,
+}
 
 impl MetContents {
-    fn of(place: &Searched<'_>, results: &[ResultFiles], unnamed: &[PathBuf]) -> Self {
-        let known = results.iter().filter(|_| !unnamed.is_empty()).filter_map(|files| files.result.as_ref());
-        Self(known.filter_map(|path| Some((place.digest(path)?, path.clone()))).collect())
+    /// What cannot be read has no copies: each file is told.
+    fn add(&mut self, content: Option<ContentHash>, rank: CopyRank, trials: Vec<FoundTrial>) {
+        let is_readable = trials.iter().any(|trial| trial.outcome.is_ok());
+        let content = content.filter(|_| is_readable);
+        if let (Some(content), Some(trial)) = (content, trials.first()) {
+            let this = (rank, trial.path.clone());
+            let best = self.best.entry(content).or_insert_with(|| this.clone());
+            if this.0 < best.0 {
+                *best = this;
+            }
+        }
+        self.files.push((content, trials));
     }
 
-    /// The file that another is a copy of.
-    fn original(&mut self, place: &Searched<'_>, path: &Path) -> Option<PathBuf> {
-        let digest = place.digest(path)?;
-        let known = self.0.get(&digest).cloned();
-        self.0.entry(digest).or_insert_with(|| path.to_path_buf());
-        known
+    /// The trials without those of copies, and the copies.
+    fn once_each(self) -> (Vec<FoundTrial>, Vec<(PathBuf, String)>) {
+        let Self { files, best } = self;
+        let (mut kept, mut copies) = (vec![], vec![]);
+        for (content, trials) in files {
+            let original = content.and_then(|content| best.get(&content)).map(|(_, path)| path);
+            match (original, trials.first()) {
+                (Some(original), Some(trial)) if *original != trial.path => {
+                    copies.push((trial.path.clone(), copy_of(original)));
+                }
+                _ => kept.extend(trials),
+            }
+        }
+        (kept, copies)
     }
 }
 
+/// What is said of a file that is left out because another has the same content.
+pub fn copy_of(original: &Path) -> String {
+    format!("a copy of {}, the same trial", original.display())
+}
+
 /// Whether people may take a foreign file for a result: manifests lie in every directory.
-fn is_told(path: &Path) -> bool {
-    unpacked(path).extension().is_some_and(|ending| ending == "json" || ending == "jsonl")
+fn is_told(path: &Path, what: &str) -> bool {
+    let ending = unpacked(path).extension().and_then(|ending| ending.to_str().map(str::to_owned)).unwrap_or_default();
+    match ending.as_str() {
+        "json" | "jsonl" => true,
+        "yaml" | "yml" => !what.contains("Kubernetes"),
+        _ => false,
+    }
 }
 
 /// Names of the regular files in a directory; none where it cannot be listed.

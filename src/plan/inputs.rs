@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::api::{
     BenchmarkComparisonSpec, Decimal, Evidence, Execution, Hardware, Judgement, LatencyLimit, Load, LoadPod, Model,
-    ModelCache, PodUser, PredictorPod, PredictorSettings, Results, Runtime, Sla, Variant, Workload, default_variants,
+    ModelCache, PodUser, PredictorKind, PredictorPod, PredictorSettings, Results, Runtime, Sla, Variant, Workload,
+    default_variants,
 };
 
 /// Version of the set of fields and of their canonical form.
@@ -149,9 +150,10 @@ fn of_runtime(runtime: &Runtime) -> Value {
 }
 
 fn of_predictor(predictor: &PredictorSettings) -> Value {
-    let PredictorSettings { image, model, database_version, extra_arguments, pod } = predictor;
+    let PredictorSettings { kind, image, model, database_version, extra_arguments, pod } = predictor;
     let PredictorPod { resources } = pod;
     json!({
+        "type": kind,
         "image": image,
         "model": model,
         "databaseVersion": database_version,
@@ -162,7 +164,7 @@ fn of_predictor(predictor: &PredictorSettings) -> Value {
 
 /// Elements of lists keep the form they have in the API: nothing of them is left out.
 fn of_variant(variant: &Variant) -> Value {
-    let Variant { name: _, role: _, source: _, shape: _, patches: _ } = variant;
+    let Variant { name: _, role: _, source: _, shape: _, claim: _, patches: _ } = variant;
     json!(variant)
 }
 
@@ -256,6 +258,7 @@ fn defaults() -> Value {
         "hardware": {"gpuResourceName": "nvidia.com/gpu"},
         "workload": {"concurrency": [1, 2, 5, 10, 50, 100, 250]},
         "runtime": {"backend": "trtllm"},
+        "predictor": {"type": PredictorKind::default()},
         "variants": default_variants(),
         "execution": of_execution(&Execution::default()),
         "load": of_load(&Load::default()),
@@ -304,6 +307,7 @@ mod tests {
     #[case("/predictor", json!({"databaseVersion": "1.0.0"}))]
     #[case("/predictor", json!({"model": "Qwen/Qwen3-32B-FP8"}))]
     #[case("/variants/1/source/recommended/rank", json!(2))]
+    #[case("/variants/1/claim", json!({"predictor": "AISimulate", "configMapName": "prediction"}))]
     #[case("/execution/mode", json!("Parallel"))]
     #[case("/execution/probes", json!("AsWritten"))]
     #[case("/load/trialMinutes", json!(5))]
@@ -334,6 +338,7 @@ mod tests {
     #[case("/execution/probes", json!("Prompt"))]
     #[case("/hardware/gpuResourceName", json!("nvidia.com/gpu"))]
     #[case("/predictor", json!({"image": ""}))]
+    #[case("/predictor", json!({"type": "AIConfigurator"}))]
     fn anything_else_does_not(#[case] pointer: &str, #[case] value: Value) {
         assert_eq!(hash(&changed(pointer, value)), hash(&spec()));
     }

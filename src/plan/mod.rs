@@ -37,6 +37,9 @@ pub struct Plan {
     /// Variant → YAML documents, of the variants that name a ConfigMap; read once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub manifests: BTreeMap<String, String>,
+    /// Variant → the files of the claim that is given for it, by their names; read once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, BTreeMap<String, String>>,
     /// What the pods of variants may have beside the ordinary, as administrators allowed it when the run started.
     #[serde(default, skip_serializing_if = "PodFeatures::is_default")]
     pub pod_features: PodFeatures,
@@ -46,6 +49,11 @@ impl Plan {
     /// The plan with other features than the default ones allowed.
     pub fn allowing(self, pod_features: PodFeatures) -> Self {
         Self { pod_features, ..self }
+    }
+
+    /// The plan with claims that were given for variants.
+    pub fn claiming(self, claims: BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        Self { claims, ..self }
     }
 
     /// The plan of run number `run`, from 1. Images that the spec does not name are `defaults`; `manifests` are those that
@@ -73,8 +81,15 @@ impl Plan {
             },
             spec,
             manifests,
+            claims: BTreeMap::new(),
             pod_features: PodFeatures::default(),
         }
+    }
+
+    /// Variants whose claim the plan does not hold, with the ConfigMap that does.
+    pub fn claims_missing(&self) -> impl Iterator<Item = (&str, &str)> {
+        let given = self.spec.variants.iter().filter(|variant| !self.claims.contains_key(&variant.name));
+        given.filter_map(|variant| Some((variant.name.as_str(), variant.claim.as_ref()?.config_map_name.as_str())))
     }
 
     /// The manifests that a variant gives itself, inline or in a ConfigMap, as YAML documents.

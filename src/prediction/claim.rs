@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::ClaimPredictor;
 use crate::units::{Milliseconds, TokensPerSecond};
 
 /// Latency and throughput of a whole deployment at one concurrency.
@@ -35,6 +36,9 @@ pub struct PredictedClaim {
     /// aggregated rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advertised_tokens_per_second_per_gpu: Option<TokensPerSecond>,
+    /// The predictor whose files were given (`variants[].claim`). Absent: the one that the estimate is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor: Option<ClaimPredictor>,
 }
 
 impl PredictedClaim {
@@ -54,8 +58,8 @@ mod tests {
     fn a_claim_is_shown_as_printed_and_compared_as_measured() {
         let tokens = |number| TokensPerSecond::new(number).unwrap();
         let point = OperatingPoint { tokens_per_second_per_gpu: tokens(200.044), ..OperatingPoint::default() };
-        let claim =
-            PredictedClaim { concurrency: 12, point, advertised_tokens_per_second_per_gpu: Some(tokens(199.644)) };
+        let advertised_tokens_per_second_per_gpu = Some(tokens(199.644));
+        let claim = PredictedClaim { concurrency: 12, point, advertised_tokens_per_second_per_gpu, predictor: None };
         assert_eq!(claim.advertised().tokens_per_second_per_gpu, tokens(199.644));
         let unprinted = PredictedClaim { advertised_tokens_per_second_per_gpu: None, ..claim };
         assert_eq!(unprinted.advertised().tokens_per_second_per_gpu, tokens(200.044));

@@ -33,19 +33,23 @@ pub enum Unlike {
     )]
     Model { found: String, expected: String },
     #[error(
-        "is for the GPU system {found}, the comparison's is {expected}: run the predictor with --system {expected}"
+        "is for the GPU system {found}, the comparison's is {expected}: run the predictor for that (aiconfigurator's --system, \
+         AISimulate's engine.hardware)"
     )]
     System { found: String, expected: String },
-    #[error("is for the engine {found}, the variant's is {expected}: run the predictor with --backend {expected}")]
+    #[error(
+        "is for the engine {found}, the variant's is {expected}: run the predictor for that (aiconfigurator's --backend, \
+         AISimulate's engine.backend), or correct runtime.backend"
+    )]
     Backend { found: String, expected: &'static str },
     #[error(
         "is for prompts of which {0} tokens are in a cache, but the comparison's prompts never repeat: run the predictor \
-         without --prefix"
+         without cached prompts (aiconfigurator's --prefix, AISimulate's cached_prefix_tokens)"
     )]
     CachedPrompts(u32),
     #[error(
         "is for speculative decoding (nextn {0}), which random prompts do not accept as text does: run the predictor \
-         without --nextn"
+         without it (aiconfigurator's --nextn, AISimulate's engine.speculation)"
     )]
     Speculation(u32),
 }

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! like ─ predictors (interface, one folder a tool, list)
-//! serving ─ claim ─ row ─ burst ─ curve ─ predicted ─ checks ─ offline (predictions from files alone)
+//! serving ─ claim ─ row ─ burst ─ curve ─ predicted ─ checks ─ offline (predictions from files alone) ─ given (a claim
+//!                                                              in files beside a comparison)
 //! ```
 
 pub mod burst;
@@ -12,6 +13,7 @@ pub mod checks;
 pub mod claim;
 pub mod configurations;
 pub mod curve;
+pub mod given;
 pub mod like;
 pub mod offline;
 pub mod predicted;
@@ -24,7 +26,7 @@ pub use burst::Burst;
 pub use claim::{OperatingPoint, PredictedClaim};
 pub use curve::{Curve, CurveError, CurvePoint, Extent, PredictedLevel};
 pub use like::{Like, RowSubject};
-pub use offline::{gpus_claimed, pick_deployed, predict_deployed, predict_from_output};
+pub use offline::{claim_held, gpus_claimed, pick_deployed, predict_deployed, predict_from_output};
 pub use predicted::{Prediction, PredictionOrigin};
 pub use predictors::pick;
 pub use predictors::predictor::{Files, PickError, Picked, Predictor, Wanted};

@@ -53,6 +53,7 @@ impl Row {
                 tokens_per_second_per_gpu: self.tokens_per_second_per_gpu(),
             },
             advertised_tokens_per_second_per_gpu: Some(self.advertised_tokens_per_second_per_gpu),
+            predictor: None,
         }
     }
 

@@ -28,7 +28,7 @@ pub fn facts(report: &Report) -> Vec<(String, String)> {
     let mut add = |name: &str, value| facts.add(name.to_owned(), value);
     add("Hardware", Some(sentences::hardware(report)));
     add("Runtime", spec.runtime.image.as_ref().map(|image| format!("{} {image}", spec.runtime.backend.as_str())));
-    add("Predictor", Some(listed(report.predictions.values().filter_map(|p| p.origin.as_ref()).map(origin))));
+    add("Predictor", Some(predictors(report)));
     add("Predictor image", images.map(|images| images.predictor.clone()));
     add("Load tool", Some(load_tools(report)));
     add("Load tool image", images.map(|images| images.load.clone()));
@@ -101,6 +101,14 @@ fn deployments(variant: &ReportVariant) -> String {
 fn origin(origin: &PredictionOrigin) -> String {
     let database = origin.database().map(|database| format!(", database {database}"));
     format!("{}{}", origin.tool, database.unwrap_or_default())
+}
+
+/// The predictors of estimates, and those whose claims were given.
+fn predictors(report: &Report) -> String {
+    let predictions = || report.predictions.values();
+    let claims = predictions().filter_map(|prediction| prediction.claim.as_ref()?.predictor);
+    let given = claims.map(|predictor| format!("{} (claims in files)", predictor.as_str()));
+    listed(predictions().filter_map(|prediction| prediction.origin.as_ref()).map(origin).chain(given))
 }
 
 fn load_tools(report: &Report) -> String {

@@ -3,7 +3,7 @@
 use super::format::{counted, readable};
 use super::labels::{self, Tone};
 use super::model::{Report, ReportVariant};
-use crate::api::{AtSlaKind, MeasuredOutcome, PredictedOutcome, Price, Sla};
+use crate::api::{AtSlaKind, ClaimPredictor, MeasuredOutcome, PredictedOutcome, Price, Sla};
 use crate::prediction::PredictedClaim;
 use crate::verdict::figures::{Ordering, cost_per_million_tokens};
 
@@ -103,13 +103,19 @@ pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
 pub fn claim(claim: &PredictedClaim) -> String {
     let point = claim.advertised();
     format!(
-        "{} tokens/s/GPU, {} tokens/s/user with {} (TTFT {} ms, TPOT {} ms)",
+        "{} tokens/s/GPU, {} tokens/s/user with {} (TTFT {} ms, TPOT {} ms){}",
         readable(point.tokens_per_second_per_gpu.get()),
         readable(point.tokens_per_second_per_user()),
         requests(claim.concurrency),
         readable(point.ttft.get()),
         readable(point.tpot.get()),
+        claimed_by(claim.predictor),
     )
+}
+
+/// Who claims it, where that is not the predictor of the run.
+fn claimed_by(predictor: Option<ClaimPredictor>) -> String {
+    predictor.map(|predictor| format!(", by {}", predictor.as_str())).unwrap_or_default()
 }
 
 /// The same of a status.
@@ -124,7 +130,7 @@ pub fn status_claim(claim: &crate::api::Claim) -> String {
         of("TPOT ", &figures.tpot_milliseconds, "ms"),
     ];
     let shown: Vec<String> = shown.into_iter().flatten().collect();
-    format!("{} with {}", shown.join(", "), requests(claim.concurrency))
+    format!("{} with {}{}", shown.join(", "), requests(claim.concurrency), claimed_by(claim.predictor))
 }
 
 /// The load of a level.

@@ -81,6 +81,7 @@ pub fn configurations(spec: &BenchmarkComparisonSpec) -> Configurations {
             concurrency: 12,
             point: curve.at(12).or_broken("twelve requests are beyond the curve").point,
             advertised_tokens_per_second_per_gpu: None,
+            predictor: None,
         });
         let workers = Workers {
             tensor_parallel,

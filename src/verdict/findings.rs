@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::decimals::signed_share;
 use super::judged::{Judged, JudgedVariant};
 use crate::api::{EvidenceCode, Finding};
 use crate::judgement::crossing::NotKnown;
@@ -12,6 +13,8 @@ use crate::method::trial::Trial;
 
 /// Findings a variant's status can hold.
 const MAXIMUM_FINDINGS: usize = 16;
+/// Of the concurrent requests, the share that is being answered at least where engines are not short of places.
+const SERVED: f64 = 0.5;
 
 /// What is known of a variant before anything is concluded from its trials.
 pub fn known(variant: JudgedVariant) -> Vec<Finding> {
@@ -33,6 +36,7 @@ fn following(judged: &Judged, variant: JudgedVariant) -> Vec<Finding> {
     let found = [
         unmeasured_claim(variant),
         flat_latency(variant),
+        most_requests_wait(judged, variant),
         not_monotone(&variant.records.trials, judged),
         scatter_above_assumed(variant),
         across::deployments(rounds.len()),
@@ -66,6 +70,30 @@ fn flat_latency(variant: JudgedVariant) -> Option<Finding> {
          limit, or compare at the same load"
     );
     Some(Finding::new(EvidenceCode::FlatLatency, message))
+}
+
+/// Where far less throughput was measured than predicted and most requests waited, the limits of the engines are the reason,
+/// not their speed. The claim's level goes first, then the estimates' from the highest down.
+fn most_requests_wait(judged: &Judged, variant: JudgedVariant) -> Option<Finding> {
+    let claim = variant.records.prediction.as_ref().and_then(|prediction| prediction.claim.as_ref());
+    let claimed = claim.zip(variant.shown.claim).map(|(claim, check)| (claim.concurrency, check.errors.tokens));
+    let estimated = variant.shown.accuracy.iter().flat_map(|accuracy| accuracy.levels.iter().rev());
+    let errors = claimed.into_iter().chain(estimated.map(|(concurrency, errors)| (*concurrency, errors.tokens)));
+    let is_missed = |error: f64| error < -judged.evidence.rules.tolerance();
+    errors.filter(|(_, error)| is_missed(*error)).find_map(|(concurrency, error)| {
+        let level = variant.shown.levels.iter().find(|level| level.concurrency == concurrency)?;
+        let in_service = level.shown.as_ref()?.in_service(variant.records.gpus.get());
+        if in_service >= SERVED * f64::from(concurrency) {
+            return None;
+        }
+        let message = format!(
+            "with {concurrency} concurrent requests throughput is {} % off what was predicted, and {in_service:.0} were being \
+             answered on average (tokens/s × TPOT); the others waited for their first token. Check the engines' maximum batch \
+             size and KV cache",
+            signed_share(error)
+        );
+        Some(Finding::new(EvidenceCode::MostRequestsWait, message))
+    })
 }
 
 /// A level that was run again because a higher one meets the SLA, and missed it again.

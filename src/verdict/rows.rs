@@ -195,6 +195,7 @@ fn claim(variant: JudgedVariant) -> Option<Claim> {
         tokens_per_second_per_user: Some(claim.point.tpot.get())
             .filter(|tpot| *tpot > 0.0)
             .map(|tpot| fixed(1000.0 / tpot)),
+        predictor: claim.predictor,
         error_percent: check.map(|check| ErrorPercent {
             ttft: check.errors.ttft.map(signed_share),
             tpot: Some(signed_share(check.errors.tpot)),

@@ -40,13 +40,9 @@ fn predicted_by(directory: &Path, more: &[&str]) -> Ended {
 #[case::system(
     "h200_sxm",
     "h100_sxm",
-    "is for the GPU system h100_sxm, the comparison's is h200_sxm: run the predictor with --system h200_sxm"
+    "is for the GPU system h100_sxm, the comparison's is h200_sxm: run the predictor for that"
 )]
-#[case::engine(
-    ",trtllm,",
-    ",vllm,",
-    "is for the engine vllm, the variant's is trtllm: run the predictor with --backend trtllm"
-)]
+#[case::engine(",trtllm,", ",vllm,", "is for the engine vllm, the variant's is trtllm: run the predictor for that")]
 #[case::cached_prompts(
     ",4000,500,0,",
     ",4000,500,3000,",

@@ -95,3 +95,121 @@ fn a_comparison_beside_its_manifests_is_read() {
     let ended = evaluate(&["-f", sample, "--results", "tp8=tests/fixtures/genai-perf/aic-agg-c250.json"]);
     assert_ne!(ended.code, 1, "{}", ended.stderr);
 }
+
+const KIMI: &str = "
+apiVersion: bcmp.dev/v1alpha1
+kind: BenchmarkComparison
+metadata: {name: kimi}
+spec:
+  model: {name: Kimi-K2.5-NVFP4}
+  hardware: {system: b200_sxm, gpusPerVariant: 8}
+  workload: {inputTokens: 8192, outputTokens: 1024, concurrency: [384]}
+  sla: {ttftMilliseconds: 500000, tpotMilliseconds: 60}
+  runtime: {backend: vllm}
+  variants:
+  - {name: old, role: Baseline, source: {type: Endpoint, endpoint: {url: \"http://old:8000\", gpus: 8}}}
+  - {name: new, role: Candidate, source: {type: Endpoint, endpoint: {url: \"http://new:8000\", gpus: 8}}}
+";
+
+/// `vllm bench serve` at 384 concurrent requests: a time per token, and the throughput of all GPUs.
+fn at_384(tpot: f64, tokens_per_second: f64) -> String {
+    let mut result: serde_json::Value = serde_json::from_str(&text("tests/fixtures/load-tools/vllm.json")).unwrap();
+    let latency = 384.0 * 1024.0 / tokens_per_second * 1000.0;
+    for (field, value) in [
+        ("max_concurrency", 384.0),
+        ("num_prompts", 3840.0),
+        ("completed", 3840.0),
+        ("total_input_tokens", 3840.0 * 8192.0),
+        ("total_output_tokens", 3840.0 * 1024.0),
+        ("request_throughput", tokens_per_second / 1024.0),
+        ("output_throughput", tokens_per_second),
+        ("mean_ttft_ms", latency - 1023.0 * tpot),
+        ("mean_tpot_ms", tpot),
+        ("mean_itl_ms", tpot),
+    ] {
+        result[field] = if value.fract() == 0.0 { (value as u64).into() } else { value.into() };
+    }
+    result["model_id"] = "Kimi-K2.5-NVFP4".into();
+    result.to_string()
+}
+
+/// The case of ai-dynamo/aiconfigurator#1396: 883.70 tokens/s/GPU were claimed for 384 concurrent requests and 192.44 were
+/// measured, by engines that answered 34 requests at once. Slow engines with as many requests in them are another thing.
+#[rstest]
+#[case::places_are_short(
+    22.43,
+    192.44,
+    Some(
+        "with 384 concurrent requests throughput is -78.2 % off what was predicted, and 35 were being answered on average (tokens/s × \
+         TPOT); the others waited for their first token. Check the engines' maximum batch size and KV cache"
+    )
+)]
+#[case::engines_are_slow(200.0, 192.44, None)]
+#[case::as_claimed(45.0, 883.7, None)]
+fn few_requests_in_service_explain_a_missed_claim(
+    #[case] tpot: f64,
+    #[case] tokens: f64,
+    #[case] expected: Option<&str>,
+) {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).unwrap();
+        directory.path().join(name).display().to_string()
+    };
+    let claim =
+        serde_json::json!({"concurrency": 384, "point": {"ttft": 400.0, "tpot": 45.7, "tokensPerSecondPerGpu": 883.7}});
+    let ready = |claim: serde_json::Value| serde_json::json!({"result": "ready", "objects": [], "prediction": {"claim": claim}});
+    let predicted = serde_json::json!({"schemaVersion": 1, "variants": [
+        {"variant": "old", "outcome": ready(serde_json::Value::Null)}, {"variant": "new", "outcome": ready(claim)}]});
+    let (file, predicted) = (write("c.yaml", KIMI), write("p.json", &predicted.to_string()));
+    let (old, new) = (write("old.json", &at_384(22.0, 1500.0)), write("new.json", &at_384(tpot, 8.0 * tokens)));
+    let arguments = ["-f", &file, "--results", &format!("old={old}"), "--results", &format!("new={new}")];
+    let ended = evaluate(&[&arguments[..], &["--prediction", &format!("new={predicted}"), "-o", "json"]].concat());
+    let found = ended.json()["variants"][1]["findings"].as_array().unwrap().iter().find_map(|finding| {
+        (finding["code"] == "MostRequestsWait").then(|| finding["message"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(found.as_deref(), expected, "{}", ended.stdout);
+}
+
+/// A reasoning parser takes most tokens out of the content that a client counts (triton perf_analyzer#433: 38 of 512).
+#[rstest]
+#[case::most_are_elsewhere("5.0", true)]
+#[case::the_server_ended_early("45.0", false)]
+fn answers_far_too_short_hint_at_the_reasoning_parser(#[case] tokens: &str, #[case] hinted: bool) {
+    let summary = text("tests/fixtures/aiperf/clean/profile_export_aiperf.json");
+    let mut summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    for lengths in ["output_sequence_length", "usage_completion_tokens"] {
+        summary[lengths]["avg"] = tokens.parse::<f64>().unwrap().into();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("profile_export_aiperf.json");
+    fs::write(&path, summary.to_string()).unwrap();
+    let ended = evaluate(&["-f", CLEAN, "--results", &format!("new={}", path.display()), "-o", "json"]);
+    assert!(codes(&ended).contains(&"OutputLengthMismatch".to_owned()), "{}", ended.stdout);
+    assert_eq!(ended.stdout.contains("turn off the server's reasoning parser"), hinted, "{}", ended.stdout);
+}
+
+/// Engines that do not fill the pods' GPUs, or whose settings are in a file that is not there, are unknown, and it is said why.
+#[rstest]
+#[case::gpus_left_over("--tensor-parallel-size, \"2\"", "GPUs")]
+#[case::settings_elsewhere("--config, /etc/engine.yaml", "/etc/engine.yaml")]
+fn engines_that_cannot_be_read_are_unknown_with_the_reason(#[case] arguments: &str, #[case] said: &str) {
+    let graph = format!(
+        "{{apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, metadata: {{name: mine}}, spec: {{components: [
+          {{name: Frontend, type: frontend, podTemplate: {{spec: {{containers: [{{name: main, image: a}}]}}}}}},
+          {{name: Worker, type: worker, podTemplate: {{spec: {{containers: [{{name: main, image: a, command: [python3, -m, dynamo.vllm],
+            args: [--model, m, {arguments}], resources: {{limits: {{nvidia.com/gpu: 4}}}}}}]}}}}}}]}}}}"
+    );
+    let inline = graph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let source = format!("{{type: Manifests, manifests: {{inline: '{inline}'}}}}");
+    let endpoint = "{type: Endpoint, endpoint: {url: \"http://new:8000\", gpus: 8}}";
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("c.yaml");
+    assert!(KIMI.contains(endpoint));
+    fs::write(&file, KIMI.replace(endpoint, &source)).unwrap();
+    let result = directory.path().join("new.json");
+    fs::write(&result, at_384(45.0, 7000.0)).unwrap();
+    let ended = evaluate(&["-f", &file.display().to_string(), "--results", &format!("new={}", result.display())]);
+    assert!(ended.stdout.contains("unknown (see NotPredicted below)"), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("NotPredicted") && ended.stdout.contains(said), "{}", ended.stdout);
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod claims;
 mod course;
 mod dynamo_admission;
 mod failures;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus};
 use bcmp::lifecycle::decision::{Action, Create};
 use bcmp::lifecycle::report;
-use bcmp::lifecycle::world::{Child, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings, World};
+use bcmp::lifecycle::world::{
+    Child, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings, Sources, World,
+};
 use bcmp::lifecycle::world::{JobState, Node};
 use bcmp::plan::{ChildKind, Component};
 use bcmp::plan::{Identity, Images, Plan, SCHEMA_VERSION};
@@ -101,7 +103,8 @@ impl Cluster {
             let output = self.document(earlier, run, Component::Results, Some(&name), &self.results);
             (name, output)
         });
-        let sources = earlier.spec.variants.iter().filter(|v| v.source.manifests.is_some());
+        let given = earlier.spec.variants.iter().filter(|v| v.source.manifests.is_some());
+        let manifests = given.map(|v| (v.name.clone(), Ok(String::new()))).collect();
         let highest = earlier.children.iter().filter(|c| c.ours && c.component == Component::Plan).map(|c| c.run).max();
         World {
             object: earlier.object.clone(),
@@ -110,8 +113,8 @@ impl Cluster {
             settings: Settings { images: images(), pod_features: Default::default(), own_account: None },
             highest_plan: highest.unwrap_or(0),
             sources: match &plan {
-                Output::Absent if run > 0 => sources.map(|v| (v.name.clone(), Ok(String::new()))).collect(),
-                _ => BTreeMap::new(),
+                Output::Absent if run > 0 => Sources { manifests, claims: BTreeMap::new() },
+                _ => Sources::default(),
             },
             plan,
             configurations: self.document(earlier, run, Component::Configurations, None, &self.configurations),
@@ -230,6 +233,7 @@ impl Cluster {
             spec: self.spec.clone(),
             images: images(),
             manifests: BTreeMap::new(),
+            claims: BTreeMap::new(),
             pod_features: Default::default(),
         }
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bcmp::api::{
-    AnyReason, AtSla, AtSlaKind, BenchmarkComparisonSpec, BenchmarkComparisonStatus, Decimal, DeploymentStatus,
-    EarlyEnd, Ended, EvidenceCode, Failure, Finding, LevelEvidence, LevelStatus, Mode, PastRun, Pause, Phase, Role,
-    RoundStatus, Rounds, Run, Settled, SlaState, VariantStatus,
+    AnyReason, AtSla, AtSlaKind, BenchmarkComparisonSpec, BenchmarkComparisonStatus, ClaimPredictor, Decimal,
+    DeploymentStatus, EarlyEnd, Ended, EvidenceCode, Failure, Finding, LevelEvidence, LevelStatus, Mode, PastRun,
+    Pause, Phase, Role, RoundStatus, Rounds, Run, Settled, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
-    Child, Container, JobState, Node, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings,
+    Child, Container, JobState, Node, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings, Sources,
     Termination, World,
 };
 use bcmp::measurement::counted::OverLimit;
@@ -446,6 +446,7 @@ prop_compose! {
     ) -> Prediction {
         let claim = claim.map(|(concurrency, point, advertised)| PredictedClaim {
             concurrency, point, advertised_tokens_per_second_per_gpu: advertised.and_then(|value| TokensPerSecond::new(value).ok()),
+            predictor: advertised.map(|_| ClaimPredictor::Aisimulate),
         });
         let origin = origin.map(|[tool, backend, database, engine, weights, kv_cache]| PredictionOrigin {
             tool, backend: Some(backend), database_version: Some(database), engine_version: Some(engine),
@@ -522,6 +523,7 @@ fn plan(spec: BenchmarkComparisonSpec) -> Plan {
         spec,
         images,
         manifests: BTreeMap::new(),
+        claims: BTreeMap::new(),
         pod_features: Default::default(),
     }
 }
@@ -541,7 +543,12 @@ pub fn world() -> impl Strategy<Value = World> {
                 run_number(),
                 any::<bool>(),
             );
-            let sources = prop::collection::btree_map(text(), prop::result::maybe_ok(text(), text()), 0..2);
+            let files = prop::collection::btree_map(text(), text(), 0..2);
+            let sources = (
+                prop::collection::btree_map(text(), prop::result::maybe_ok(text(), text()), 0..2),
+                prop::collection::btree_map(text(), prop::result::maybe_ok(files, text()), 0..2),
+            )
+                .prop_map(|(manifests, claims)| Sources { manifests, claims });
             (Just(spec), status(), parts, seen, asked, sources)
         })
         .prop_map(|(spec, mut status, (configurations, plan, results), seen, asked, sources)| {

@@ -58,7 +58,7 @@ pub fn variant(index: usize, kind: &str) -> Variant {
     };
     let source: Source = serde_json::from_value(source).unwrap();
     let role = if index == 0 { Role::Baseline } else { Role::Candidate };
-    Variant { name: format!("v{index}"), role, source, shape: None, patches: vec![] }
+    Variant { name: format!("v{index}"), role, source, shape: None, claim: None, patches: vec![] }
 }
 
 /// A change of the live object by a person.

@@ -283,12 +283,94 @@ fn what_is_not_taken_is_listed_with_the_reason() {
         left,
         [
             "all.json: is AIPerf's summary over several runs, not a result; give the runs themselves, or the directory that holds them",
-            "copy of vllm.json: a copy of aggregate/vllm.json",
+            "copy of vllm.json: a copy of aggregate/vllm.json, the same trial",
             "killed/profile_export.jsonl: has no profile_export_aiperf.json beside it: the load tool was killed, or all requests failed",
             "sweep.json: field `benchmarks.1.config.strategy.type_`: found load of the kind `constant`; expected a fixed concurrency",
             "long/profile_export_aiperf.json: another workload: asks for 8000 input and 60 output tokens; the workload has 400 and 60",
         ]
     );
+}
+
+/// A trial that counts twice makes the scatter look small: of the same content one file is taken, wherever it lies, whatever it
+/// is called, and packed or not.
+#[test]
+fn a_copy_of_a_result_is_no_second_trial() {
+    let clean = "aiperf/clean/profile_export_aiperf.json";
+    let directory = tree(&[]);
+    let root = directory.path();
+    copy(clean, root.join("c4/run_1/profile_export_aiperf.json"));
+    copy(clean, root.join("c4/run_2/profile_export_aiperf.json"));
+    copy("aiperf/clean/profile_export.jsonl", root.join("c4/run_2/profile_export.jsonl"));
+    let packed = root.join("old/profile_export_aiperf.json.gz");
+    std::fs::create_dir_all(packed.parent().unwrap()).unwrap();
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &std::fs::read(fixture(clean)).unwrap()).unwrap();
+    encoder.finish().unwrap();
+    let other = tree(&[]);
+    copy(clean, other.path().join("saved.json"));
+    let found = [root, other.path()].map(|path| search(path, None).unwrap()).into();
+    let results = select(found, "new", LENGTHS).unwrap();
+    let taken: Vec<_> = results.inputs.taken.iter().map(|run| run.file.as_str()).collect();
+    assert_eq!(taken, ["c4/run_2/profile_export_aiperf.json"], "the one with its records");
+    assert_eq!(results.records.len(), 1);
+    let left: Vec<_> = results.inputs.left_out.iter().map(|left| format!("{}: {}", left.file, left.reason)).collect();
+    let said = "a copy of c4/run_2/profile_export_aiperf.json, the same trial";
+    assert_eq!(
+        left,
+        ["c4/run_1/profile_export_aiperf.json", "old/profile_export_aiperf.json.gz", "saved.json"]
+            .map(|file| format!("{file}: {said}"))
+    );
+}
+
+/// The examples that llm-d-benchmark publishes of its report, and results that inference-perf does, as they are.
+#[rstest]
+#[case::report_0_2(
+    "br_v0_2_example.yaml",
+    "field `scenario.load.standardized.concurrency`: found no concurrency, or an infinite one; expected a fixed concurrency"
+)]
+#[case::report_0_2_1(
+    "br_v0_2_1_example.yaml",
+    "field `scenario.load.standardized.concurrency`: found no concurrency, or an infinite one; expected a fixed concurrency"
+)]
+#[case::report_0_1(
+    "br_v0_1_example.yaml",
+    "is llm-d-benchmark's report v0.1, not a result; convert the load tool's own result"
+)]
+#[case::stage_at_a_rate(
+    "inference-perf/stage_0_lifecycle_metrics.json",
+    "field `load_summary.concurrency`: found no concurrency: a stage with a request rate, or the summary over all stages"
+)]
+#[case::summary_over_stages(
+    "inference-perf/summary_lifecycle_metrics.json",
+    "field `load_summary.concurrency`: found no concurrency: a stage with a request rate, or the summary over all stages"
+)]
+fn published_files_of_other_loads_are_named_for_what_they_are(#[case] file: &str, #[case] said: &str) {
+    let error = trials(&format!("load-tools/public/{file}")).remove(0).outcome.unwrap_err().to_string();
+    assert!(error.contains(said), "{error}");
+}
+
+/// The published example with a concurrency in the place of its rate: its prompts repeat, and without that what it says of
+/// requests, times and lengths is read.
+#[rstest]
+#[case("br_v0_2_example.yaml")]
+#[case("br_v0_2_1_example.yaml")]
+fn a_published_report_is_read(#[case] file: &str) {
+    let published = std::fs::read_to_string(fixture(&format!("load-tools/public/{file}"))).unwrap();
+    let text = published.replacen("concurrency: .inf", "concurrency: 24", 1);
+    assert_ne!(text, published);
+    let read = |text: &str| {
+        let directory = tree(&[("report.yaml", text)]);
+        read_trials(directory.path(), None).unwrap().remove(0).outcome
+    };
+    let repeating = read(&text).unwrap_err().to_string();
+    assert!(repeating.contains("found prompts that begin alike or go on in turns"), "{repeating}");
+    let text = text.replacen("prefix_len:", "no_prefix:", 1).replacen("multi_turn:", "one_turn:", 1);
+    let level = read(&text).unwrap();
+    assert_eq!((level.concurrency, level.requests, level.errors), (24, 500, Some(0)));
+    assert_eq!(level.ttft.map(|of| rounded(of.mean.get(), 3)), Some(36.858));
+    assert_eq!((level.facts.input_tokens, level.facts.output_tokens), (Some(2262.448), Some(2262.448)));
+    assert_eq!(level.facts.model.as_deref(), Some("Qwen/Qwen3-0.6B"));
 }
 
 /// Where every run is of another workload, the audit says so of each.

@@ -18,6 +18,13 @@ fn only(path: &str) -> Measurement {
 #[case::aiperf_0_1_1("aiperf/versions/0.1.1", "aiperf before 0.4", 83.302, 5.933, Some(0), 61.0, None)]
 #[case::aiperf_0_2_0("aiperf/versions/0.2.0", "aiperf before 0.4", 82.859, 6.111, Some(0), 61.0, Some(32))]
 #[case::aiperf_0_3_0("aiperf/versions/0.3.0", "aiperf before 0.4", 82.752, 5.903, Some(0), 61.0, Some(32))]
+#[case::aiperf_0_5("aiperf/versions/0.5.0", "aiperf 0.5.0", 117.042, 5.438, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_6("aiperf/versions/0.6.0.post1", "aiperf 0.6.0.post1", 108.993, 5.567, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_7("aiperf/versions/0.7.0", "aiperf 0.7.0", 79.781, 5.979, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_8("aiperf/versions/0.8.0", "aiperf 0.8.0", 84.681, 6.004, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_9("aiperf/versions/0.9.0", "aiperf 0.9.0", 81.486, 5.929, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_11("aiperf/versions/0.11.0", "aiperf 0.11.0", 78.684, 5.967, Some(0), 60.0, Some(32))]
+#[case::aiperf_0_12("aiperf/versions/0.12.0", "aiperf 0.12.0", 80.185, 5.961, Some(0), 60.0, Some(32))]
 #[case::genai_perf_0_0_11(
     "genai-perf/0.0.11/profile_export_genai_perf.json",
     "genai-perf",
@@ -68,7 +75,8 @@ fn a_run_of_the_tool_itself_is_read(
     assert_eq!(level.counted.map(|of| of.requests), counted);
     let facts = &level.facts;
     assert_eq!(facts.output_tokens, Some(output_tokens));
-    assert!((facts.input_tokens.unwrap() - 400.0).abs() < 1.0, "{facts:?}");
+    // Some mocks count the eleven tokens of the chat template, as servers do.
+    assert!((399.0..=411.5).contains(&facts.input_tokens.unwrap()), "{facts:?}");
     assert!((level.request_latency.unwrap().mean.get() - (ttft + tpot * (output_tokens - 1.0))).abs() < 8.0);
     assert!(facts.not_finite.is_empty() && facts.requests_unknown.is_none(), "{facts:?}");
 }

@@ -198,3 +198,24 @@ async fn a_file_with_the_manifests_beside_the_comparison_is_rendered() {
     let graphs = rendered.iter().filter(|object| object["kind"] == "DynamoGraphDeployment");
     assert_eq!(graphs.count(), 2, "one from the ConfigMap, one inline");
 }
+
+/// A claim beside the comparison is part of the plan; one that is in the cluster alone is told.
+#[tokio::test]
+async fn a_claim_beside_the_comparison_is_in_the_plan() {
+    let cluster = bcmp::simulation::api_server::Cluster::bare();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/samples/claim-of-aisimulate.yaml");
+    let ran = bcmp(&cluster, &["render", "-f", sample]).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let rendered: Vec<serde_json::Value> = serde_saphyr::from_multiple(&ran.out).unwrap();
+    let plan = rendered.iter().find_map(|object| object["data"]["plan.json"].as_str()).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(plan).unwrap();
+    let files: Vec<&String> = plan["claims"]["tp8"].as_object().unwrap().keys().collect();
+    assert_eq!(files, ["prediction.json", "settings.yaml"]);
+    let text = std::fs::read_to_string(sample).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let alone = directory.path().join("comparison.yaml");
+    std::fs::write(&alone, text.split("---\n").nth(1).unwrap()).unwrap();
+    let ran = bcmp(&cluster, &["render", "-f", &alone.display().to_string()]).await;
+    let said = "the plan is shown without the claim of variant tp8, which is in ConfigMap aisimulate-tp8: put that into the file";
+    assert!(ran.code == 0 && ran.err.contains(said), "{}", ran.err);
+}

@@ -75,3 +75,16 @@ fn bad_calls_name_what_is_allowed() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+/// A claim that comes in files is simulated with the comparison where its ConfigMap is in the same file.
+#[test]
+fn a_claim_beside_the_comparison_is_simulated() {
+    let sample = root().join("config/samples/claim-of-aisimulate.yaml");
+    let directory = tempfile::tempdir().unwrap();
+    let run = |file: &Path| bcmp(directory.path(), &["simulate", "-f", file.to_str().unwrap(), "--runs", "1"]);
+    assert!(run(&sample).ok().contains("simulated 1 time\n"));
+    let alone = directory.path().join("comparison.yaml");
+    std::fs::write(&alone, std::fs::read_to_string(&sample).unwrap().split("---\n").nth(1).unwrap()).unwrap();
+    let error = run(&alone).usage();
+    assert!(error.contains("the claim of tp8 is in ConfigMap aisimulate-tp8: put that into"), "{error}");
+}

@@ -17,7 +17,7 @@ pub use pod::{Generate, run_in_pod};
 use super::outbox::OutboxError;
 use crate::plan::Plan;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, SCHEMA_VERSION};
-use crate::prediction::predictors::GENERATING;
+use crate::prediction::predictors::generating;
 use crate::prediction::predictors::predictor::{Ask, Dialogue, DriverError, InvalidTask, NotGenerated, Task};
 
 /// Why nothing was generated. What the predictor refuses is not an error: it is in the configurations.
@@ -51,7 +51,7 @@ pub async fn run(
     command: &DriverCommand,
     load_tool: Option<String>,
 ) -> Result<Configurations, GenerateError> {
-    let driver = Driver::start(command, GENERATING.driver())?;
+    let driver = Driver::start(command, generating(plan.spec.predictor.kind).driver())?;
     converse(driver, move |line| generate(&plan, line, load_tool)).await?
 }
 
@@ -88,7 +88,7 @@ async fn converse<T: Send + 'static>(
 /// The dialogue about a plan, with anybody who answers.
 fn generate(plan: &Plan, ask: &mut dyn Ask, load_tool: Option<String>) -> Result<Configurations, GenerateError> {
     let task = Task::new(&plan.spec)?;
-    let mut dialogue = GENERATING.open(task, ask)?;
+    let mut dialogue = generating(plan.spec.predictor.kind).open(task, ask)?;
     answered(plan, &task, dialogue.as_mut(), load_tool)
 }
 

@@ -116,6 +116,7 @@ fn plan(case: &str) -> Plan {
         spec: spec(case),
         images: Images { agent: "a".into(), predictor: "p".into(), load: "l".into() },
         manifests: Default::default(),
+        claims: Default::default(),
         pod_features: Default::default(),
     }
 }
@@ -516,7 +517,7 @@ async fn the_real_tool_gives_what_was_recorded() {
             work: work.path().into(),
             deadline: Duration::from_secs(900),
         };
-        let driver = Driver::start(&command, GENERATING.driver()).unwrap();
+        let driver = Driver::start(&command, generating(Default::default()).driver()).unwrap();
         let started = std::time::Instant::now();
         let asked = plan(case);
         let dialogue = move |ask: &mut dyn Ask| {

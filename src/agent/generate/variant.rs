@@ -2,20 +2,25 @@
 
 use serde_json::Value;
 
-use crate::api::{EvidenceCode, Finding, Reason, SourceKind, Variant};
+use crate::api::{EvidenceCode, Finding, Reason, ServingMode, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
-use crate::prediction::checks::{Checked, check, replicas_deployed};
+use crate::prediction::checks::{Checked, check};
 use crate::prediction::configurations::Ready;
+use crate::prediction::given::given_claim;
 use crate::prediction::predictors::predictor::{
-    DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task,
+    DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task, Wanted,
 };
-use crate::prediction::{Prediction, PredictionOrigin, Row, Shape, hinted_shape, read_backend, read_shape};
+use crate::prediction::{
+    Like, PredictedClaim, Prediction, PredictionOrigin, Row, Shape, claim_held, hinted_shape, read_backend, read_shape,
+};
 
 /// A variant before anything is predicted.
 struct Drafted {
     objects: Vec<Value>,
+    /// GPUs that it holds.
+    gpus: u32,
     /// What is deployed, or why it cannot be determined.
     shape: Result<Shape, String>,
     /// The claim, as a row of the ranking.
@@ -51,10 +56,11 @@ pub(super) fn configured(
             let rank = usize::try_from(settings.rank).unwrap_or(1);
             of_generated(plan, variant, dialogue.recommended(settings.serving_mode, rank)?)?
         }
-        SourceKind::Manifests => drafted(plan, variant, given(plan, variant)?)?,
+        SourceKind::Manifests => drafted(plan, variant, own_manifests(plan, variant)?)?,
         SourceKind::Endpoint => endpoint(variant),
     };
-    let (prediction, shape) = predicted(task, dialogue, variant, &drafted)?;
+    let given = given(plan, task, variant, &drafted)?;
+    let (prediction, shape) = predicted(task, dialogue, variant, &drafted, given)?;
     Ok(Ready { objects: drafted.objects, generated: drafted.generated, shape, prediction })
 }
 
@@ -63,7 +69,7 @@ fn of_generated(plan: &Plan, variant: &Variant, generated: Generated) -> Result<
     Ok(Drafted { row, finding, ..drafted(plan, variant, &manifests)? })
 }
 
-fn given<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, NotGenerated> {
+fn own_manifests<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, NotGenerated> {
     let given = plan.given_manifests(variant);
     given
         .ok_or_else(|| NotGenerated::refused(Reason::ManifestsNotFound, "the plan holds no manifests for this variant"))
@@ -82,14 +88,47 @@ fn drafted(plan: &Plan, variant: &Variant, manifests: &str) -> Result<Drafted, N
     instantiate(&objects, plan, &variant.name, last).map_err(|error| NotGenerated::refused(error.reason(), error))?;
     let shape = read_shape(&objects, gpus, variant.shape.as_ref()).map_err(|error| error.to_string());
     let generated = (Author::of(variant.source.kind) == Author::Predictor).then(|| manifests.to_owned());
-    Ok(Drafted { objects, shape, row: None, generated, finding: None })
+    Ok(Drafted { objects, gpus, shape, row: None, generated, finding: None })
 }
 
 fn endpoint(variant: &Variant) -> Drafted {
     let gpus = variant.source.endpoint.as_ref().map_or(1, |endpoint| endpoint.gpus);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "the shape of an endpoint cannot be read: set the variant's shape".to_owned());
-    Drafted { objects: vec![], shape, row: None, generated: None, finding: None }
+    Drafted { objects: vec![], gpus, shape, row: None, generated: None, finding: None }
+}
+
+/// A claim that was given with the comparison, and what is doubtful about it.
+struct CheckedClaim {
+    claim: PredictedClaim,
+    findings: Vec<Finding>,
+}
+
+/// The given claim, held against what is deployed. One that is not for that refuses the variant, before a GPU is held: it
+/// was to be measured, and cannot be.
+fn given(
+    plan: &Plan,
+    task: &Task<'_>,
+    variant: &Variant,
+    drafted: &Drafted,
+) -> Result<Option<CheckedClaim>, NotGenerated> {
+    let Some(source) = &variant.claim else { return Ok(None) };
+    let name = &source.config_map_name;
+    let refused = |why: &dyn std::fmt::Display| {
+        NotGenerated::refused(Reason::ClaimRefused, format!("the claim in ConfigMap {name}: {why}"))
+    };
+    let files =
+        plan.claims.get(&variant.name).ok_or_else(|| refused(&"the plan does not hold it; start another run"))?;
+    let spec = task.spec;
+    let like = Like {
+        models: [Some(spec.predicted_model()), spec.model.path.as_deref()],
+        system: &spec.hardware.system,
+        backend: Some(drafted.engine().backend.unwrap_or(spec.runtime.backend)),
+    };
+    let wanted = Wanted { like: Some(like), ..task.wanted(ServingMode::Best, 1) };
+    let shape = drafted.shape.as_ref().map_err(String::as_str);
+    let (claim, findings) = given_claim(source.predictor, files, &wanted, shape).map_err(|error| refused(&error))?;
+    Ok(Some(CheckedClaim { claim, findings }))
 }
 
 /// The prediction for what is deployed, and its shape. Types that the manifests leave to the checkpoint are those the
@@ -99,6 +138,7 @@ fn predicted(
     dialogue: &mut dyn Dialogue,
     variant: &Variant,
     drafted: &Drafted,
+    given: Option<CheckedClaim>,
 ) -> Result<(Prediction, Option<Shape>), NotGenerated> {
     let mut findings: Vec<Finding> = drafted.finding.clone().into_iter().collect();
     let estimation = match estimation(dialogue, variant, drafted)? {
@@ -122,9 +162,22 @@ fn predicted(
         kv_cache: shape.kv_cache.or_else(|| origin.kv_cache.clone()),
         ..shape
     });
+    let claimed = row.map(|row| {
+        let (claim, gap) = claim_held(row, shape.as_ref(), Some(drafted.gpus), task.gpus);
+        findings.extend(gap);
+        claim
+    });
+    let claim = match given {
+        Some(CheckedClaim { claim, findings: doubts }) => {
+            let new: Vec<Finding> = doubts.into_iter().filter(|doubt| !findings.contains(doubt)).collect();
+            findings.extend(new);
+            Some(claim)
+        }
+        None => claimed,
+    };
     let is_predicted = row.is_some() || estimation.is_some();
     let prediction = Prediction {
-        claim: row.map(|row| row.claim(replicas(row, shape.as_ref(), task.gpus))),
+        claim,
         curve: estimation.map(|estimation| estimation.curve),
         findings,
         origin: is_predicted.then_some(origin),
@@ -154,12 +207,6 @@ fn estimation(
         }
         Err(error) => Ok(Err(error.to_string())),
     }
-}
-
-/// Replicas of the row that are deployed; where something else is, those the GPUs would hold.
-fn replicas(row: &Row, shape: Option<&Shape>, gpus: u32) -> u32 {
-    let deployed = shape.and_then(|shape| replicas_deployed(&row.serving, &shape.serving));
-    deployed.unwrap_or_else(|| row.replicas_on(gpus).max(1))
 }
 
 /// The estimate's types, where there is one, go before the row's.

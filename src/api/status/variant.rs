@@ -8,7 +8,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{ErrorPercent, Figures, LevelStatus, SlaState};
 use crate::api::conditions::LONGEST_MESSAGE;
-use crate::api::{AnyReason, Finding, Role};
+use crate::api::{AnyReason, ClaimPredictor, Finding, Role};
 use crate::text;
 use crate::units::Count;
 
@@ -267,7 +267,7 @@ pub struct Deployed {
     pub gpu_products: Vec<String>,
 }
 
-/// What the predictor advertises, at its own level, and what came of it.
+/// What a predictor advertises, at its own level, and what came of it.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
@@ -283,6 +283,9 @@ pub struct Claim {
     /// Measured ÷ advertised − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_percent: Option<ErrorPercent>,
+    /// The predictor whose files were given (`spec.variants[].claim`). Unset: the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor: Option<ClaimPredictor>,
     /// Whether its level meets the SLA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla: Option<SlaState>,

@@ -170,7 +170,10 @@ fn variant(page: &mut TextPage, report: &Report, variant: &ReportVariant, known:
 
 fn deployed(known: Option<&OfflineVariant>) -> String {
     let Some(shape) = known.and_then(|known| known.shape.as_ref()) else {
-        return "unknown (neither manifests nor a shape is given)".into();
+        let findings = known.and_then(|known| known.prediction.as_ref()).map_or(&[][..], |of| &of.findings);
+        let is_said = findings.iter().any(|finding| finding.code == EvidenceCode::NotPredicted);
+        let why = if is_said { "see NotPredicted below" } else { "neither manifests nor a shape is given" };
+        return format!("unknown ({why})");
     };
     let of = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what} {value}"));
     let types = [of("weights", &shape.weights), of("KV cache", &shape.kv_cache), of("image", &shape.image)];

@@ -50,9 +50,11 @@ fn list(problems: &[String]) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileContent {
     pub comparison: BenchmarkComparison,
-    /// Name → key → text.
-    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    pub config_maps: FileConfigMaps,
 }
+
+/// Name → key → text.
+pub type FileConfigMaps = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Reads the one comparison in YAML documents or a JSON document. A status is ignored: the object may come from a cluster.
 ///

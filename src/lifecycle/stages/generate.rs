@@ -52,7 +52,7 @@ pub fn may_plan(status: &BenchmarkComparisonStatus, run: &Run, world: &World) ->
         && run.start_time.is_none()
         && !world.spec.suspend
         && !is_over(status, world)
-        && world.sources.values().all(Result::is_ok)
+        && world.sources.missing().is_none()
 }
 
 /// What was generated, and so had a plan, has none that can be read.
@@ -104,9 +104,9 @@ pub fn problem(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
     let job = world.generate_job(run.number);
     let deadline = deadline(run, world);
     if matches!(world.plan, Output::Absent)
-        && let Some(message) = world.sources.values().find_map(|source| source.as_ref().err())
+        && let Some((reason, message)) = world.sources.missing()
     {
-        return Some(Problem { reason: Reason::ManifestsNotFound, message: message.clone(), fatal: deadline });
+        return Some(Problem { reason, message: message.to_owned(), fatal: deadline });
     }
     if let Output::Unreadable(why) = &world.plan {
         return Some(Problem { reason: Reason::PlanUnreadable, message: unreadable_plan(why), fatal: now });

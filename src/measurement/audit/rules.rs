@@ -19,6 +19,8 @@ const CACHED_PERCENT: f64 = 2.0;
 const CACHED_TOKENS: f64 = 64.0;
 /// Tokens a chat template may add to a prompt.
 const TEMPLATE_TOKENS: f64 = 128.0;
+/// Of the tokens asked for, the share below which answers are so short that most of their tokens are somewhere else.
+const FAR_FEWER: f64 = 0.5;
 /// How far tokens/s may be off requests/s × output length, in percent.
 const THROUGHPUT_PERCENT: f64 = 5.0;
 /// How far completions counted over whole waves may differ from those by Little's law, in percent.
@@ -155,8 +157,15 @@ fn output_length(AuditedTrial { measurement, expected, limits }: &AuditedTrial) 
     if !exceeds(off.abs(), tolerance) {
         return None;
     }
+    let hint = match found < FAR_FEWER * wanted {
+        true => {
+            ". Is it a reasoning model? Then count tokens by the server's usage, or turn off the server's reasoning parser, \
+             which moves tokens out of the content"
+        }
+        false => "",
+    };
     let message = format!(
-        "answers have {found:.1} tokens on average, {off:+.1} % off the requested {wanted}; ±{tolerance} % is allowed"
+        "answers have {found:.1} tokens on average, {off:+.1} % off the requested {wanted}; ±{tolerance} % is allowed{hint}"
     );
     finding(EvidenceCode::OutputLengthMismatch, message)
 }

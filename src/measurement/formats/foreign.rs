@@ -43,6 +43,12 @@ const FOREIGN: &[Foreign] = &[
         cure: "give its save directory with --prediction",
     },
     Foreign {
+        // YAML, whose keys have no quotes.
+        known: |text| ["scenario:", "metrics:", "time_per_output_token:"].iter().all(|key| contains(text, key)),
+        name: "llm-d-benchmark's report v0.1",
+        cure: "convert the load tool's own result to v0.2 (benchmark-report), or give that result",
+    },
+    Foreign {
         known: |text| all(text, &["apiVersion", "kind"]),
         name: "a Kubernetes object",
         cure: "give what the load tool wrote",
@@ -53,6 +59,10 @@ const FOREIGN: &[Foreign] = &[
         cure: "name it .zip, .tar.gz or .gz, by what it is",
     },
 ];
+
+fn contains(text: &[u8], part: &str) -> bool {
+    text.windows(part.len()).any(|window| window == part.as_bytes())
+}
 
 fn all(text: &[u8], keys: &[&str]) -> bool {
     keys.iter().all(|key| has_key(text, key))

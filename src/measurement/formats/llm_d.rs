@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use serde_json::Value;
+use serde_saphyr::NonFiniteFloatPolicy;
 
 use super::fields::{Fields, effective_concurrency};
 use super::format::{Asked, ResultFormat, ResultTrial, Tells, Told};
@@ -59,12 +60,18 @@ impl ResultFormat for LlmDBenchmark {
         let yaml = std::str::from_utf8(&bytes).map_err(|_| broken("is not UTF-8 text".into()))?;
         let root: Value = match json::parse(FILE, None, &bytes) {
             Ok(root) => root,
-            Err(_) => {
-                serde_saphyr::from_str(yaml).map_err(|error| broken(format!("is neither YAML nor JSON: {error}")))?
-            }
+            Err(_) => yaml_document(yaml).map_err(|error| broken(format!("is neither YAML nor JSON: {error}")))?,
         };
         Ok(vec![read_run(&mut Fields::new(FILE, &root))])
     }
+}
+
+/// An infinite concurrency, `.inf`, is how a load without a limit is written: it becomes null, as what is not finite does in
+/// JSON.
+fn yaml_document(text: &str) -> Result<Value, serde_saphyr::Error> {
+    let passed = NonFiniteFloatPolicy::PassThrough;
+    let options = serde_saphyr::options! { emit_comments: false, non_finite_float_policy: passed };
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
@@ -78,6 +85,9 @@ fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
     let users = fields.count(&of("concurrency"))?.filter(|users| *users > 0);
     let concurrency =
         users.ok_or_else(|| fields.other_load(&of("concurrency"), "no concurrency, or an infinite one"))?;
+    if let Some(repeats) = repeating(fields)? {
+        return Err(fields.other_load(&of(repeats), "prompts that begin alike or go on in turns"));
+    }
     let (requests, errors) = counts(fields, tool)?;
     let latency = times(fields, Metric::RequestLatency, "request_latency")?;
     let tpot = match tool {
@@ -115,6 +125,13 @@ fn read_run(fields: &mut Fields<'_>) -> Result<ResultTrial, ParseError> {
         },
     };
     Ok(ResultTrial { asked, ..measurement.by_littles_law().into() })
+}
+
+/// The part of the load that makes prompts repeat, if any does: then they come from a cache.
+fn repeating(fields: &Fields<'_>) -> Result<Option<&'static str>, ParseError> {
+    let prefix = fields.optional(&format!("{LOAD}/prefix/prefix_len/value"))?.is_some_and(|tokens| tokens > 0.0);
+    let turns = fields.flag(&format!("{LOAD}/multi_turn/enabled")) == Some(true);
+    Ok(if prefix { Some("prefix") } else { turns.then_some("multi_turn") })
 }
 
 /// Completed and failed requests. The total is of all that were sent, but of AIPerf's it is of those that were completed,

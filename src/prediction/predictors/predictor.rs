@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::api::{Backend, BenchmarkComparisonSpec, Finding, LatencyLimit, Reason, ServingMode};
+use crate::api::{Backend, BenchmarkComparisonSpec, ClaimPredictor, Finding, LatencyLimit, Reason, ServingMode};
 use crate::prediction::curve::{Curve, CurveError};
 use crate::prediction::like::{Like, Unlike};
 use crate::prediction::predicted::PredictionOrigin;
@@ -23,6 +23,9 @@ pub type Files = BTreeMap<String, String>;
 pub trait Predictor: Sync {
     /// Name of the tool, as its command is called.
     fn name(&self) -> &'static str;
+
+    /// Its name in the API.
+    fn kind(&self) -> ClaimPredictor;
 
     /// What of its output is read, for people who have to provide it.
     fn output(&self) -> &'static str;
@@ -303,6 +306,9 @@ pub enum PickError {
     /// The files are not any known predictor's.
     #[error("no output of a predictor found: {cure}")]
     NotFound { cure: String },
+    /// The files are another predictor's.
+    #[error("holds output of {found}, not of {named}: set claim.predictor to {found}, or give the files of {named}")]
+    OtherPredictor { found: ClaimPredictor, named: ClaimPredictor },
     /// The files are of more than one call of the tool.
     #[error("holds the output of {} calls of the predictor: give the directory of one of them, {}", .directories.len(), .directories.join(", "))]
     Ambiguous {
@@ -361,6 +367,24 @@ impl NoFeasibleConfiguration {
         }
     }
 
+    /// What was found, without what to do.
+    pub fn found(&self) -> String {
+        let Self { mode, gpus, limits, nearest } = self;
+        let mut text = format!("no {mode} configuration of at most {gpus} GPUs");
+        let Some(limits) = limits else { return text };
+        text.push_str(&format!(" meets TTFT ≤ {} ms and TPOT ≤ {} ms", limits.ttft.get(), limits.tpot.get()));
+        if let Some(row) = nearest {
+            let misses = [("TTFT", row.ttft, limits.ttft), ("TPOT", row.tpot, limits.tpot)]
+                .into_iter()
+                .map(|(name, figure, limit)| (name, figure.get() / limit.get()))
+                .filter(|(_, strain)| *strain > 1.0)
+                .map(|(name, strain)| format!("misses {name} by {:.0} %", ((strain - 1.0) * 100.0).ceil()))
+                .collect::<Vec<_>>();
+            text.push_str(&format!("; the nearest, {}, {}", row.describe(), misses.join(" and ")));
+        }
+        text
+    }
+
     /// Whether the tool reported any row.
     pub fn has_nearest(&self) -> bool {
         self.nearest.is_some()
@@ -369,20 +393,7 @@ impl NoFeasibleConfiguration {
 
 impl std::fmt::Display for NoFeasibleConfiguration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { mode, gpus, limits, nearest } = self;
-        write!(f, "no {mode} configuration of at most {gpus} GPUs")?;
-        if let Some(limits) = limits {
-            write!(f, " meets TTFT ≤ {} ms and TPOT ≤ {} ms", limits.ttft.get(), limits.tpot.get())?;
-        }
-        if let (Some(row), Some(limits)) = (nearest, limits) {
-            let misses = [("TTFT", row.ttft, limits.ttft), ("TPOT", row.tpot, limits.tpot)]
-                .into_iter()
-                .map(|(name, figure, limit)| (name, figure.get() / limit.get()))
-                .filter(|(_, strain)| *strain > 1.0)
-                .map(|(name, strain)| format!("misses {name} by {:.0} %", ((strain - 1.0) * 100.0).ceil()))
-                .collect::<Vec<_>>();
-            write!(f, "; the nearest, {}, {}", row.describe(), misses.join(" and "))?;
-        }
+        f.write_str(&self.found())?;
         f.write_str(": relax spec.sla, allow more GPUs, or compare manifests of your own")
     }
 }

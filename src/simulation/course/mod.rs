@@ -3,6 +3,7 @@
 pub mod forecast;
 pub mod story;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -27,6 +28,8 @@ const AWAY: Duration = Duration::from_secs(45);
 pub struct Course {
     /// The comparison. Its run begins at once and goes on to the verdict.
     pub comparison: BenchmarkComparison,
+    /// ConfigMaps that it names, which are there before it: name → key → text.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
     /// What serves, and how it differs from what is predicted.
     pub served: SimulatedServing,
     /// The operator is killed after so many trials.
@@ -64,7 +67,7 @@ impl Course {
     /// # Errors
     /// See [`CourseError`].
     pub async fn run(self, mut watcher: impl FnMut(&Line)) -> Result<FinishedCourse, CourseError> {
-        let Self { mut comparison, served, kill_operator_at } = self;
+        let Self { mut comparison, config_maps, served, kill_operator_at } = self;
         comparison.status = None;
         comparison.spec.suspend = false;
         comparison.spec.execution.until = Until::Verdict;
@@ -73,6 +76,10 @@ impl Course {
         let name = comparison.name_any();
         let mut lab = Lab::of(&nodes(&comparison), served);
         furnish(&lab.cluster, &comparison, &namespace);
+        for (name, data) in config_maps {
+            let metadata = json!({"name": name, "namespace": namespace});
+            lab.cluster.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}));
+        }
         let start = lab.cluster.now();
         let cluster = lab.cluster.clone();
         let mut background = JoinSet::new();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::full::{full, remove, set, smallest};
 
 const ROUNDS: &str = "execution.rounds.minimum must not exceed execution.rounds.maximum";
+const CLAIM: &str = "claim is allowed only with source.type Manifests or Endpoint";
 const TTFT: &str = "sla needs one limit for the time to first token: set ttftMilliseconds, or ttft";
 const TPOT: &str = "sla needs one limit for the time per output token: set tpotMilliseconds, or tpot";
 
@@ -28,7 +29,10 @@ pub fn broken() -> Vec<(Value, &'static str)> {
     arguments["spec"]["predictor"]["extraArguments"] = json!(["A=b"]);
     let mut no_image = smallest();
     remove(&mut no_image, "/spec/runtime/image");
+    let claim = json!({"predictor": "AISimulate", "configMapName": "prediction"});
     vec![
+        (changed(&[("/spec/variants/0/claim", claim.clone())], &[]), CLAIM),
+        (changed(&[("/spec/variants/1/claim", claim)], &[]), CLAIM),
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
         (changed(&[("/spec/sla/ttftMilliseconds", json!(500))], &[]), TTFT),
@@ -130,7 +134,15 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     let sources = "source.recommended is allowed only with type Recommended";
     let either = "set exactly one of manifests.inline, manifests.configMapName and manifests.requestName";
     let patch = "set exactly one of operations (JSON Patch) and removeLines";
+    let claimed = |source: &Value| {
+        let mut object = of(&naive, source);
+        object["spec"]["variants"][1]["claim"] = json!({"predictor": "AIConfigurator", "configMapName": "c"});
+        object
+    };
     vec![
+        (claimed(&endpoint), CLAIM),
+        (claimed(&json!({"type": "Manifests", "manifests": {"inline": "x"}})), CLAIM),
+        (of(&naive, &naive), CLAIM),
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
         (smallest(), TTFT),

@@ -20,6 +20,7 @@ pub use table::{RankedRow, read_table};
 
 use self::dialogue::AiconfiguratorDialogue;
 use super::predictor::{Ask, Dialogue, DriverError, Files, Generator, PickError, Picked, Predictor, Task, Wanted};
+use crate::api::ClaimPredictor;
 use layout::TOOL;
 
 /// The predictor of NVIDIA Dynamo.
@@ -28,6 +29,10 @@ pub struct Aiconfigurator;
 impl Predictor for Aiconfigurator {
     fn name(&self) -> &'static str {
         TOOL
+    }
+
+    fn kind(&self) -> ClaimPredictor {
+        ClaimPredictor::Aiconfigurator
     }
 
     fn output(&self) -> &'static str {

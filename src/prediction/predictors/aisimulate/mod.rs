@@ -13,7 +13,7 @@ use serde_json::Value;
 use self::config::Config;
 use self::report::SimulationReport;
 use super::predictor::{Files, NoFeasibleConfiguration, PickError, Picked, Predictor, Wanted, mode_word};
-use crate::api::ServingMode;
+use crate::api::{ClaimPredictor, ServingMode};
 use crate::prediction::like::Unlike;
 use crate::prediction::row::Row;
 use crate::prediction::serving::Serving;
@@ -27,6 +27,10 @@ pub struct Aisimulate;
 impl Predictor for Aisimulate {
     fn name(&self) -> &'static str {
         TOOL
+    }
+
+    fn kind(&self) -> ClaimPredictor {
+        ClaimPredictor::Aisimulate
     }
 
     fn output(&self) -> &'static str {
