@@ -237,7 +237,7 @@ fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
 async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result<(), Error> {
     let version = context.graph_version().await?.unwrap_or(dynamo::VERSIONS[0]);
     let parameters = DeleteParams {
-        propagation_policy: Some(propagation(delete.kind)),
+        propagation_policy: Some(propagation(delete)),
         preconditions: Some(Preconditions { uid: Some(delete.uid.clone()), resource_version: None }),
         ..DeleteParams::default()
     };
@@ -259,9 +259,10 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
 
 /// What owns pods is deleted in the foreground: it exists until its pods are gone. Not so a DynamoGraphDeployment, whose
 /// operator up to 1.0.1 creates its children again, for hours, while it waits for them to go: what counts is that no pod
-/// is left, and those are found by their labels.
-const fn propagation(kind: ChildKind) -> PropagationPolicy {
-    match kind {
+/// is left, and those are found by their labels. Where that operator is away, nobody creates anything again.
+const fn propagation(delete: &Delete) -> PropagationPolicy {
+    match delete.kind {
+        _ if delete.abandoned => PropagationPolicy::Foreground,
         ChildKind::Deployment | ChildKind::StatefulSet | ChildKind::LeaderWorkerSet | ChildKind::Job => {
             PropagationPolicy::Foreground
         }
@@ -283,8 +284,10 @@ mod tests {
 
     /// Dynamo's operator up to 1.0.1 creates the children of a graph again that is deleted in the foreground.
     #[test]
-    fn graphs_are_deleted_in_the_background() {
-        assert!(matches!(propagation(ChildKind::DynamoGraphDeployment), PropagationPolicy::Background));
-        assert!(matches!(propagation(ChildKind::Deployment), PropagationPolicy::Foreground));
+    fn graphs_are_deleted_in_the_background_unless_they_are_abandoned() {
+        let of = |kind, abandoned| propagation(&Delete { kind, name: "a".into(), uid: "u".into(), abandoned });
+        assert!(matches!(of(ChildKind::DynamoGraphDeployment, false), PropagationPolicy::Background));
+        assert!(matches!(of(ChildKind::DynamoGraphDeployment, true), PropagationPolicy::Foreground));
+        assert!(matches!(of(ChildKind::Deployment, false), PropagationPolicy::Foreground));
     }
 }

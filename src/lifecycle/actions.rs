@@ -155,11 +155,35 @@ fn tear_down(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp, 
                 || !c.variant.as_ref().is_some_and(|variant| c.run == run.number && sealing.contains(variant)))
     });
     actions.extend(doomed.filter_map(delete));
+    actions.extend(abandoned(status, world, now));
 }
 
 fn delete(child: &Child) -> Option<Action> {
-    let deletable = child.ours && !child.terminating;
-    deletable.then(|| Action::Delete(Delete { kind: child.kind, name: child.name.clone(), uid: child.uid.clone() }))
+    (child.ours && !child.terminating).then(|| Action::Delete(deletion(child, false)))
+}
+
+fn deletion(child: &Child, abandoned: bool) -> Delete {
+    Delete { kind: child.kind, name: child.name.clone(), uid: child.uid.clone(), abandoned }
+}
+
+/// Graphs that were deleted while Dynamo's operator is away: their pods stay, with their GPUs, until it is back, unless
+/// the graphs are deleted once more, then with what they own.
+fn abandoned<'a>(
+    status: &'a BenchmarkComparisonStatus,
+    world: &'a World,
+    now: Timestamp,
+) -> impl Iterator<Item = Action> + 'a {
+    let run = status.run.as_ref().map_or(0, |run| run.number);
+    let live = status.variants.iter().filter_map(|variant| Some((variant, facts::live(variant)?)));
+    let waited = live.filter(move |(_, deployment)| teardown::abandoned_at(deployment).is_some_and(|at| now >= at));
+    let graphs = waited.flat_map(move |(variant, deployment)| {
+        let mut pods = world.deployment_pods(run, &variant.name, deployment.number, Component::Server);
+        let holds = pods.any(|pod| !pod.over && !pod.terminating);
+        world.deployment_children(run, &variant.name, deployment.number).filter(move |_| holds)
+    });
+    graphs
+        .filter(|child| child.ours && teardown::is_held_by_dynamo(child))
+        .map(|child| Action::Delete(deletion(child, true)))
 }
 
 /// What a run needs no more: the generate Job once its output is stored, the rest when the run is over.

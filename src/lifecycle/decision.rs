@@ -52,6 +52,8 @@ pub struct Delete {
     pub name: String,
     /// Only the object with this UID.
     pub uid: String,
+    /// It was deleted before, and what it owns is to go although it stays itself.
+    pub abandoned: bool,
 }
 
 /// Something a person wants to know about.

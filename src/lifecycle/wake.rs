@@ -57,6 +57,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             continue;
         };
         due.extend(teardown::due(deployment, world));
+        due.extend(teardown::abandoned_at(deployment));
         due.extend(measure::deadlines(variant, run, world));
     }
     due

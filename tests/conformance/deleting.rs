@@ -11,6 +11,7 @@ on_both_servers! {
     finalizers_hold_an_object,
     background_deletion_cascades,
     foreground_deletion_waits_for_blocking_dependents,
+    a_held_object_lets_its_dependents_go_when_it_is_deleted_once_more,
     orphans_lose_their_owner,
     dependents_of_an_older_namesake_are_collected,
     a_deleted_job_leaves_its_pods_unless_told_otherwise,
@@ -89,6 +90,25 @@ async fn foreground_deletion_waits_for_blocking_dependents(bed: &Bed) {
     bed.gone(&path).await;
     bed.merge(&bed.object("configmaps", "loose"), json!({"metadata": {"finalizers": null}})).await.ok();
     bed.gone(&bed.object("configmaps", "loose")).await;
+}
+
+/// By which the pods of a graph go although nobody takes the graph's finalizer away.
+async fn a_held_object_lets_its_dependents_go_when_it_is_deleted_once_more(bed: &Bed) {
+    let mut held = comparison("a");
+    held["metadata"]["finalizers"] = json!(["bcmp.dev/held"]);
+    let owner = bed.post(&bed.path(COMPARISONS), held).await.ok();
+    bed.post(&bed.path("configmaps"), owned_by(config_map("dependent"), &owner)).await.ok();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let (path, dependent) = (bed.object(COMPARISONS, "a"), bed.object("configmaps", "dependent"));
+    bed.delete(&path, json!({"propagationPolicy": "Background"})).await.ok();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(bed.get(&dependent).await.code, 200);
+    bed.delete(&path, json!({"propagationPolicy": "Foreground"})).await.ok();
+    bed.gone(&dependent).await;
+    bed.eventually("the collector lets go", || async { finalizers(&bed.get(&path).await.body) == ["bcmp.dev/held"] })
+        .await;
+    bed.merge(&path, json!({"metadata": {"finalizers": null}})).await.ok();
+    bed.gone(&path).await;
 }
 
 async fn orphans_lose_their_owner(bed: &Bed) {

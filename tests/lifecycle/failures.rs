@@ -303,6 +303,25 @@ async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer
     assert_eq!(status.phase, Some(Phase::Succeeded), "still watched, and it went on");
 }
 
+/// A graph is deleted in the background, where its pods stay until its finalizer goes. While Dynamo's operator is away they go
+/// all the same, and what is left holds no GPU.
+#[tokio::test(start_paused = true)]
+async fn no_gpu_waits_for_dynamo_to_come_back() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.annotate("qwen", "bcmp.dev/cancel-requested", "1");
+    lab.cluster.until("no GPU is held", seconds(120), |cluster| gpus_held(cluster).is_empty()).await;
+    let graphs = lab.cluster.objects(GRAPHS);
+    assert_eq!((graphs.len(), finalizers(&graphs[0]).contains(&FINALIZER.to_owned())), (1, true), "Dynamo is away");
+    lab.until("qwen", "the GPUs are free", 60, |status| status.variants[0].deployments[0].freed.is_some()).await;
+    assert_eq!(condition(&lab.status("qwen"), "Finished").0, "False", "an object is left");
+    lab.cast.resume(Actor::Dynamo);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, lab.leftovers("qwen")), (Some(Phase::Cancelled), vec![]));
+}
+
 /// Between a graph and its pods Dynamo's operator has objects with a finalizer of their own. Where it stops when the graph is
 /// gone, the pods run on, and hold their GPUs.
 #[tokio::test(start_paused = true)]

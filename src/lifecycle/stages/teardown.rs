@@ -8,12 +8,26 @@ use crate::lifecycle::facts::{self, active_run, anything_deployed, is_live, live
 use crate::lifecycle::remains::is_over;
 use crate::lifecycle::time::after;
 use crate::lifecycle::world::{Child, Pod, World};
-use crate::plan::Component;
+use crate::plan::{ChildKind, Component};
 
 /// Finalizer of the API server's own garbage collection: the object goes after its children.
 const FOREGROUND: &str = "foregroundDeletion";
 /// Another one: the children stay when the object goes.
 pub const ORPHAN: &str = "orphan";
+
+/// How long Dynamo's operator may take to let go of a graph that is deleted, in seconds. It takes less than two.
+const LETTING_GO_SECONDS: i64 = 30;
+
+/// From when on Dynamo's operator must be away where it still holds the graph of a deployment.
+pub fn abandoned_at(deployment: &DeploymentStatus) -> Option<Timestamp> {
+    deployment.teardown.as_ref().map(|decided| after(decided.0, LETTING_GO_SECONDS))
+}
+
+/// Whether a graph that was deleted waits for Dynamo's operator alone.
+pub fn is_held_by_dynamo(child: &Child) -> bool {
+    let held = |finalizer: &str| child.finalizers.iter().any(|held| held == finalizer);
+    child.kind == ChildKind::DynamoGraphDeployment && child.terminating && held(dynamo::FINALIZER) && !held(FOREGROUND)
+}
 
 /// When the teardown of a deployment is overdue.
 pub fn due(deployment: &DeploymentStatus, world: &World) -> Option<Timestamp> {
@@ -120,7 +134,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::plan::ChildKind;
 
     fn held_by(finalizer: &str) -> Child {
         Child {
