@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use bcmp::api::EvidenceCode;
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
+use bcmp::api::{ClaimPredictor, EvidenceCode};
 use bcmp::files::{TreeLimits, read_text_tree};
+use bcmp::prediction::given::given_claim;
 use bcmp::prediction::{
     Files, PickError, Picked, Prediction, Serving, Shape, Wanted, Workers, pick, predict_from_output, read_shape,
 };
@@ -448,4 +449,21 @@ fn a_type_that_is_known_to_differ_is_told() {
     let prediction = predict_from_output(&picked, Some(&shape), None, 8);
     let codes: Vec<_> = prediction.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [EvidenceCode::ClaimNotDeployable, EvidenceCode::QuantizationMismatch]);
+}
+
+/// A ConfigMap has no directories: the files of one serving mode are its keys.
+#[test]
+fn a_ranking_is_a_claim_without_its_directories() {
+    let all = files("0.12.0-default");
+    let flat = all.iter().filter_map(|(path, text)| Some((path.rsplit_once("/agg/")?.1, text)));
+    let flat: Files =
+        flat.filter(|(name, _)| !name.contains('/')).map(|(name, text)| (name.to_owned(), text.clone())).collect();
+    let picked = pick(&all, &wanted(Aggregated, 1)).unwrap();
+    let shape = deployed(&picked, 8);
+    let (claim, _) = given_claim(ClaimPredictor::Aiconfigurator, &flat, &wanted(Best, 1), Ok(&shape)).unwrap();
+    assert_eq!((claim.concurrency, claim.predictor), (12, Some(ClaimPredictor::Aiconfigurator)));
+    let unknown = given_claim(ClaimPredictor::Aiconfigurator, &flat, &wanted(Best, 1), Err("no engine")).unwrap_err();
+    assert!(unknown.to_string().contains("(no engine): describe the engines in the variant's shape"), "{unknown}");
+    let foreign = given_claim(ClaimPredictor::Aisimulate, &flat, &wanted(Best, 1), Ok(&shape)).unwrap_err();
+    assert!(foreign.to_string().contains("set claim.predictor to AIConfigurator"), "{foreign}");
 }
