@@ -34,7 +34,8 @@ class Programs(unittest.TestCase):
 
     def alone(self, *command):
         own = [] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user"]
-        done = subprocess.run([*own, "chroot", self.root, *command], text=True, capture_output=True, check=False, env={})
+        path = {"PATH": os.environ["PATH"] + ":/usr/sbin"}
+        done = subprocess.run([*own, "chroot", self.root, *command], text=True, capture_output=True, check=False, env=path)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
