@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::schema::{Schema, default, unknown_fields};
 
+pub use super::file_content::FileContent;
 use crate::api::crd::crd;
 use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};
 use crate::manifests::variant::yaml_documents;
@@ -44,14 +45,6 @@ fn list(problems: &[String]) -> String {
         text.push_str(&format!("\n  and {} more", problems.len() - MOST_PROBLEMS));
     }
     text
-}
-
-/// What a file holds: one comparison, and the ConfigMaps beside it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileContent {
-    pub comparison: BenchmarkComparison,
-    /// Name → key → text.
-    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Reads the one comparison in YAML documents or a JSON document. A status is ignored: the object may come from a cluster.
