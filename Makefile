@@ -26,7 +26,18 @@ benchmark-demo:
 	cargo build --release --locked --bin bcmp
 	benches/demo
 
-# On that cluster: comparisons (modes, known truth, kills, deletions, failures), then the chart with its pods, from installation
+# What the operator costs beside COMPARISONS comparisons, NODES nodes and PODS pods of others, ACTIVE comparisons finding GPUs at a time, on
+# a control plane of its own: a quarter of an hour. MINUTES: how long runs come and go.
+.PHONY: benchmark-scale
+COMPARISONS ?= 1000
+PODS ?= 10000
+NODES ?= 200
+ACTIVE ?= 100
+MINUTES ?= 4
+benchmark-scale:
+	COMPARISONS=$(COMPARISONS) PODS=$(PODS) NODES=$(NODES) ACTIVE=$(ACTIVE) MINUTES=$(MINUTES) tests/cluster/scale/run
+
+# On the cluster of `make demo-cluster`: comparisons (modes, known truth, kills, deletions, failures), then the chart with its pods, from installation
 # to removal. Hours; a machine that does nothing else.
 .PHONY: test-cluster
 test-cluster:
@@ -64,6 +75,7 @@ test-release:
 check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo check --quiet --locked --no-default-features --bin bcmp
 	tools/deny bans licenses sources
 
 # Known faults of the crates, and crates that are kept up no more. Their list is at GitHub: not a part of `check`, which

@@ -1,8 +1,7 @@
 //! In the place of `file` where comparisons in files cannot be checked: in the operator's image, which needs no rules
 //! because the API server has checked them.
 
-use std::collections::BTreeMap;
-
+pub use super::file_content::{FileConfigMaps, FileContent};
 use crate::api::BenchmarkComparison;
 
 /// This build reads no comparison from a file.
@@ -11,14 +10,6 @@ use crate::api::BenchmarkComparison;
     "cannot be checked: this bcmp was built without the feature `cel`. Use one that was built with default features, as `cargo install` builds it"
 )]
 pub struct FileError;
-
-/// What a file would hold.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileContent {
-    pub comparison: BenchmarkComparison,
-    /// Name → key → text.
-    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
-}
 
 /// Reads nothing.
 ///

@@ -9,6 +9,7 @@ mod dev;
 mod evaluate;
 #[cfg_attr(not(feature = "cel"), path = "file_without_cel.rs")]
 pub mod file;
+mod file_content;
 pub mod plugin;
 mod render;
 #[cfg(feature = "simulation")]

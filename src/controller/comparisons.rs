@@ -18,11 +18,19 @@ use super::fetch::fetch;
 use super::lists::pages;
 use super::scope::Scope;
 use crate::api::BenchmarkComparison;
+use crate::lifecycle::stages::queue::ahead::Ahead;
 use crate::lifecycle::stages::queue::rivals;
 use crate::lifecycle::world::Rival;
 
 /// A comparison as lists and watches show it.
 pub type Listed = PartialObjectMeta<BenchmarkComparison>;
+
+/// Of a comparison that is listed, only who it is is asked. Who wrote which field, and what was applied last, would be kept for
+/// each of them otherwise.
+pub fn forget_what_is_not_asked(listed: &mut Listed) {
+    listed.metadata.managed_fields = None;
+    listed.metadata.annotations = None;
+}
 
 /// Comparisons that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -32,9 +40,19 @@ pub struct Comparisons {
     stores: Mutex<Vec<Store<Listed>>>,
     /// By UID. The lock is held while what is missing is read: whoever asks meanwhile gets the answer too.
     rivals: tokio::sync::Mutex<HashMap<String, KnownRival>>,
-    /// Those that wait for GPUs, by UID.
-    waiting: Mutex<HashMap<String, ObjectRef<Listed>>>,
+    /// By UID.
+    waiting: Mutex<HashMap<String, WaitingRun>>,
     queue: watch::Sender<u64>,
+}
+
+/// A run that waits for GPUs, as it found things when it looked last.
+#[derive(Clone, Debug)]
+pub struct WaitingRun {
+    pub comparison: ObjectRef<Listed>,
+    /// What it wants.
+    pub gpu_resource: String,
+    /// Behind whom it waits.
+    pub ahead: Option<Ahead>,
 }
 
 struct KnownRival {
@@ -114,18 +132,15 @@ impl Comparisons {
     }
 
     /// A comparison waits for GPUs, or does so no longer.
-    pub fn waits(&self, comparison: &BenchmarkComparison, waits: bool) {
-        let Some(uid) = comparison.uid() else { return };
-        let namespace = comparison.namespace().unwrap_or_default();
+    pub fn waits(&self, uid: &str, run: Option<WaitingRun>) {
         let mut waiting = lock(&self.waiting);
-        if waits {
-            waiting.insert(uid, ObjectRef::new(&comparison.name_any()).within(&namespace));
-        } else {
-            waiting.remove(&uid);
+        match run {
+            Some(run) => drop(waiting.insert(uid.to_owned(), run)),
+            None => drop(waiting.remove(uid)),
         }
     }
 
-    /// All that wait are to look again.
+    /// The queue, or what is free, has changed.
     pub fn wake_queue(&self) {
         self.queue.send_modify(|count| *count += 1);
     }
@@ -186,13 +201,14 @@ impl Comparisons {
         self.queue.subscribe()
     }
 
-    /// Those of a namespace, or of all, that wait.
-    pub fn waiting_in(&self, namespace: Option<&str>) -> Vec<ObjectRef<Listed>> {
-        let waiting = lock(&self.waiting);
-        let here = waiting
-            .values()
-            .filter(|one| namespace.is_none_or(|namespace| one.namespace.as_deref() == Some(namespace)));
-        here.cloned().collect()
+    /// All that wait, by UID.
+    pub fn waiting(&self) -> HashMap<String, WaitingRun> {
+        lock(&self.waiting).clone()
+    }
+
+    /// The runs that want GPUs or hold them, as far as they were looked at.
+    pub async fn known_rivals(&self) -> Vec<Rival> {
+        self.rivals.lock().await.values().filter_map(|known| known.rival.clone()).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
@@ -15,8 +16,10 @@ use super::health::Health;
 use super::lease::{Leadership, LeaseSettings};
 use super::metrics::Metrics;
 pub use super::scope::Scope;
+use crate::api::BenchmarkComparisonStatus;
 use crate::dynamo;
-use crate::lifecycle::world::{Refusal, Settings};
+use crate::lifecycle::facts::anything_deployed;
+use crate::lifecycle::world::{Node, Refusal, Settings};
 
 /// The current time; tests use virtual time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -39,9 +42,16 @@ pub struct Context {
     memory: Mutex<Memory>,
 }
 
+/// How long comparisons that hold nothing wait for those that do, after this process began to act.
+const HOLDERS_FIRST: Duration = Duration::from_secs(5);
+
 /// Losing it in a restart changes no decision: refused creations are tried again.
 #[derive(Default)]
 struct Memory {
+    /// When this process began to act.
+    began: Option<Timestamp>,
+    /// Comparisons that were read since, by UID.
+    read: HashSet<String>,
     refusals: HashMap<String, BTreeMap<String, Refusal>>,
     failures: HashMap<String, u32>,
     /// Variants of runs whose servers the API server would take, by the UID of their comparison.
@@ -83,6 +93,24 @@ impl Context {
         Self { lease: Some(lease), leadership: Leadership::new(false), ..self }
     }
 
+    /// From now on this process acts.
+    pub fn begins(&self) {
+        self.health.begins();
+        self.memory().began = Some((self.clock)());
+    }
+
+    /// How long a comparison is to wait because this process has only just begun and it holds nothing: with many of them, what
+    /// holds GPUs would be looked at late. Each waits once at most.
+    pub fn lets_holders_go_first(&self, uid: &str, status: Option<&BenchmarkComparisonStatus>) -> Option<Duration> {
+        let mut memory = self.memory();
+        let is_first = memory.read.insert(uid.to_owned());
+        let acted = (self.clock)().duration_since(memory.began?);
+        let holds_nothing = status.is_some_and(|status| status.run.is_some() && !anything_deployed(status));
+        // By a clock that was set back meanwhile, it has not begun.
+        let wait = HOLDERS_FIRST.checked_sub(Duration::try_from(acted).ok()?)?;
+        (is_first && holds_nothing).then_some(wait)
+    }
+
     /// Before each write: counts it, unless another replica may write now.
     pub fn begin_write(&self, verb: &'static str) -> Result<(), Error> {
         if !self.leadership.may_write() {
@@ -100,6 +128,7 @@ impl Context {
             memory.failures.retain(|uid, _| exists.contains(uid));
             memory.rehearsed.retain(|uid, _| exists.contains(uid));
             memory.unreadable.retain(|uid, _| exists.contains(uid));
+            memory.read.retain(|uid| exists.contains(uid));
         }
         self.metrics.retain(exists);
         self.comparisons.retain(exists).await;
@@ -160,6 +189,7 @@ impl Context {
         memory.failures.remove(uid);
         memory.rehearsed.remove(uid);
         memory.unreadable.remove(uid);
+        memory.read.remove(uid);
         self.metrics.forget(uid);
     }
 
@@ -173,6 +203,14 @@ impl Context {
 
     pub fn succeeded(&self, uid: &str) {
         self.memory().failures.remove(uid);
+    }
+
+    /// Nodes with GPUs and the GPUs in use there; `None` where the operator may not see nodes.
+    pub async fn nodes(&self, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
+        match self.scope {
+            Scope::Cluster => self.capacity.nodes(gpu_resource, &self.comparisons.by_name()).await.map(Some),
+            Scope::Namespaces(_) => Ok(None),
+        }
     }
 
     /// The version in which DynamoGraphDeployments are served, asked for at most every 30 s. `None` means that the server

@@ -2,6 +2,7 @@
 //! the status. Kubernetes clients are used here, in `agent` and in `cli` only.
 
 pub mod act;
+pub mod awaken;
 pub mod call;
 pub mod candidate;
 pub mod capacity;
@@ -81,7 +82,7 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
 
 /// Runs the controllers.
 async fn operate(context: &Arc<Context>, stop: Stop) {
-    context.health.begins();
+    context.begins();
     let controllers =
         namespaces(&context.scope).into_iter().map(|namespace| drive(context.clone(), namespace, stop.clone()));
     let cluster = async {
@@ -124,6 +125,7 @@ async fn drive(context: Arc<Context>, namespace: Option<String>, stop: Stop) {
     let place = namespace.clone();
     let changes = watch_objects(scoped::<Listed>(client, namespace.as_deref()), watcher::Config::default())
         .default_backoff()
+        .modify(comparisons::forget_what_is_not_asked)
         .reflect(writer)
         .then(move |event| {
             let (context, namespace) = (noted.clone(), place.clone());

@@ -1,6 +1,6 @@
 //! Live reads → the world. Nothing is decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod as ApiPod};
@@ -11,18 +11,18 @@ use strum::IntoEnumIterator;
 
 use super::call::optional;
 use super::children::{self, PodOwners};
-use super::context::{Context, Scope};
+use super::context::Context;
 use super::documents;
 use super::error::{Error, is_not_found};
 use super::kinds;
 use super::lean::Lean;
 use super::lists::{list, pages};
 use super::sources::sources;
-use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparisonStatus, annotations, labels};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
 use crate::dynamo;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
-use crate::lifecycle::world::{Child, JobState, Node, Object, Output, Pod, PublishedResults, Seal, Sources, World};
+use crate::lifecycle::world::{Child, JobState, Object, Output, Pod, PublishedResults, Sources, World};
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
@@ -41,9 +41,17 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     explain_jobs(context, &object, &mut children).await?;
     let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run_number();
-    let plan = documents.plan(&object, &status).await?;
-    let (configurations, configurations_seal) = documents.configurations(context, &status, plan.present()).await?;
-    let results = documents.results(run, &comparison.spec).await?;
+    // What is there of the run was read before: what follows from that is not older. The rest is read at once.
+    let (plan, configurations, results, pods) = futures::try_join!(
+        documents.get(run, Component::Plan, None),
+        documents.get(run, Component::Configurations, None),
+        documents.results(run, &comparison.spec),
+        list_pods(context, comparison, &object),
+    )?;
+    let plan = documents::plan(plan, &object.identity(), &status);
+    let own_account = context.settings.own_account.as_ref();
+    let (configurations, configurations_seal) =
+        documents::configurations(configurations, &status, plan.present(), own_account);
     let sources = match plan {
         Output::Absent if run > 0 => {
             sources(&context.client, &object.namespace, &comparison.spec, graph_version).await?
@@ -56,7 +64,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let plans = children.iter().filter(|c| c.ours && c.component == Component::Plan && c.run < MOST_RUNS);
     let highest_plan = plans.map(|c| c.run).max();
     let mut world = World {
-        pods: list_pods(context, comparison, &object, &plan, &configurations, &children).await?,
+        pods: own_pods(&pods, comparison, &plan, &configurations, &children),
         highest_plan: highest_plan.unwrap_or(0),
         refusals: context.refusals(&object.uid),
         spec: comparison.spec.clone(),
@@ -78,7 +86,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         world.rivals = context.comparisons.rivals(&context.client, &world.object.uid).await?;
     }
     if competes || deployed::on_new_nodes(&world) {
-        world.nodes = nodes(context, &world.spec.hardware.gpu_resource_name).await?;
+        world.nodes = context.nodes(&world.spec.hardware.gpu_resource_name).await?;
     }
     Ok(world)
 }
@@ -111,7 +119,7 @@ fn rare_kinds(configurations: &Output<Configurations>) -> Vec<ChildKind> {
         GenerationOutcome::Refused { .. } => None,
     });
     let kinds = ready.flatten().filter_map(|object| ChildKind::parse(object["kind"].as_str()?));
-    let rare: std::collections::BTreeSet<ChildKind> = kinds.filter(|kind| ChildKind::RARE.contains(kind)).collect();
+    let rare: BTreeSet<ChildKind> = kinds.filter(|kind| ChildKind::RARE.contains(kind)).collect();
     rare.into_iter().collect()
 }
 
@@ -193,15 +201,28 @@ async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]
     Ok(())
 }
 
-async fn list_pods(
-    context: &Context,
+/// Pods with the comparison's label, and those of its DynamoGraphDeployments that carry only the labels of Dynamo's operator.
+async fn list_pods(context: &Context, comparison: &BenchmarkComparison, object: &Object) -> Result<Vec<ApiPod>, Error> {
+    let api: Api<DeserializeGuard<ApiPod>> = Api::namespaced(context.client.clone(), &object.namespace);
+    let labelled = ListParams::default().labels(&comparison_selector(&object.name));
+    let graphs = graphs(comparison);
+    let of_graphs: Vec<ListParams> =
+        graphs.keys().map(|name| ListParams::default().labels(&dynamo_selector(name))).collect();
+    let more = of_graphs.iter().map(|of| list(&context.metrics, "list pods of a DynamoGraphDeployment", &api, of));
+    let (mut pods, more) =
+        futures::try_join!(list(&context.metrics, "list pods", &api, &labelled), futures::future::try_join_all(more))?;
+    pods.extend(more.into_iter().flatten().filter(|pod| !pod.labels().contains_key(labels::RUN)));
+    Ok(pods)
+}
+
+/// Those of them that are the comparison's.
+fn own_pods(
+    pods: &[ApiPod],
     comparison: &BenchmarkComparison,
-    object: &Object,
     plan: &Output<Plan>,
     configurations: &Output<Configurations>,
     children: &[Child],
-) -> Result<Vec<Pod>, Error> {
-    let api: Api<DeserializeGuard<ApiPod>> = Api::namespaced(context.client.clone(), &object.namespace);
+) -> Vec<Pod> {
     let since = comparison.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
     let spec = plan.present().map_or(&comparison.spec, |plan| &plan.spec);
     let graphs = graphs(comparison);
@@ -209,15 +230,7 @@ async fn list_pods(
     let status = comparison.status.clone().unwrap_or_default();
     let owners = PodOwners::new(children, graphs.keys(), &status, plan.present(), configurations.present());
     let read = |pod: &ApiPod| children::pod(pod, &spec.hardware.gpu_resource_name, since, graph, &owners);
-    let labelled = ListParams::default().labels(&comparison_selector(&object.name));
-    let listed = list(&context.metrics, "list pods", &api, &labelled).await?;
-    let mut pods: Vec<Pod> = listed.iter().filter_map(read).collect();
-    for name in graphs.keys() {
-        let of_graph = ListParams::default().labels(&dynamo_selector(name));
-        let more = list(&context.metrics, "list pods of a DynamoGraphDeployment", &api, &of_graph).await?;
-        pods.extend(more.iter().filter(|pod| !pod.labels().contains_key(labels::RUN)).filter_map(read));
-    }
-    Ok(pods)
+    pods.iter().filter_map(read).collect()
 }
 
 /// Names of the DynamoGraphDeployments of deployments that are not gone. In the background such an object vanishes
@@ -259,37 +272,18 @@ impl Documents<'_> {
         }
     }
 
-    async fn plan(&self, object: &Object, status: &BenchmarkComparisonStatus) -> Result<Output<Plan>, Error> {
-        let map = self.get(status.run_number(), Component::Plan, None).await?;
-        Ok(documents::plan(map, &object.identity(), status))
-    }
-
-    async fn configurations(
-        &self,
-        context: &Context,
-        status: &BenchmarkComparisonStatus,
-        plan: Option<&Plan>,
-    ) -> Result<(Output<Configurations>, Seal), Error> {
-        let map = self.get(status.run_number(), Component::Configurations, None).await?;
-        Ok(documents::configurations(map, status, plan, context.settings.own_account.as_ref()))
-    }
-
     async fn results(
         &self,
         run: i64,
         spec: &BenchmarkComparisonSpec,
     ) -> Result<BTreeMap<String, Output<PublishedResults>>, Error> {
-        let mut results = BTreeMap::new();
         let listed = self.children.iter().filter(|c| c.ours && c.run == run && c.component == Component::Results);
         let names = listed.filter_map(|c| c.variant.clone()).chain(spec.variants.iter().map(|v| v.name.clone()));
-        for name in names.collect::<std::collections::BTreeSet<_>>() {
-            let output = match self.get(run, Component::Results, Some(&name)).await? {
-                None => Output::Absent,
-                Some(map) => ledger(&map),
-            };
-            results.insert(name, output);
-        }
-        Ok(results)
+        let read = names.collect::<BTreeSet<_>>().into_iter().map(|name| async move {
+            let map = self.get(run, Component::Results, Some(&name)).await?;
+            Ok((name, map.as_ref().map_or(Output::Absent, ledger)))
+        });
+        Ok(futures::future::try_join_all(read).await?.into_iter().collect())
     }
 }
 
@@ -299,14 +293,6 @@ pub fn ledger(map: &ConfigMap) -> Output<PublishedResults> {
     match Ledger::parse(entries) {
         Ok(ledger) => Output::Present(PublishedResults { ledger, sealed: map.immutable == Some(true) }),
         Err(error) => Output::Unreadable(error.to_string()),
-    }
-}
-
-/// Nodes with GPUs and the GPUs in use there; `None` where the operator may not see nodes.
-async fn nodes(context: &Context, gpu_resource: &str) -> Result<Option<Vec<Node>>, Error> {
-    match context.scope {
-        Scope::Cluster => context.capacity.nodes(gpu_resource, &context.comparisons.by_name()).await.map(Some),
-        Scope::Namespaces(_) => Ok(None),
     }
 }
 

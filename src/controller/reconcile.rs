@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action as Next;
 use kube::runtime::events::EventType;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
 use super::act::{act, rehearse};
-use super::comparisons::Listed;
+use super::comparisons::{Listed, WaitingRun};
 use super::context::Context;
 use super::error::Error;
 use super::fetch::fetch;
@@ -67,6 +68,9 @@ async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next
             return Ok(Next::await_change());
         };
         context.comparisons.learn(&live).await;
+        if let Some(wait) = context.lets_holders_go_first(&live.uid().unwrap_or_default(), live.status.as_ref()) {
+            return Ok(Next::requeue(wait));
+        }
         wake = match look(&live, comparison, context).await {
             Err(Error::Conflict(_)) => Wake::Now,
             Err(early @ Error::TooEarly(_)) => {
@@ -94,7 +98,7 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
         world.rivals = context.comparisons.rivals_now(&context.client, &context.scope, &world.object.uid).await?;
         decision = decide(&world, (context.clock)());
     }
-    context.comparisons.waits(comparison, competes);
+    context.comparisons.waits(&world.object.uid, competes.then(|| waiting(listed, &world, &decision, context)));
     let Decision { actions, status, events, wake } = decision;
     for action in &actions {
         tracing::info!(run = status.run.as_ref().map(|run| run.number), "{action}");
@@ -116,6 +120,14 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
     let seen = GaugeInput { status: &status, next_look: due(wake, now), leaked, silent_since, now };
     context.metrics.saw(&world.object.uid, seen);
     Ok(wake)
+}
+
+fn waiting(listed: &Listed, world: &World, decision: &Decision, context: &Context) -> WaitingRun {
+    WaitingRun {
+        comparison: ObjectRef::from_obj(listed),
+        gpu_resource: world.spec.hardware.gpu_resource_name.clone(),
+        ahead: queue::ahead(&decision.status, world, (context.clock)()),
+    }
 }
 
 /// Whether a creation was refused that was not before, or the other way round: the status is to say so at once.

@@ -10,6 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
 
+use super::awaken::awakened;
 use super::comparisons::Listed;
 use super::context::{Context, Scope};
 use super::kinds::graph;
@@ -29,7 +30,7 @@ pub fn comparison_of<K: Resource>(object: &K) -> Option<ObjectRef<Listed>> {
     Some(ObjectRef::new(name).within(&object.namespace()?))
 }
 
-/// Those of a namespace, or of all, that wait, whenever something in the queue changed.
+/// Those of a namespace, or of all, that wait and are to look again, whenever the queue or what is free changed.
 pub fn woken(
     context: Arc<Context>,
     namespace: Option<String>,
@@ -38,7 +39,11 @@ pub fn woken(
         changes.changed().await.ok()?;
         Some(((), changes))
     });
-    changes.flat_map(move |()| stream::iter(context.comparisons.waiting_in(namespace.as_deref())))
+    let awakened = changes.then(move |()| {
+        let (context, namespace) = (context.clone(), namespace.clone());
+        async move { stream::iter(awakened(&context, namespace.as_deref()).await) }
+    });
+    awakened.flatten()
 }
 
 /// Changes of DynamoGraphDeployments. Starts when their kind is served, which may be long after the operator started.

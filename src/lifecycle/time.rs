@@ -22,6 +22,7 @@ fn recorded(deployment: &DeploymentStatus) -> impl Iterator<Item = Timestamp> {
     let DeploymentStatus {
         number: _,
         round: _,
+        beside: _,
         // By the clocks of nodes.
         restarts: _,
         created,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::{Deployed, DeploymentStatus, EvidenceCode, Finding, Role, VariantStatus};
+use crate::api::{Deployed, EvidenceCode, Finding, Role, VariantStatus};
 use crate::measurement::record::TrialRecord;
 
 /// Nodes that a message names.
@@ -94,7 +94,7 @@ fn shared_nodes(variant: &VariantStatus, all: &[VariantStatus]) -> Option<String
     let own = nodes(variant);
     all.iter().filter(|other| other.name != variant.name).find_map(|other| {
         let shared: BTreeSet<&str> = own.intersection(&nodes(other)).copied().collect();
-        let together = variant.deployments.iter().any(|a| other.deployments.iter().any(|b| overlap(a, b)));
+        let together = beside(variant, other) || beside(other, variant);
         (together && !shared.is_empty()).then(|| {
             let nodes = named(&shared);
             format!("ran on {nodes} together with variant {}: they share everything but the GPUs", other.name)
@@ -102,11 +102,9 @@ fn shared_nodes(variant: &VariantStatus, all: &[VariantStatus]) -> Option<String
     })
 }
 
-/// Whether the pods of both had nodes at the same time. What went at the moment it came was with nobody.
-fn overlap(a: &DeploymentStatus, b: &DeploymentStatus) -> bool {
-    let (Some(from_a), Some(from_b)) = (&a.scheduled, &b.scheduled) else { return false };
-    let first_gone = a.gone.iter().chain(&b.gone).map(|gone| gone.0).min();
-    first_gone.is_none_or(|gone| from_a.0.max(from_b.0) < gone)
+/// Whether the other one's pods had nodes when the variant's got theirs.
+fn beside(variant: &VariantStatus, other: &VariantStatus) -> bool {
+    variant.deployments.iter().any(|deployment| deployment.beside.contains(&other.name))
 }
 
 fn different_nodes(variant: &VariantStatus, baseline: &VariantStatus) -> Option<String> {
@@ -151,11 +149,11 @@ fn digest(id: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use rstest::rstest;
 
     use super::*;
-    use crate::testing::{at, deployment};
+    use crate::api::DeploymentStatus;
+    use crate::testing::deployment;
 
     fn variant(name: &str, role: Role, deployed: Deployed) -> VariantStatus {
         VariantStatus { deployed: Some(deployed), ..VariantStatus::new(name, role) }
@@ -208,23 +206,29 @@ mod tests {
         assert_eq!(found(own, base), expected);
     }
 
-    /// A deployment that had nodes from one second on until another.
-    fn with_nodes((from, until): (i64, Option<i64>)) -> DeploymentStatus {
-        let [scheduled, gone] = [Some(from), until].map(|second| second.map(|second| Time(at(second))));
-        DeploymentStatus { scheduled, gone, ..deployment() }
+    /// Deployments of a variant on node `n`, each beside one of these.
+    fn on_node(name: &str, role: Role, beside: &[&str]) -> VariantStatus {
+        let deployed = Deployed { nodes: vec!["n".into()], ..Deployed::default() };
+        let of = |other: &&str| DeploymentStatus { beside: vec![(*other).to_owned()], ..deployment() };
+        VariantStatus { deployments: beside.iter().map(of).collect(), ..variant(name, role, deployed) }
     }
 
+    /// Both say so, whichever of them got its nodes last.
     #[rstest]
-    #[case::at_once((0, Some(60)), (5, Some(70)), true)]
-    #[case::one_after_the_other((0, Some(60)), (60, Some(70)), false)]
-    #[case::never_gone((0, None), (600, Some(700)), true)]
-    #[case::gone_at_the_moment_it_came((0, Some(0)), (0, Some(60)), false)]
-    fn nodes_are_shared_while_both_have_them(
-        #[case] one: (i64, Option<i64>),
-        #[case] another: (i64, Option<i64>),
+    #[case::the_candidate_came_last(&["old"], &[], true)]
+    #[case::the_baseline_came_last(&[], &["new"], true)]
+    #[case::in_another_round(&[], &["third", "new"], true)]
+    #[case::with_a_third(&["third"], &["third"], false)]
+    #[case::one_after_the_other(&[], &[], false)]
+    fn nodes_are_shared_by_what_ran_beside_each_other(
+        #[case] own: &[&str],
+        #[case] base: &[&str],
         #[case] expected: bool,
     ) {
-        let (one, another) = (with_nodes(one), with_nodes(another));
-        assert_eq!((overlap(&one, &another), overlap(&another, &one)), (expected, expected));
+        let all = [on_node("old", Role::Baseline, base), on_node("new", Role::Candidate, own)];
+        for variant in &all {
+            let found = findings(variant, &all);
+            assert_eq!(found.iter().any(|finding| finding.code == EvidenceCode::SharedNodes), expected, "{found:?}");
+        }
     }
 }

@@ -207,21 +207,31 @@ async fn a_planted_number_is_no_run() {
     lab.apply("qwen", small());
     let mut map = claimed(&lab, "ConfigMap", "qwen-r999999999-plan", "plan", true);
     map["metadata"]["labels"]["bcmp.dev/run"] = json!("999999999");
+    // As the operator's own plans: of no variant.
+    for label in ["bcmp.dev/variant", "bcmp.dev/deployment"] {
+        map["metadata"]["labels"].as_object_mut().unwrap().remove(label);
+    }
     lab.cluster.put(map);
     lab.start();
     assert_eq!(lab.finished("qwen", 1).await.phase, Some(Phase::Succeeded));
 }
 
-/// Whoever may create ConfigMaps and pods holds up no run: neither its end nor its place in the queue.
+/// Whoever may create ConfigMaps and pods holds up no run: neither its end nor its place in the queue. What only claims to be
+/// of a run is somebody's own and stays; what the comparison controls, and a variant may consist of, goes with the run.
 #[rstest]
-#[case::config_map("ConfigMap", "server", false)]
-#[case::controlled_config_map("ConfigMap", "server", true)]
-#[case::config_map_of_the_agents("ConfigMap", "publish", true)]
-#[case::pod("Pod", "server", false)]
-#[case::pod_of_the_comparison("Pod", "server", true)]
-#[case::pod_of_the_load("Pod", "load", true)]
+#[case::config_map("ConfigMap", "server", false, true)]
+#[case::controlled_config_map("ConfigMap", "server", true, false)]
+#[case::config_map_of_the_agents("ConfigMap", "publish", true, true)]
+#[case::pod("Pod", "server", false, true)]
+#[case::pod_of_the_comparison("Pod", "server", true, true)]
+#[case::pod_of_the_load("Pod", "load", true, true)]
 #[tokio::test(start_paused = true)]
-async fn planted_objects_change_nothing(#[case] kind: &str, #[case] component: &str, #[case] controls: bool) {
+async fn planted_objects_change_nothing(
+    #[case] kind: &str,
+    #[case] component: &str,
+    #[case] controls: bool,
+    #[case] stays: bool,
+) {
     let lab = Lab::new(&[8]);
     lab.cast.script(|pod| (meta(pod, "name") == "planted").then(|| PodScript::serve(seconds(1))));
     lab.apply("qwen", small());
@@ -236,6 +246,8 @@ async fn planted_objects_change_nothing(#[case] kind: &str, #[case] component: &
     let run = status.run.unwrap();
     let took = run.completion_time.unwrap().0.duration_since(run.queued_time.0).as_secs();
     assert!(took < 900, "it waited: {took} s");
+    let resource = if kind == "Pod" { "pods" } else { "configmaps" };
+    assert_eq!(lab.cluster.object(resource, "default", "planted").is_some(), stays);
 }
 
 /// Its token is worth the rights in every namespace that is watched.

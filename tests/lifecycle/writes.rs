@@ -1,6 +1,6 @@
 //! What a comparison costs the API server.
 
-use bcmp::api::{Phase, labels};
+use bcmp::api::{BenchmarkComparisonStatus, Phase, labels};
 use bcmp::simulation::actors::has_label;
 use bcmp::simulation::api_server::{Cluster, Verb};
 use bcmp::simulation::lab::{Lab, seconds};
@@ -38,8 +38,12 @@ async fn a_comparison_writes_no_more_than_promised_and_nothing_at_rest(#[case] s
     lab.apply("qwen", spec);
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    keeps_the_promise(&lab, &status).await;
+}
+
+async fn keeps_the_promise(lab: &Lab, status: &BenchmarkComparisonStatus) {
     tokio::time::sleep(seconds(60)).await;
-    let operator = written(&lab);
+    let operator = written(lab);
     let writes = operator.len() + published(&lab.cluster);
     let trials = usize::try_from(status.progress.as_ref().unwrap().trials_done).unwrap();
     let deployments: usize = status.variants.iter().map(|variant| variant.deployments.len()).sum();
@@ -51,5 +55,26 @@ async fn a_comparison_writes_no_more_than_promised_and_nothing_at_rest(#[case] s
     );
     assert!(writes <= most, "{writes} writes, {most} allowed: {operator:#?}");
     tokio::time::sleep(seconds(86_400)).await;
-    assert_eq!(written(&lab)[operator.len()..], [] as [String; 0], "at rest");
+    assert_eq!(written(lab)[operator.len()..], [] as [String; 0], "at rest");
+}
+
+/// Each suspension takes a deployment that measures, and another one goes on.
+#[tokio::test(start_paused = true)]
+async fn suspensions_write_no_more_than_promised() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", json!({}));
+    for suspension in 1..=6 {
+        lab.records("qwen", suspension).await;
+        lab.edit("qwen", |object| object["spec"]["suspend"] = json!(true));
+        lab.phase("qwen", Phase::Suspended).await;
+        lab.until("qwen", "nothing is deployed", 2000, gone).await;
+        lab.edit("qwen", |object| object["spec"]["suspend"] = json!(false));
+    }
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    keeps_the_promise(&lab, &status).await;
+}
+
+fn gone(status: &BenchmarkComparisonStatus) -> bool {
+    status.variants.iter().flat_map(|variant| &variant.deployments).all(|deployment| deployment.gone.is_some())
 }

@@ -54,7 +54,9 @@ fn timeless(value: &Value, mode: Mode) -> Value {
         Value::String(text) if text.parse::<Timestamp>().is_ok() => json!("a time"),
         Value::Array(items) => items.iter().filter(|item| !is_chance(item)).map(|item| timeless(item, mode)).collect(),
         Value::Object(fields) => {
-            let kept = fields.iter().filter(|(key, _)| !["gpuSeconds", "price"].contains(&key.as_str()));
+            let is_chance = |key: &str| mode != Mode::Sequential && key == "beside";
+            let kept =
+                fields.iter().filter(|(key, _)| !["gpuSeconds", "price"].contains(&key.as_str()) && !is_chance(key));
             let kept = kept.map(|(key, value)| (key.clone(), timeless(value, mode)));
             Value::Object(kept.filter(|(key, value)| key != "findings" || *value != json!([])).collect())
         }

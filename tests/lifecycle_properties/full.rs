@@ -51,6 +51,7 @@ fn status(cluster: &Cluster, now: Timestamp) -> BenchmarkComparisonStatus {
         round,
         created: time(),
         scheduled: Some(time()),
+        beside: vec!["v".repeat(14); 5],
         ready: Some(time()),
         serving: Some(time()),
         measured: Some(time()),

@@ -124,9 +124,10 @@ prop_compose! {
         created in stored(),
         times in prop::collection::vec(maybe(stored()), 7),
         restarts in some(stored(), 9),
+        beside in some(text(), 7),
     ) -> DeploymentStatus {
         let [scheduled, ready, serving, measured, teardown, freed, gone] = times.try_into().unwrap();
-        DeploymentStatus { number: deployment, round, created, scheduled, ready, serving, measured, restarts, teardown, freed, gone }
+        DeploymentStatus { number: deployment, round, created, scheduled, beside, ready, serving, measured, restarts, teardown, freed, gone }
     }
 }
 

@@ -123,6 +123,11 @@ pub struct DeploymentStatus {
     /// When all pods were scheduled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<Time>,
+    /// Other variants whose pods had nodes when its own got theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), inner(length(max = 14)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub beside: Vec<String>,
     /// When all pods were Ready, so that load may start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Time>,
@@ -156,6 +161,7 @@ impl DeploymentStatus {
             round,
             created,
             scheduled: None,
+            beside: vec![],
             ready: None,
             serving: None,
             measured: None,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::schema::{Schema, default, unknown_fields};
 
+pub use super::file_content::{FileConfigMaps, FileContent};
 use crate::api::crd::crd;
 use crate::api::{BenchmarkComparison, GROUP, KIND, VERSION};
 use crate::manifests::variant::yaml_documents;
@@ -45,16 +46,6 @@ fn list(problems: &[String]) -> String {
     }
     text
 }
-
-/// What a file holds: one comparison, and the ConfigMaps beside it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileContent {
-    pub comparison: BenchmarkComparison,
-    pub config_maps: FileConfigMaps,
-}
-
-/// Name → key → text.
-pub type FileConfigMaps = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Reads the one comparison in YAML documents or a JSON document. A status is ignored: the object may come from a cluster.
 ///

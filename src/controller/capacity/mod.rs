@@ -26,7 +26,7 @@ use crate::lifecycle::world::Node;
 /// Pods that have ended hold nothing.
 const NOT_OVER: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Pods of others come and go all the time: who waits is woken no more often than this.
-const BETWEEN_WAKES: Duration = Duration::from_secs(30);
+const BETWEEN_WAKES: Duration = Duration::from_secs(2);
 
 /// Extended resources: name → number.
 type Devices = BTreeMap<String, u32>;

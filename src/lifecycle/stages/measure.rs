@@ -28,8 +28,9 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     if run.start_time.is_none() {
         return;
     }
-    for variant in &mut status.variants {
-        observe(variant, &run, world, now);
+    for index in 0..status.variants.len() {
+        let others = with_nodes(status, index, world);
+        observe(&mut status.variants[index], &run, world, now, others);
     }
     fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
@@ -43,7 +44,18 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     }
 }
 
-fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp) {
+/// Other variants whose pods have nodes: each deployment that gets its own records them, so that nobody needs to compare times
+/// to know who ran beside whom.
+fn with_nodes(status: &BenchmarkComparisonStatus, own: usize, world: &World) -> Vec<String> {
+    let has_nodes = |variant: &VariantStatus| {
+        live(variant).is_some_and(|of| of.scheduled.is_some() && of.freed.is_none())
+            && !is_endpoint(world, &variant.name)
+    };
+    let others = status.variants.iter().enumerate().filter(|(index, variant)| *index != own && has_nodes(variant));
+    others.map(|(_, variant)| variant.name.clone()).collect()
+}
+
+fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp, others: Vec<String>) {
     let Some(index) = variant.deployments.iter().rposition(facts::is_live) else { return };
     let mut seen = variant.deployments[index].clone();
     let view = View { world, run, variant: &variant.name, deployment: &variant.deployments[index] };
@@ -57,6 +69,7 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
     } else {
         if seen.scheduled.is_none() && view.all_bound() {
             seen.scheduled = Some(stamp(now));
+            seen.beside = others;
         }
         if seen.ready.is_none() && seen.scheduled.is_some() && view.all_bound() && view.all_ready() {
             // By a clock that is behind, the pods would be newer than that they were ready.

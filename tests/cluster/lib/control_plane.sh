@@ -20,9 +20,16 @@ start_etcd() {
 
 etcd_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$etcd_port") 2>/dev/null; }
 
+# BCMP_AUDIT_POLICY: which requests are written down, in logs/audit.log, which is one file however long it gets.
+audit_flags() {
+    [ -z "${BCMP_AUDIT_POLICY:-}" ] || printf '%s\n' --audit-policy-file "$BCMP_AUDIT_POLICY" \
+        --audit-log-path "$state/logs/audit.log" --audit-log-maxsize 100000
+}
+
 # start_apiserver FLAG…: the flags in which the two sizes differ.
 start_apiserver() {
-    local pki=$state/pki
+    local pki=$state/pki audit=()
+    mapfile -t audit < <(audit_flags)
     start kube-apiserver "$bin/kube-apiserver" --bind-address "$api_address" --advertise-address "$api_address" \
         --secure-port "$api_port" \
         --etcd-servers "https://127.0.0.1:$etcd_port" --etcd-cafile "$pki/ca.crt" \
@@ -32,7 +39,7 @@ start_apiserver() {
         --service-account-key-file "$pki/service-accounts.pub" \
         --service-account-signing-key-file "$pki/service-accounts.key" \
         --service-cluster-ip-range 10.96.0.0/16 --authorization-mode Node,RBAC --allow-privileged --profiling=false \
-        --enable-admission-plugins NodeRestriction,OwnerReferencesPermissionEnforcement "$@"
+        --enable-admission-plugins NodeRestriction,OwnerReferencesPermissionEnforcement "${audit[@]}" "$@"
 }
 
 start_controller_manager() {

@@ -1,5 +1,7 @@
 //! Stage two: the queue for GPUs, and the choice between Sequential and Parallel.
 
+pub mod ahead;
+pub mod awaken;
 pub mod capacity;
 pub mod rivals;
 
@@ -9,10 +11,11 @@ use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Mode, Reason, Run
 use crate::lifecycle::facts::end;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
 use crate::lifecycle::problem::{Problem, of_objects};
+use crate::lifecycle::stages::queue::ahead::Ahead;
 use crate::lifecycle::stages::queue::capacity::Free;
 use crate::lifecycle::stages::suspend::waits_since;
 use crate::lifecycle::time::{after, stamp};
-use crate::lifecycle::world::{Rival, World};
+use crate::lifecycle::world::{Node, Rival, World};
 use crate::manifests::demand;
 use crate::plan::Component;
 use crate::plan::Demand;
@@ -108,7 +111,7 @@ pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
 
 /// When claims that no node can take begin to let others pass.
 pub fn passes(world: &World) -> impl Iterator<Item = Timestamp> {
-    world.rivals.iter().filter(move |rival| !has_room(rival, world)).map(passes_at)
+    world.rivals.iter().filter(move |rival| !has_room(rival, world.nodes.as_deref())).map(passes_at)
 }
 
 /// What is still there of a deleted comparison of the same name.
@@ -161,9 +164,12 @@ pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
 }
 
 fn behind(rivals: &[&Rival]) -> String {
-    let names: Vec<&str> = rivals.iter().take(3).map(|rival| rival.name.as_str()).collect();
-    let more = if rivals.len() > 3 { format!(" and {} more", rivals.len() - 3) } else { String::new() };
-    format!("waits for GPUs behind {}{more}", names.join(", "))
+    format!("waits for GPUs behind {}", Ahead::of(rivals))
+}
+
+/// Whom a run waits behind that was not admitted yet.
+pub fn ahead(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<Ahead> {
+    waiting(status, world).map(|run| Ahead::of(&earlier(run, world, now)))
 }
 
 /// Whether it matters what others hold: the run waits to be admitted, or was and nothing of it is deployed.
@@ -179,7 +185,7 @@ pub fn must_wait_behind(run: &Run, world: &World, now: Timestamp) -> Option<Stri
     let is_ahead =
         |rival: &&Rival| rival.admitted.is_some_and(|admitted| rival.deployed || (admitted, rival.uid.as_str()) < mine);
     let ahead: Vec<&Rival> =
-        world.rivals.iter().filter(is_ahead).filter(|rival| !is_passed(rival, world, now)).collect();
+        world.rivals.iter().filter(is_ahead).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
     let demands = demands(world);
     let at_once = if mode(run) == Mode::Parallel { demands.concat() } else { largest(&demands) };
     let fits = || world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &ahead, world, &at_once));
@@ -228,14 +234,14 @@ fn earlier<'a>(run: &Run, world: &'a World, now: Timestamp) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
     let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
     let mut earlier: Vec<&Rival> =
-        world.rivals.iter().filter(is_earlier).filter(|rival| !is_passed(rival, world, now)).collect();
+        world.rivals.iter().filter(is_earlier).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
 }
 
 /// A claim that no node can take stays first, and lets others pass: it is kept free once there is a node for it.
-fn is_passed(rival: &Rival, world: &World, now: Timestamp) -> bool {
-    now >= passes_at(rival) && !has_room(rival, world)
+fn is_passed(rival: &Rival, nodes: Option<&[Node]>, now: Timestamp) -> bool {
+    now >= passes_at(rival) && !has_room(rival, nodes)
 }
 
 fn passes_at(rival: &Rival) -> Timestamp {
@@ -244,8 +250,8 @@ fn passes_at(rival: &Rival) -> Timestamp {
 
 /// Whether the nodes there are could take a claim if nobody else used them. Nobody knows where nodes are not shown, or where
 /// they offer GPUs as devices only.
-fn has_room(rival: &Rival, world: &World) -> bool {
-    let known = world.nodes.as_deref().filter(|nodes| !nodes.is_empty());
+fn has_room(rival: &Rival, nodes: Option<&[Node]>) -> bool {
+    let known = nodes.filter(|nodes| !nodes.is_empty());
     known.is_none_or(|nodes| Free::of_empty(nodes).place(&claim(&[rival])))
 }
 
@@ -254,7 +260,7 @@ fn claim(rivals: &[&Rival]) -> Vec<Demand> {
     held.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect()
 }
 
-fn fits_beside(nodes: &[crate::lifecycle::world::Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
+fn fits_beside(nodes: &[Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
     let mut uids: Vec<&str> = earlier.iter().map(|rival| rival.uid.as_str()).collect();
     uids.push(&world.object.uid);
     let mut free = Free::beside(nodes, &uids);
@@ -270,7 +276,6 @@ mod tests {
 
     use super::*;
     use crate::lifecycle::testing::world;
-    use crate::lifecycle::world::Node;
     use crate::testing::spec;
 
     fn rival(demand: &[(u32, u32)]) -> Rival {
@@ -310,10 +315,8 @@ mod tests {
     fn who_can_never_be_served_is_passed(#[case] claim: &[(u32, u32)], #[case] seconds: i64, #[case] passed: bool) {
         let used = [("somebody".to_owned(), 16)].into();
         let node = Node { name: "n".into(), labels: BTreeMap::new(), allocatable: 16, used, unschedulable: true };
-        let mut world = world(spec());
         let now = Timestamp::from_second(seconds).unwrap();
-        assert!(!is_passed(&rival(claim), &world, now), "nobody knows the nodes");
-        world.nodes = Some(vec![node]);
-        assert_eq!(is_passed(&rival(claim), &world, now), passed);
+        assert!(!is_passed(&rival(claim), None, now), "nobody knows the nodes");
+        assert_eq!(is_passed(&rival(claim), Some(&[node]), now), passed);
     }
 }

@@ -1,0 +1,39 @@
+//! Which comparisons that wait are reconciled when the queue, or what is free, has changed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use kube::runtime::reflector::ObjectRef;
+
+use super::comparisons::{Listed, WaitingRun};
+use super::context::Context;
+use crate::lifecycle::stages::queue::awaken::{Waiting, awaken};
+
+/// Those of a namespace, or of all, that are to look again.
+pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectRef<Listed>> {
+    let waiting = context.comparisons.waiting();
+    if waiting.is_empty() {
+        return vec![];
+    }
+    let rivals = context.comparisons.known_rivals().await;
+    let mut awakened = vec![];
+    for (gpu_resource, runs) in by_resource(&waiting) {
+        // Without an answer none that only waits for room is awakened: it looks from time to time anyway.
+        let nodes = context.nodes(gpu_resource).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is free is not known");
+            None
+        });
+        awakened.extend(awaken(&runs, &rivals, nodes.as_deref(), (context.clock)()));
+    }
+    let comparisons = awakened.into_iter().filter_map(|uid| Some(waiting.get(uid)?.comparison.clone()));
+    comparisons.filter(|one| namespace.is_none_or(|namespace| one.namespace.as_deref() == Some(namespace))).collect()
+}
+
+/// What waits for GPUs of each kind.
+fn by_resource(waiting: &HashMap<String, WaitingRun>) -> BTreeMap<&str, Vec<Waiting<'_>>> {
+    let mut by_resource: BTreeMap<&str, Vec<Waiting>> = BTreeMap::new();
+    for (uid, run) in waiting {
+        let waiting = Waiting { uid, ahead: run.ahead.as_ref() };
+        by_resource.entry(&run.gpu_resource).or_default().push(waiting);
+    }
+    by_resource
+}
