@@ -41,13 +41,13 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     explain_jobs(context, &object, &mut children).await?;
     let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run_number();
-    // What is there of the run was read before: what follows from that is not older. The rest is read at once.
-    let (plan, configurations, results, pods) = futures::try_join!(
+    // Each is not older than what it is judged with: results than Jobs that ended, pods than results that they may have spoilt.
+    let (plan, configurations, results) = futures::try_join!(
         documents.get(run, Component::Plan, None),
         documents.get(run, Component::Configurations, None),
         documents.results(run, &comparison.spec),
-        list_pods(context, comparison, &object),
     )?;
+    let pods = list_pods(context, comparison, &object).await?;
     let plan = documents::plan(plan, &object.identity(), &status);
     let own_account = context.settings.own_account.as_ref();
     let (configurations, configurations_seal) =

@@ -39,13 +39,9 @@ pub fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus,
 fn describe_pods(deployed: &mut Deployed, variant: &VariantStatus, status: &BenchmarkComparisonStatus, world: &World) {
     let Some(run) = active_run(status) else { return };
     let Some(deployment) = variant.deployments.last() else { return };
-    let server = world.children.iter().find(|c| {
-        c.component == Component::Server
-            && c.run == run.number
-            && c.variant.as_ref() == Some(&variant.name)
-            && c.deployment == Some(deployment.number)
-            && ChildKind::SERVERS.contains(&c.kind)
-    });
+    let server = world
+        .deployment_children(run.number, &variant.name, deployment.number)
+        .find(|child| child.component == Component::Server && ChildKind::SERVERS.contains(&child.kind));
     if let Some(server) = server {
         deployed.kind = Some(server.kind.to_string());
         deployed.name = Some(server.name.clone());
