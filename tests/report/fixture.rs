@@ -97,8 +97,9 @@ fn prediction(configurations: &Configurations, variant: &str) -> Option<Predicti
 fn bare(variant: &bcmp::api::Variant) -> VariantStatus {
     let time = |seconds| after(seconds).to_string();
     let parallel = if variant.name == "baseline" { (1, 8) } else { (8, 1) };
+    let beside: &[&str] = if variant.name == "baseline" { &[] } else { &["baseline"] };
     let deployment = |round: u32| {
-        json!({"number": round, "round": round, "created": time(60), "scheduled": time(65), "serving": time(590),
+        json!({"number": round, "round": round, "created": time(60), "scheduled": time(65), "beside": beside, "serving": time(590),
                "measured": time(3000), "teardown": time(3001), "gone": time(3030)})
     };
     serde_json::from_value(json!({

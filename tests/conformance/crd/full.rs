@@ -123,7 +123,7 @@ pub fn status() -> Value {
         }
         level
     };
-    let deployment = json!({"number": 10, "round": 10, "created": time, "scheduled": time, "ready": time, "serving": time, "measured": time,
+    let deployment = json!({"number": 10, "round": 10, "created": time, "scheduled": time, "beside": vec!["variant-name-1"; 5], "ready": time, "serving": time, "measured": time,
                             "restarts": [time], "teardown": time, "freed": time, "gone": time});
     let name = |index: i64| format!("variant-name-{index}");
     let variant = |index: i64| {
