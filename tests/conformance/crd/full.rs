@@ -123,9 +123,13 @@ pub fn status() -> Value {
         }
         level
     };
-    let deployment = json!({"number": 10, "round": 10, "created": time, "scheduled": time, "beside": vec!["variant-name-1"; 5], "ready": time, "serving": time, "measured": time,
-                            "restarts": [time], "teardown": time, "freed": time, "gone": time});
     let name = |index: i64| format!("variant-name-{index}");
+    // Who gets nodes first has nobody beside it, who gets them last all others.
+    let beside = |index: i64| (index + 1..6).map(name).collect::<Vec<_>>();
+    let deployment = |index: i64| {
+        json!({"number": 10, "round": 10, "created": time, "scheduled": time, "beside": beside(index), "ready": time, "serving": time, "measured": time,
+                            "restarts": [time], "teardown": time, "freed": time, "gone": time})
+    };
     let variant = |index: i64| {
         json!({
             "name": name(index), "role": "Candidate", "phase": "TearingDown", "gpus": 1024,
@@ -144,7 +148,7 @@ pub fn status() -> Value {
                 "meanErrorPercent": {"tpot": "1234.5", "tokensPerSecondPerGpu": "1234.5"}}, "findings": [finding, finding],
             "levels": (0..24).map(level).collect::<Vec<_>>(),
             "atSla": {"kind": "Unknown", "reason": "r".repeat(256), "tokensPerSecondPerGpu": "12345.678", "interval": "12345.678…12345.678"},
-            "deployments": vec![deployment.clone(); 8],
+            "deployments": vec![deployment(index); 8],
         })
     };
     let failure = json!({"reason": "SomethingWentWrong", "message": "m".repeat(512), "time": time});
