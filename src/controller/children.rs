@@ -42,7 +42,7 @@ pub fn child(object: &DynamicObject, kind: ChildKind, comparison: &Object) -> Op
         variant,
         deployment,
         ours,
-        terminating: object.metadata.deletion_timestamp.is_some(),
+        deleted: object.metadata.deletion_timestamp.as_ref().map(|time| time.0),
         finalizers: object.finalizers().to_vec(),
         created: object.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         job: (kind == ChildKind::Job).then(|| job_state(&object.data)),

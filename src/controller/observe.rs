@@ -191,7 +191,7 @@ async fn list_resource(
 /// When the API server refuses a Job's pods, only events say so.
 async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]) -> Result<(), Error> {
     let events: Api<DeserializeGuard<Event>> = Api::namespaced(context.client.clone(), &object.namespace);
-    let podless = |c: &&mut Child| c.ours && !c.terminating && c.job == Some(JobState::Running) && !c.has_pods;
+    let podless = |c: &&mut Child| c.ours && !c.terminating() && c.job == Some(JobState::Running) && !c.has_pods;
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
         let failed = list(&context.metrics, "list events of a Job", &events, &about).await?;

@@ -159,7 +159,7 @@ fn tear_down(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp, 
 }
 
 fn delete(child: &Child) -> Option<Action> {
-    (child.ours && !child.terminating).then(|| Action::Delete(deletion(child, false)))
+    (child.ours && !child.terminating()).then(|| Action::Delete(deletion(child, false)))
 }
 
 fn deletion(child: &Child, abandoned: bool) -> Delete {
@@ -175,14 +175,13 @@ fn abandoned<'a>(
 ) -> impl Iterator<Item = Action> + 'a {
     let run = status.run.as_ref().map_or(0, |run| run.number);
     let live = status.variants.iter().filter_map(|variant| Some((variant, facts::live(variant)?)));
-    let waited = live.filter(move |(_, deployment)| teardown::abandoned_at(deployment).is_some_and(|at| now >= at));
-    let graphs = waited.flat_map(move |(variant, deployment)| {
+    let graphs = live.flat_map(move |(variant, deployment)| {
         let mut pods = world.deployment_pods(run, &variant.name, deployment.number, Component::Server);
         let holds = pods.any(|pod| !pod.over && !pod.terminating);
         world.deployment_children(run, &variant.name, deployment.number).filter(move |_| holds)
     });
     graphs
-        .filter(|child| child.ours && teardown::is_held_by_dynamo(child))
+        .filter(move |child| teardown::abandoned_at(child).is_some_and(|at| now >= at))
         .map(|child| Action::Delete(deletion(child, true)))
 }
 

@@ -157,7 +157,7 @@ pub fn of_objects<'a>(
     teardown_seconds: u32,
 ) -> Option<Problem> {
     let fatal = after(since, GRACE_SECONDS);
-    let complaint = children.filter(|child| !child.terminating).find_map(|child| {
+    let complaint = children.filter(|child| !child.terminating()).find_map(|child| {
         child.complaint.as_ref().map(|complaint| (format!("{} {}", child.kind, child.name), complaint))
     });
     if let Some((object, complaint)) = complaint {
@@ -334,7 +334,7 @@ mod tests {
             variant: None,
             deployment: None,
             ours: true,
-            terminating: false,
+            deleted: None,
             finalizers: vec![],
             created: Timestamp::UNIX_EPOCH,
             job: Some(JobState::Failed("BackoffLimitExceeded".into())),

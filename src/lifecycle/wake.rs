@@ -57,7 +57,8 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             continue;
         };
         due.extend(teardown::due(deployment, world));
-        due.extend(teardown::abandoned_at(deployment));
+        let children = world.deployment_children(run.number, &variant.name, deployment.number);
+        due.extend(children.filter_map(teardown::abandoned_at));
         due.extend(measure::deadlines(variant, run, world));
     }
     due

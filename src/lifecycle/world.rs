@@ -159,8 +159,8 @@ pub struct Child {
     pub deployment: Option<u32>,
     /// It is owned by this very object, not by one of the same name before it.
     pub ours: bool,
-    /// It has a deletionTimestamp.
-    pub terminating: bool,
+    /// When it was told to go: its deletionTimestamp.
+    pub deleted: Option<Timestamp>,
     /// Finalizers, to name the one that holds a teardown up.
     pub finalizers: Vec<String>,
     /// When it was created.
@@ -173,6 +173,13 @@ pub struct Child {
     pub edition: Option<String>,
     /// Something the object itself complains about, such as a Deployment's ReplicaFailure.
     pub complaint: Option<String>,
+}
+
+impl Child {
+    /// It was told to go.
+    pub fn terminating(&self) -> bool {
+        self.deleted.is_some()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

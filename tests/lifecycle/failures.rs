@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::access::with_own_objects;
 use bcmp::dynamo::FINALIZER;
 use bcmp::simulation::actors::{Actor, PodScript, has_label};
-use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, finalizers, meta};
+use bcmp::simulation::api_server::{ApiFailure, ApiRequest, Cluster, Fault, Verb, finalizers, meta};
 use bcmp::simulation::dynamo::COMPONENTS;
 use bcmp::simulation::lab::{COMPARISONS, GRAPHS, Lab, condition, gpus_held, seconds, small};
 use bcmp::simulation::truth;
@@ -320,6 +320,38 @@ async fn no_gpu_waits_for_dynamo_to_come_back() {
     lab.cast.resume(Actor::Dynamo);
     let status = lab.finished("qwen", 1).await;
     assert_eq!((status.phase, lab.leftovers("qwen")), (Some(Phase::Cancelled), vec![]));
+}
+
+/// Asked to delete in the foreground, Dynamo's operator up to 1.0.1 makes the children anew: it has its time from when the graph
+/// was deleted, however long that took.
+#[tokio::test(start_paused = true)]
+async fn a_graph_that_was_deleted_late_is_not_deleted_twice() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    let deletes =
+        |request: &ApiRequest| request.verb == Some(Verb::Delete) && request.plural == "dynamographdeployments";
+    let down = ApiFailure::new(
+        500,
+        "InternalError",
+        "Internal error occurred: failed calling webhook \"vdynamographdeployment.kb.io\"",
+    );
+    lab.cluster.faults(move |request| deletes(request).then(|| Fault::Refuse(down.clone())));
+    lab.annotate("qwen", "bcmp.dev/cancel-requested", "1");
+    lab.until("qwen", "decided", 60, |status| status.variants[0].deployments[0].teardown.is_some()).await;
+    tokio::time::sleep(seconds(90)).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.cluster.no_faults();
+    let deleted = |cluster: &Cluster| {
+        cluster.objects(GRAPHS).iter().all(|graph| graph["metadata"]["deletionTimestamp"].is_string())
+    };
+    lab.cluster.until("the graph is deleted", seconds(60), deleted).await;
+    tokio::time::sleep(seconds(20)).await;
+    lab.cast.resume(Actor::Dynamo);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!((status.phase, lab.leftovers("qwen")), (Some(Phase::Cancelled), vec![]));
+    let taken = lab.cluster.writes().into_iter().filter(|entry| deletes(&entry.request) && entry.code == Some(200));
+    assert_eq!(taken.count(), 1);
 }
 
 /// Between a graph and its pods Dynamo's operator has objects with a finalizer of their own. Where it stops when the graph is

@@ -162,7 +162,7 @@ impl Cluster {
                 Action::Delete(delete) => {
                     let found = self.children.iter_mut().find(|c| (c.kind, &c.uid) == (delete.kind, &delete.uid));
                     let Some(child) = found else { continue };
-                    child.terminating = true;
+                    child.deleted.get_or_insert(self.now);
                     if child.kind != ChildKind::Job && !ChildKind::SERVERS.contains(&child.kind) {
                         let uid = child.uid.clone();
                         self.children.retain(|c| c.uid != uid);
@@ -265,7 +265,7 @@ impl Cluster {
         };
         let pods = matches!(kind, ChildKind::Job | ChildKind::DynamoGraphDeployment);
         if let Some(there) = self.children.iter().find(|c| c.kind == kind && c.name == name) {
-            if there.terminating || !there.ours {
+            if there.terminating() || !there.ours {
                 let refusal = refuse("NameTaken");
                 self.refused(refusal);
             }
@@ -288,7 +288,7 @@ impl Cluster {
             variant,
             deployment,
             ours: true,
-            terminating: false,
+            deleted: None,
             finalizers: vec![],
             created: self.now,
             job: (kind == ChildKind::Job).then_some(JobState::Running),

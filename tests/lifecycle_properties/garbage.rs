@@ -239,11 +239,12 @@ prop_compose! {
         kind in prop::sample::select(vec![ChildKind::ConfigMap, ChildKind::Service, ChildKind::Role, ChildKind::Job, ChildKind::Deployment, ChildKind::DynamoGraphDeployment]),
         (name, uid, component, run) in (text(), text(), component(), run_number()),
         (variant, deployment) in (maybe(text()), maybe(number())),
-        (ours, terminating, has_pods) in any::<(bool, bool, bool)>(),
+        (ours, has_pods) in any::<(bool, bool)>(),
+        deleted in maybe(time()),
         (finalizers, created, edition, complaint) in (some(text(), 2), time(), maybe(text()), maybe(text())),
         job in maybe(prop_oneof![Just(JobState::Running), Just(JobState::Complete), text().prop_map(JobState::Failed)]),
     ) -> Child {
-        Child { kind, name, uid, component, run, variant, deployment, ours, terminating, finalizers, created, job, has_pods, edition, complaint }
+        Child { kind, name, uid, component, run, variant, deployment, ours, deleted, finalizers, created, job, has_pods, edition, complaint }
     }
 }
 

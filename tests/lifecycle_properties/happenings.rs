@@ -88,7 +88,7 @@ fn pick<T>(items: &mut [T], number: u8, fits: impl Fn(&T) -> bool) -> Option<&mu
 }
 
 fn makes_pods(child: &Child) -> bool {
-    !child.terminating && !child.has_pods && matches!(child.kind, ChildKind::Job | ChildKind::DynamoGraphDeployment)
+    !child.terminating() && !child.has_pods && matches!(child.kind, ChildKind::Job | ChildKind::DynamoGraphDeployment)
 }
 
 impl Cluster {
@@ -141,12 +141,13 @@ impl Cluster {
                 }
             }
             GoingIsGone(number) => {
-                let gone = pick(&mut self.children, *number, |child| child.terminating).map(|child| child.uid.clone());
+                let gone =
+                    pick(&mut self.children, *number, |child| child.terminating()).map(|child| child.uid.clone());
                 gone.iter().for_each(|uid| self.is_gone(uid));
             }
             SomeoneDeletes(number) => {
                 if let Some(child) = pick(&mut self.children, *number, |_| true) {
-                    child.terminating = true;
+                    child.deleted.get_or_insert(self.now);
                     let (uid, foreground) = (child.uid.clone(), child.has_pods);
                     if !foreground {
                         self.is_gone(&uid);
@@ -230,7 +231,7 @@ impl Cluster {
 
     /// What was told to go is gone.
     pub fn leftovers_go(&mut self) {
-        for uid in self.children.iter().filter(|c| c.terminating).map(|c| c.uid.clone()).collect::<Vec<_>>() {
+        for uid in self.children.iter().filter(|c| c.terminating()).map(|c| c.uid.clone()).collect::<Vec<_>>() {
             self.is_gone(&uid);
         }
     }
@@ -319,7 +320,8 @@ impl Cluster {
 
     fn generated(&mut self, refused: u8) {
         let message = self.said("no configuration meets the SLA; the nearest misses TPOT by 12 %");
-        let Some(job) = self.children.iter_mut().find(|c| c.component == Component::Generate && !c.terminating) else {
+        let Some(job) = self.children.iter_mut().find(|c| c.component == Component::Generate && !c.terminating())
+        else {
             return;
         };
         let run = job.run;
@@ -411,7 +413,7 @@ impl Cluster {
 }
 
 fn is_loading(child: &Child) -> bool {
-    child.component == Component::Load && child.job == Some(JobState::Running) && child.has_pods && !child.terminating
+    child.component == Component::Load && child.job == Some(JobState::Running) && child.has_pods && !child.terminating()
 }
 
 fn belongs(pod: &Pod, child: &Child) -> bool {

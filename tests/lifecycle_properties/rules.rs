@@ -126,7 +126,7 @@ fn what_goes_was_recorded(world: &World, actions: &[Action], now: Timestamp) {
     for action in actions {
         let Action::Delete(delete) = action else { continue };
         let child = world.children.iter().find(|c| c.uid == delete.uid).expect("only what was seen is deleted");
-        assert!(child.ours && !child.terminating);
+        assert!(child.ours && !child.terminating());
         let kept = child.run >= run.number || world.status.history.iter().any(|past| past.number == child.run);
         let outdated = child.component == Component::Report && child.edition != report::edition(&world.status, world);
         assert!(!(child.component.is_record() && kept) || outdated, "{} is a record", child.name);
@@ -228,7 +228,8 @@ pub fn one_deployment_holds_gpus(cluster: &Cluster) {
 /// What an operator that acts late creates beside the current deployment is told to go.
 pub fn one_deployment_stays(cluster: &Cluster) {
     let sequential = cluster.spec.execution.mode == Mode::Sequential;
-    let servers = cluster.children.iter().filter(|c| sequential && c.component == Component::Server && !c.terminating);
+    let servers =
+        cluster.children.iter().filter(|c| sequential && c.component == Component::Server && !c.terminating());
     let staying: BTreeSet<_> = servers.map(|c| (c.run, &c.variant, c.deployment)).collect();
     assert!(staying.len() <= 1, "{staying:?} stay");
 }

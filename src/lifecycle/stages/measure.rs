@@ -200,14 +200,14 @@ fn vanished(view: &View, now: Timestamp) -> Option<Problem> {
         Some(Problem { reason: Reason::ObjectsDeleted, message, fatal: now })
     };
     let is_server = |child: &&Child| child.component == Component::Server && ChildKind::SERVERS.contains(&child.kind);
-    let there = view.children().filter(|child| is_server(child) && !child.terminating).count();
+    let there = view.children().filter(|child| is_server(child) && !child.terminating()).count();
     let makes_pods = |object: &&Value| object["kind"].as_str().is_some_and(ChildKind::creates_servers);
     let wanted = view.world.ready(view.variant).map_or(1, |ready| ready.objects.iter().filter(makes_pods).count());
     if !is_endpoint(view.world, view.variant) && there < wanted {
         return missing("the server");
     }
     match view.load_job() {
-        Some(job) if !job.terminating => None,
+        Some(job) if !job.terminating() => None,
         _ if view.deployment.serving.is_some() => missing("the load Job"),
         _ => None,
     }

@@ -18,15 +18,13 @@ pub const ORPHAN: &str = "orphan";
 /// How long Dynamo's operator may take to let go of a graph that is deleted, in seconds. It takes less than two.
 const LETTING_GO_SECONDS: i64 = 30;
 
-/// From when on Dynamo's operator must be away where it still holds the graph of a deployment.
-pub fn abandoned_at(deployment: &DeploymentStatus) -> Option<Timestamp> {
-    deployment.teardown.as_ref().map(|decided| after(decided.0, LETTING_GO_SECONDS))
-}
-
-/// Whether a graph that was deleted waits for Dynamo's operator alone.
-pub fn is_held_by_dynamo(child: &Child) -> bool {
+/// From when on Dynamo's operator must be away: it still holds a graph that was deleted that long ago. It counts from the
+/// deletion and not from the decision to tear down, which a restart of this operator may separate. `None` for objects
+/// that wait for somebody else, or were deleted a second time already.
+pub fn abandoned_at(child: &Child) -> Option<Timestamp> {
     let held = |finalizer: &str| child.finalizers.iter().any(|held| held == finalizer);
-    child.kind == ChildKind::DynamoGraphDeployment && child.terminating && held(dynamo::FINALIZER) && !held(FOREGROUND)
+    let by_dynamo = child.kind == ChildKind::DynamoGraphDeployment && held(dynamo::FINALIZER) && !held(FOREGROUND);
+    child.deleted.filter(|_| by_dynamo).map(|deleted| after(deleted, LETTING_GO_SECONDS))
 }
 
 /// When the teardown of a deployment is overdue.
@@ -145,7 +143,7 @@ mod tests {
             variant: Some("baseline".into()),
             deployment: Some(1),
             ours: true,
-            terminating: true,
+            deleted: Some(Timestamp::UNIX_EPOCH),
             finalizers: vec![finalizer.into(), FOREGROUND.into()],
             created: Timestamp::UNIX_EPOCH,
             job: None,
