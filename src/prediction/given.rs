@@ -37,7 +37,15 @@ impl From<PickError> for NotClaimed {
     }
 }
 
-/// The claim of the named predictor for what is deployed, and what is doubtful about it. `shape`: what is deployed, or why
+/// A claim that was given with the comparison, held against what is deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenClaim {
+    pub claim: PredictedClaim,
+    /// What is doubtful about it.
+    pub findings: Vec<Finding>,
+}
+
+/// The claim of the named predictor for what is deployed. `shape`: what is deployed, or why
 /// it is unknown.
 ///
 /// # Errors
@@ -48,7 +56,7 @@ pub fn given_claim(
     files: &Files,
     wanted: &Wanted<'_>,
     shape: Result<&Shape, &str>,
-) -> Result<(PredictedClaim, Vec<Finding>), NotClaimed> {
+) -> Result<GivenClaim, NotClaimed> {
     let picked = pick_of(predictor, files, wanted)?;
     let shape = shape.map_err(|why| NotClaimed::UnknownShape(why.to_owned()))?;
     let picked = pick_deployed(picked, shape, wanted)?;
@@ -61,5 +69,5 @@ pub fn given_claim(
         origin: Some(&origin_of(&picked)),
     });
     findings.extend(gap);
-    Ok((PredictedClaim { predictor: Some(predictor), ..claim }, findings))
+    Ok(GivenClaim { claim: PredictedClaim { predictor: Some(predictor), ..claim }, findings })
 }

@@ -8,12 +8,12 @@ use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
 use crate::prediction::checks::{Checked, check};
 use crate::prediction::configurations::Ready;
-use crate::prediction::given::given_claim;
+use crate::prediction::given::{GivenClaim, given_claim};
 use crate::prediction::predictors::predictor::{
     DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task, Wanted,
 };
 use crate::prediction::{
-    Like, PredictedClaim, Prediction, PredictionOrigin, Row, Shape, claim_held, hinted_shape, read_backend, read_shape,
+    Like, Prediction, PredictionOrigin, Row, Shape, claim_held, hinted_shape, read_backend, read_shape,
 };
 
 /// A variant before anything is predicted.
@@ -98,12 +98,6 @@ fn endpoint(variant: &Variant) -> Drafted {
     Drafted { objects: vec![], gpus, shape, row: None, generated: None, finding: None }
 }
 
-/// A claim that was given with the comparison, and what is doubtful about it.
-struct CheckedClaim {
-    claim: PredictedClaim,
-    findings: Vec<Finding>,
-}
-
 /// The given claim, held against what is deployed. One that is not for that refuses the variant, before a GPU is held: it
 /// was to be measured, and cannot be.
 fn given(
@@ -111,7 +105,7 @@ fn given(
     task: &Task<'_>,
     variant: &Variant,
     drafted: &Drafted,
-) -> Result<Option<CheckedClaim>, NotGenerated> {
+) -> Result<Option<GivenClaim>, NotGenerated> {
     let Some(source) = &variant.claim else { return Ok(None) };
     let name = &source.config_map_name;
     let refused = |why: &dyn std::fmt::Display| {
@@ -127,8 +121,7 @@ fn given(
     };
     let wanted = Wanted { like: Some(like), ..task.wanted(ServingMode::Best, 1) };
     let shape = drafted.shape.as_ref().map_err(String::as_str);
-    let (claim, findings) = given_claim(source.predictor, files, &wanted, shape).map_err(|error| refused(&error))?;
-    Ok(Some(CheckedClaim { claim, findings }))
+    given_claim(source.predictor, files, &wanted, shape).map(Some).map_err(|error| refused(&error))
 }
 
 /// The prediction for what is deployed, and its shape. Types that the manifests leave to the checkpoint are those the
@@ -138,7 +131,7 @@ fn predicted(
     dialogue: &mut dyn Dialogue,
     variant: &Variant,
     drafted: &Drafted,
-    given: Option<CheckedClaim>,
+    given: Option<GivenClaim>,
 ) -> Result<(Prediction, Option<Shape>), NotGenerated> {
     let mut findings: Vec<Finding> = drafted.finding.clone().into_iter().collect();
     let estimation = match estimation(dialogue, variant, drafted)? {
@@ -168,7 +161,7 @@ fn predicted(
         claim
     });
     let claim = match given {
-        Some(CheckedClaim { claim, findings: doubts }) => {
+        Some(GivenClaim { claim, findings: doubts }) => {
             let new: Vec<Finding> = doubts.into_iter().filter(|doubt| !findings.contains(doubt)).collect();
             findings.extend(new);
             Some(claim)
