@@ -44,6 +44,14 @@ test-cluster:
 	NAME=$(NAME) tests/cluster/comparisons/run
 	NAME=$(NAME) tests/cluster/test_install.sh
 
+# KILLS kills of operator, load pods, load tools, generating pods, kubelet, API server and the stand-in for Dynamo's operator at
+# random moments (SEED), over many small comparisons, PARALLEL at a time, on the same cluster. An hour for 200; a machine that does nothing else.
+.PHONY: kills
+KILLS ?= 200
+PARALLEL ?= 2
+kills:
+	NAME=$(NAME) KILLS=$(KILLS) SEED=$(SEED) PARALLEL=$(PARALLEL) tests/cluster/kills/run
+
 # The CRD, the operator and the chart on control planes of other Kubernetes versions (KUBERNETES_VERSIONS), which it builds
 # first: minutes each. Not a part of `make test`, which runs the same on the default version.
 .PHONY: test-versions
@@ -75,7 +83,7 @@ test-release:
 check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	cargo check --quiet --locked --no-default-features --bin bcmp
+	cargo clippy --quiet --locked --no-default-features --bin bcmp -- -D warnings
 	tools/deny bans licenses sources
 
 # Known faults of the crates, and crates that are kept up no more. Their list is at GitHub: not a part of `check`, which

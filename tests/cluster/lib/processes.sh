@@ -76,6 +76,19 @@ stop() {
     done
 }
 
+# crash DAEMON SECONDS: killed without warning, and started again as it was after that time.
+crash() {
+    local daemon=$1 recorded command
+    [[ $2 =~ ^[0-9]{1,3}$ ]] || die "crash $daemon $2: must be seconds from 0 to 999"
+    running "$daemon" || die "$daemon does not run"
+    recorded=$(cat "$(pid_file "$daemon")")
+    mapfile -d '' -t command <"/proc/${recorded%% *}/cmdline"
+    send KILL "$daemon"
+    wait_for 5 none_running "$daemon" || die "cannot end $daemon"
+    sleep "$2"
+    start "$daemon" "${command[@]}"
+}
+
 send() {
     local recorded
     recorded=$(cat "$(pid_file "$2")")

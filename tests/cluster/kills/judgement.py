@@ -1,0 +1,115 @@
+"""What must be the same with kills as without, and whether it is."""
+
+import json
+from collections import Counter
+
+# The codes by which a level tells that one of its trials was disturbed.
+DISTURBED = {"LoadPodReplaced", "LoadPodLost", "LoadToolFailed"}
+# Figures of a disturbed level may lie outside what was seen without kills by this share of its range, at either side: a
+# sample's ends are not those of what it is drawn from.
+MARGIN = 1.0
+
+
+def trial_of(mark):
+    """The trial that a mark says was begun: started-r1-c000001-l1-t1-2 is the second start of r1-c000001-l1-t1."""
+    return mark.removeprefix("started-").rsplit("-", 1)[0]
+
+
+def under_way(records):
+    """Variant and key of the trial that has begun and has no record; None between trials."""
+    begun = {(name, trial_of(key)) for name, key in records if key.startswith("started-")}
+    return next(iter(sorted(begun - set(records))), None)
+
+
+def is_first_try(trial):
+    return trial[1].endswith("-t1")
+
+
+def level_of(trial):
+    return trial[0], int(trial[1].split("-")[1].removeprefix("c"))
+
+
+class Course:
+    """What one comparison came to."""
+
+    def __init__(self, course):
+        self.namespace, self.kills, self.left = course.namespace, course.kills, course.left
+        self.status, self.records = course.end, course.seen
+        self.faults = []
+        if not self.status:
+            self.faults.append(f"{course.namespace} has no end")
+            return
+        self.levels = {(v["name"], level["concurrency"]): level for v in self.status["variants"] for level in v.get("levels", [])}
+        self.faults += [f"{course.namespace}: {key} was changed after it was published" for key in course.changed]
+        self.faults += [f"{course.namespace}: {child} is left" for child in self.left]
+        self.faults += [f"{course.namespace}: the disturbed level {level} does not say so" for level in self.unnamed()]
+        self.faults += [f"{course.namespace}: {trial} was measured twice" for trial in self.twice()]
+
+    def end(self):
+        measured = self.status.get("verdict", {}).get("measured", {})
+        return self.status["phase"], measured.get("outcome"), tuple(sorted(self.levels))
+
+    def codes(self):
+        return {(level, reason["code"]) for level, found in self.levels.items() for reason in found["evidence"].get("reasons", [])}
+
+    def figures(self):
+        return {(*level, name): float(value) for level, found in self.levels.items()
+                for name, value in found.get("measured", {}).items() if name.endswith(("Milliseconds", "Gpu"))}
+
+    def starts(self):
+        return Counter((name, trial_of(key)) for name, key in self.records if key.startswith("started-"))
+
+    def trials(self):
+        return {key: json.loads(text) for key, text in self.records.items() if key[1].startswith("r1-")}
+
+    def disturbed(self):
+        """Trials that were begun again, or came to nothing."""
+        again = {trial for trial, starts in self.starts().items() if starts > 1}
+        return again | {trial for trial, record in self.trials().items() if not record.get("measurement")}
+
+    def unnamed(self):
+        named = {level for level, code in self.codes() if code in DISTURBED}
+        return sorted({level_of(trial) for trial in self.disturbed()} - named)
+
+    def twice(self):
+        """Trials that were begun once more when their record was there."""
+        begun = [((name, trial_of(key)), json.loads(text)["time"]) for (name, key), text in self.records.items() if key.startswith("started-")]
+        return sorted({trial for trial, time in begun if time > self.trials().get(trial, {}).get("completionTime", "9")})
+
+    def summary(self):
+        if not self.status:
+            return self.faults[0]
+        ended = f"{self.status['phase']}, {len(self.kills)} kills" if self.kills else self.status["phase"]
+        return "; ".join([ended, *self.faults])
+
+
+def campaign(alone, struck, say):
+    """The faults of the whole campaign; says what was seen."""
+    faults = [fault for course in alone + struck for fault in course.faults]
+    alone, struck = [[c for c in courses if c.status] for courses in (alone, struck)]
+    ends, codes = {course.end() for course in alone}, set().union(*(course.codes() for course in alone))
+    for course in struck:
+        if course.end() not in ends:
+            faults.append(f"{course.namespace} ended as {course.end()}, those left alone as {sorted(ends)}")
+        new = {code for code in course.codes() - codes if code[1] not in DISTURBED}
+        faults += [f"{course.namespace} has a code that no comparison left alone has: {code}" for code in sorted(new)]
+    faults += scatter(alone, struck, say)
+    say(f"kills: {dict(Counter(kill for course in struck for kill in course.kills))}")
+    say(f"comparisons: {len(alone)} left alone, {len(struck)} with kills; trials disturbed: "
+        f"{sum(len(course.disturbed()) for course in struck)}; objects left: {sum(len(course.left) for course in alone + struck)}")
+    return faults
+
+
+def scatter(alone, struck, say):
+    faults = []
+    say(f"{'figure':44} {'left alone (least to most)':>28} {'with kills':>28}")
+    for figure in sorted(set().union(*(course.figures() for course in alone))):
+        values, disturbed = [[c.figures()[figure] for c in courses if figure in c.figures()] for courses in (alone, struck)]
+        if not disturbed:
+            continue
+        least, most = min(values), max(values)
+        say(f"{' '.join(map(str, figure)):44} {least:12.4g} to {most:12.4g} {min(disturbed):12.4g} to {max(disturbed):12.4g}")
+        margin = MARGIN * (most - least)
+        outside = [value for value in disturbed if not least - margin <= value <= most + margin]
+        faults += [f"{' '.join(map(str, figure))}: {value:.4g}, left alone {least:.4g} to {most:.4g}" for value in outside]
+    return faults
