@@ -22,8 +22,8 @@ pub enum Move {
     RecordLost { trial: TrialPlan, last_start: Mark },
     Run {
         trial: TrialPlan,
-        /// Which start of this trial it is, from 1.
-        start: usize,
+        /// Earlier starts of this trial, whose pods were lost.
+        lost: Vec<Mark>,
         /// Which trial of its level it is, from 1: names its directory.
         number: usize,
     },
@@ -50,7 +50,7 @@ pub fn next_move(next: Next, ledger: &Ledger, deployment: u32) -> Move {
         return Move::RecordLost { trial, last_start: last_start.clone() };
     }
     let earlier = ledger.records.iter().filter(|record| record.trial.key.concurrency == trial.key.concurrency).count();
-    Move::Run { trial, start: starts.len() + 1, number: earlier + 1 }
+    Move::Run { trial, lost: starts.to_vec(), number: earlier + 1 }
 }
 
 /// The latest failure of the tool, if it failed in each of the last trials of this deployment.
@@ -136,13 +136,13 @@ mod tests {
         Ledger { records: records.rev().collect(), ..Ledger::default() }
     }
 
-    fn run(trial: TrialPlan, start: usize, number: usize) -> Move {
-        Move::Run { trial, start, number }
+    fn run(trial: TrialPlan, lost: &[&str], number: usize) -> Move {
+        Move::Run { trial, lost: lost.iter().map(|pod| mark(pod)).collect(), number }
     }
 
     #[test]
     fn a_level_nobody_began_is_begun() {
-        assert_eq!(next_move(Next::Run(trial(5, 1)), &Ledger::default(), 1), run(trial(5, 1), 1, 1));
+        assert_eq!(next_move(Next::Run(trial(5, 1)), &Ledger::default(), 1), run(trial(5, 1), &[], 1));
     }
 
     #[test]
@@ -158,21 +158,21 @@ mod tests {
     fn a_level_whose_pod_was_lost_is_begun_once_more_and_then_given_up() {
         let once = trial(5, 1);
         let next = |pods: &[&str]| next_move(Next::Run(once), &started(&once, pods), 1);
-        assert_eq!(next(&["a"]), run(once, 2, 1));
+        assert_eq!(next(&["a"]), run(once, &["a"], 1));
         assert_eq!(next(&["a", "b"]), Move::RecordLost { trial: once, last_start: mark("b") });
     }
 
     #[test]
     fn starts_of_another_try_do_not_count() {
         let ledger = started(&trial(5, 1), &["a", "b"]);
-        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), 1, 1));
+        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), &[], 1));
     }
 
     #[test]
     fn runs_are_numbered_by_concurrency() {
         let records = vec![record(trial(5, 1), 1, 1, None), record(trial(6, 1), 1, 2, None)];
         let ledger = Ledger { records, ..Ledger::default() };
-        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), 1, 2));
+        assert_eq!(next_move(Next::Run(trial(5, 2)), &ledger, 1), run(trial(5, 2), &[], 2));
     }
 
     #[test]

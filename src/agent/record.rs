@@ -49,6 +49,15 @@ pub fn lost(last_start: &Mark) -> Finding {
     Finding::new(EvidenceCode::LoadPodLost, message)
 }
 
+/// The finding about a trial whose first pod was lost.
+pub fn replaced(lost: &Mark) -> Finding {
+    let message = format!(
+        "load pod {} began this trial at {:.0} and was lost; it was measured from its beginning",
+        lost.pod_uid, lost.time
+    );
+    Finding::new(EvidenceCode::LoadPodReplaced, message)
+}
+
 /// The record as it is published, in at most [`LARGEST_RECORD`] bytes: texts are shortened as far as needed, numbers never.
 ///
 /// # Errors

@@ -125,6 +125,8 @@ evidence_codes! {
     ServerRestarted: Trial => Reject,
     /// The load pod was lost twice during the trial.
     LoadPodLost: Trial => Repeat,
+    /// The load pod was lost during the trial, and another one measured it from its beginning.
+    LoadPodReplaced: Trial => Warn,
     /// The tool left no result that can be read.
     LoadToolFailed: Trial => Repeat,
     /// The figures come from the tool's summary over all requests, those of the start included; TTFT is not judged.

@@ -95,6 +95,11 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "There is no result, and a third try would hold GPUs with no better prospect.",
             "Find out why the pod went: eviction, memory or node failure. Give it a priority class or more memory, and run again.",
         ),
+        EvidenceCode::LoadPodReplaced => of(
+            "The load pod was lost during the trial, and another one measured it from its beginning.",
+            "No request of the lost pod is counted, but the server may still have been busy with some when the new one began.",
+            "Trust the level if its other trials agree. If pods go often, find out why: eviction, memory or node failure.",
+        ),
         EvidenceCode::LoadToolFailed => of(
             "The load tool ended without a result that can be read.",
             "There is nothing to judge.",

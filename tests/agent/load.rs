@@ -314,6 +314,11 @@ async fn a_lost_pod_loses_its_level_and_nothing_else() {
     let pods: Vec<_> = ledger.starts["r1-c000002-l1-t1"].iter().map(|mark| mark.pod_uid.as_str()).collect();
     assert_eq!(pods, ["a", "b"]);
     assert_eq!(job.calls(), [1, 2, 2, 1, 2]);
+    let named = job.findings().into_iter().map(|(concurrency, _, code, message)| (concurrency, code, message));
+    let [(2, EvidenceCode::LoadPodReplaced, message)] = &named.collect::<Vec<_>>()[..] else {
+        panic!("{:?}", job.findings())
+    };
+    assert!(message.contains("load pod a began this trial"), "{message}");
 }
 
 #[tokio::test]

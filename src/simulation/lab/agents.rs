@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Clocks, seconds};
+use crate::agent::next_move::{Move, next_move};
+use crate::agent::record;
 use crate::api::labels;
 use crate::manifests::agent_contract::PLAN_KEY;
 use crate::measurement::ledger::{Ledger, Mark, serving_key, started_key};
@@ -16,7 +18,7 @@ use crate::simulation::actors::{PodContext, PodScript, has_label};
 use crate::simulation::api_server::meta;
 use crate::simulation::broken::OrBroken;
 use crate::simulation::reality::{PendingTrial, Ran, Reality};
-use crate::sweep::{Next, VariantSweep};
+use crate::sweep::VariantSweep;
 
 /// What a pod of the agent does.
 pub(super) fn script(pod: &Value, reality: &Arc<dyn Reality>, clocks: &Clocks) -> Option<PodScript> {
@@ -116,14 +118,22 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
     let sweep = VariantSweep::new(&plan.spec, &configurations, &variant, round).or_broken("the sweep");
     loop {
         let Some(ledger) = published(&pod) else { return 1 };
-        let Next::Run(trial) = sweep.next(&ledger.records, deployment) else { return 0 };
-        let name = trial.key.to_string();
-        let nth = ledger.starts.get(&name).map_or(0, Vec::len) + 1;
-        publish(&pod, &started_key(&trial.key, nth), &mark(&pod, now()));
         let start = now();
-        let load = PendingTrial { plan: &plan, configurations: &configurations, variant: &variant, deployment, trial };
-        let Ran { measurement, findings, took } = reality.run(&load);
-        tokio::time::sleep(took).await;
+        let (trial, measurement, findings) =
+            match next_move(sweep.next(&ledger.records, deployment), &ledger, deployment) {
+                Move::Finish => return 0,
+                Move::GiveUp(_) | Move::Contradiction(_) => return 1,
+                Move::RecordLost { trial, last_start } => (trial, None, vec![record::lost(&last_start)]),
+                Move::Run { trial, lost, .. } => {
+                    publish(&pod, &started_key(&trial.key, lost.len() + 1), &mark(&pod, start));
+                    let (plan, configurations) = (&plan, &configurations);
+                    let load = PendingTrial { plan, configurations, variant: &variant, deployment, trial };
+                    let Ran { measurement, mut findings, took } = reality.run(&load);
+                    tokio::time::sleep(took).await;
+                    findings.extend(lost.last().map(record::replaced));
+                    (trial, measurement, findings)
+                }
+            };
         let record = TrialRecord {
             schema_version: SCHEMA_VERSION,
             trial,
@@ -134,7 +144,7 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
             measurement,
             findings,
         };
-        publish(&pod, &name, &serde_json::to_string(&record).or_broken("as JSON"));
+        publish(&pod, &trial.key.to_string(), &serde_json::to_string(&record).or_broken("as JSON"));
     }
 }
 
