@@ -49,6 +49,9 @@ pub struct ControllerArgs {
     /// ServiceAccount of the operator's own pod, which no comparison may use
     #[arg(long, env = "BCMP_OWN_SERVICE_ACCOUNT")]
     own_service_account: Option<String>,
+    /// Also show what was measured as metrics, whose labels name comparisons: of the 200 whose verdict is newest
+    #[arg(long, env = "BCMP_RESULT_METRICS")]
+    result_metrics: bool,
     /// Address that serves /healthz, /readyz and /metrics; [::] is every address, of IPv4 too
     #[arg(long, env = "BCMP_LISTEN", default_value = "[::]:8080")]
     listen: SocketAddr,
@@ -101,7 +104,7 @@ async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Er
     let mut config = Config::infer().await?;
     config.read_timeout = Some(Duration::from_secs(300));
     let client = Client::try_from(config)?;
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(arguments.result_metrics);
     let lease = arguments.lease();
     let namespaces: Vec<String> = arguments.namespaces.into_iter().filter(|name| !name.is_empty()).collect();
     let scope = if namespaces.is_empty() { Scope::Cluster } else { Scope::Namespaces(namespaces) };

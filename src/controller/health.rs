@@ -129,7 +129,7 @@ mod tests {
         assert!(health.ready().unwrap_err().contains("forbidden"));
         health.listed(None);
         health.ready().unwrap();
-        // It is no latch.
+        // It is not a latch.
         health.failed(None, "forbidden");
         health.ready().unwrap();
         later(20).await;

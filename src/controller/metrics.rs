@@ -13,7 +13,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::gauges::{ComparisonStates, GaugeInput};
+use super::results::ResultGauges;
 use crate::api::Phase;
+use crate::lifecycle::world::Object;
 
 /// The one queue, as controller-runtime names it.
 const CONTROLLER: &str = "benchmarkcomparison";
@@ -131,7 +133,7 @@ impl Gauges {
     }
 }
 
-/// All metrics of the controller. Labels are bounded: no names of objects.
+/// All metrics of the controller. Labels are bounded: no names of objects, except in results, which are asked for.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -149,10 +151,18 @@ pub struct Metrics {
     watch_failures: Family<ResourceLabel, Counter>,
     gauges: Gauges,
     states: Arc<Mutex<ComparisonStates>>,
+    results: Option<Arc<ResultGauges>>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl Metrics {
+    /// `results`: whether measured figures are told of, too.
+    pub fn new(results: bool) -> Self {
         let mut registry = Registry::default();
         let reconciles = Family::default();
         let errors = Family::default();
@@ -197,6 +207,10 @@ impl Default for Metrics {
         }
         let gauges = Gauges::default();
         gauges.register(&mut registry);
+        let results = results.then(|| Arc::new(ResultGauges::default()));
+        if let Some(results) = &results {
+            results.register(&mut registry);
+        }
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -213,11 +227,10 @@ impl Default for Metrics {
             watch_failures,
             gauges,
             states: Arc::default(),
+            results,
         }
     }
-}
 
-impl Metrics {
     pub fn begins(&self) {
         self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).inc();
     }
@@ -264,23 +277,36 @@ impl Metrics {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reconciliation of the comparison with this UID succeeded.
-    pub fn saw(&self, uid: &str, seen: GaugeInput) {
+    /// A reconciliation of a comparison succeeded.
+    pub fn saw(&self, object: &Object, seen: GaugeInput) {
+        let uid = &object.uid;
+        if let Some(results) = &self.results {
+            results.saw(uid, &object.namespace, &object.name, seen.status);
+        }
         self.states().saw(uid, seen);
     }
 
     pub fn forget(&self, uid: &str) {
         self.states().forget(uid);
+        if let Some(results) = &self.results {
+            results.forget(uid);
+        }
     }
 
     /// Forgets all comparisons but these.
     pub fn retain(&self, exists: &HashSet<String>) {
         self.states().retain(exists);
+        if let Some(results) = &self.results {
+            results.retain(exists);
+        }
     }
 
     /// The metrics in OpenMetrics text.
     pub fn text(&self) -> String {
         self.gauges.set(&self.states());
+        if let Some(results) = &self.results {
+            results.set();
+        }
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod mirror;
 pub mod observe;
 pub mod reconcile;
+pub mod results;
 pub mod scope;
 pub mod serve;
 pub mod sources;

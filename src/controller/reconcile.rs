@@ -118,7 +118,7 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
     }
     let silent_since = stalled::silent_since(&status, &world);
     let seen = GaugeInput { status: &status, next_look: due(wake, now), leaked, silent_since, now };
-    context.metrics.saw(&world.object.uid, seen);
+    context.metrics.saw(&world.object, seen);
     Ok(wake)
 }
 

@@ -18,7 +18,7 @@ use crate::prediction::predictors::is_needed;
 /// Reads what a spec refers to. `graph_version` is the version in which DynamoGraphDeployments are served.
 ///
 /// # Errors
-/// A call that fails. What does not exist is no error.
+/// A call that fails. What does not exist is not an error.
 pub async fn sources(
     client: &Client,
     namespace: &str,

@@ -15,6 +15,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 EVERYTHING = (
     "watch.clusterWide=true",
     "metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true",
+    "metrics.results.enabled=true",
     "metrics.prometheusRule.alertLabels.team=inference", "metrics.serviceMonitor.labels.release=prometheus",
     "networkPolicy.apiServer.cidrs[0]=10.0.0.1/32",
     'networkPolicy.metricsFrom=[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"monitoring"}}}]',
@@ -267,12 +268,15 @@ class SameEverywhere(unittest.TestCase):
 
     def test_alerts_and_dashboard_ask_for_metrics_that_are_there(self):
         registered = set()
-        for name, kind in registrations((TOP / "src/controller/metrics.rs").read_text()):
-            registered |= {"Counter": {f"{name}_total"}, "Histogram": {f"{name}_bucket"}, "Gauge": {name}}[kind]
+        for source in ("metrics", "results"):
+            for name, kind in registrations((TOP / f"src/controller/{source}.rs").read_text()):
+                registered |= {"Counter": {f"{name}_total"}, "Histogram": {f"{name}_bucket"}}.get(kind, {name})
         rule = one(chart(*EVERYTHING), "PrometheusRule")
         expressions = [r["expr"] for g in rule["spec"]["groups"] for r in g["rules"]]
-        dashboard = json.loads(one(chart(*EVERYTHING), "ConfigMap")["data"]["bcmp.json"])
-        expressions += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        dashboards = one(chart(*EVERYTHING), "ConfigMap")["data"]
+        self.assertEqual(sorted(dashboards), ["bcmp-results.json", "bcmp.json"])
+        panels = [panel for text in dashboards.values() for panel in json.loads(text)["panels"]]
+        expressions += [target["expr"] for panel in panels for target in panel["targets"]]
         asked = {name for text in expressions for name in re.findall(r"\b(?:bcmp|controller_runtime)_\w+", text)}
         self.assertTrue(asked)
         self.assertEqual(asked - registered, set(), f"registered: {sorted(registered)}")
@@ -286,7 +290,7 @@ def overlay_of(document):
 
 def registrations(source):
     """Names of metrics and what they are, from the code that registers them."""
-    fields = dict(re.findall(r"^\s+(\w+): (?:Family<\w+, )?(Counter|Gauge|Histogram)\b", source, re.MULTILINE))
+    fields = dict(re.findall(r"^\s+(\w+): (?:Family<\w+, )?(Counter|Gauge|Histogram|DecimalGauge)\b", source, re.MULTILINE))
     found = re.findall(r'register\(\s*"(\w+)",\s*"[^"]*",\s*(?:self\.)?(\w+)\.clone\(\)', source)
     return [(name, fields[field]) for name, field in found]
 

@@ -35,7 +35,7 @@ pub(super) struct DeviceClaim {
     devices: Vec<(DevicePool, String)>,
 }
 
-/// Devices that are on no single node, such as those of a fabric, are no GPUs.
+/// Devices that are on no single node, such as those of a fabric, are not GPUs.
 pub(super) fn slice(object: &DynamicObject) -> Option<Slice> {
     let data = &object.data;
     let node = text(data, "/spec/nodeName")?.to_owned();
