@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Taint, Toleration};
 
 use super::findings::{CheckOutcome, CheckRow};
 use super::images;
+use super::pulls::{Pull, named};
 use super::systems::system_of;
 use crate::api::{BenchmarkComparisonSpec, GROUP, VERSION};
 use crate::dynamo;
@@ -73,6 +74,16 @@ pub struct VolumeClaim {
     pub size: String,
 }
 
+/// What became of an image that was to be pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagePull {
+    /// The field that names it.
+    pub field: &'static str,
+    pub pull: Lookup<Pull>,
+    /// How long it was waited for at most.
+    pub seconds: u64,
+}
+
 /// What was read.
 #[derive(Clone, Debug)]
 pub struct ClusterState {
@@ -90,6 +101,8 @@ pub struct ClusterState {
     pub claims: Vec<(String, Lookup<Option<VolumeClaim>>)>,
     /// Whether the Secrets that the comparison names exist.
     pub secrets: Vec<(String, Lookup<bool>)>,
+    /// Images that were pulled for this; empty unless that was asked for.
+    pub pulls: Vec<ImagePull>,
     /// Seconds by which the cluster's clock is ahead of this machine's; `None`: it does not say.
     pub clock: Option<i64>,
 }
@@ -113,7 +126,7 @@ pub fn findings(cluster: &ClusterState, subject: CheckedSubject, before: bool) -
     findings.extend(quotas(cluster, subject));
     findings.extend(cluster.claims.iter().map(|(name, claim)| volume_claim(cluster, name, claim)));
     findings.extend(cluster.secrets.iter().map(|(name, there)| secret(cluster, name, there)));
-    findings.extend(subject.into_iter().flat_map(images));
+    findings.extend(subject.into_iter().flat_map(|spec| images(cluster, spec)));
     findings.push(clock(cluster));
     findings
 }
@@ -388,26 +401,31 @@ fn secret(cluster: &ClusterState, name: &str, there: &Lookup<bool>) -> CheckRow 
     }
 }
 
-fn images(spec: &BenchmarkComparisonSpec) -> Vec<CheckRow> {
-    let images = [
-        ("runtime.image", spec.runtime.image.as_deref()),
-        ("predictor.image", spec.predictor.image.as_deref()),
-        ("load.image", spec.load.image.as_deref()),
-    ];
-    let named = images.into_iter().filter_map(|(field, image)| Some((field, image?)));
-    named
-        .map(|(field, image)| match images::problem(image) {
+fn images(cluster: &ClusterState, spec: &BenchmarkComparisonSpec) -> Vec<CheckRow> {
+    let pull = |field: &str| cluster.pulls.iter().find(|one| one.field == field);
+    named(spec)
+        .into_iter()
+        .map(|(field, wanted)| (field, wanted.image, pull(field)))
+        .map(|(field, image, pull)| match images::problem(image) {
             None if images::is_floating(image) => {
                 let found = format!("{image} has neither tag nor digest: it may change between deployments");
                 CheckRow::other(CheckOutcome::Warning, field, found, "name a tag or a digest")
             }
-            None => CheckRow::good(field, format!("{image} (whether it can be pulled is not checked)")),
+            None => pulled(field, image, pull),
             Some(why) => {
                 let remedy = "write it as REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…";
                 CheckRow::other(CheckOutcome::Bad, field, format!("{image}: {why}"), remedy)
             }
         })
         .collect()
+}
+
+fn pulled(field: &str, image: &str, pull: Option<&ImagePull>) -> CheckRow {
+    match pull {
+        None => CheckRow::good(field, format!("{image} (whether it can be pulled was not tried: --pull does)")),
+        Some(ImagePull { pull: Ok(pull), seconds, .. }) => pull.row(field, image, *seconds),
+        Some(ImagePull { pull: Err(why), .. }) => unknown(field, why),
+    }
 }
 
 fn clock(cluster: &ClusterState) -> CheckRow {

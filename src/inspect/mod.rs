@@ -8,6 +8,7 @@ pub mod findings;
 mod images;
 pub mod logs;
 pub mod promote;
+pub mod pulls;
 pub mod sample;
 pub mod stop;
 pub mod systems;

@@ -92,12 +92,12 @@ fn remove_ours(pairs: &mut Map<String, Value>) {
 
 /// The comment above the manifests.
 pub fn heading(comparison: &str, run: i64, variant: &str, verdict: Option<&Verdict>) -> String {
-    let said = match verdict {
-        Some(verdict) => format!("{}: {}", verdict.result, one_line(&verdict.summary, LONGEST)),
-        None => "the run has no verdict".into(),
+    let (how, said) = match verdict {
+        Some(verdict) => ("measured", format!("{}: {}", verdict.result, one_line(&verdict.summary, LONGEST))),
+        None => ("generated", "The run has no verdict: what this does was not measured, or not to the end.".into()),
     };
     format!(
-        "# Variant {variant} of comparison {comparison}, run {run}, as it was measured.\n# {said}\n\
+        "# Variant {variant} of comparison {comparison}, run {run}, as it was {how}.\n# {said}\n\
          # bcmp's names, labels and owner references are left out: kubectl apply -n NAMESPACE -f FILE\n"
     )
 }
@@ -129,6 +129,13 @@ mod tests {
             "there is no winner (Inconclusive: Too close to call): name the variant you want with --variant (baseline, optimized)"
         );
         assert!(said(None, None).starts_with("the run has no verdict"));
+    }
+
+    #[test]
+    fn nothing_is_called_measured_before_the_verdict() {
+        let above = |verdict: Option<&Verdict>| heading("benchmarks/qwen", 1, "optimized", verdict);
+        assert!(above(Some(&verdict(None))).contains("run 1, as it was measured.\n# Inconclusive: Too close to call."));
+        assert!(above(None).contains("run 1, as it was generated.\n# The run has no verdict"));
     }
 
     #[test]

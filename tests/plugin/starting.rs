@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::front::{self, Rights};
 use crate::harness::{Ran, bcmp, run_with};
+use bcmp::simulation::actors::PodScript;
 use bcmp::simulation::api_server::{Cluster, Verb};
 use bcmp::simulation::lab::{Lab, comparison};
 
@@ -107,4 +108,29 @@ async fn without_rights_a_comparison_is_written_all_the_same() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("# CHECK: nodes cannot be read with these rights"), "{}", ran.out);
     assert!(ran.err.contains("not looked at: list nodes: not allowed"), "{}", ran.err);
+}
+
+/// One image is there, the other one is not; nothing of the check is left.
+#[tokio::test(start_paused = true)]
+async fn images_are_pulled_when_asked() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| {
+        let image = pod["spec"]["containers"][0]["image"].as_str()?;
+        let is_check = pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "kubectl-bcmp";
+        is_check.then(|| match image.contains("missing") {
+            true => PodScript::image_pull_error(),
+            false => PodScript::run(|_| async { 0 }),
+        })
+    });
+    let images =
+        json!({"runtime": {"image": "registry.example/runtime:1"}, "load": {"image": "registry.example/missing:1"}});
+    let file = tempfile(&comparison("qwen", images).to_string());
+    let path = file.path().to_str().unwrap();
+    let ran = as_user(&lab.cluster, |_, _| true, &["check", "-f", path, "--pull"]).await;
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let rows: Vec<&str> = ran.out.lines().filter(|line| line.contains(".image")).collect();
+    assert!(rows[0].contains("ok") && rows[0].contains("runtime:1 was pulled on node"), "{rows:?}");
+    assert!(rows[1].contains("missing") && rows[1].contains("missing:1 cannot be pulled"), "{rows:?}");
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    assert_eq!((lab.cluster.list("jobs.batch").len(), lab.cluster.list("pods").len()), (0, 0));
 }

@@ -421,6 +421,12 @@ pub struct CheckArguments {
     /// Before bcmp is installed: do not look for it
     #[arg(long, action = ArgAction::SetTrue)]
     pub pre: bool,
+    /// Pull the images that the comparison names, on nodes on which they are to run: a Job for each, without GPUs
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub pull: bool,
+    /// Give up pulling after this time, for example `90s`, `30m` or `1h 30m`
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m", requires = "pull")]
+    pub timeout: Duration,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ use super::Plugin;
 use super::arguments::CheckArguments;
 use super::cluster::NamespaceClient;
 use super::error::{FAILED, PluginError};
+use super::pulls::pulled;
 use super::screen::{Page, plain, toned};
 use super::survey;
 use crate::api::BenchmarkComparisonSpec;
@@ -15,9 +16,17 @@ use crate::inspect::findings::{CheckRow, heading, lines, summary};
 
 /// Reads, checks and prints a table. Exit code 1 if something is missing.
 pub async fn check(plugin: &mut Plugin, arguments: &CheckArguments) -> Result<u8, PluginError> {
+    if arguments.pull && arguments.file.is_none() && arguments.comparison.is_none() {
+        return Err(PluginError::usage(
+            "--pull: no comparison whose images are to be pulled: name one, or a file with -f",
+        ));
+    }
     let cluster = plugin.cluster().await?;
     let subject = subject(&cluster, arguments).await?;
-    let found = read(plugin, &cluster, subject.as_ref()).await;
+    let mut found = read(plugin, &cluster, subject.as_ref()).await;
+    if let Some(spec) = subject.as_ref().filter(|_| arguments.pull) {
+        found.pulls = pulled(&cluster, spec, arguments.timeout).await;
+    }
     let findings = findings(&found, subject.as_ref(), arguments.pre);
     let (sentence, well) = summary(&findings);
     let width = plugin.screen.width();
@@ -69,6 +78,7 @@ async fn read(
         quotas: survey::quotas(cluster).await,
         claims,
         secrets,
+        pulls: vec![],
         clock: survey::clock(client, || plugin.now()).await,
     }
 }

@@ -23,6 +23,7 @@ mod objects;
 mod pictures;
 mod progress;
 mod promote;
+mod pulls;
 mod render;
 mod report;
 mod requests;

@@ -159,7 +159,7 @@ impl Screen {
     /// Shows lines.
     ///
     /// # Errors
-    /// The output cannot be written. A reader that has seen enough is no error.
+    /// The output cannot be written. A reader that has seen enough is not an error.
     pub fn show(&mut self, page: &Page) -> io::Result<()> {
         let text = self.painted(page);
         self.write(&text)

@@ -26,6 +26,7 @@ fn cluster() -> ClusterState {
         quotas: Ok(vec![]),
         claims: vec![],
         secrets: vec![],
+        pulls: vec![],
         clock: Some(1),
     }
 }
