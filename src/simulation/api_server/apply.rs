@@ -279,7 +279,7 @@ fn remove_empty_parents(object: &mut Value, path: &[String], named: &FieldSet) {
     }
 }
 
-/// Moves ownership after a write that is no apply: changed fields belong to the writer alone, vanished ones to nobody.
+/// Moves ownership after a write that is not an apply: changed fields belong to the writer alone, vanished ones to nobody.
 pub fn update(old: Option<&Value>, new: &Value, schema: Option<&Value>, owners: &mut Owners, manager: &Manager) {
     let now = fields(new, schema);
     let changed: FieldSet =

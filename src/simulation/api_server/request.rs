@@ -102,8 +102,8 @@ impl ApiRequest {
         let body = if bytes.is_empty() {
             Value::Null
         } else if header("content-type") == "application/vnd.kubernetes.protobuf" {
-            protobuf::namespace(bytes).ok_or_else(|| {
-                let message = "of protobuf, the simulated server reads Namespaces alone: apply the object as YAML";
+            protobuf::object(bytes).ok_or_else(|| {
+                let message = "of protobuf, the simulated server reads Namespaces, ServiceAccounts, ConfigMaps and Secrets: apply the object as YAML";
                 ApiFailure::new(415, "UnsupportedMediaType", message)
             })?
         } else {

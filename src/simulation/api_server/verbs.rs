@@ -65,7 +65,7 @@ pub struct Preconditions {
     pub resource_version: Option<String>,
 }
 
-/// A patch that is no apply.
+/// A patch that is not an apply.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
     /// API version it is written in.
