@@ -131,6 +131,17 @@ test_use_of_control_plane() {
     check "an object goes with its owner" owned_object_is_collected
     check "no one blocks an owner's deletion without the right to" fails create_blocking_child
     check "gpus asks for a node" exits 1 cluster gpus 1
+    check "a part that is killed starts again" another_daemon_after kube-apiserver cluster crash kube-apiserver 1
+    check "and works" eventually kubectl get namespaces
+    check "what does not run cannot be killed" exits 1 cluster crash kubelet 1
+    check "nor for a time that is none" exits 1 cluster crash etcd soon
+}
+
+another_daemon_after() {
+    local daemon=$1 before
+    shift
+    before=$(cat "$state/run/$daemon.pid")
+    "$@" && fails equal "$(cat "$state/run/$daemon.pid")" "$before" >/dev/null && cluster status
 }
 
 apply_graph() {

@@ -8,16 +8,18 @@ from functools import partial
 from random import Random
 
 import judgement
-from cluster import KubectlError, kubectl, offer_gpus, say
+from cluster import STATE, KubectlError, kubectl, offer_gpus, say
 from comparison import Comparison, delete_namespace, make_namespace, variant
 from victims import WEIGHTS
 
 # Without a kill a comparison takes some four minutes; the operator's own deadlines end it before this.
 LIMIT_SECONDS = 1500
 # Between two kills of one comparison.
-GAP_SECONDS = (4, 30)
-# Comparisons left alone before the kills begin and after they have ended: as many figures, from two times of the machine.
-ALONE = 3
+GAP_SECONDS = (2, 16)
+
+
+# A line for each comparison: what was killed, and its status at the end.
+KEPT = STATE / "kills.jsonl"
 
 
 class Course(Comparison):
@@ -72,6 +74,8 @@ class Course(Comparison):
         self.left = kubectl_stubborn(self.children)
         verdict = judgement.Course(self)
         say(f"  {self.namespace}: {verdict.summary()}")
+        with open(KEPT, "a", encoding="utf-8") as kept:
+            kept.write(json.dumps({"namespace": self.namespace, "kills": self.kills, "status": self.end}) + "\n")
         if not verdict.faults:
             kubectl_stubborn(lambda: delete_namespace(self.namespace))
         return verdict
@@ -151,27 +155,30 @@ def main():
     parser.add_argument("--kills", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--parallel", type=int, required=True)
+    # Before the kills begin, and as many after they have ended: from two times of the machine.
+    parser.add_argument("--alone", type=int, required=True)
     given = parser.parse_args()
     offer_gpus(16)
+    KEPT.unlink(missing_ok=True)
     numbers = iter(range(1, 10**6))
     budget = Budget(given.kills)
 
     def alone():
-        return (Course(next(numbers)).go for _ in range(ALONE * given.parallel))
+        return (Course(next(numbers)).go for _ in range(given.alone))
 
     def disturbed():
         while budget.left > 0:
             number = next(numbers)
             yield partial(Course(number).go, Random(f"{given.seed}-{number}"), budget)
 
-    say(f"── {ALONE * given.parallel} comparisons left alone")
+    say(f"── {given.alone} comparisons left alone")
     before = in_parallel(given.parallel, alone())
     say(f"── {given.kills} kills (seed {given.seed})")
     struck = in_parallel(given.parallel, disturbed())
-    say(f"── {ALONE * given.parallel} comparisons left alone")
+    say(f"── {given.alone} comparisons left alone")
     after = in_parallel(given.parallel, alone())
     faults = judgement.campaign(before + after, struck, say)
-    say(json.dumps({"faults": faults}) if faults else "nothing differs")
+    say("\n".join(["differs:", *faults]) if faults else f"nothing differs; all statuses: {KEPT}")
     raise SystemExit(1 if faults else 0)
 
 

@@ -56,7 +56,7 @@ def kill_generate_pod(comparison, _):
 
 
 def kill_pods(comparison, component):
-    selector = f"bcmp.dev/comparison={comparison.name},bcmp.dev/component={component}"
+    selector = f"bcmp.dev/comparison={comparison.name},app.kubernetes.io/component={component}"
     running = [pod["metadata"]["name"] for pod in items("pods", "-n", comparison.namespace, "-l", selector)
                if pod["status"].get("phase") in ("Pending", "Running") and "deletionTimestamp" not in pod["metadata"]]
     for pod in running:
