@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bcmp::api::ServingMode::{self, Aggregated, Best, Disaggregated};
 use bcmp::api::{ClaimPredictor, EvidenceCode};
 use bcmp::files::{TreeLimits, read_text_tree};
-use bcmp::prediction::given::{GivenClaim, given_claim};
+use bcmp::prediction::given::{CheckedClaim, given_claim};
 use bcmp::prediction::{
     Files, PickError, Picked, Prediction, Serving, Shape, Wanted, Workers, pick, predict_from_output, read_shape,
 };
@@ -460,7 +460,7 @@ fn a_ranking_is_a_claim_without_its_directories() {
         flat.filter(|(name, _)| !name.contains('/')).map(|(name, text)| (name.to_owned(), text.clone())).collect();
     let picked = pick(&all, &wanted(Aggregated, 1)).unwrap();
     let shape = deployed(&picked, 8);
-    let GivenClaim { claim, .. } =
+    let CheckedClaim { claim, .. } =
         given_claim(ClaimPredictor::Aiconfigurator, &flat, &wanted(Best, 1), Ok(&shape)).unwrap();
     assert_eq!((claim.concurrency, claim.predictor), (12, Some(ClaimPredictor::Aiconfigurator)));
     let unknown = given_claim(ClaimPredictor::Aiconfigurator, &flat, &wanted(Best, 1), Err("no engine")).unwrap_err();

@@ -70,7 +70,7 @@ impl ToolOutput {
     }
 
     fn print(&self, line: &str) {
-        // A log that cannot be written is no reason to stop measuring.
+        // A log that cannot be written is not a reason to stop measuring.
         let _ = writeln!(std::io::stdout(), "{} | {line}", self.label);
     }
 

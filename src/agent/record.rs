@@ -9,7 +9,7 @@ use crate::measurement::ledger::Mark;
 use crate::measurement::record::TrialRecord;
 use crate::text;
 
-/// Findings beside the measurement. The exit code is no evidence: the tool also exits with 0 on failure.
+/// Findings beside the measurement. The exit code is not evidence: the tool also exits with 0 on failure.
 pub fn findings(ended: &ToolEnd, left: &TrialOutput, trial_seconds: u64) -> Vec<Finding> {
     let mut findings = vec![];
     let mut add = |code, message: String| findings.push(Finding::new(code, message));

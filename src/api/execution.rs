@@ -230,7 +230,7 @@ pub const MOST_ROUNDS: Count = 8;
 
 /// How many rounds a run has. In a round, each variant that is not decided yet is deployed once. For exactly three, write both:
 /// `{minimum: 3, maximum: 3}`.
-// An integer in the place of both is no structural schema of Kubernetes, but for a field without a type
+// An integer in the place of both is not a structural schema of Kubernetes, but for a field without a type
 // (`x-kubernetes-preserve-unknown-fields`): its parts would have no defaults, any text would pass, and CEL, which does not see
 // fields without a type, could not hold the minimum against the maximum.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

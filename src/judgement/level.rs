@@ -10,7 +10,7 @@ use crate::method::trial::{Trial, TrialFigures};
 const MET: f64 = 0.97;
 /// r from which it misses it (METHOD §5).
 const MISSED: f64 = 1.03;
-/// Probability below which a count of requests over the limit is no chance (METHOD §5).
+/// Probability below which a count of requests over the limit is not chance (METHOD §5).
 const CHANCE: f64 = 0.05;
 
 /// What a level shows.
@@ -141,7 +141,7 @@ fn by_mean(r: f64) -> SlaState {
     }
 }
 
-/// A share is missed where so many requests over the limit are no chance, and met where so few are none. Latencies grow
+/// A share is missed where so many requests over the limit are not chance, and met where so few are none. Latencies grow
 /// with load, so what lower levels show vouches for this one too; against it only its own requests speak.
 fn by_count(own: LimitCount, pooled: LimitCount) -> SlaState {
     if own.over > 0 && at_least(own) <= CHANCE {

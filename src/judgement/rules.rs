@@ -10,7 +10,7 @@ use crate::units::Percent;
 pub struct Rules {
     /// What has to be met.
     pub sla: SlaLimits,
-    /// m: a smaller gain is no difference.
+    /// m: a smaller gain is not a difference.
     pub equivalence_margin: Percent,
     /// tol: a prediction that is further off is not accurate.
     pub accuracy_tolerance: Percent,

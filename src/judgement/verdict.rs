@@ -86,7 +86,7 @@ impl ReachedVerdict {
         let Some(predicted) = findings.predicted.iter().find(|predicted| findings.allow(predicted)) else {
             return plain(VerdictResult::Refuted);
         };
-        // What agrees counts: a side predicted a hair beside its limits is no reason for a doubt.
+        // What agrees counts: a side predicted a hair beside its limits is not a reason for a doubt.
         let predicted = if findings.allow(first) { first } else { predicted };
         let reservations = findings.reservations(predicted);
         match reservations.is_empty() {

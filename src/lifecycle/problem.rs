@@ -402,7 +402,7 @@ mod tests {
     const TOOL: &str = r#"{"reason":"ToolFailed","message":"no such database"}"#;
     const UNPUBLISHED: &str = r#"{"reason":"NotPublished","message":"10 min without"}"#;
 
-    /// The predictor is no load tool, and what helps one does not help the other.
+    /// The predictor is not a load tool, and what helps one does not help the other.
     #[rstest]
     #[case(
         Component::Generate,

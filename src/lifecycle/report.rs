@@ -21,7 +21,7 @@ use crate::verdict::rows::write_rows;
 /// and the rules it is judged by. `None` while there is nothing to tell, and when records of a finished run are gone: what was written of
 /// them stands.
 ///
-/// The operator's version is no part of it: an upgrade rewrites no report.
+/// The operator's version is not part of it: an upgrade rewrites no report.
 pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<String> {
     world.plan.present()?;
     if judge::stands(status, world) {
@@ -32,7 +32,7 @@ pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<Stri
         (false, true) => format!("over.{}", rounds_over(status)),
         (false, false) => return None,
     };
-    // Rules that cannot be used are no reason to wait for a report that cannot be made.
+    // Rules that cannot be used are not a reason to wait for a report that cannot be made.
     judge::can_be_judged(status, world).then(|| format!("{stage}.{}", inputs::judging_hash(&world.spec)))
 }
 

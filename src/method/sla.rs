@@ -64,7 +64,7 @@ pub struct SlaLimits {
     good_share: Option<f64>,
 }
 
-/// Why a set of limits is no SLA.
+/// Why a set of limits is not an SLA.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SlaError {
     /// Nothing is limited.
@@ -79,7 +79,7 @@ pub enum SlaError {
     /// The share of good requests is none.
     #[error("{0} is not a share of good requests: give a percentage between 0 and 100")]
     Share(f64),
-    /// A limit of the specification is no number.
+    /// A limit of the specification is not a number.
     #[error("{field} is \"{found}\": give a positive number of milliseconds")]
     NotANumber {
         /// Field of the specification.

@@ -108,7 +108,7 @@ impl SiliconSubject<'_> {
     fn row(&self, level: &LevelStatus) -> Option<String> {
         let figures = &level.measured.as_ref()?.figures;
         let tpot = figures.tpot_milliseconds.clone()?;
-        // One that holds the start of the load is no reference.
+        // One that holds the start of the load is not a reference.
         let ttft = figures.ttft_milliseconds.clone().filter(|_| self.is_ttft_counted(level.concurrency));
         let mut cells: Vec<String> = self.about(level.concurrency);
         let (agg, prefill, decode) = match &self.shape.serving {

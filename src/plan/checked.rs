@@ -13,7 +13,7 @@ const LONGEST_VARIANT: usize = 14;
 /// Why a stored text is not the plan of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoredPlanError {
-    /// It is no plan, or one of another version.
+    /// It is not a plan, or one of another version.
     #[error("{0}")]
     Unreadable(String),
     /// It is a plan, of something else.
@@ -31,7 +31,7 @@ impl Plan {
     /// status says of its plan; earlier runs have none.
     ///
     /// # Errors
-    /// The text is no plan, or another one.
+    /// The text is not a plan, or another one.
     pub fn checked(text: &str, comparison: &Identity, run: i64, hash: Option<&str>) -> Result<Self, StoredPlanError> {
         let plan: Self = serde_json::from_str(text).map_err(|error| StoredPlanError::Unreadable(error.to_string()))?;
         let oldest = SCHEMA_VERSION.saturating_sub(1);

@@ -39,7 +39,7 @@ impl From<PickError> for NotClaimed {
 
 /// A claim that was given with the comparison, held against what is deployed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GivenClaim {
+pub struct CheckedClaim {
     pub claim: PredictedClaim,
     /// What is doubtful about it.
     pub findings: Vec<Finding>,
@@ -56,7 +56,7 @@ pub fn given_claim(
     files: &Files,
     wanted: &Wanted<'_>,
     shape: Result<&Shape, &str>,
-) -> Result<GivenClaim, NotClaimed> {
+) -> Result<CheckedClaim, NotClaimed> {
     let picked = pick_of(predictor, files, wanted)?;
     let shape = shape.map_err(|why| NotClaimed::UnknownShape(why.to_owned()))?;
     let picked = pick_deployed(picked, shape, wanted)?;
@@ -69,5 +69,5 @@ pub fn given_claim(
         origin: Some(&origin_of(&picked)),
     });
     findings.extend(gap);
-    Ok(GivenClaim { claim: PredictedClaim { predictor: Some(predictor), ..claim }, findings })
+    Ok(CheckedClaim { claim: PredictedClaim { predictor: Some(predictor), ..claim }, findings })
 }

@@ -7,7 +7,7 @@ use crate::method::trial::{Purpose, Trial};
 
 /// How often the highest level is doubled while none misses the SLA (METHOD §4).
 const MOST_DOUBLINGS: u32 = 2;
-/// A bracket wider than this is narrowed further, beyond the number of refinements wanted: across it latency is no power of
+/// A bracket wider than this is narrowed further, beyond the number of refinements wanted: across it latency is not a power of
 /// load (METHOD §4).
 const WIDE: f64 = 2.3;
 /// Refinements of a wide bracket at most (METHOD §4).
@@ -96,7 +96,7 @@ impl LevelSearch<'_> {
                     misses = if level.meets() { 0 } else { misses + 1 };
                     self.found.levels.push(level);
                 }
-                // A level that could not be measured is no miss, and does not end a row of them either.
+                // A level that could not be measured is not a miss, and does not end a row of them either.
                 Some(None) => {}
                 None => return,
             }
@@ -217,7 +217,7 @@ impl LevelSearch<'_> {
     }
 }
 
-/// The whole number nearest the geometric mean. Of two levels that are no neighbours it lies strictly between.
+/// The whole number nearest the geometric mean. Of two levels that are not neighbours it lies strictly between.
 fn middle(lo: u32, hi: u32) -> u32 {
     (f64::from(lo) * f64::from(hi)).sqrt().round() as u32
 }

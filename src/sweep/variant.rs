@@ -14,10 +14,10 @@ use std::num::NonZeroU32;
 /// Why there is no sweep.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SweepError {
-    /// A limit of the SLA is no number.
+    /// A limit of the SLA is not a number.
     #[error(transparent)]
     Sla(#[from] SlaError),
-    /// A limit of the evidence is no number.
+    /// A limit of the evidence is not a number.
     #[error(transparent)]
     Evidence(#[from] LimitError),
     /// The ladder is empty.

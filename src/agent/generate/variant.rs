@@ -8,7 +8,7 @@ use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
 use crate::prediction::checks::{Checked, check};
 use crate::prediction::configurations::Ready;
-use crate::prediction::given::{GivenClaim, given_claim};
+use crate::prediction::given::{CheckedClaim, given_claim};
 use crate::prediction::predictors::predictor::{
     DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task, Wanted,
 };
@@ -105,7 +105,7 @@ fn given(
     task: &Task<'_>,
     variant: &Variant,
     drafted: &Drafted,
-) -> Result<Option<GivenClaim>, NotGenerated> {
+) -> Result<Option<CheckedClaim>, NotGenerated> {
     let Some(source) = &variant.claim else { return Ok(None) };
     let name = &source.config_map_name;
     let refused = |why: &dyn std::fmt::Display| {
@@ -131,7 +131,7 @@ fn predicted(
     dialogue: &mut dyn Dialogue,
     variant: &Variant,
     drafted: &Drafted,
-    given: Option<GivenClaim>,
+    given: Option<CheckedClaim>,
 ) -> Result<(Prediction, Option<Shape>), NotGenerated> {
     let mut findings: Vec<Finding> = drafted.finding.clone().into_iter().collect();
     let estimation = match estimation(dialogue, variant, drafted)? {
@@ -161,7 +161,7 @@ fn predicted(
         claim
     });
     let claim = match given {
-        Some(GivenClaim { claim, findings: doubts }) => {
+        Some(CheckedClaim { claim, findings: doubts }) => {
             let new: Vec<Finding> = doubts.into_iter().filter(|doubt| !findings.contains(doubt)).collect();
             findings.extend(new);
             Some(claim)

@@ -130,7 +130,7 @@ fn holding<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Pod> {
 /// was, as nobody may have looked at that moment.
 ///
 /// Pods have the API server's times. No request is completed before there are servers, and a pod on a node that sends it: a
-/// clock that says so is behind, and what was there when all servers were ready is no replacement.
+/// clock that says so is behind, and what was there when all servers were ready is not a replacement.
 fn undisturbed_since(seen: &DeploymentStatus, view: &View, serving: Timestamp) -> Timestamp {
     let first = view.serving().map_or(serving, |first| first.min(serving));
     let is_behind = holding(view).all(|pod| pod.created > first)

@@ -61,7 +61,7 @@ impl AuditRules {
     /// Reads the rules.
     ///
     /// # Errors
-    /// A limit of the evidence that is no number.
+    /// A limit of the evidence that is not a number.
     pub fn from_spec(spec: &BenchmarkComparisonSpec) -> Result<Self, LimitError> {
         Ok(Self {
             model: spec.model.served_name().to_owned(),

@@ -1,4 +1,4 @@
-//! What a file is that is no result, and what to give instead.
+//! What a file is that is not a result, and what to give instead.
 
 use super::aiperf::is_aggregate;
 use super::format::has_key;

@@ -52,7 +52,7 @@ pub trait ResultFormat: Sync {
     ///
     /// # Errors
     /// The file is empty, cut off or inconsistent. A trial in it that cannot be used, or is of a load that is not
-    /// compared, has an error of its own. A figure that is missing or not finite is no error. Errors name the file as the
+    /// compared, has an error of its own. A figure that is missing or not finite is not an error. Errors name the file as the
     /// tool does.
     fn read(
         &self,

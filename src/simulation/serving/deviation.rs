@@ -16,7 +16,7 @@ pub enum DeviationError {
     /// There is no `=`.
     #[error("`{0}` names no variant: write VARIANT=PERCENT, for example optimized=-15%")]
     NoVariant(String),
-    /// What follows is no percentage in bounds.
+    /// What follows is not a percentage in bounds.
     #[error("`{found}` is not a percentage from -90% to +900%: write for example {variant}=-15%")]
     NotAPercentage {
         /// What was written.
