@@ -49,11 +49,11 @@ pub fn lost(last_start: &Mark) -> Finding {
     Finding::new(EvidenceCode::LoadPodLost, message)
 }
 
-/// The finding about a trial whose first pod was lost.
-pub fn replaced(lost: &Mark) -> Finding {
+/// The finding about a trial that another pod had begun: one that was lost, or that went with a run that was suspended.
+pub fn replaced(unfinished: &Mark) -> Finding {
     let message = format!(
-        "load pod {} began this trial at {:.0} and was lost; it was measured from its beginning",
-        lost.pod_uid, lost.time
+        "another load pod began this trial at {:.0} and did not finish it; it was measured anew from its beginning",
+        unfinished.time
     );
     Finding::new(EvidenceCode::LoadPodReplaced, message)
 }

@@ -125,7 +125,7 @@ evidence_codes! {
     ServerRestarted: Trial => Reject,
     /// The load pod was lost twice during the trial.
     LoadPodLost: Trial => Repeat,
-    /// The load pod was lost during the trial, and another one measured it from its beginning.
+    /// Another load pod had begun the trial and not finished it, so it was measured anew.
     LoadPodReplaced: Trial => Warn,
     /// The tool left no result that can be read.
     LoadToolFailed: Trial => Repeat,

@@ -96,9 +96,9 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Find out why the pod went: eviction, memory or node failure. Give it a priority class or more memory, and run again.",
         ),
         EvidenceCode::LoadPodReplaced => of(
-            "The load pod was lost during the trial, and another one measured it from its beginning.",
-            "No request of the lost pod is counted, but the server may still have been busy with some when the new one began.",
-            "Trust the level if its other trials agree. If pods go often, find out why: eviction, memory or node failure.",
+            "Another load pod had begun this trial and did not finish it, so it was measured anew from its beginning.",
+            "No request of the first pod is counted, but the server may still have been busy with some when the second one began.",
+            "Trust the level if its other trials agree. Unless the run was suspended, find out why the pod went: eviction, memory or node failure.",
         ),
         EvidenceCode::LoadToolFailed => of(
             "The load tool ended without a result that can be read.",

@@ -318,7 +318,7 @@ async fn a_lost_pod_loses_its_level_and_nothing_else() {
     let [(2, EvidenceCode::LoadPodReplaced, message)] = &named.collect::<Vec<_>>()[..] else {
         panic!("{:?}", job.findings())
     };
-    assert!(message.contains("load pod a began this trial"), "{message}");
+    assert!(message.starts_with("another load pod began this trial at 20"), "{message}");
 }
 
 #[tokio::test]

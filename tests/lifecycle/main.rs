@@ -17,5 +17,6 @@ mod queueing;
 mod replicas;
 mod reporting;
 mod runs;
+mod teardown;
 mod trust;
 mod writes;
