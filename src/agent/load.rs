@@ -97,7 +97,7 @@ pub async fn run(load: &LoadSettings, outbox: Outbox, interruption: Interruption
             Move::Finish => return Ok(()),
             Move::GiveUp(message) => return Err(LoadError::Tool(message)),
             Move::RecordLost { trial, last_start } => session.record_lost(&trial, &last_start).await?,
-            Move::Run { trial, lost, number } => session.trial(&trial, &lost, number).await?,
+            Move::Run { trial, unfinished, number } => session.trial(&trial, &unfinished, number).await?,
             Move::Contradiction(trial) => {
                 let problem = format!("BUG: the sweep asks for {}, which is already published", trial.key);
                 return Err(LoadError::Input(problem));
@@ -180,12 +180,12 @@ impl<'a> Session<'a> {
     }
 
     /// Runs one trial, and publishes its record.
-    async fn trial(&self, trial: &TrialPlan, lost: &[Mark], number: usize) -> Result<(), LoadError> {
-        if trial.key.try_number > 1 || !lost.is_empty() {
+    async fn trial(&self, trial: &TrialPlan, unfinished: &[Mark], number: usize) -> Result<(), LoadError> {
+        if trial.key.try_number > 1 || !unfinished.is_empty() {
             // Something went wrong here before: the server may not be back yet.
             self.wait_until_serving(seconds(self.plan.spec.execution.deadlines.ready_seconds)).await?;
         }
-        let started = self.mark(&started_key(&trial.key, lost.len() + 1)).await?;
+        let started = self.mark(&started_key(&trial.key, unfinished.len() + 1)).await?;
         if started.pod_uid != self.load.pod_uid {
             return Err(LoadError::AnotherPod { other: started.pod_uid, what: trial.key.to_string() });
         }
@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         let mut record = self.record(trial, start_time);
         let left = self.read(&directory).await;
         record.findings = record::findings(&ended, &left, self.trial_deadline().as_secs());
-        record.findings.extend(lost.last().map(record::replaced));
+        record.findings.extend(unfinished.last().map(record::replaced));
         log(trial, &ended, &left, &record);
         record.measurement = match left {
             TrialOutput::Read(measurement) => Some(*measurement),

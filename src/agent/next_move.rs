@@ -22,8 +22,8 @@ pub enum Move {
     RecordLost { trial: TrialPlan, last_start: Mark },
     Run {
         trial: TrialPlan,
-        /// Earlier starts of this trial, whose pods were lost.
-        lost: Vec<Mark>,
+        /// Earlier starts of this trial, which came to no end.
+        unfinished: Vec<Mark>,
         /// Which trial of its level it is, from 1: names its directory.
         number: usize,
     },
@@ -50,7 +50,7 @@ pub fn next_move(next: Next, ledger: &Ledger, deployment: u32) -> Move {
         return Move::RecordLost { trial, last_start: last_start.clone() };
     }
     let earlier = ledger.records.iter().filter(|record| record.trial.key.concurrency == trial.key.concurrency).count();
-    Move::Run { trial, lost: starts.to_vec(), number: earlier + 1 }
+    Move::Run { trial, unfinished: starts.to_vec(), number: earlier + 1 }
 }
 
 /// The latest failure of the tool, if it failed in each of the last trials of this deployment.
@@ -136,8 +136,8 @@ mod tests {
         Ledger { records: records.rev().collect(), ..Ledger::default() }
     }
 
-    fn run(trial: TrialPlan, lost: &[&str], number: usize) -> Move {
-        Move::Run { trial, lost: lost.iter().map(|pod| mark(pod)).collect(), number }
+    fn run(trial: TrialPlan, unfinished: &[&str], number: usize) -> Move {
+        Move::Run { trial, unfinished: unfinished.iter().map(|pod| mark(pod)).collect(), number }
     }
 
     #[test]

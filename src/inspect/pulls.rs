@@ -1,8 +1,9 @@
 //! Whether an image can be pulled: a Job that starts it for a moment, and what is said of its pod.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{ContainerStatus, LocalObjectReference, Pod, Toleration};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 use super::findings::{CheckOutcome, CheckRow};
 use crate::api::BenchmarkComparisonSpec;

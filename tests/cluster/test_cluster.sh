@@ -141,7 +141,7 @@ another_daemon_after() {
     local daemon=$1 before
     shift
     before=$(cat "$state/run/$daemon.pid")
-    "$@" && fails equal "$(cat "$state/run/$daemon.pid")" "$before" >/dev/null && cluster status
+    "$@" && fails equal "$(cat "$state/run/$daemon.pid")" "$before" && kill -0 "$(cut -d ' ' -f 1 "$state/run/$daemon.pid")"
 }
 
 apply_graph() {

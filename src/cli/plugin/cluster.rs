@@ -15,6 +15,7 @@ use crate::api::BenchmarkComparison;
 use crate::controller::call::{call, optional};
 use crate::controller::children::controller;
 use crate::controller::error::Error;
+use crate::inspect::pulls::MANAGER;
 
 /// Comparisons asked for at once.
 const PAGE: u32 = 500;
@@ -130,7 +131,7 @@ impl NamespaceClient {
             let Some(mut fields) = decide(&comparison)? else { return Ok((comparison, false)) };
             fields["metadata"]["resourceVersion"] = json!(comparison.resource_version());
             let patch = Patch::Merge(fields);
-            let parameters = PatchParams { field_manager: Some("kubectl-bcmp".into()), ..PatchParams::default() };
+            let parameters = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
             let api = self.comparisons();
             let written = call(format!("patch benchmarkcomparison {name}"), api.patch(name, &parameters, &patch));
             match written.await {

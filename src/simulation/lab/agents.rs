@@ -124,13 +124,13 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
                 Move::Finish => return 0,
                 Move::GiveUp(_) | Move::Contradiction(_) => return 1,
                 Move::RecordLost { trial, last_start } => (trial, None, vec![record::lost(&last_start)]),
-                Move::Run { trial, lost, .. } => {
-                    publish(&pod, &started_key(&trial.key, lost.len() + 1), &mark(&pod, start));
+                Move::Run { trial, unfinished, .. } => {
+                    publish(&pod, &started_key(&trial.key, unfinished.len() + 1), &mark(&pod, start));
                     let (plan, configurations) = (&plan, &configurations);
                     let load = PendingTrial { plan, configurations, variant: &variant, deployment, trial };
                     let Ran { measurement, mut findings, took } = reality.run(&load);
                     tokio::time::sleep(took).await;
-                    findings.extend(lost.last().map(record::replaced));
+                    findings.extend(unfinished.last().map(record::replaced));
                     (trial, measurement, findings)
                 }
             };

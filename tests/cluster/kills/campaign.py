@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import subprocess
 import threading
 import time
 from functools import partial
@@ -31,7 +32,7 @@ class Course(Comparison):
         super().__init__(f"kills-{number}", sla=SLA, workload={"inputTokens": 400, "outputTokens": 40, "concurrency": [1, 2]},
                          variants=[variant("baseline", "Baseline"), variant("other", env={"BCMP_MOCK_TPOT_FACTOR": "1.4"})])
         self.number, self.kills, self.struck = number, [], set()
-        self.seen, self.changed = {}, []
+        self.seen, self.changed, self.not_killed = {}, [], []
         self.ended = threading.Event()
 
     def strikes_trial(self, strike):
@@ -102,6 +103,9 @@ class Course(Comparison):
                     continue
             except KubectlError:
                 # The API server is down already.
+                continue
+            except subprocess.SubprocessError as error:
+                self.not_killed.append(f"{victim.__name__}: {error}")
                 continue
             self.kills.append(victim.__name__.removeprefix("kill_"))
             if not budget.spend():

@@ -35,7 +35,7 @@ class Course:
     def __init__(self, course):
         self.namespace, self.kills, self.left = course.namespace, course.kills, course.left
         self.status, self.records = course.end, course.seen
-        self.faults = []
+        self.faults = [f"{course.namespace}: {why}" for why in course.not_killed]
         if not self.status:
             self.faults.append(f"{course.namespace} has no end")
             return
