@@ -14,7 +14,7 @@ mod happenings;
 mod rules;
 mod specs;
 
-use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Start, Until, VariantStatus};
+use bcmp::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Mode, Start, Until, VariantStatus};
 use bcmp::lifecycle::decide;
 use bcmp::lifecycle::decision::{Action, Create, Decision, Wake};
 use bcmp::lifecycle::world::World;
@@ -280,9 +280,33 @@ fn as_said(status: &BenchmarkComparisonStatus) -> BenchmarkComparisonStatus {
 
 fn config(cases: u32) -> Config {
     let default = Config::default();
+    // A schedule that fails takes as long as the limit on looks: without an end to the search for a smaller one, what was
+    // found would be told after most of an hour.
+    let max_shrink_time = 120_000;
     // PROPTEST_CASES asks for more.
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..default }
+    Config { cases, failure_persistence: None, max_shrink_iters: 2_000, max_shrink_time, ..default }
+}
+
+/// Found by `whatever_happens`: a variant is torn down, and what was published of it cannot be read before any level of it is
+/// in the status. Nobody is left whose deadline ends the wait.
+#[test]
+fn unreadable_results_of_a_variant_that_is_gone_end_its_part() {
+    let mut spec = specs::base();
+    spec.variants =
+        ["Naive", "Recommended", "Naive"].iter().enumerate().map(|(i, kind)| specs::variant(i, kind)).collect();
+    (spec.execution.mode, spec.execution.deadlines.schedule_seconds) = (Mode::Sequential, 90);
+    let well = || [Step::Happens(Happening::GoesWell), Step::Settles];
+    for (deleted, unreadable) in (0..12).flat_map(|deleted| (0..3).map(move |unreadable| (deleted, unreadable))) {
+        let mut lab = Lab::new(spec.clone(), false);
+        lab.take(&Step::Settles);
+        well().into_iter().chain(well()).for_each(|step| lab.take(&step));
+        lab.take(&Step::Happens(Happening::SomeoneDeletes(deleted)));
+        well().iter().for_each(|step| lab.take(step));
+        lab.take(&Step::Happens(Happening::ResultsUnreadable(unreadable)));
+        lab.ends();
+        lab.stays_over();
+    }
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Reason, Role, Run, VariantStatus};
 use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, stops};
+use crate::lifecycle::judge;
 use crate::lifecycle::problem::{self, Problem, unreadable};
 use crate::lifecycle::remains;
 use crate::lifecycle::stages::view::View;
@@ -31,6 +32,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     for index in 0..status.variants.len() {
         let others = with_nodes(status, index, world);
         observe(&mut status.variants[index], &run, world, now, others);
+        without_deployment(&mut status.variants[index], world, now);
     }
     fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
@@ -96,6 +98,19 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         }
     }
     variant.deployments[index] = seen;
+}
+
+/// What was published of a variant that is torn down is still asked for: the next round waits until it can be read, and no
+/// deployment is left whose deadline would end the wait. Where levels were recorded, their loss ends the run.
+fn without_deployment(variant: &mut VariantStatus, world: &World, now: Timestamp) {
+    let is_torn_down = !variant.deployments.is_empty() && live(variant).is_none();
+    if !is_torn_down || variant.failure.is_some() || judge::has_rows(variant) {
+        return;
+    }
+    if let Some(Output::Unreadable(why)) = world.results.get(&variant.name) {
+        let (reason, message) = unreadable(&variant.name, why);
+        variant.failure = Some(Failure::new(reason, &message, stamp(now)));
+    }
 }
 
 /// Whether everything of the round is published. What says so are the records: a Job that was complete may be gone, and one
