@@ -73,9 +73,9 @@ impl<'a> Agent<'a> {
         self.maps.patch(&self.argument(CONFIG_MAP_FLAG), &PatchParams::default(), &patch).await.map(drop)
     }
 
-    fn mark(&self) -> String {
+    fn mark(&self, deployment: u32) -> String {
         let pod_uid = self.pod.uid().unwrap_or_default();
-        json!(Mark { schema_version: SCHEMA_VERSION, pod_uid, time: Timestamp::now() }).to_string()
+        json!(Mark { schema_version: SCHEMA_VERSION, deployment, pod_uid, time: Timestamp::now() }).to_string()
     }
 
     async fn generate(&self) -> kube::Result<()> {
@@ -92,13 +92,13 @@ impl<'a> Agent<'a> {
         let variant = label(self.pod, labels::VARIANT);
         let deployment: u32 = label(self.pod, labels::DEPLOYMENT).parse().unwrap_or(1);
         let round = self.argument(ROUND_FLAG).parse().unwrap_or(1);
-        self.publish(&serving_key(deployment), self.mark()).await?;
+        self.publish(&serving_key(deployment), self.mark(deployment)).await?;
         let sweep = VariantSweep::new(&plan.spec, &configurations, &variant, round)
             .map_err(|error| kube::Error::Service(error.to_string().into()))?;
         let reality = Formula(one_pod_each);
         let mut records: Vec<TrialRecord> = vec![];
         while let Next::Run(trial) = sweep.next(&records, deployment) {
-            self.publish(&started_key(&trial.key, 1), self.mark()).await?;
+            self.publish(&started_key(&trial.key, 1), self.mark(deployment)).await?;
             let start_time = Timestamp::now();
             if records.is_empty() {
                 // Never closed, and its permits are not given back.

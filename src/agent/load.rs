@@ -166,7 +166,8 @@ impl<'a> Session<'a> {
     /// Publishes a mark and returns the one that is in the ConfigMap, which may be another pod's.
     async fn mark(&self, key: &str) -> Result<Mark, LoadError> {
         let pod_uid = self.load.pod_uid.clone();
-        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid, time: Timestamp::now() };
+        let deployment = self.load.deployment;
+        let mark = Mark { schema_version: SCHEMA_VERSION, deployment, pod_uid, time: Timestamp::now() };
         let held = self.outbox.publish(key, &to_json(&mark)?).await?;
         serde_json::from_str(&held)
             .map_err(|error| LoadError::Input(format!("the entry {key} of the results: {error}")))

@@ -6,7 +6,8 @@ use crate::measurement::ledger::{Ledger, Mark};
 use crate::measurement::record::{TrialPlan, TrialRecord};
 use crate::sweep::Next;
 
-/// Starts without a result after which a trial is given up: the trial itself may be what ended the pods.
+/// Starts without a result after which a trial is given up: the trial itself may be what ended the pods. Those that a
+/// suspension ended were of another deployment and do not count.
 const MOST_STARTS: usize = 2;
 /// Failures of the tool in a row after which it is not started again.
 const MOST_FAILURES: usize = 3;
@@ -46,8 +47,9 @@ pub fn next_move(next: Next, ledger: &Ledger, deployment: u32) -> Move {
         return Move::Contradiction(trial);
     }
     let starts = ledger.starts.get(&trial.key.to_string()).map_or(&[][..], Vec::as_slice);
-    if let Some(last_start) = starts.last().filter(|_| starts.len() >= MOST_STARTS) {
-        return Move::RecordLost { trial, last_start: last_start.clone() };
+    let ended_here: Vec<&Mark> = starts.iter().filter(|start| start.deployment == deployment).collect();
+    if let Some(last_start) = ended_here.last().filter(|_| ended_here.len() >= MOST_STARTS) {
+        return Move::RecordLost { trial, last_start: Mark::clone(last_start) };
     }
     let earlier = ledger.records.iter().filter(|record| record.trial.key.concurrency == trial.key.concurrency).count();
     Move::Run { trial, unfinished: starts.to_vec(), number: earlier + 1 }
@@ -119,8 +121,9 @@ mod tests {
         }
     }
 
+    /// Set with deployment 1.
     fn mark(pod: &str) -> Mark {
-        Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.into(), time: Timestamp::UNIX_EPOCH }
+        Mark { schema_version: SCHEMA_VERSION, deployment: 1, pod_uid: pod.into(), time: Timestamp::UNIX_EPOCH }
     }
 
     fn started(trial: &TrialPlan, pods: &[&str]) -> Ledger {
@@ -160,6 +163,14 @@ mod tests {
         let next = |pods: &[&str]| next_move(Next::Run(once), &started(&once, pods), 1);
         assert_eq!(next(&["a"]), run(once, &["a"], 1));
         assert_eq!(next(&["a", "b"]), Move::RecordLost { trial: once, last_start: mark("b") });
+    }
+
+    #[test]
+    fn a_level_that_suspensions_ended_is_begun_as_often_as_it_takes() {
+        let ledger = started(&trial(5, 1), &["a", "b", "c"]);
+        let next = |deployment| next_move(Next::Run(trial(5, 1)), &ledger, deployment);
+        assert_eq!(next(2), run(trial(5, 1), &["a", "b", "c"], 1));
+        assert_eq!(next(1), Move::RecordLost { trial: trial(5, 1), last_start: mark("c") });
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub fn raw_key(trial: &TrialKey) -> String {
 pub struct Mark {
     /// Layout, as of records.
     pub schema_version: u32,
+    /// Deployment of the variant that was loaded, from 1. A suspension ends a deployment, and what was begun with it.
+    pub deployment: u32,
     /// Load pod that set it.
     pub pod_uid: String,
     /// Its clock.
@@ -176,7 +178,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_entry_is_told_apart() {
-        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: "u".into(), time: Timestamp::UNIX_EPOCH };
+        let mark =
+            Mark { schema_version: SCHEMA_VERSION, deployment: 1, pod_uid: "u".into(), time: Timestamp::UNIX_EPOCH };
         let entries = [
             (trial().key.to_string(), text(&level_record())),
             (started_key(&trial().key, 1), text(&mark)),

@@ -478,7 +478,7 @@ async fn a_server_that_starts_late_is_waited_for() {
 #[tokio::test]
 async fn two_pods_do_not_load_one_server() {
     let job = Job::new().await;
-    let theirs = r#"{"schemaVersion":1,"podUid":"b","time":"2026-01-01T00:00:00Z"}"#;
+    let theirs = r#"{"schemaVersion":1,"deployment":1,"podUid":"b","time":"2026-01-01T00:00:00Z"}"#;
     job.server.inject([Fault::None, Fault::Overtaken("started-r1-c000001-l1-t1-1", theirs)]);
     let pod = job.pod("a");
     assert_eq!(pod.run().await, 1);

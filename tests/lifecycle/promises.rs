@@ -41,7 +41,7 @@ fn impatient() -> Value {
 /// Says that its server serves, and then nothing more.
 async fn falls_silent(pod: PodContext) -> i32 {
     tokio::time::sleep(seconds(20)).await;
-    let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.uid(), time: pod.cluster.now() };
+    let mark = Mark { schema_version: SCHEMA_VERSION, deployment: 1, pod_uid: pod.uid(), time: pod.cluster.now() };
     pod.cluster.edit("configmaps", "default", "qwen-r1-baseline-results", |map| {
         map["data"][serving_key(1)] = json!(serde_json::to_string(&mark).unwrap());
     });

@@ -486,7 +486,8 @@ fn results(spec: BenchmarkComparisonSpec) -> impl Strategy<Value = PublishedResu
             TrialRecord { measurement, findings, ..record }
         },
     );
-    let mark = (count(), time()).prop_map(|(d, time)| (d, Mark { schema_version: 1, pod_uid: String::new(), time }));
+    let mark = (count(), time())
+        .prop_map(|(d, time)| (d, Mark { schema_version: 1, deployment: d, pod_uid: String::new(), time }));
     (some(record, 6), some(mark, 2), any::<bool>()).prop_map(|(records, serving, sealed)| {
         let ledger = Ledger { records, serving: serving.into_iter().collect(), ..Ledger::default() };
         PublishedResults { ledger, sealed }

@@ -364,11 +364,12 @@ impl Cluster {
         if !self.is_answered(job) {
             return;
         }
-        let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: "5d1f".into(), time: self.agents_now() };
+        let deployment = job.deployment.unwrap_or(0);
+        let mark = Mark { schema_version: SCHEMA_VERSION, deployment, pod_uid: "5d1f".into(), time: self.agents_now() };
         if let Some(Output::Present(results)) = self.ledger(job)
             && !results.sealed
         {
-            results.ledger.serving.entry(job.deployment.unwrap_or(0)).or_insert(mark);
+            results.ledger.serving.entry(deployment).or_insert(mark);
         }
     }
 

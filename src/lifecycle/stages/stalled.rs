@@ -171,7 +171,7 @@ mod tests {
 
     /// Seconds after which a deployment that served at second 1000 counts as stalled, with deadlines of 100 s each.
     fn stalls_at(served: i64, begun: &[i64]) -> i64 {
-        let mark = |second: &i64| Mark { schema_version: 1, pod_uid: "u".into(), time: at(*second) };
+        let mark = |second: &i64| Mark { schema_version: 1, deployment: 1, pod_uid: "u".into(), time: at(*second) };
         let mut spec = spec();
         let limits = &mut spec.execution.deadlines;
         (limits.schedule_seconds, limits.ready_seconds, limits.trial_seconds) = (100, 100, 100);

@@ -94,8 +94,8 @@ fn published(pod: &PodContext) -> Option<Ledger> {
     Ledger::parse(entries).ok()
 }
 
-fn mark(pod: &PodContext, time: Timestamp) -> String {
-    let mark = Mark { schema_version: SCHEMA_VERSION, pod_uid: pod.uid(), time };
+fn mark(pod: &PodContext, deployment: u32, time: Timestamp) -> String {
+    let mark = Mark { schema_version: SCHEMA_VERSION, deployment, pod_uid: pod.uid(), time };
     serde_json::to_string(&mark).or_broken("as JSON")
 }
 
@@ -113,7 +113,7 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
     while !endpoint && !serves(&pod, &variant, deployment) {
         tokio::time::sleep(seconds(2)).await;
     }
-    publish(&pod, &serving_key(deployment), &mark(&pod, now()));
+    publish(&pod, &serving_key(deployment), &mark(&pod, deployment, now()));
     let Some(configurations) = generated(&pod) else { return 1 };
     let sweep = VariantSweep::new(&plan.spec, &configurations, &variant, round).or_broken("the sweep");
     loop {
@@ -125,7 +125,7 @@ async fn load(pod: PodContext, reality: &dyn Reality, clocks: &Clocks) -> i32 {
                 Move::GiveUp(_) | Move::Contradiction(_) => return 1,
                 Move::RecordLost { trial, last_start } => (trial, None, vec![record::lost(&last_start)]),
                 Move::Run { trial, unfinished, .. } => {
-                    publish(&pod, &started_key(&trial.key, unfinished.len() + 1), &mark(&pod, start));
+                    publish(&pod, &started_key(&trial.key, unfinished.len() + 1), &mark(&pod, deployment, start));
                     let (plan, configurations) = (&plan, &configurations);
                     let load = PendingTrial { plan, configurations, variant: &variant, deployment, trial };
                     let Ran { measurement, mut findings, took } = reality.run(&load);
