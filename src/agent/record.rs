@@ -172,6 +172,7 @@ mod tests {
                 cached_prompt_tokens: Some(number),
                 warmup_requests: Some(100_000),
                 unsteadiness_percent: Some(-number),
+                loaded_seconds: Some(number),
                 sm_clock_megahertz: Some(number),
                 requests_unknown: None,
                 not_finite: vec![Metric::OutputTokensPerSecond; 13],

@@ -8,6 +8,7 @@ use crate::api::{
 };
 use crate::lifecycle::time::{seconds_between, stamp};
 use crate::lifecycle::world::{Output, World};
+use crate::measurement::record::TrialRecord;
 use crate::units::count;
 
 /// The spec a run goes by: the plan's once there is one.
@@ -148,7 +149,7 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus, world: &World) -> Option<
                 (&deployment.serving, deployment.measured.as_ref().or(deployment.teardown.as_ref()))
             {
                 let serving = seconds_between(from, to);
-                let measuring = trial_seconds(world, &variant.name, deployment.number).min(serving);
+                let measuring = loaded_seconds(world, &variant.name, deployment.number).min(serving);
                 total.measuring = total.measuring.saturating_add(gpus.saturating_mul(measuring));
                 total.idle = total.idle.saturating_add(gpus.saturating_mul(serving - measuring));
             }
@@ -157,11 +158,11 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus, world: &World) -> Option<
     Some(total)
 }
 
-/// How long trials ran on a deployment.
-fn trial_seconds(world: &World, variant: &str, deployment: u32) -> i64 {
+/// How long a deployment was loaded by trials.
+fn loaded_seconds(world: &World, variant: &str, deployment: u32) -> i64 {
     let records = world.results.get(variant).and_then(Output::present).map_or(&[][..], |of| &of.ledger.records);
     let own = records.iter().filter(|record| record.deployment == deployment);
-    own.map(|record| (record.completion_time.as_second() - record.start_time.as_second()).max(0)).sum()
+    own.map(TrialRecord::loaded_seconds).sum::<f64>().round() as i64
 }
 
 /// GPU-hours held until now, by deployments that are gone and by those that are not.

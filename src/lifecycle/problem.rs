@@ -316,6 +316,12 @@ pub fn unreadable(variant: &str, why: &str) -> (Reason, String) {
     (Reason::ResultsUnreadable, message)
 }
 
+/// What is said where nothing is there of what was measured of a variant.
+pub fn records_gone(variant: &str) -> (Reason, String) {
+    let message = format!("the ConfigMap with what was measured of variant {variant} is gone; start another run");
+    (Reason::ResultsLost, message)
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -98,6 +98,10 @@ pub struct Facts {
     /// Warm-up requests before the level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_requests: Option<u32>,
+    /// From the start of the first request to the end of the last, warm-up included, in seconds. Absent where requests are not
+    /// known one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded_seconds: Option<f64>,
     /// Completions counted over whole waves ÷ those by Little's law − 1, signed percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsteadiness_percent: Option<f64>,

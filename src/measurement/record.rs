@@ -119,3 +119,48 @@ pub struct TrialRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
+
+impl TrialRecord {
+    /// How long it loaded the server, in seconds: by its requests where each is known, else from the start of the tool to its end.
+    pub fn loaded_seconds(&self) -> f64 {
+        let whole = self.completion_time.duration_since(self.start_time).as_secs_f64().max(0.0);
+        let known = self.measurement.as_ref().and_then(|measurement| measurement.facts.loaded_seconds);
+        known.map_or(whole, |loaded| loaded.clamp(0.0, whole))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn record(measurement: Value) -> TrialRecord {
+        serde_json::from_value(json!({
+            "schemaVersion": 1, "deployment": 1, "podUid": "u", "measurement": measurement,
+            "startTime": "2026-03-02T09:00:00Z", "completionTime": "2026-03-02T09:01:40Z",
+            "trial": {
+                "round": 1, "concurrency": 1, "purpose": "ladder", "number": 1, "try": 1, "requests": 6, "warmup": 0,
+                "requestTimeoutSeconds": 600, "seed": 1,
+            },
+        }))
+        .unwrap()
+    }
+
+    fn measured(loaded: Value) -> Value {
+        json!({"tool": "t", "concurrency": 1, "requests": 6, "facts": {"loadedSeconds": loaded}})
+    }
+
+    #[rstest]
+    #[case::start_and_end_of_the_tool_are_not_load(measured(json!(88.5)), 88.5)]
+    #[case::requests_are_not_known(measured(Value::Null), 100.0)]
+    #[case::nothing_was_measured(Value::Null, 100.0)]
+    #[case::longer_than_the_tool_ran(measured(json!(1e9)), 100.0)]
+    #[case::negative(measured(json!(-1)), 0.0)]
+    fn a_trial_loads_while_requests_are_under_way(#[case] measurement: Value, #[case] seconds: f64) {
+        assert!((record(measurement).loaded_seconds() - seconds).abs() < 1e-9);
+    }
+}

@@ -214,6 +214,7 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
             cached_prompt_tokens: Some(0.0),
             warmup_requests: Some(trial.warmup),
             unsteadiness_percent: Some(0.1),
+            loaded_seconds: None,
             sm_clock_megahertz: None,
             requests_unknown: None,
             not_finite: vec![],

@@ -214,9 +214,10 @@ pub struct Progress {
 pub struct GpuSeconds {
     /// From all pods being scheduled until no pod is left. The GPUs of an endpoint count while it is measured.
     pub held: i64,
-    /// The part of it during which trials ran.
+    /// The part of it during which requests of trials were under way.
     pub measuring: i64,
-    /// The part of it during which an engine was serving and no trial ran: tool starts and gaps.
+    /// The part of it during which an engine was serving and no request was under way: starts of the load tool, what it does
+    /// after its last request, and the time until the deployment is told to go.
     pub idle: i64,
 }
 

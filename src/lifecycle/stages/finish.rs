@@ -1,10 +1,10 @@
 //! Stage four: nothing is called finished before it was seen to be gone.
 
-use crate::lifecycle::problem::unreadable;
+use crate::lifecycle::problem::{records_gone, unreadable};
 use crate::lifecycle::remains::is_torn_down;
 use jiff::Timestamp;
 
-use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Reason};
+use crate::api::{BenchmarkComparisonStatus, EarlyEnd};
 use crate::lifecycle::facts::active_run;
 use crate::lifecycle::facts::end;
 use crate::lifecycle::judge;
@@ -30,15 +30,10 @@ fn lost_results(status: &mut BenchmarkComparisonStatus, world: &World, now: Time
             // The variant has failed for it, the others go on.
             Some(Output::Unreadable(_)) if variant.failure.is_some() => None,
             Some(Output::Unreadable(why)) => Some(unreadable(name, why)),
-            _ => Some(gone(name)),
+            _ => Some(records_gone(name)),
         }
     });
     if let Some((reason, message)) = lost {
         end(status, EarlyEnd::Failed, reason, message, now);
     }
-}
-
-fn gone(variant: &str) -> (Reason, String) {
-    let message = format!("the ConfigMap with what was measured of variant {variant} is gone; start another run");
-    (Reason::ResultsLost, message)
 }

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Failure, Mode, Reason, Role, Run, VariantStatus};
 use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, mode, planned, stops};
-use crate::lifecycle::judge;
 use crate::lifecycle::problem::{self, Problem, unreadable};
 use crate::lifecycle::remains;
 use crate::lifecycle::stages::view::View;
@@ -32,7 +31,6 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
     for index in 0..status.variants.len() {
         let others = with_nodes(status, index, world);
         observe(&mut status.variants[index], &run, world, now, others);
-        without_deployment(&mut status.variants[index], world, now);
     }
     fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
@@ -83,9 +81,8 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         }
         note_restarts(&mut seen, &view);
         let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
-        let readable = world.results.get(&variant.name).is_some_and(|results| results.present().is_some());
         let problem = problem(&view, now).filter(|problem| problem.is_final(now) && variant.failure.is_none());
-        if readable && (complete || (problem.is_some() && is_measured(&view))) {
+        if view.has_records() && (complete || (problem.is_some() && is_measured(&view))) {
             seen.measured = Some(stamp(now));
             seen.teardown = Some(stamp(now));
         } else if let Some(problem) = problem {
@@ -98,19 +95,6 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
         }
     }
     variant.deployments[index] = seen;
-}
-
-/// What was published of a variant that is torn down is still asked for: the next round waits until it can be read, and no
-/// deployment is left whose deadline would end the wait. Where levels were recorded, their loss ends the run.
-fn without_deployment(variant: &mut VariantStatus, world: &World, now: Timestamp) {
-    let is_torn_down = !variant.deployments.is_empty() && live(variant).is_none();
-    if !is_torn_down || variant.failure.is_some() || judge::has_rows(variant) {
-        return;
-    }
-    if let Some(Output::Unreadable(why)) = world.results.get(&variant.name) {
-        let (reason, message) = unreadable(&variant.name, why);
-        variant.failure = Some(Failure::new(reason, &message, stamp(now)));
-    }
 }
 
 /// Whether everything of the round is published. What says so are the records: a Job that was complete may be gone, and one
@@ -194,6 +178,7 @@ fn problem(view: &View, now: Timestamp) -> Option<Problem> {
     let found = [
         vanished(view, now),
         view.load_job().and_then(|job| problem::of_failed_job(job, view.loaders(), now)),
+        nothing_is_left(view, now),
         problem::of_pods(view.servers(), limits.schedule_seconds, schedule_by, now),
         problem::of_pods(view.loaders(), limits.schedule_seconds, schedule_by, now),
         stalled::of_load_pods(view, now),
@@ -205,6 +190,13 @@ fn problem(view: &View, now: Timestamp) -> Option<Problem> {
         (Some(cause), Some(overdue)) => Some(Problem { fatal: cause.fatal.min(overdue.fatal), ..cause }),
         (cause, overdue) => cause.or(overdue),
     }
+}
+
+/// A load Job publishes what it measured before it completes. Nothing would end the wait for records that are not there.
+fn nothing_is_left(view: &View, now: Timestamp) -> Option<Problem> {
+    let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
+    let (reason, message) = problem::records_gone(view.variant);
+    (complete && !view.has_records()).then_some(Problem { reason, message, fatal: now })
 }
 
 /// Objects that somebody else deleted.

@@ -57,6 +57,12 @@ impl<'a> View<'a> {
         self.servers().filter(|pod| !pod.terminating && !pod.over && !pod.ready)
     }
 
+    /// Whether what was measured of the variant is there and can be read, of any of its deployments.
+    pub fn has_records(&self) -> bool {
+        let results = self.world.results.get(self.variant).and_then(Output::present);
+        results.is_some_and(|results| !results.ledger.records.is_empty())
+    }
+
     /// When the first request was completed, by the load pod's clock.
     pub fn serving(&self) -> Option<Timestamp> {
         let results = self.world.results.get(self.variant).and_then(Output::present)?;

@@ -105,6 +105,7 @@ pub fn measure(
             cached_prompt_percent: Some(0.0),
             cached_prompt_tokens: Some(0.0),
             warmup_requests: Some(plan.warmup),
+            loaded_seconds: Some(milliseconds / 1000.0),
             unsteadiness_percent: window.unsteadiness_percent,
             sm_clock_megahertz: None,
             requests_unknown: None,

@@ -21,7 +21,7 @@ GAP_SECONDS = (2, 16)
 
 # Far from both variants on an idle machine: which one meets it is not chance.
 SLA = {"ttftMilliseconds": 5000, "tpotMilliseconds": 22}
-# A line for each comparison: what was killed, and its status at the end.
+# A line for each comparison: what was killed when, when its trials ran, and its status at the end.
 KEPT = STATE / "kills.jsonl"
 
 
@@ -78,7 +78,7 @@ class Course(Comparison):
         verdict = judgement.Course(self)
         say(f"  {self.namespace}: {verdict.summary()}")
         with open(KEPT, "a", encoding="utf-8") as kept:
-            kept.write(json.dumps({"namespace": self.namespace, "kills": self.kills, "status": self.end}) + "\n")
+            kept.write(json.dumps(verdict.kept()) + "\n")
         if not verdict.faults:
             kubectl_stubborn(lambda: delete_namespace(self.namespace))
         return verdict
@@ -94,20 +94,28 @@ class Course(Comparison):
             time.sleep(1)
         return None
 
+    def kill(self, victim, random):
+        """Kills once; None where there was nothing to kill."""
+        begun = judgement.now()
+        try:
+            if not victim(self, random):
+                return None
+        except KubectlError:
+            # The API server is down already.
+            return None
+        except subprocess.SubprocessError as error:
+            self.not_killed.append(f"{victim.__name__}: {error}")
+            return None
+        return judgement.Kill(victim.__name__.removeprefix("kill_"), begun, judgement.now())
+
     def suffer(self, random, budget):
-        victims, weights = zip(*WEIGHTS.items())
         while not self.ended.wait(random.uniform(*GAP_SECONDS)):
-            victim = random.choices(victims, weights)[0]
-            try:
-                if not victim(self, random):
-                    continue
-            except KubectlError:
-                # The API server is down already.
+            # The first of a weighted order that is there to be killed.
+            victims = sorted(WEIGHTS, key=lambda victim: random.random() ** (1 / WEIGHTS[victim]), reverse=True)
+            killed = next(filter(None, (self.kill(victim, random) for victim in victims)), None)
+            if not killed:
                 continue
-            except subprocess.SubprocessError as error:
-                self.not_killed.append(f"{victim.__name__}: {error}")
-                continue
-            self.kills.append(victim.__name__.removeprefix("kill_"))
+            self.kills.append(killed)
             if not budget.spend():
                 return
 

@@ -68,5 +68,5 @@ def delete_at_once(namespace, pod):
     kubectl("-n", namespace, "delete", "pod", pod, "--grace-period=0", "--force", "--ignore-not-found")
 
 
-# How often each is drawn. A generate pod lives shortly, and a trial is struck once.
-WEIGHTS = {kill_operator: 6, kill_api_server: 2, kill_kubelet: 2, kill_standin: 2, kill_load_pod: 3, kill_load_tool: 3, kill_generate_pod: 2}
+# How likely each is the first to be looked for. A generating pod lives shortly, and a trial is struck once.
+WEIGHTS = {kill_operator: 6, kill_api_server: 2, kill_kubelet: 2, kill_standin: 2, kill_load_pod: 3, kill_load_tool: 3, kill_generate_pod: 6}

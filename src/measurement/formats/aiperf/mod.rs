@@ -147,6 +147,7 @@ fn complete(measurement: &mut Measurement, records: &Records, counted: bool) -> 
     }
     let facts = &mut measurement.facts;
     facts.warmup_requests = facts.warmup_requests.max((records.warmup > 0).then_some(records.warmup));
+    facts.loaded_seconds = records.loaded_seconds();
     records.not_finite.iter().for_each(|metric| note(&mut facts.not_finite, *metric));
     Ok(())
 }
@@ -213,6 +214,7 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             cached_prompt_tokens: cached_tokens,
             warmup_requests: warmup(&mut reader, summary)?,
             unsteadiness_percent: None,
+            loaded_seconds: None,
             sm_clock_megahertz: summary.sm_clock_megahertz(),
             requests_unknown: None,
             not_finite: reader.not_finite,

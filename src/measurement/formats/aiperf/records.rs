@@ -28,6 +28,8 @@ pub(super) struct Records {
     pub requests: Vec<Request>,
     /// Requests of the warm-up.
     pub warmup: u32,
+    /// When the first request of all phases started and the last one ended, as the tool's time stamps.
+    span: Option<(u64, u64)>,
     /// RecordMetrics that were not finite, each once.
     pub not_finite: Vec<Metric>,
 }
@@ -36,6 +38,11 @@ impl Records {
     /// Completed requests of the measured phase.
     pub fn completed(&self) -> usize {
         self.requests.iter().filter(|request| request.answer.is_some()).count()
+    }
+
+    /// Time during which there was load, warm-up included.
+    pub fn loaded_seconds(&self) -> Option<f64> {
+        self.span.map(|(start, end)| end.saturating_sub(start) as f64 / 1e9)
     }
 }
 
@@ -77,7 +84,10 @@ struct Collector {
 
 impl Collector {
     fn take(&mut self, record: RequestRecord, line: u64) -> Result<(), ParseError> {
-        match record.metadata.benchmark_phase {
+        let times = &record.metadata;
+        let (first, last) = self.records.span.unwrap_or((times.request_start_ns, times.request_end_ns));
+        self.records.span = Some((first.min(times.request_start_ns), last.max(times.request_end_ns)));
+        match times.benchmark_phase {
             RecordPhase::Warmup => self.records.warmup += 1,
             RecordPhase::Profiling if self.records.requests.len() >= MOST_REQUESTS => {
                 return Err(problem(line, format!("is one more than the {MOST_REQUESTS} requests a level may have")));
@@ -221,6 +231,17 @@ mod tests {
         let answer = records.requests[0].answer.unwrap();
         assert_eq!((answer.ttft, answer.output_tokens), (Some(3.5), None));
         assert!((answer.latency - 1276.812798).abs() < 1e-9, "{answer:?}");
+    }
+
+    #[test]
+    fn load_lasts_from_the_first_start_to_the_last_end_of_all_phases() {
+        let text = [
+            record("profiling", 3_000_000_000, 7_000_000_000, ""),
+            record("warmup", 1_000_000_000, 2_000_000_000, ""),
+            record("profiling", 4_000_000_000, 6_000_000_000, ""),
+        ];
+        assert_eq!(read(text.join("\n").as_bytes()).unwrap().loaded_seconds(), Some(6.0));
+        assert_eq!(read("".as_bytes()).unwrap().loaded_seconds(), None);
     }
 
     #[rstest]
