@@ -314,7 +314,7 @@ fn default_items(default: &Value) -> String {
 
 /// Bounds as a sentence.
 fn limits(field: &Value) -> Option<String> {
-    // What every int32 and int64 has is no news.
+    // What every int32 and int64 has is not news.
     let of_the_type = [f64::from(i32::MIN), f64::from(i32::MAX), -9_007_199_254_740_991.0, 9_007_199_254_740_991.0];
     let number =
         |value: &Value| value.as_f64().filter(|number| !of_the_type.contains(number)).map(|number| number.to_string());

@@ -318,7 +318,9 @@ pub fn unreadable(variant: &str, why: &str) -> (Reason, String) {
 
 /// What is said where nothing is there of what was measured of a variant.
 pub fn records_gone(variant: &str) -> (Reason, String) {
-    let message = format!("the ConfigMap with what was measured of variant {variant} is gone; start another run");
+    let message = format!(
+        "what was measured of variant {variant} is gone: its ConfigMap was deleted or changed; start another run"
+    );
     (Reason::ResultsLost, message)
 }
 

@@ -90,7 +90,7 @@ fn a_simulation_that_lost_requests_claims_nothing() {
     assert!(ended.stderr.contains("only 90 of 120 requests completed in the simulation"), "{}", ended.stderr);
 }
 
-/// A point that misses the SLA is no claim.
+/// A point that misses the SLA is not a claim.
 #[test]
 fn a_report_beyond_the_sla_claims_nothing() {
     let ended = evaluate(&[

@@ -49,7 +49,7 @@ def unpack(archive, directory):
             if entry.isdir():
                 path.mkdir(parents=True, exist_ok=True)
                 continue
-            need(entry.isreg(), f"entry {entry.name} is no file")
+            need(entry.isreg(), f"entry {entry.name} is not a file")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(packed.extractfile(entry).read())
             path.chmod(entry.mode)

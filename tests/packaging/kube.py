@@ -21,7 +21,7 @@ def run(*command, stdin=None):
 
 
 def documents(text):
-    """Kubernetes objects of a YAML stream. kubectl reads it: here is no YAML library."""
+    """Kubernetes objects of a YAML stream. kubectl reads it: there is no YAML library here."""
     offline = {**os.environ, "KUBECONFIG": os.devnull}
     command = [BIN / "kubectl", "patch", "--local", "--type=merge", "-p", "{}", "-o", "json", "-f", "-"]
     done = subprocess.run(command, input=text, text=True, capture_output=True, env=offline, check=False)

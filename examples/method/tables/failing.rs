@@ -30,7 +30,7 @@ pub fn print(comparisons: Option<usize>) -> usize {
             let tally = tally(&setting, gain, End::Random, comparisons, SEED);
             let of = (tally.all, PROMISED_OF);
             let beside = |count, at: usize| Beside::new(tally.percent(count), promised[at], of);
-            // A variant that is called unstable more often than promised is no fault.
+            // A variant that is called unstable more often than promised is not a fault.
             let unstable = Beside { fault: Fault::Less, ..beside(tally.unstable, 2) };
             let shares = [beside(tally.better, 0), beside(tally.worse, 1), unstable];
             off += shares.iter().filter(|share| !share.is_chance()).count();

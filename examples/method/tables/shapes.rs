@@ -34,7 +34,7 @@ struct Shape {
     remark: &'static str,
     /// There is a throughput at the SLA on both sides, and it is the most there is.
     has_truth: bool,
-    /// More found than promised is no fault.
+    /// More found than promised is not a fault.
     at_least: bool,
 }
 

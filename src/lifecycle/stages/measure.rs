@@ -10,7 +10,7 @@ use crate::lifecycle::remains;
 use crate::lifecycle::stages::view::View;
 use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::time::{after, stamp};
-use crate::lifecycle::world::{Child, JobState, Output, Pod, World};
+use crate::lifecycle::world::{Child, Output, Pod, World};
 use crate::plan::{ChildKind, Component};
 use crate::sweep::VariantSweep;
 
@@ -80,9 +80,8 @@ fn observe(variant: &mut VariantStatus, run: &Run, world: &World, now: Timestamp
             seen.serving = Some(stamp(now));
         }
         note_restarts(&mut seen, &view);
-        let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
         let problem = problem(&view, now).filter(|problem| problem.is_final(now) && variant.failure.is_none());
-        if view.has_records() && (complete || (problem.is_some() && is_measured(&view))) {
+        if view.has_records() && (view.load_is_complete() || (problem.is_some() && is_measured(&view))) {
             seen.measured = Some(stamp(now));
             seen.teardown = Some(stamp(now));
         } else if let Some(problem) = problem {
@@ -194,9 +193,8 @@ fn problem(view: &View, now: Timestamp) -> Option<Problem> {
 
 /// A load Job publishes what it measured before it completes. Nothing would end the wait for records that are not there.
 fn nothing_is_left(view: &View, now: Timestamp) -> Option<Problem> {
-    let complete = view.load_job().is_some_and(|job| job.job == Some(JobState::Complete));
     let (reason, message) = problem::records_gone(view.variant);
-    (complete && !view.has_records()).then_some(Problem { reason, message, fatal: now })
+    (view.load_is_complete() && !view.has_records()).then_some(Problem { reason, message, fatal: now })
 }
 
 /// Objects that somebody else deleted.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::api::{DeploymentStatus, Run};
 use crate::lifecycle::facts::{is_endpoint, planned};
-use crate::lifecycle::world::{Child, Output, Pod, World};
+use crate::lifecycle::judge;
+use crate::lifecycle::world::{Child, JobState, Output, Pod, World};
 use crate::manifests::demand;
 use crate::plan::Component;
 
@@ -59,8 +60,12 @@ impl<'a> View<'a> {
 
     /// Whether what was measured of the variant is there and can be read, of any of its deployments.
     pub fn has_records(&self) -> bool {
-        let results = self.world.results.get(self.variant).and_then(Output::present);
-        results.is_some_and(|results| !results.ledger.records.is_empty())
+        !judge::records(self.world, self.variant).is_empty()
+    }
+
+    /// Whether the load Job says that it has published everything.
+    pub fn load_is_complete(&self) -> bool {
+        self.load_job().is_some_and(|job| job.job == Some(JobState::Complete))
     }
 
     /// When the first request was completed, by the load pod's clock.

@@ -154,8 +154,6 @@ def scatter(alone, struck, say):
             if least - margin <= value <= most + margin:
                 continue
             found = f"{course.namespace}, {' '.join(map(str, figure))}: {value:.4g}, left alone {least:.4g} to {most:.4g}"
-            if away := course.away_during(figure[:2]):
-                say(f"  {found}; meanwhile {' and '.join(away)} started again on the same cores")
-            else:
-                faults.append(found)
+            away = course.away_during(figure[:2])
+            faults.append(f"{found}; meanwhile {' and '.join(away)} started again on the same cores" if away else found)
     return faults
