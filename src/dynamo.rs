@@ -53,15 +53,42 @@ pub fn component_service(graph: &str, component: &str) -> String {
     format!("{graph}-{component}").to_lowercase().replace('.', "-")
 }
 
-/// Longest name of a DynamoGraphDeployment in `namespace` whose longest component name has `component` characters.
+/// Longest name of a DynamoGraphDeployment in `namespace` with these components.
 ///
-/// Dynamo's operator refuses name + component over 45, `<namespace>-<name>` over 63 ends the deployment as failed, and
-/// `<name>-<component>-<8 hex>` over 63 leaves it pending without any message.
-pub fn name_limit(namespace: &str, component: usize) -> usize {
-    45_usize
-        .saturating_sub(component)
-        .min(62_usize.saturating_sub(namespace.len()))
-        .min(53_usize.saturating_sub(component))
+/// Grove's names hold at most 45 characters: the graph's, and of one component its name, or for a group of pods the names of
+/// group and pod. Dynamo's operator refuses what is longer, or from the middle of 2026 on cuts the graph's name
+/// ([`is_called_after`]). `<namespace>-<name>` over 63 ends the deployment as failed, and `<name>-<component>-<8 hex>` over
+/// 63 leaves it pending without any message.
+pub fn name_limit(namespace: &str, graph: &Value) -> usize {
+    let components = PodSet::of(graph);
+    let longest = components.iter().map(|pods| pods.name.len()).max().unwrap_or(0);
+    let in_grove = components.iter().map(|pods| pods.length_in_grove(graph)).max().unwrap_or(0);
+    let beside_groups = GROVE_NAMES.saturating_sub(in_grove);
+    // Where groups leave no name that can be told from others, Dynamo cuts it.
+    let limit = if beside_groups < SHORTEST_NAME { GROVE_NAMES.saturating_sub(longest) } else { beside_groups };
+    limit.min(62_usize.saturating_sub(namespace.len())).min(53_usize.saturating_sub(longest))
+}
+
+/// Characters of a graph's, a group's and a pod's name that Grove takes together.
+const GROVE_NAMES: usize = 45;
+/// Names of graphs that are shorter hold no hash.
+const SHORTEST_NAME: usize = 10;
+/// Digits of the hash in names that Dynamo's operator cuts, and the dash before them.
+const CUT_HASH: usize = 5;
+
+/// Whether an object that Dynamo's operator makes of the graph called `graph` may be called `name`, or have a name that begins
+/// so. Where Grove's limit leaves less room, the graph's name is cut, and ends with four digits of a hash of the whole.
+pub fn is_called_after(name: &str, graph: &str) -> bool {
+    let begins = |start: &str| name.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let Some(longest_cut) = graph.len().checked_sub(CUT_HASH + 1) else { return begins(graph) };
+    let hash = format!("{:04x}", fnv1a(graph) & 0xffff);
+    let is_cut = |kept: usize| graph.get(..kept).is_some_and(|kept| begins(&format!("{kept}-{hash}")));
+    begins(graph) || (0..=longest_cut).any(is_cut)
+}
+
+/// The hash of that name, 32 bits.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// How an object describes its pods.
@@ -131,7 +158,7 @@ impl PodSet {
             Layout::LeaderWorkerSet => ["leaderTemplate", "workerTemplate"]
                 .into_iter()
                 .map(|template| (template, format!("{GROUP_TEMPLATES}/{template}")))
-                .filter(|(_, base)| object.pointer(base).is_some())
+                .filter(|(_, base)| object.pointer(base).is_some_and(|template| !template.is_null()))
                 .map(|(template, base)| set(template, base))
                 .collect(),
             Layout::Alpha => {
@@ -183,7 +210,7 @@ impl PodSet {
     }
 
     fn has_leader(&self, object: &Value) -> bool {
-        object.pointer(&format!("{GROUP_TEMPLATES}/leaderTemplate")).is_some()
+        object.pointer(&format!("{GROUP_TEMPLATES}/leaderTemplate")).is_some_and(|template| !template.is_null())
     }
 
     /// Pointers of the containers that serve: `main` of a component, all of a Deployment.
@@ -275,6 +302,18 @@ impl PodSet {
         }
     }
 
+    /// Characters that the component adds to the graph's name in Grove: its own, and once more with a suffix where it is a group.
+    fn length_in_grove(&self, object: &Value) -> usize {
+        let own = self.name.len();
+        let forced = object.pointer(&format!("{}/experimental/grove/forceScalingGroup", self.base));
+        match self.nodes(object) {
+            Ok(0 | 1) | Err(_) if forced == Some(&Value::Bool(true)) => 2 * own,
+            Ok(0 | 1) | Err(_) => own,
+            // `-ldr` and `-wkr`.
+            Ok(_) => 2 * own + 4,
+        }
+    }
+
     /// What the component is for, by Dynamo's names: `frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`.
     pub fn role<'a>(&self, object: &'a Value) -> Option<&'a str> {
         match self.layout {
@@ -351,6 +390,7 @@ mod tests {
 
     #[rstest]
     #[case::with_leaders(json!({"leaderTemplate": {"spec": {}}, "workerTemplate": {"spec": {}}, "size": 4}), &[("leaderTemplate", 1, true), ("workerTemplate", 3, false)])]
+    #[case::no_leader_after_all(json!({"leaderTemplate": null, "workerTemplate": {"spec": {}}, "size": 4}), &[("workerTemplate", 4, true)])]
     #[case::all_alike(json!({"workerTemplate": {"spec": {}}, "size": 4}), &[("workerTemplate", 4, true)])]
     #[case::no_size(json!({"workerTemplate": {"spec": {}}}), &[("workerTemplate", 1, true)])]
     fn groups_have_leaders_and_workers(#[case] template: Value, #[case] expected: &[(&str, u64, bool)]) {
@@ -385,13 +425,38 @@ mod tests {
     }
 
     #[rstest]
-    // Component TRTLLMPrefillWorker: the sum of 45 binds.
-    #[case("ml", 19, 26)]
-    // Long namespace: `<namespace>-<name>` binds.
-    #[case("a-namespace-with-a-rather-long-name-of-forty-2", 8, 16)]
-    // Nothing is left: no underflow.
-    #[case("ml", 60, 0)]
-    fn names_keep_all_three_sums(#[case] namespace: &str, #[case] component: usize, #[case] limit: usize) {
-        assert_eq!(name_limit(namespace, component), limit);
+    #[case::one_pod("ml", 19, json!({}), 26)]
+    #[case::a_group("ml", 8, json!({"multinode": {"nodeCount": 2}}), 25)]
+    #[case::a_group_of_one("ml", 8, json!({"experimental": {"grove": {"forceScalingGroup": true}}}), 29)]
+    #[case::a_group_that_leaves_no_room("ml", 16, json!({"multinode": {"nodeCount": 2}}), 29)]
+    #[case::long_namespace("a-namespace-with-a-rather-long-name-of-forty-2", 8, json!({}), 16)]
+    #[case::no_underflow("ml", 60, json!({}), 0)]
+    fn names_keep_all_sums(
+        #[case] namespace: &str,
+        #[case] component: usize,
+        #[case] fields: Value,
+        #[case] limit: usize,
+    ) {
+        let mut object = beta();
+        let fields = fields.as_object().unwrap().clone();
+        object["spec"]["components"][0].as_object_mut().unwrap().extend(fields);
+        object["spec"]["components"][0]["name"] = json!("w".repeat(component));
+        assert_eq!(name_limit(namespace, &object), limit);
+    }
+
+    /// The cut names are those of Dynamo's function for a graph of this name, and budgets of 19 and 8.
+    #[rstest]
+    #[case::whole("qwen3-235b-h200-r1-optimized-d1-0-decode", true)]
+    #[case::cut("qwen3-235b-h20-HASH-0-decode-0-decode-ldr", true)]
+    #[case::cut_as_far_as_can_be("qwe-HASH-0-decode", true)]
+    #[case::another_hash("qwen3-235b-h20-0000-0-decode", false)]
+    #[case::another_graph("qwen3-235b-h200-r1-optimized-d10-0-decode", false)]
+    #[case::only_its_beginning("qwen3-235b", false)]
+    fn pods_of_a_graph_are_known_by_the_names_of_their_owners(#[case] owner: &str, #[case] expected: bool) {
+        let graph = "qwen3-235b-h200-r1-optimized-d1";
+        let owner = owner.replace("HASH", &format!("{:04x}", fnv1a(graph) & 0xffff));
+        assert_eq!(is_called_after(&owner, graph), expected);
+        // Published test vectors of FNV-1a.
+        assert_eq!((fnv1a(""), fnv1a("a"), fnv1a("foobar")), (0x811c_9dc5, 0xe40c_292c, 0xbf9c_f968));
     }
 }

@@ -81,12 +81,27 @@ pub struct LatencyLimits {
     pub request_latency: Option<Milliseconds>,
     /// Share of requests that have to meet all limits at once, 0…1, where that is asked for.
     pub good_share: Option<f64>,
+    /// Share of requests that have to meet each limit, where a percentile is held against it.
+    pub shares: LimitShares,
+}
+
+/// Shares of requests, 0…1, that have to meet a limit of their own; none where a mean is held against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LimitShares {
+    pub ttft: Option<f64>,
+    pub tpot: Option<f64>,
+    pub request_latency: Option<f64>,
 }
 
 impl LatencyLimits {
     /// Whatever a request takes, it keeps them.
-    pub const NONE: Self =
-        Self { ttft: Milliseconds(f64::MAX), tpot: Milliseconds(f64::MAX), request_latency: None, good_share: None };
+    pub const NONE: Self = Self {
+        ttft: Milliseconds(f64::MAX),
+        tpot: Milliseconds(f64::MAX),
+        request_latency: None,
+        good_share: None,
+        shares: LimitShares { ttft: None, tpot: None, request_latency: None },
+    };
 
     /// Of TTFT and TPOT alone.
     pub const fn of(ttft: Milliseconds, tpot: Milliseconds) -> Self {

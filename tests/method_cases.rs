@@ -25,11 +25,16 @@ impl Answer {
         let directory = unpacked(case);
         let root = directory.path().join(case);
         let names = if root.join("baseline").is_dir() { ["baseline", "optimized"] } else { ["old", "new"] };
+        Self::by(case, &root, names.map(|name| (name, root.join(name))))
+    }
+
+    /// Judges a case by the results in these directories.
+    fn by(case: &str, root: &Path, results: [(&str, PathBuf); 2]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bcmp"));
         command.args(["evaluate", "-o", "json", "-f"]).arg(PathBuf::from(FIXTURES).join(format!("{case}.yaml")));
-        for name in names {
+        for (name, directory) in results {
             let of = |path: PathBuf| format!("{name}={}", path.display());
-            command.arg("--results").arg(of(root.join(name)));
+            command.arg("--results").arg(of(directory));
             let prediction = root.join("predicted.json");
             if prediction.is_file() {
                 command.arg("--prediction").arg(of(prediction));
@@ -155,6 +160,22 @@ fn a_candidate_that_never_misses_is_better_by_at_least_what_it_showed() {
     assert_eq!(answer.verdict.measured.outcome, Outcome::CandidateBetter, "{}", answer.verdict.summary);
     assert!(answer.verdict.measured.at_least && answer.gain() > 620.0, "{}", answer.verdict.summary);
     assert_eq!(answer.at_sla("new").0, AtSlaKind::AtLeast);
+}
+
+/// Each reaches at least what it showed: what lies between the two is not known, in either direction.
+#[test]
+fn two_that_never_miss_have_no_gain() {
+    let (case, directory) = ("ceiling", unpacked("ceiling"));
+    let root = directory.path().join(case);
+    let copy = root.join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(root.join("new")).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let answer = Answer::by(case, &root, [("old", copy), ("new", root.join("new"))]);
+    let measured = &answer.verdict.measured;
+    assert_eq!(measured.outcome, Outcome::Undetermined, "{}", answer.verdict.summary);
+    assert_eq!((&measured.gain_percent, measured.at_least, &measured.interval), (&None, false, &None));
+    assert!(answer.verdict.summary.contains("add higher ones to workload.concurrency"), "{}", answer.verdict.summary);
 }
 
 /// At the lowest level the 99th percentile is half its limit, and too few requests were sent to show it by counting alone.

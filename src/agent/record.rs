@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::agent::process::Exit;
-    use crate::measurement::counted::{CountedRequests, OverLimit};
+    use crate::measurement::counted::{CountedRequests, LimitRatios, OverLimit};
     use crate::measurement::record::{Purpose, SCHEMA_VERSION, TrialKey, TrialPlan};
     use crate::measurement::{Distribution, Facts, Measurement, Metric};
     use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
@@ -158,6 +158,7 @@ mod tests {
                 failed: 1_000_000,
                 over: OverLimit { ttft: 1_000_000, tpot: 1_000_000, request_latency: 1_000_000, any: 1_000_000 },
                 good_ratio: Some(number),
+                ratios: LimitRatios { ttft: Some(number), tpot: Some(number), request_latency: Some(number) },
             }),
             facts: Facts {
                 model: Some("m".repeat(128)),

@@ -236,7 +236,7 @@ pub const MOST_ROUNDS: Count = 8;
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rounds {
-    /// Nothing is decided before so many.
+    /// Nothing is decided before so many. A change applies to the next run.
     #[schemars(range(min = 1, max = MOST_ROUNDS))]
     pub minimum: Count,
     /// The run ends after so many. Raised, a run that stopped for it goes on.

@@ -36,7 +36,7 @@ pub struct DevArgs {
     /// Seconds on the simulated clock for each real one
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
     speed: u32,
-    /// Of chance
+    /// Random seed: the same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// File for kubectl, removed at the end

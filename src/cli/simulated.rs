@@ -24,7 +24,7 @@ pub struct RealityArguments {
     /// A level whose evidence is bad: VARIANT@CONCURRENCY=CODE
     #[arg(long = "break", value_name = "VARIANT@LEVEL=CODE")]
     pub breakages: Vec<Breakage>,
-    /// Of chance: the same seed gives the same figures
+    /// Random seed: the same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }

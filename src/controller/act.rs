@@ -173,7 +173,10 @@ async fn create_one(
     let Some(status) = answer(source) else { return Err(error) };
     match status.code {
         // A name may be free and a quota be used by others until the run is admitted; and some webhooks are never asked.
-        _ if dry_run && is_no_answer(status) => Ok(true),
+        _ if dry_run && is_no_answer(status) => {
+            context.accepted(&world.object.uid, &place);
+            Ok(true)
+        }
         409 if status.reason == "AlreadyExists" => {
             let there = optional(format!("get {place}"), api.get(&object.name_any())).await?;
             if there.as_ref().is_some_and(|there| is_same(there, &object)) {
@@ -189,14 +192,17 @@ async fn create_one(
         // The namespace is being deleted with everything in it: not worth a message.
         403 if status.message.contains("being terminated") => Ok(false),
         403 if status.message.contains("cannot find RESTMapping") => Err(Error::TooEarly(format!("create {place}"))),
-        400 | 403 | 404 | 405 | 422 => {
-            context.refused(&world.object.uid, refusal(&status.reason, &status.message));
-            Ok(false)
-        }
         // Such as a webhook that does not answer. It is shown, and tried again soon: an error would only be logged, and wait
         // longer each time.
-        429 | 500..=599 => {
+        408 | 429 | 500..=599 => {
             context.refused(&world.object.uid, refusal(failed, &status.message));
+            Ok(false)
+        }
+        // Our own credentials, and somebody's write at the same time.
+        401 | 409 => Err(error),
+        // A webhook refuses with whatever code it likes.
+        400..=499 => {
+            context.refused(&world.object.uid, refusal(&status.reason, &status.message));
             Ok(false)
         }
         _ => Err(error),

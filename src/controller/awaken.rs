@@ -7,6 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::comparisons::{Listed, WaitingRun};
 use super::context::Context;
 use crate::lifecycle::stages::queue::awaken::{Waiting, awaken};
+use crate::lifecycle::world::Rival;
 
 /// Those of a namespace, or of all, that are to look again.
 pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectRef<Listed>> {
@@ -22,6 +23,7 @@ pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectR
             tracing::warn!(%error, "what is free is not known");
             None
         });
+        let rivals: Vec<Rival> = rivals.iter().filter(|rival| rival.gpu_resource == gpu_resource).cloned().collect();
         awakened.extend(awaken(&runs, &rivals, nodes.as_deref(), (context.clock)()));
     }
     let comparisons = awakened.into_iter().filter_map(|uid| Some(waiting.get(uid)?.comparison.clone()));

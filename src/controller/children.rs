@@ -1,9 +1,10 @@
 //! API objects → children and pods as the lifecycle knows them. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod as ApiPod};
+use k8s_openapi::api::core::v1::{Container as ApiContainer, ContainerStatus, Pod as ApiPod, PodSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::api::{BenchmarkComparisonStatus, GROUP, KIND, labels};
 use crate::dynamo;
-use crate::lifecycle::world::{Child, Container, JobState, Object, Pod, Termination};
+use crate::lifecycle::world::{Child, Complaint, Container, JobState, Object, Pod, Termination};
 use crate::manifests::Names;
 use crate::manifests::report_map::REPORT_EDITION;
 use crate::manifests::variant::instantiate;
@@ -48,7 +49,7 @@ pub fn child(object: &DynamicObject, kind: ChildKind, comparison: &Object) -> Op
         job: (kind == ChildKind::Job).then(|| job_state(&object.data)),
         has_pods: ["active", "succeeded", "failed"].iter().any(|count| object.data["status"][count].as_i64() > Some(0)),
         edition: object.annotations().get(REPORT_EDITION).cloned(),
-        complaint: complaint(&object.data, kind),
+        complaint: complaint(&object.data, kind).map(|message| Complaint { message, since: Timestamp::MAX }),
     })
 }
 
@@ -184,18 +185,59 @@ impl PodOwners {
     }
 
     fn include(&self, owner: &str) -> bool {
-        let after = |name: &String| {
-            owner.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        self.0.iter().any(after)
+        self.0.iter().any(|name| dynamo::is_called_after(owner, name))
     }
 }
 
 /// GPUs a pod requests.
 pub fn gpus(pod: &ApiPod, gpu_resource: &str) -> u32 {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let limits = containers.filter_map(|c| c.resources.as_ref()?.limits.as_ref()?.get(gpu_resource));
-    limits.filter_map(|quantity| quantity.0.parse::<u32>().ok()).sum()
+    pod.spec.as_ref().and_then(|spec| set_aside(spec).remove(gpu_resource)).unwrap_or(0)
+}
+
+/// Extended resources: name → number.
+pub type Devices = BTreeMap<String, u32>;
+
+/// What the scheduler sets aside for a pod: containers and sidecars run together, the other init containers one after the
+/// other beside the sidecars that stand before them.
+pub fn set_aside(spec: &PodSpec) -> Devices {
+    let (mut sidecars, mut before) = (Devices::new(), Devices::new());
+    for container in spec.init_containers.iter().flatten() {
+        if container.restart_policy.as_deref() == Some("Always") {
+            add(&mut sidecars, devices_of(container));
+            continue;
+        }
+        let mut meanwhile = sidecars.clone();
+        add(&mut meanwhile, devices_of(container));
+        raise(&mut before, meanwhile);
+    }
+    let mut together = sidecars;
+    spec.containers.iter().for_each(|container| add(&mut together, devices_of(container)));
+    raise(&mut together, before);
+    together
+}
+
+fn add(to: &mut Devices, devices: Devices) {
+    for (name, count) in devices {
+        let of_name = to.entry(name).or_insert(0);
+        *of_name = of_name.saturating_add(count);
+    }
+}
+
+fn raise(to: &mut Devices, devices: Devices) {
+    for (name, count) in devices {
+        let of_name = to.entry(name).or_insert(0);
+        *of_name = count.max(*of_name);
+    }
+}
+
+fn devices_of(container: &ApiContainer) -> Devices {
+    container.resources.as_ref().and_then(|resources| resources.limits.as_ref()).map(devices).unwrap_or_default()
+}
+
+/// Extended resources alone have a domain in their names.
+pub fn devices(quantities: &BTreeMap<String, Quantity>) -> Devices {
+    let extended = quantities.iter().filter(|(name, _)| name.contains('/'));
+    extended.filter_map(|(name, quantity)| Some((name.clone(), quantity.0.parse().ok()?))).collect()
 }
 
 /// GPUs a pod requests; one at least where it gets devices by claims.

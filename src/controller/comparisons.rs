@@ -267,6 +267,7 @@ mod tests {
                 queued: jiff::Timestamp::UNIX_EPOCH,
                 admitted: None,
                 deployed,
+                gpu_resource: "nvidia.com/gpu".into(),
                 demand: vec![],
             })
         };

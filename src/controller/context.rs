@@ -19,7 +19,7 @@ pub use super::scope::Scope;
 use crate::api::BenchmarkComparisonStatus;
 use crate::dynamo;
 use crate::lifecycle::facts::anything_deployed;
-use crate::lifecycle::world::{Node, Refusal, Settings};
+use crate::lifecycle::world::{Child, Node, Refusal, Settings};
 
 /// The current time; tests use virtual time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -53,6 +53,8 @@ struct Memory {
     /// Comparisons that were read since, by UID.
     read: HashSet<String>,
     refusals: HashMap<String, BTreeMap<String, Refusal>>,
+    /// Comparison → UID of a child that complains → since when.
+    complaints: HashMap<String, BTreeMap<String, Timestamp>>,
     failures: HashMap<String, u32>,
     /// Variants of runs whose servers the API server would take, by the UID of their comparison.
     rehearsed: HashMap<String, BTreeSet<(i64, String)>>,
@@ -125,6 +127,7 @@ impl Context {
         {
             let mut memory = self.memory();
             memory.refusals.retain(|uid, _| exists.contains(uid));
+            memory.complaints.retain(|uid, _| exists.contains(uid));
             memory.failures.retain(|uid, _| exists.contains(uid));
             memory.rehearsed.retain(|uid, _| exists.contains(uid));
             memory.unreadable.retain(|uid, _| exists.contains(uid));
@@ -173,6 +176,22 @@ impl Context {
         }
     }
 
+    /// Since when each child of a comparison complains: no object says itself since when it does without a break.
+    pub fn complaining(&self, uid: &str, children: &mut [Child]) {
+        let now = (self.clock)();
+        let mut memory = self.memory();
+        let before = memory.complaints.remove(uid).unwrap_or_default();
+        let complaining = children.iter_mut().filter_map(|child| {
+            let complaint = child.complaint.as_mut()?;
+            complaint.since = before.get(&child.uid).copied().unwrap_or(now);
+            Some((child.uid.clone(), complaint.since))
+        });
+        let known: BTreeMap<String, Timestamp> = complaining.collect();
+        if !known.is_empty() {
+            memory.complaints.insert(uid.to_owned(), known);
+        }
+    }
+
     /// Whether the API server would take the servers of this variant in this run.
     pub fn is_rehearsed(&self, uid: &str, variant: &(i64, String)) -> bool {
         self.memory().rehearsed.get(uid).is_some_and(|known| known.contains(variant))
@@ -186,6 +205,7 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         let mut memory = self.memory();
         memory.refusals.remove(uid);
+        memory.complaints.remove(uid);
         memory.failures.remove(uid);
         memory.rehearsed.remove(uid);
         memory.unreadable.remove(uid);

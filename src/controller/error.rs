@@ -55,6 +55,13 @@ pub fn answer(error: &kube::Error) -> Option<&Status> {
     }
 }
 
+impl Error {
+    /// Whether an answer came that cannot be read.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(**source, kube::Error::SerdeError(_)))
+    }
+}
+
 /// Whether the server answered that the object does not exist, or that its kind is not served.
 pub fn is_not_found(error: &kube::Error) -> bool {
     answer(error).is_some_and(|status| status.code == 404)

@@ -1,30 +1,55 @@
-//! Objects as lists and watches show them, without their specs and without who wrote which field: however deeply those are
-//! nested, what is left can be read. Whoever may create a DynamoGraphDeployment could hide all others otherwise.
+//! Objects as lists and watches show them, with what is asked of their specs and status, and without who wrote which field:
+//! however deeply the rest is nested, what is left can be read. Whoever may create a DynamoGraphDeployment could hide all
+//! others otherwise.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::core::{ApiResource, DynamicObject, TypeMeta};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// An object of any kind with what decisions are made from: its metadata and its status.
-#[derive(Clone, Debug)]
-pub struct Lean(pub DynamicObject);
+/// An object of any kind with its metadata, and of its spec and status what `S` and `T` name.
+pub struct Sparse<S, T>(pub DynamicObject, PhantomData<fn() -> (S, T)>);
+
+// Derived, they would ask the same of what is not kept.
+impl<S, T> Clone for Sparse<S, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<S, T> Debug for Sparse<S, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// An object with its metadata and its status.
+pub type Lean = Sparse<Nothing, Value>;
+
+/// No field is asked for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Nothing {}
 
 /// As it is sent. What is not named here is skipped, which has no limit on how deeply it is nested.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Sent {
+#[serde(rename_all = "camelCase", bound = "S: DeserializeOwned + Default, T: DeserializeOwned + Default")]
+struct Sent<S, T> {
     api_version: Option<String>,
     kind: Option<String>,
     #[serde(default)]
     metadata: Metadata,
     #[serde(default)]
-    status: Value,
+    spec: S,
+    #[serde(default)]
+    status: T,
 }
 
 #[derive(Default, Deserialize)]
@@ -62,15 +87,20 @@ impl From<Metadata> for ObjectMeta {
     }
 }
 
-impl<'de> Deserialize<'de> for Lean {
+impl<'de, S, T> Deserialize<'de> for Sparse<S, T>
+where
+    S: DeserializeOwned + Serialize + Default,
+    T: DeserializeOwned + Serialize + Default,
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sent { api_version, kind, metadata, status } = Sent::deserialize(deserializer)?;
+        let Sent::<S, T> { api_version, kind, metadata, spec, status } = Sent::deserialize(deserializer)?;
         let types = api_version.zip(kind).map(|(api_version, kind)| TypeMeta { api_version, kind });
-        Ok(Self(DynamicObject { types, metadata: metadata.into(), data: serde_json::json!({ "status": status }) }))
+        let data = serde_json::json!({ "spec": spec, "status": status });
+        Ok(Self(DynamicObject { types, metadata: metadata.into(), data }, PhantomData))
     }
 }
 
-impl Resource for Lean {
+impl<S, T> Resource for Sparse<S, T> {
     type DynamicType = ApiResource;
     type Scope = <DynamicObject as Resource>::Scope;
 
@@ -122,9 +152,9 @@ mod tests {
                   "status": {{"state": "failed"}}}}]}}"#
         );
         let list: ObjectList<Lean> = serde_json::from_str(&text).unwrap();
-        let [Lean(only)] = list.items.as_slice() else { panic!("{:?}", list.items) };
+        let [Sparse(only, _)] = list.items.as_slice() else { panic!("{:?}", list.items) };
         assert_eq!((only.name_any().as_str(), only.labels()["x"].as_str()), ("a", "1"));
-        assert_eq!(only.data, json!({"status": {"state": "failed"}}));
+        assert_eq!(only.data, json!({"spec": {}, "status": {"state": "failed"}}));
     }
 
     #[test]
@@ -133,7 +163,7 @@ mod tests {
             "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f"],
             "creationTimestamp": "2026-03-02T09:00:00Z", "deletionTimestamp": "2026-03-02T10:00:00Z", "annotations": {"k": "v"},
             "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "o", "controller": true}]}});
-        let Lean(object) = serde_json::from_value(sent.clone()).unwrap();
+        let Sparse(object, _): Lean = serde_json::from_value(sent.clone()).unwrap();
         assert_eq!(json!(object)["metadata"], sent["metadata"]);
         assert_eq!(object.types.map(|types| types.kind).as_deref(), Some("Deployment"));
     }

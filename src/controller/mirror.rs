@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::Api;
-use kube::core::{ApiResource, DeserializeGuard, DynamicObject};
+use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::call::optional;
 use super::error::Error;
+use super::lean::Sparse;
 use super::lists::readable;
 use super::metrics::Metrics;
 
@@ -81,11 +83,26 @@ impl<T: PartialEq> Mirror<T> {
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
         K::DynamicType: Clone,
     {
+        let readable = |object| readable(metrics, self.what, object).and_then(|object| reduce(&object));
+        self.follow_all(api, config, metrics, readable, changed).await;
+    }
+
+    async fn follow_all<K>(
+        &self,
+        api: Api<K>,
+        config: watcher::Config,
+        metrics: &Metrics,
+        reduce: impl Fn(K) -> Option<T>,
+        changed: impl Fn(),
+    ) where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Clone,
+    {
         let mut events = watch_objects(api, config).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    if self.apply(event, metrics, &reduce) {
+                    if self.apply(event, &reduce) {
                         changed();
                     }
                 }
@@ -99,20 +116,24 @@ impl<T: PartialEq> Mirror<T> {
     }
 
     /// Follows objects of a kind that a cluster may not serve, in the first version that it does. Where it serves none,
-    /// there are no objects, and it is asked again from time to time.
-    pub async fn follow_served(
+    /// there are no objects, and it is asked again from time to time. Of an object only what `S` and `U` name is read.
+    pub async fn follow_served<S, U>(
         &self,
         client: &Client,
         versions: &[ApiResource],
         metrics: &Metrics,
-        reduce: impl Fn(&DynamicObject) -> Option<T>,
+        reduce: impl Fn(&Sparse<S, U>) -> Option<T>,
         changed: impl Fn(),
-    ) {
+    ) where
+        S: DeserializeOwned + Serialize + Default + 'static,
+        U: DeserializeOwned + Serialize + Default + 'static,
+    {
         loop {
             match served(client, versions).await {
                 Ok(Some(resource)) => {
                     let api = Api::all_with(client.clone(), resource);
-                    self.follow(api, watcher::Config::default(), metrics, &reduce, &changed).await;
+                    let reduce = |object: Sparse<S, U>| reduce(&object);
+                    self.follow_all(api, watcher::Config::default(), metrics, reduce, &changed).await;
                 }
                 Ok(None) => {
                     self.listed.send_replace(true);
@@ -127,12 +148,8 @@ impl<T: PartialEq> Mirror<T> {
         }
     }
 
-    fn apply<K>(&self, event: Event<DeserializeGuard<K>>, metrics: &Metrics, reduce: impl Fn(&K) -> Option<T>) -> bool
-    where
-        K: Resource,
-    {
-        let key = |object: &DeserializeGuard<K>| (object.namespace().unwrap_or_default(), object.name_any());
-        let reduced = |object| readable(metrics, self.what, object).and_then(|object| reduce(&object));
+    fn apply<K: Resource>(&self, event: Event<K>, reduced: impl Fn(K) -> Option<T>) -> bool {
+        let key = |object: &K| (object.namespace().unwrap_or_default(), object.name_any());
         let mut state = self.state();
         match event {
             Event::Init => {

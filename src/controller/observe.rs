@@ -15,14 +15,13 @@ use super::context::Context;
 use super::documents;
 use super::error::{Error, is_not_found};
 use super::kinds;
-use super::lean::Lean;
 use super::lists::{list, pages};
 use super::sources::sources;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
 use crate::dynamo;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
-use crate::lifecycle::world::{Child, JobState, Object, Output, Pod, PublishedResults, Sources, World};
+use crate::lifecycle::world::{Child, Complaint, JobState, Object, Output, Pod, PublishedResults, Sources, World};
 use crate::manifests::labels::{comparison_selector, dynamo_selector};
 use crate::manifests::names::Names;
 use crate::measurement::ledger::Ledger;
@@ -39,6 +38,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     let graph_version = context.graph_version().await?;
     let mut children = list_children(context, &object, graph_version, &common_kinds()).await?;
     explain_jobs(context, &object, &mut children).await?;
+    context.complaining(&object.uid, &mut children);
     let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
     let run = status.run_number();
     // Each is not older than what it is judged with: results than Jobs that ended, pods than results that they may have spoilt.
@@ -85,9 +85,14 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     if competes {
         world.rivals = context.comparisons.rivals(&context.client, &world.object.uid).await?;
     }
-    if competes || deployed::on_new_nodes(&world) {
-        world.nodes = context.nodes(&world.spec.hardware.gpu_resource_name).await?;
-    }
+    world.nodes = match competes {
+        true => context.nodes(&world.spec.hardware.gpu_resource_name).await?,
+        // For a label only: without an answer the status does not say what product the nodes have.
+        false if deployed::on_new_nodes(&world) => {
+            context.nodes(&world.spec.hardware.gpu_resource_name).await.unwrap_or_default()
+        }
+        false => None,
+    };
     Ok(world)
 }
 
@@ -170,7 +175,7 @@ async fn list_resource(
             async move { api.list(&page).await }
         })
         .await?;
-        listed.into_iter().map(|Lean(listed)| listed).collect()
+        listed.into_iter().map(|lean| lean.0).collect()
     } else {
         let api = kinds::api(client, namespace, resource);
         let metadata = pages(&what, parameters, |page| {
@@ -195,8 +200,9 @@ async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
         let failed = list(&context.metrics, "list events of a Job", &events, &about).await?;
-        job.complaint =
-            failed.into_iter().max_by_key(|event| event.last_timestamp.clone()).and_then(|event| event.message);
+        let last = failed.into_iter().max_by_key(|event| event.last_timestamp.clone());
+        let message = last.and_then(|event| event.message);
+        job.complaint = message.map(|message| Complaint { message, since: Timestamp::MAX });
     }
     Ok(())
 }

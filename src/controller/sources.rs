@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::Value;
 
 use super::call::optional;
 use super::error::Error;
 use super::kinds::graph_request;
+use super::lean::Lean;
 use crate::api::{BenchmarkComparisonSpec, Manifests};
 use crate::lifecycle::world::Sources;
 use crate::pointer::text;
@@ -57,9 +57,16 @@ async fn manifests(
     let Some(version) = graph_version else {
         return Ok(Some(Err("the cluster serves no DynamoGraphDeployment: install Dynamo's operator".to_owned())));
     };
-    let requests: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &graph_request(version));
+    let requests: Api<Lean> = Api::namespaced_with(client.clone(), namespace, &graph_request(version));
     let call = format!("get DynamoGraphDeploymentRequest {name}");
-    Ok(Some(of_request(optional(call, requests.get(name)).await?.map(|request| request.data), name)))
+    match optional(call, requests.get(name)).await {
+        Ok(found) => Ok(Some(of_request(found.map(|request| request.0.data), name))),
+        // One that is nested too deeply, for example, is what is wrong with the variant, and not with the API server.
+        Err(error) if error.is_of_content() => {
+            Ok(Some(Err(format!("DynamoGraphDeploymentRequest {name} cannot be read: create another one"))))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn config_map(client: &Client, namespace: &str, name: &str) -> Result<Option<ConfigMap>, Error> {

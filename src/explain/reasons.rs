@@ -321,7 +321,7 @@ pub const fn reason(reason: Reason) -> Explanation {
         ),
         Reason::Marginal => of(
             "Whether a candidate meets the SLA is within doubt, or its levels are missing.",
-            "Raise `execution.rounds.minimum`, or read the levels' evidence.",
+            "Read the levels' evidence; for more rounds, raise `execution.rounds.minimum` and start another run.",
         ),
         Reason::EvidenceInsufficient => {
             of("Too few accepted levels are left to know the variant's throughput at the SLA.", READ_THE_EVIDENCE)

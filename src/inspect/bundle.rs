@@ -24,13 +24,11 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// An empty bundle about a comparison.
-    pub fn new(spec: &BenchmarkComparisonSpec) -> Self {
-        let of_arguments = secrets::secrets(&spec.load.extra_arguments);
-        let of_variables = spec.load.env.iter().filter_map(|variable| variable.value.clone());
-        let mut secrets: Vec<String> =
-            of_variables.filter(|value| value.len() >= SHORTEST_SECRET).chain(of_arguments).collect();
+    /// An empty bundle about a comparison. `specs`: as it is, and as it was when the run began.
+    pub fn new<'a>(specs: impl IntoIterator<Item = &'a BenchmarkComparisonSpec>) -> Self {
+        let mut secrets: Vec<String> = specs.into_iter().flat_map(secrets_of).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
         Self { secrets, ..Self::default() }
     }
 
@@ -79,6 +77,12 @@ impl Bundle {
     }
 }
 
+fn secrets_of(spec: &BenchmarkComparisonSpec) -> Vec<String> {
+    let of_arguments = secrets::secrets(&spec.load.extra_arguments);
+    let of_variables = spec.load.env.iter().filter_map(|variable| variable.value.clone());
+    of_variables.filter(|value| value.len() >= SHORTEST_SECRET).chain(of_arguments).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -92,7 +96,7 @@ mod tests {
         value["load"]["env"] = json!([{"name": "TOKEN", "value": "hunter2-env"}, {"name": "SHORT", "value": "1"}]);
         value["load"]["extraArguments"] = json!(["--api-key", "hunter2-key"]);
         let spec: BenchmarkComparisonSpec = serde_json::from_value(value.clone()).unwrap();
-        let mut bundle = Bundle::new(&spec);
+        let mut bundle = Bundle::new([&spec]);
         bundle.object(
             "comparison.yaml",
             json!({"kind": "BenchmarkComparison", "spec": value.clone(), "metadata": {
@@ -124,7 +128,7 @@ mod tests {
     #[test]
     fn manifests_within_documents_have_no_values() {
         let manifest = "kind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - env:\n        - {name: KEY, value: hunter2}\n";
-        let mut bundle = Bundle::new(&spec());
+        let mut bundle = Bundle::new([&spec()]);
         bundle.object("a.yaml", json!({"kind": "ConfigMap", "data": {"k8s.yaml": manifest, "doc.json": json!({"inline": manifest}).to_string()}}));
         let files = bundle.finish("about");
         assert!(!files["a.yaml"].contains("hunter2") && files["a.yaml"].contains("KEY"), "{}", files["a.yaml"]);

@@ -6,7 +6,7 @@ use super::findings::{CheckOutcome, CheckRow};
 use super::images;
 use super::pulls::{Pull, named};
 use super::systems::system_of;
-use crate::api::{BenchmarkComparisonSpec, GROUP, VERSION};
+use crate::api::{BenchmarkComparisonSpec, GROUP, Mode, SourceKind, VERSION};
 use crate::dynamo;
 use crate::report::format::counted;
 
@@ -140,7 +140,10 @@ fn unknown(check: impl Into<String>, why: &str) -> CheckRow {
 fn kubernetes(cluster: &ClusterState) -> CheckRow {
     let version = match &cluster.kubernetes {
         Ok(version) => version,
-        Err(why) => return unknown("Kubernetes", why),
+        Err(why) => {
+            let remedy = "check the address and the credentials in the kubeconfig: without an answer nothing is known";
+            return CheckRow::other(CheckOutcome::Bad, "Kubernetes", why.clone(), remedy);
+        }
     };
     let minor = version.trim_start_matches('v').split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     match minor {
@@ -259,10 +262,10 @@ fn gpus(cluster: &ClusterState, subject: CheckedSubject) -> CheckRow {
             _ => CheckRow::good("GPUs", each),
         };
     };
-    let needed = spec.hardware.gpus_per_variant;
+    let (needed, who) = needed(spec);
     let resource = &spec.hardware.gpu_resource_name;
     if total < needed {
-        let found = format!("{total} × {resource} on nodes that can be used; a variant needs up to {needed}");
+        let found = format!("{total} × {resource} on nodes that can be used; {who} up to {needed}");
         return CheckRow::other(
             CheckOutcome::Bad,
             "GPUs",
@@ -276,7 +279,17 @@ fn gpus(cluster: &ClusterState, subject: CheckedSubject) -> CheckRow {
         let remedy = format!("set hardware.system to {}, or choose nodes with hardware.nodeSelector", systems[0]);
         return CheckRow::other(CheckOutcome::Bad, "GPUs", found, remedy);
     }
-    CheckRow::good("GPUs", format!("{each}; a variant needs up to {needed}"))
+    CheckRow::good("GPUs", format!("{each}; {who} up to {needed}"))
+}
+
+/// GPUs that are held at a time, and by whom.
+fn needed(spec: &BenchmarkComparisonSpec) -> (u32, &'static str) {
+    let deployed = spec.variants.iter().filter(|variant| variant.source.kind != SourceKind::Endpoint).count();
+    let each = spec.hardware.gpus_per_variant;
+    match (spec.execution.mode, u32::try_from(deployed)) {
+        (Mode::Parallel, Ok(variants @ 2..)) => (each.saturating_mul(variants), "all variants together need"),
+        _ => (each, "a variant needs"),
+    }
 }
 
 /// `2 nodes with 8 × NVIDIA-H200`.
@@ -344,7 +357,7 @@ fn quotas(cluster: &ClusterState, subject: CheckedSubject) -> Vec<CheckRow> {
 fn gpu_quota(quota: &Quota, subject: CheckedSubject) -> CheckRow {
     let found = format!("{}: {} of {} {} used", quota.name, quota.used, quota.hard, quota.resource);
     let (hard, used) = (quota.hard.parse::<u32>(), quota.used.parse::<u32>());
-    let needed = subject.map_or(1, |spec| spec.hardware.gpus_per_variant);
+    let needed = subject.map_or(1, |spec| needed(spec).0);
     match (hard, used) {
         (Ok(hard), _) if hard < needed => {
             CheckRow::other(CheckOutcome::Bad, "quota", found, format!("raise the quota to at least {needed}"))
@@ -377,7 +390,7 @@ fn volume_claim(cluster: &ClusterState, name: &str, claim: &Lookup<Option<Volume
             CheckOutcome::Warning,
             check,
             found,
-            "use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it",
+            "use ReadWriteMany or ReadOnlyMany: a ReadWriteOnce volume ties all pods to one node",
         ),
         ("Bound", true) => CheckRow::good(check, found),
         _ => CheckRow::other(
@@ -407,11 +420,14 @@ fn images(cluster: &ClusterState, spec: &BenchmarkComparisonSpec) -> Vec<CheckRo
         .into_iter()
         .map(|(field, wanted)| (field, wanted.image, pull(field)))
         .map(|(field, image, pull)| match images::problem(image) {
-            None if images::is_floating(image) => {
-                let found = format!("{image} has neither tag nor digest: it may change between deployments");
-                CheckRow::other(CheckOutcome::Warning, field, found, "name a tag or a digest")
-            }
-            None => pulled(field, image, pull),
+            None => match pulled(field, image, pull) {
+                row if row.outcome == CheckOutcome::Good && images::is_floating(image) => {
+                    let found =
+                        format!("{}, and has neither tag nor digest: it may change between deployments", row.found);
+                    CheckRow::other(CheckOutcome::Warning, field, found, "name a tag or a digest")
+                }
+                row => row,
+            },
             Some(why) => {
                 let remedy = "write it as REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…";
                 CheckRow::other(CheckOutcome::Bad, field, format!("{image}: {why}"), remedy)

@@ -1,6 +1,6 @@
 //! What a check found: a table of check, finding and remedy.
 
-use crate::report::format::wrapped;
+use crate::report::format::{counted, wrapped};
 use crate::report::labels::Tone;
 
 /// How a check ended.
@@ -86,10 +86,14 @@ pub fn summary(findings: &[CheckRow]) -> (String, bool) {
     let count = |outcome: CheckOutcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
     let (bad, warnings, unknown) =
         (count(CheckOutcome::Bad), count(CheckOutcome::Warning), count(CheckOutcome::Unknown));
-    let rest: Vec<String> = [(warnings, "to look at"), (unknown, "unknown for lack of rights or answers")]
+    let rest: Vec<String> = [(warnings, "warning"), (unknown, "unknown")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .map(
+            |(count, what)| {
+                if what == "unknown" { format!("{count} could not be checked") } else { counted(count, what) }
+            },
+        )
         .collect();
     let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
     match bad {
@@ -120,9 +124,9 @@ GPUs                   missing  no node has 8
         let of = |outcome| CheckRow::other(outcome, "a", "b", "c");
         assert_eq!(
             summary(&[of(CheckOutcome::Good), of(CheckOutcome::Warning)]),
-            ("Nothing is missing (1 to look at).".into(), true)
+            ("Nothing is missing (1 warning).".into(), true)
         );
         let two = [of(CheckOutcome::Bad), of(CheckOutcome::Bad), of(CheckOutcome::Unknown)];
-        assert_eq!(summary(&two), ("2 things are missing (1 unknown for lack of rights or answers).".into(), false));
+        assert_eq!(summary(&two), ("2 things are missing (1 could not be checked).".into(), false));
     }
 }

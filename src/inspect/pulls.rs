@@ -84,7 +84,7 @@ impl Pull {
             Self::Pending(why) => {
                 let why = if why.is_empty() { String::new() } else { format!(": {why}") };
                 let found = format!("{image} was not pulled within {seconds} s{why}");
-                CheckRow::other(CheckOutcome::Unknown, field, found, "look at the nodes, or wait longer with --timeout")
+                CheckRow::other(CheckOutcome::Bad, field, found, "look at the nodes, or wait longer with --timeout")
             }
         }
     }
@@ -185,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_in_time_is_unknown() {
+    fn what_was_not_pulled_in_time_is_missing() {
         let row = Pull::Pending(String::new()).row("load.image", "a:1", 600);
-        assert_eq!((row.outcome, row.found.as_str()), (CheckOutcome::Unknown, "a:1 was not pulled within 600 s"));
+        assert_eq!((row.outcome, row.found.as_str()), (CheckOutcome::Bad, "a:1 was not pulled within 600 s"));
         let row = Pull::Refused("manifest unknown".into()).row("load.image", "a:1", 600);
         assert_eq!((row.outcome, row.found.as_str()), (CheckOutcome::Bad, "a:1 cannot be pulled: manifest unknown"));
     }

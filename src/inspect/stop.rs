@@ -5,13 +5,50 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::tree::{Item, holding_pods};
-use crate::api::BenchmarkComparison;
+use crate::api::{BenchmarkComparison, EarlyEnd, Phase, Start, Until};
+use crate::plan::{Plan, inputs};
 use crate::report::format::{counted, duration};
 
-/// The number of the run to cancel: the active one, unless it is ending already.
+/// The number of the run to cancel: the active one, unless it is ending already or rests at its predictions.
 pub fn to_cancel(comparison: &BenchmarkComparison) -> Option<i64> {
     let run = comparison.status.as_ref()?.run.as_ref()?;
-    (run.completion_time.is_none() && run.ended.is_none()).then_some(run.number)
+    let holds_gpus = run.completion_time.is_none() && run.ended.is_none() && !rests(comparison);
+    holds_gpus.then_some(run.number)
+}
+
+/// Whether the run stays at its predictions until somebody changes the spec, and so holds no GPU.
+pub fn rests(comparison: &BenchmarkComparison) -> bool {
+    let Some(status) = &comparison.status else { return false };
+    let is_seen = comparison.metadata.generation.is_none_or(|generation| generation == status.observed_generation);
+    let is_told_to_stay = comparison.spec.execution.until == Until::Predictions;
+    is_seen && is_told_to_stay && status.phase == Some(Phase::Predicted)
+}
+
+/// Why another run begins by itself once `run` is over, if one does. `plan`: that of the last run, where it can be read.
+pub fn next_run(comparison: &BenchmarkComparison, run: Option<i64>, plan: Option<&Plan>) -> Option<String> {
+    if comparison.spec.suspend {
+        return None;
+    }
+    let automatic = comparison.spec.execution.start == Start::Automatic;
+    let last = comparison.status.as_ref().and_then(|status| status.run.as_ref());
+    let Some(last) = last else {
+        let begins = automatic || comparison.pending_run_request().is_some();
+        return begins.then(|| "its first run has not begun yet, and begins by itself".to_owned());
+    };
+    if run.is_some_and(|run| last.number > run) && last.completion_time.is_none() {
+        return Some(format!("run {} has begun", last.number));
+    }
+    let today = inputs::hash(&comparison.spec);
+    let why = match last.ended.as_ref().map(|ended| ended.outcome) {
+        _ if comparison.pending_run_request().is_some() => "it was requested",
+        _ if plan.is_some_and(|plan| plan.spec.run_id != comparison.spec.run_id) => "spec.runId changed",
+        _ if automatic && inputs::comparable(&today, &last.inputs_hash) && today != last.inputs_hash => {
+            "the spec changed"
+        }
+        Some(EarlyEnd::Superseded) => "it supersedes this one",
+        _ => return None,
+    };
+    Some(format!("another run begins by itself: {why}"))
 }
 
 /// Whether the operator has recorded that everything the run deployed is gone.
@@ -28,7 +65,7 @@ pub fn is_down(comparison: &BenchmarkComparison, run: i64) -> bool {
 pub fn freed(name: &str, run: i64, held: Option<u32>, waited: u64, pods_seen: bool) -> String {
     let after = duration(i64::try_from(waited).unwrap_or(i64::MAX));
     match held {
-        Some(gpus) => format!("run {run} of {name}: its {} free since {after} after the request", are(gpus)),
+        Some(gpus) => format!("run {run} of {name}: its {} free {after} after the request", were(gpus)),
         None if pods_seen => format!("run {run} of {name}: no GPU is held"),
         None => format!(
             "run {run} of {name}: everything it deployed is gone, by its status (pods cannot be listed with your rights)"
@@ -36,8 +73,8 @@ pub fn freed(name: &str, run: i64, held: Option<u32>, waited: u64, pods_seen: bo
     }
 }
 
-fn are(gpus: u32) -> String {
-    format!("{} {}", counted(gpus, "GPU"), if gpus == 1 { "is" } else { "are" })
+fn were(gpus: u32) -> String {
+    format!("{} {}", counted(gpus, "GPU"), if gpus == 1 { "was" } else { "were" })
 }
 
 /// What is still there after the time that was given.
@@ -96,6 +133,39 @@ mod tests {
     #[case::over(run(2, json!({"completionTime": TIME})), None)]
     fn only_an_active_run_is_cancelled(#[case] run: Value, #[case] expected: Option<i64>) {
         assert_eq!(to_cancel(&comparison(json!({"observedGeneration": 1, "run": run}))), expected);
+    }
+
+    #[rstest]
+    #[case::nothing_more(json!({}), "")]
+    #[case::it_was_asked_for(json!({"asked": true}), "another run begins by itself: it was requested")]
+    #[case::another_spec(json!({"inputsHash": "v1:1"}), "another run begins by itself: the spec changed")]
+    #[case::another_spec_on_request(json!({"inputsHash": "v1:1", "start": "OnRequest"}), "")]
+    #[case::suspended(json!({"inputsHash": "v1:1", "suspend": true}), "")]
+    #[case::superseded(json!({"superseded": true}), "another run begins by itself: it supersedes this one")]
+    #[case::has_begun(json!({"number": 3}), "run 3 has begun")]
+    #[case::no_run(json!({"number": 0}), "its first run has not begun yet, and begins by itself")]
+    #[case::no_run_on_request(json!({"number": 0, "start": "OnRequest"}), "")]
+    fn what_takes_gpus_again_is_known(#[case] given: Value, #[case] expected: &str) {
+        let number = given["number"].as_i64().unwrap_or(2);
+        let mut of = comparison(json!({"observedGeneration": 1, "run": run(number, ended())}));
+        of.spec.suspend = given["suspend"] == true;
+        if given["start"] == "OnRequest" {
+            of.spec.execution.start = Start::OnRequest;
+        }
+        if given["asked"] == true {
+            of.metadata.annotations = Some([("bcmp.dev/run-requested".to_owned(), "now".to_owned())].into());
+        }
+        let hash = inputs::hash(&of.spec);
+        let status = of.status.as_mut().unwrap();
+        let last = status.run.as_mut().unwrap();
+        last.inputs_hash = given["inputsHash"].as_str().map_or(hash, str::to_owned);
+        if given["superseded"] == true {
+            last.ended.as_mut().unwrap().outcome = EarlyEnd::Superseded;
+        }
+        if number == 0 {
+            status.run = None;
+        }
+        assert_eq!(next_run(&of, Some(2), None).unwrap_or_default(), expected);
     }
 
     #[rstest]

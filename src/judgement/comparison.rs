@@ -43,7 +43,7 @@ pub struct VariantEvidence<'a> {
     /// Where they come from.
     pub origin: TrialOrigin,
     /// Rounds in which it was deployed and no trial came of it.
-    pub failed_rounds: u32,
+    pub failed_rounds: &'a [u32],
 }
 
 /// Trials that failed for the server's sake.
@@ -96,9 +96,10 @@ impl Standpoint {
     pub fn of(rules: &Rules, evidence: &VariantEvidence, last: u32, doubt: &Doubt) -> Self {
         let trials: Vec<&Trial> = evidence.trials.iter().filter(|trial| trial.key.round <= last).collect();
         let failures = Failures::of(&trials);
+        let failed_rounds = count(evidence.failed_rounds.iter().filter(|round| **round <= last).count());
         let Some(deciding) = deciding(&rules.sla, &trials) else {
             let side = Side::NotKnown { why: WhyNotKnown::NoLevel, meets: false };
-            let lost_rounds = count(numbers(&trials).len()).saturating_add(evidence.failed_rounds);
+            let lost_rounds = count(numbers(&trials).len()).saturating_add(failed_rounds);
             return Self {
                 deciding: None,
                 rounds: vec![],
@@ -114,7 +115,7 @@ impl Standpoint {
         let (side, reading) = side(&rules.sla, deciding, &rounds, doubt);
         let own = reading.and_then(|reading| own(&rules.sla, SideReadings { rounds: &rounds, reading }, doubt));
         let own = own.filter(|_| side.throughput().is_some());
-        let lost_rounds = count(numbers(&trials).len() - rounds.len()).saturating_add(evidence.failed_rounds);
+        let lost_rounds = count(numbers(&trials).len() - rounds.len()).saturating_add(failed_rounds);
         let certainty = Certainty::of(&rules.sla, &trials, doubt);
         Self { deciding: Some(deciding), rounds, side, own, certainty, lost_rounds, failures, reading }
     }

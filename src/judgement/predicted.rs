@@ -51,6 +51,10 @@ pub fn predicted_side(sla: &SlaLimits, estimates: &dyn Estimates) -> Option<Pred
     let (mut last, mut best) = (first.clone(), first.clone());
     for level in (first.concurrency + 1..=end).filter_map(level) {
         if level.log_r() > 0.0 {
+            // Where in between the SLA ends, nothing is said of.
+            if level.concurrency > last.concurrency + 1 {
+                return None;
+            }
             let (log_tokens, concurrency, binding) = between(&last, &level);
             let is_peak = best.log_tokens > PEAK.ln() + last.log_tokens.max(level.log_tokens);
             return Some(match is_peak {

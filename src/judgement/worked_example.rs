@@ -44,7 +44,7 @@ fn after(rounds: u32, minimum: u32) -> Comparison {
         repeatable: true,
     };
     let (baseline, candidate) = (trials(&BASELINE), trials(&CANDIDATE));
-    let evidence = |trials| VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 };
+    let evidence = |trials| VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: &[] };
     let progress = RoundsSoFar { candidates: 1, rounds, budget_spent: false };
     compare(&rules, &evidence(&baseline), &evidence(&candidate), progress)
 }

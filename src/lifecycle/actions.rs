@@ -27,11 +27,12 @@ pub fn actions(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp
 
 /// What goes with a comparison that was deleted, unless it was asked to stay. Garbage collection does the same, but waits
 /// for whatever finalizer somebody put on the comparison, and GPUs would be held that long.
-pub fn release(world: &World) -> Vec<Action> {
+pub fn release(world: &World, now: Timestamp) -> Vec<Action> {
     if world.object.orphans {
         return vec![];
     }
-    world.children.iter().filter(|c| !c.component.is_record()).filter_map(delete).collect()
+    let going = world.children.iter().filter(|c| !c.component.is_record()).filter_map(delete);
+    going.chain(abandoned(&world.status, world, now)).collect()
 }
 
 fn has(world: &World, run: i64, component: Component, kind: ChildKind) -> bool {

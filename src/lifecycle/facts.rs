@@ -158,6 +158,12 @@ pub fn gpu_seconds(status: &BenchmarkComparisonStatus, world: &World) -> Option<
     Some(total)
 }
 
+/// Seconds from a variant's nodes to its first request: of its last deployment, or else of its last one in an earlier run.
+pub fn ready_seconds(variant: &VariantStatus) -> Option<u64> {
+    let took = |d: &DeploymentStatus| u64::try_from(seconds_between(d.scheduled.as_ref()?, d.serving.as_ref()?)).ok();
+    variant.deployments.iter().rev().find_map(took).or(variant.last_ready_seconds.map(u64::from))
+}
+
 /// How long a deployment was loaded by trials.
 fn loaded_seconds(world: &World, variant: &str, deployment: u32) -> i64 {
     let records = world.results.get(variant).and_then(Output::present).map_or(&[][..], |of| &of.ledger.records);

@@ -54,8 +54,9 @@ use world::World;
 pub fn decide(world: &World, clock: Timestamp) -> Decision {
     let now = time::not_before_what_is_recorded(&world.status, clock);
     if world.object.terminating {
-        let actions = actions::release(world);
-        return Decision { actions, status: world.status.clone(), events: vec![], wake: Wake::OnChange };
+        let actions = actions::release(world, now);
+        let wake = wake::of_release(world, now);
+        return Decision { actions, status: world.status.clone(), events: vec![], wake };
     }
     let facts = advance(world.status.clone(), world, now);
     let recorded = facts != world.status;

@@ -1,7 +1,7 @@
 //! What a run is expected to cost, and what it has cost.
 
-use crate::api::{BenchmarkComparisonStatus, DeploymentStatus, Price};
-use crate::lifecycle::facts::{gpu_hours, planned, rounds_over};
+use crate::api::{BenchmarkComparisonStatus, Price, VariantStatus};
+use crate::lifecycle::facts::{gpu_hours, planned, ready_seconds, rounds_over};
 use crate::lifecycle::time::seconds_between;
 use crate::lifecycle::world::World;
 use crate::sweep::price::{RoundBudget, RoundsCost, budget};
@@ -11,8 +11,9 @@ use jiff::Timestamp;
 
 /// What the status shows: expected and at most by what is predicted, once it is; actual over deployments that are gone.
 pub fn price(status: &BenchmarkComparisonStatus, world: &World, judged: &Judged) -> Option<Price> {
-    // Before anything was deployed: later rounds are priced anew, the promise stays.
-    let promised = RunPrice::of(judged, planned(world), |_| None).map(|price| price.status(&judged.evidence));
+    // As before anything was deployed: later rounds are priced anew, the promise stays.
+    let earlier = |name: &str| minutes(variant(status, name)?.last_ready_seconds.map(u64::from)?);
+    let promised = RunPrice::of(judged, planned(world), earlier).map(|price| price.status(&judged.evidence));
     let (expected, most) = promised.unzip();
     let actual = actual(status, judged);
     (expected.is_some() || actual.is_some()).then_some(Price { expected, most, actual })
@@ -22,7 +23,8 @@ fn actual(status: &BenchmarkComparisonStatus, judged: &Judged) -> Option<crate::
     let mut cost = RoundsCost { minutes: 0.0, gpu_hours: 0.0 };
     for variant in &status.variants {
         for deployment in &variant.deployments {
-            let (Some(from), Some(to)) = (&deployment.scheduled, &deployment.gone) else { continue };
+            let (Some(from), Some(gone)) = (&deployment.scheduled, &deployment.gone) else { continue };
+            let to = deployment.freed.as_ref().unwrap_or(gone);
             let minutes = seconds_between(from, to) as f64 / 60.0;
             cost.minutes += minutes;
             cost.gpu_hours += minutes / 60.0 * f64::from(variant.gpus.unwrap_or(0));
@@ -42,7 +44,7 @@ pub fn fits(
     now: Timestamp,
 ) -> RoundBudget {
     let hours = gpu_hours_allowed(world);
-    let ready = |name: &str| ready_minutes(status, name);
+    let ready = |name: &str| minutes(ready_seconds(variant(status, name)?)?);
     match RunPrice::of(judged, planned(world), ready) {
         Some(price) => budget(hours, gpu_hours(status, now), price.round(round, variants)),
         None => RoundBudget::Fits,
@@ -54,9 +56,10 @@ pub fn gpu_hours_allowed(world: &World) -> Option<f64> {
     world.spec.execution.budget.as_ref().and_then(|budget| budget.gpu_hours.value())
 }
 
-/// Minutes until a variant was ready, as its last deployment of this run showed.
-fn ready_minutes(status: &BenchmarkComparisonStatus, name: &str) -> Option<f64> {
-    let variant = status.variants.iter().find(|variant| variant.name == name)?;
-    let seconds = |d: &DeploymentStatus| Some(seconds_between(d.scheduled.as_ref()?, d.serving.as_ref()?));
-    variant.deployments.iter().rev().find_map(seconds).map(|seconds| seconds as f64 / 60.0)
+fn variant<'a>(status: &'a BenchmarkComparisonStatus, name: &str) -> Option<&'a VariantStatus> {
+    status.variants.iter().find(|variant| variant.name == name)
+}
+
+fn minutes(seconds: u64) -> Option<f64> {
+    Some(seconds as f64 / 60.0)
 }

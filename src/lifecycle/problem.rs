@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::Reason;
 use crate::lifecycle::time::after;
-use crate::lifecycle::world::{Child, Container, JobState, Pod, Refusal};
+use crate::lifecycle::world::{Child, Complaint, Container, JobState, Pod, Refusal};
 use crate::manifests::termination::{TerminationMessage, TerminationReason};
 use crate::plan::Component;
 use crate::text;
@@ -148,25 +148,21 @@ fn of_restarts(container: &Container, pod: &str, place: &str, now: Timestamp) ->
     })
 }
 
-/// What objects themselves complain about, and creations the API server refused. `since` is when creating began. What has a
-/// taken name may be on its way out: it has as long as a teardown has.
+/// What objects themselves complain about, and creations the API server refused. `since` is when creating began. Both may be
+/// mended meanwhile, and what has a taken name may be on its way out: it has as long as a teardown has.
 pub fn of_objects<'a>(
     children: impl Iterator<Item = &'a Child>,
     refusals: impl Iterator<Item = &'a Refusal>,
     since: Timestamp,
     teardown_seconds: u32,
 ) -> Option<Problem> {
-    let fatal = after(since, GRACE_SECONDS);
     let complaint = children.filter(|child| !child.terminating()).find_map(|child| {
         child.complaint.as_ref().map(|complaint| (format!("{} {}", child.kind, child.name), complaint))
     });
-    if let Some((object, complaint)) = complaint {
-        let message = format!(
-            "{object} cannot create its pods: {}; {}",
-            text::one_line(complaint, QUOTED),
-            cure_of_refusal(complaint)
-        );
-        return Some(Problem { reason: reason_of_refusal(complaint), message, fatal });
+    if let Some((object, Complaint { message: said, since })) = complaint {
+        let (reason, cure) = (reason_of_refusal(said), cure_of_refusal(said));
+        let message = format!("{object} cannot create its pods: {}; {cure}", text::one_line(said, QUOTED));
+        return Some(Problem { reason, message, fatal: after(*since, GRACE_SECONDS) });
     }
     refusals.map(|refusal| of_refusal(refusal, final_at(refusal, since, teardown_seconds))).next()
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::api::{BenchmarkComparisonStatus, Run};
 use crate::lifecycle::facts::gpu_seconds;
 use crate::lifecycle::facts::is_judged;
@@ -9,6 +11,7 @@ use crate::lifecycle::facts::rests_predicted;
 use crate::lifecycle::facts::rounds_over;
 use crate::lifecycle::judge::{self, judged};
 use crate::lifecycle::remains::is_torn_down;
+use crate::lifecycle::time::after;
 use crate::lifecycle::world::{Refusal, World};
 use crate::manifests::names::Names;
 use crate::plan::Component;
@@ -37,16 +40,35 @@ pub fn edition(status: &BenchmarkComparisonStatus, world: &World) -> Option<Stri
 }
 
 /// Whether the run need not wait for its report: it is there, there is none to write, or the API server refuses it. A server
-/// that fails may still take it.
-pub fn is_settled(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+/// that fails may still take it, and what has its place may still go: for as long as a teardown may take.
+pub fn is_settled(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> bool {
+    is_there(status, world) || refusal(world).is_some() || now >= given_up_at(status, world)
+}
+
+/// Whether the report tells of all there is to tell.
+pub fn is_there(status: &BenchmarkComparisonStatus, world: &World) -> bool {
     let Some(edition) = edition(status, world) else { return true };
-    world.report(status).is_some_and(|child| child.edition.as_ref() == Some(&edition)) || refusal(world).is_some()
+    world.report(status).is_some_and(|child| child.edition.as_ref() == Some(&edition))
+}
+
+/// When a run that is over ends without its report: `teardownSeconds` after the API server first failed to take it, or after what
+/// has its place was told to go.
+pub fn given_up_at(status: &BenchmarkComparisonStatus, world: &World) -> Timestamp {
+    let failing = refusals(world).map(|refusal| refusal.since);
+    let held = world.report(status).and_then(|child| child.deleted);
+    let since = failing.chain(held).min();
+    since.map_or(Timestamp::MAX, |since| after(since, world.spec.execution.deadlines.teardown_seconds))
 }
 
 /// The refusal of the report's ConfigMap, where the API server refuses it.
 pub fn refusal(world: &World) -> Option<&Refusal> {
-    let name = Names::of(world.plan.present()?).report();
-    world.refusals.iter().find(|refusal| refusal.object == format!("ConfigMap {name}") && !refusal.is_failure())
+    refusals(world).find(|refusal| !refusal.is_failure())
+}
+
+/// The same, and failures of the API server.
+fn refusals(world: &World) -> impl Iterator<Item = &Refusal> {
+    let object = world.plan.present().map(|plan| format!("ConfigMap {}", Names::of(plan).report()));
+    world.refusals.iter().filter(move |refusal| Some(&refusal.object) == object.as_ref())
 }
 
 /// The report of the run, as facts and records tell it now.

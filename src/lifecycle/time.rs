@@ -11,8 +11,8 @@ const MOST_AHEAD: i64 = 3600;
 /// The time of a look: the clock's, but not before what is recorded.
 ///
 /// A clock that is set back would otherwise let a deployment begin before its predecessor was gone, and the two would seem to
-/// have shared their nodes. Deadlines come late by what the clock was ahead, at most an hour: a time further ahead is no
-/// reason to hold GPUs until then.
+/// have shared their nodes. A time that is further ahead than an hour is no reason to hold GPUs until then. What is counted
+/// from a recorded time comes late by what the clock was ahead when it was recorded.
 pub fn not_before_what_is_recorded(status: &BenchmarkComparisonStatus, now: Timestamp) -> Timestamp {
     let recorded = status.variants.iter().flat_map(|variant| &variant.deployments).flat_map(recorded);
     recorded.filter(|time| *time <= after(now, MOST_AHEAD)).fold(now, Timestamp::max)

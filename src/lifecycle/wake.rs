@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use crate::api::BenchmarkComparisonStatus;
 use crate::lifecycle::decision::Wake;
 use crate::lifecycle::facts::{active_run, live, rests_predicted};
+use crate::lifecycle::remains::is_torn_down;
+use crate::lifecycle::report;
 use crate::lifecycle::stages::{generate, measure, queue, teardown};
 use crate::lifecycle::time::after;
 use crate::lifecycle::world::World;
@@ -37,6 +39,12 @@ pub fn wake(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -
     Wake::At(next.map_or(regular, |deadline| deadline.min(regular)))
 }
 
+/// When a comparison that was deleted is looked at again: what is on its way out may be held by somebody who is away.
+pub fn of_release(world: &World, now: Timestamp) -> Wake {
+    let abandoned = world.children.iter().filter(|_| !world.object.orphans).filter_map(teardown::abandoned_at);
+    abandoned.filter(|at| *at > now).min().map_or(Wake::OnChange, Wake::At)
+}
+
 fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Vec<Timestamp> {
     let Some(run) = active_run(status) else { return vec![] };
     let mut due = vec![];
@@ -49,6 +57,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         due.push(generate::deadline(run, world));
     }
     due.extend(teardown::leftovers_due(status, world));
+    due.extend(is_torn_down(status, world).then(|| report::given_up_at(status, world)));
     for variant in &status.variants {
         due.extend(measure::trouble_of(variant, run, world, now).map(|problem| problem.fatal));
         due.extend(variant.failure.as_ref().map(|f| after(f.time.0, world.spec.execution.keep_on_failure_seconds)));

@@ -172,7 +172,15 @@ pub struct Child {
     /// What a report tells of, see [`crate::lifecycle::report::edition`]; `None` for other objects.
     pub edition: Option<String>,
     /// Something the object itself complains about, such as a Deployment's ReplicaFailure.
-    pub complaint: Option<String>,
+    pub complaint: Option<Complaint>,
+}
+
+/// What an object says of itself that keeps it from creating its pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    pub message: String,
+    /// Since when it is said, as far as this process has seen it.
+    pub since: Timestamp,
 }
 
 impl Child {
@@ -290,8 +298,10 @@ pub struct Rival {
     pub queued: Timestamp,
     /// When it was admitted, if it was: whenever it was queued, it is before those that were not.
     pub admitted: Option<Timestamp>,
-    /// A variant of it is deployed, or on its way out.
+    /// A variant of it holds GPUs, or may.
     pub deployed: bool,
+    /// Name of the GPUs' extended resource.
+    pub gpu_resource: String,
     /// Pods it will hold at once: (count, GPUs each).
     pub demand: Vec<(u32, u32)>,
 }

@@ -16,10 +16,35 @@ pub struct CountedRequests {
     /// How many exceed each limit.
     pub over: OverLimit,
     /// Where the SLA asks for a share of good requests: the quantile at that share of each request's largest
-    /// figure ÷ limit. Absent elsewhere, and where that request failed.
+    /// figure ÷ limit; 1,000,000 where that request failed. Absent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_ratio: Option<f64>,
+    /// Where the SLA limits percentiles: those ÷ limit.
+    #[serde(default, skip_serializing_if = "LimitRatios::is_empty")]
+    pub ratios: LimitRatios,
 }
+
+/// Percentiles over the counted requests, as the SLA names them, ÷ limit; 1,000,000 where that request failed. Absent where
+/// a mean is held against the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LimitRatios {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttft: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpot: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_latency: Option<f64>,
+}
+
+impl LimitRatios {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The ratio of a request that failed: it misses every limit by more than any that was answered.
+const FAILED: f64 = 1e6;
 
 /// Counted requests that exceed a limit; a failed request exceeds all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,7 +61,11 @@ impl CountedRequests {
     pub fn of(counted: &Counted, limits: &LatencyLimits) -> Self {
         let requests = counted.requests();
         let failed = requests.iter().filter(|request| request.answer.is_none()).count();
-        let good_ratio = limits.good_share.and_then(|share| counted.quantile(share, |answer| ratio(answer, limits)));
+        let at = |share: Option<f64>, part: fn(&Answer, &LatencyLimits) -> Option<f64>| {
+            let ratio = counted.quantile(share?, |answer| part(answer, limits))?;
+            Some(if ratio.is_finite() { ratio } else { FAILED })
+        };
+        let shares = limits.shares;
         let exceeds = |part: fn(&Answer, &LatencyLimits) -> Option<f64>| {
             counted.over(|answer| part(answer, limits).is_none_or(|ratio| ratio > 1.0))
         };
@@ -49,7 +78,12 @@ impl CountedRequests {
                 request_latency: limits.request_latency.map_or(0, |_| exceeds(latency)),
                 any: exceeds(ratio),
             },
-            good_ratio: good_ratio.filter(|ratio| ratio.is_finite()),
+            good_ratio: at(limits.good_share, ratio),
+            ratios: LimitRatios {
+                ttft: at(shares.ttft, ttft),
+                tpot: at(shares.tpot, tpot),
+                request_latency: at(shares.request_latency, latency),
+            },
         }
     }
 
@@ -86,10 +120,18 @@ mod tests {
 
     use super::*;
     use crate::measurement::window::Request;
+    use crate::units::LimitShares;
 
     fn limits() -> LatencyLimits {
         let ms = |value| Milliseconds::new(value).unwrap();
-        LatencyLimits { ttft: ms(100.0), tpot: ms(10.0), request_latency: Some(ms(400.0)), good_share: Some(0.5) }
+        let shares = LimitShares { ttft: Some(0.75), ..LimitShares::default() };
+        LatencyLimits {
+            ttft: ms(100.0),
+            tpot: ms(10.0),
+            request_latency: Some(ms(400.0)),
+            good_share: Some(0.5),
+            shares,
+        }
     }
 
     /// One user: the first and the last request do not count. Answers have 11 tokens.
@@ -120,6 +162,15 @@ mod tests {
     fn the_share_of_good_requests_has_a_quantile_of_its_own() {
         let of = counted(&[Some((50.0, 5.0)), Some((120.0, 5.0)), Some((90.0, 9.0))]);
         assert!((of.good_ratio.unwrap() - 0.9).abs() < 1e-9);
-        assert_eq!(counted(&[None, None, Some((50.0, 5.0))]).good_ratio, None, "the median request failed");
+        assert_eq!(counted(&[None, None, Some((50.0, 5.0))]).good_ratio, Some(FAILED), "the median request failed");
+    }
+
+    /// Of five, the fourth decides: with two that fail it is one of them.
+    #[test]
+    fn a_failed_request_misses_the_percentile() {
+        let fast = Some((50.0, 5.0));
+        assert_eq!(counted(&[fast, fast, fast, Some((90.0, 5.0)), None]).ratios.ttft, Some(0.9));
+        assert_eq!(counted(&[fast, fast, fast, None, None]).ratios.ttft, Some(FAILED));
+        assert_eq!(counted(&[fast, fast, fast]).ratios.tpot, None, "its mean is limited");
     }
 }

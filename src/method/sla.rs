@@ -3,7 +3,7 @@
 use super::trial::TrialFigures;
 use crate::api::{self, Decimal, LatencyLimit, Statistic};
 use crate::measurement::Distribution;
-use crate::units::{LatencyLimits, Milliseconds};
+use crate::units::{LatencyLimits, LimitShares, Milliseconds};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitedMetric {
@@ -127,12 +127,19 @@ impl SlaLimits {
 
     /// The limits that single requests are held against.
     pub fn of_requests(&self) -> LatencyLimits {
-        let of = |metric| self.limits.iter().find(|limit| limit.metric == metric).map(|limit| limit.limit);
+        let find = |metric| self.limits.iter().find(|limit| limit.metric == metric);
+        let of = |metric| find(metric).map(|limit| limit.limit);
+        let share = |metric| Some(1.0 - share_over(find(metric)?.statistic)?);
         LatencyLimits {
             ttft: of(LimitedMetric::Ttft).unwrap_or(LatencyLimits::NONE.ttft),
             tpot: of(LimitedMetric::Tpot).unwrap_or(LatencyLimits::NONE.tpot),
             request_latency: of(LimitedMetric::RequestLatency),
             good_share: self.good_share,
+            shares: LimitShares {
+                ttft: share(LimitedMetric::Ttft),
+                tpot: share(LimitedMetric::Tpot),
+                request_latency: share(LimitedMetric::RequestLatency),
+            },
         }
     }
 
@@ -218,13 +225,20 @@ impl SlaLimits {
     }
 }
 
+/// A percentile is taken over all counted requests, failed ones included; the distributions are of those that completed.
 fn ratio(limit: &SlaLimit, figures: &TrialFigures) -> Option<f64> {
     let distribution = match limit.metric {
         LimitedMetric::Ttft => &figures.ttft,
         LimitedMetric::Tpot => &figures.tpot,
         LimitedMetric::RequestLatency => &figures.request_latency,
     };
-    Some(pick(limit.statistic, distribution)?.get() / limit.limit.get())
+    let counted =
+        figures.counted.filter(|_| limit.statistic != Statistic::Mean).and_then(|counted| match limit.metric {
+            LimitedMetric::Ttft => counted.ratios.ttft,
+            LimitedMetric::Tpot => counted.ratios.tpot,
+            LimitedMetric::RequestLatency => counted.ratios.request_latency,
+        });
+    counted.or_else(|| Some(pick(limit.statistic, distribution)?.get() / limit.limit.get()))
 }
 
 /// Requests that exceed a limit, and the share that may.

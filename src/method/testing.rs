@@ -3,6 +3,7 @@
 use super::sla::{LimitedMetric, SlaLimit, SlaLimits};
 use super::trial::{Purpose, Rejection, Trial, TrialFigures, TrialKey, TrialOutcome};
 use crate::api::Statistic;
+use crate::measurement::counted::LimitRatios;
 use crate::measurement::counted::OverLimit;
 use crate::measurement::{CountedRequests, Distribution};
 use crate::units::{Milliseconds, RequestsPerSecond, TokensPerSecond};
@@ -22,7 +23,13 @@ pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> TrialFigu
         ttft: constant(ttft),
         tpot: constant(tpot),
         request_latency: constant(latency),
-        counted: Some(CountedRequests { requests: 100, failed: 0, over: OverLimit::default(), good_ratio: None }),
+        counted: Some(CountedRequests {
+            requests: 100,
+            failed: 0,
+            over: OverLimit::default(),
+            good_ratio: None,
+            ratios: LimitRatios::default(),
+        }),
         requests_per_second: RequestsPerSecond::new(f64::from(concurrency) / latency * 1000.0).unwrap(),
         tokens_per_second_per_gpu: TokensPerSecond::new(tokens).unwrap(),
     }

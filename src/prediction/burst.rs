@@ -27,9 +27,20 @@ pub enum Burst {
     Steady,
     /// The same at any load.
     Constant { factor: f64 },
-    /// By the steps that the prefills of all requests in an engine take.
+    /// By the steps that the prefills of the requests take that one of an engine's ranks works on at a time. A rank is a stage
+    /// of its pipeline, or one of the groups that attend to their own requests.
     #[serde(rename_all = "camelCase")]
-    Steps { input_tokens: u32, max_num_tokens: Option<u32>, chunked_prefill: bool },
+    Steps {
+        input_tokens: u32,
+        max_num_tokens: Option<u32>,
+        chunked_prefill: bool,
+        #[serde(default = "one")]
+        ranks: u32,
+    },
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Burst {
@@ -39,8 +50,9 @@ impl Burst {
             (Serving::Disaggregated { .. }, _) => Self::Constant { factor: DISAGGREGATED },
             (Serving::Aggregated { .. }, "vllm") => Self::Steady,
             (Serving::Aggregated { workers }, "trtllm" | "sglang") => {
-                let Workers { max_num_tokens, chunked_prefill, .. } = workers;
-                Self::Steps { input_tokens, max_num_tokens: *max_num_tokens, chunked_prefill: *chunked_prefill }
+                let &Workers { max_num_tokens, chunked_prefill, pipeline_parallel, data_parallel, .. } = workers;
+                let ranks = pipeline_parallel.saturating_mul(data_parallel).max(1);
+                Self::Steps { input_tokens, max_num_tokens, chunked_prefill, ranks }
             }
             (Serving::Aggregated { .. }, _) => Self::Unknown,
         }
@@ -52,9 +64,10 @@ impl Burst {
             Self::Unknown => None,
             Self::Steady => Some(1.0),
             Self::Constant { factor } => Some(factor),
-            Self::Steps { input_tokens, max_num_tokens, chunked_prefill } => {
-                let tokens = context_tokens(input_tokens, max_num_tokens, chunked_prefill, concurrency).max(1);
-                let prompts = u64::from(input_tokens) * u64::from(concurrency);
+            Self::Steps { input_tokens, max_num_tokens, chunked_prefill, ranks } => {
+                let batch = concurrency.div_ceil(ranks.max(1));
+                let tokens = context_tokens(input_tokens, max_num_tokens, chunked_prefill, batch).max(1);
+                let prompts = u64::from(input_tokens) * u64::from(batch);
                 let steps = prompts.div_ceil(u64::from(tokens)) as f64;
                 Some((LEAST + (steps - STEPS_AT_LEAST) / STEPS_FOR_ONE).min(MOST))
             }
@@ -103,6 +116,22 @@ mod tests {
         #[case] factor: f64,
     ) {
         let burst = Burst::of_aiconfigurator(backend, &aggregated(4512), 4000);
+        assert!((burst.factor(concurrency).unwrap() - factor).abs() < 1e-12, "{burst:?}");
+    }
+
+    /// Eight groups with eight requests each; two prompts of 4000 tokens fit in a step.
+    #[rstest]
+    #[case::of_one_group(1, 1, 8, 2.05)]
+    #[case::of_eight_groups(1, 8, 64, 2.05)]
+    #[case::of_two_stages(2, 1, 16, 2.05)]
+    fn each_rank_has_steps_of_its_own(
+        #[case] stages: u32,
+        #[case] groups: u32,
+        #[case] concurrency: u32,
+        #[case] factor: f64,
+    ) {
+        let workers = Workers { max_num_tokens: Some(8192), data_parallel: groups, ..Workers::new(1, stages, 1) };
+        let burst = Burst::of_aiconfigurator("trtllm", &Serving::Aggregated { workers }, 4000);
         assert!((burst.factor(concurrency).unwrap() - factor).abs() < 1e-12, "{burst:?}");
     }
 

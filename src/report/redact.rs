@@ -1,6 +1,6 @@
 //! What of a spec may be handed on: a report leaves the namespace. One place for every secret that a spec may hold.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::api::{BenchmarkComparisonSpec, Scalar};
 use crate::plan::secrets::{HIDDEN, hidden};
@@ -72,12 +72,7 @@ fn sets_a_variable(path: &str) -> bool {
 fn without_values_at(path: &str, yaml: String) -> String {
     let Ok(mut value) = serde_saphyr::from_str::<Value>(&yaml) else { return HIDDEN.to_owned() };
     let before = value.clone();
-    if sets_a_variable(path) && value.is_string() {
-        value = HIDDEN.into();
-    }
-    let (of, _) = path.rsplit_once('/').unwrap_or_default();
-    let list = [path, of].iter().any(|path| is_list_of_variables(path.rsplit('/').next()));
-    hide(&mut value, list);
+    hide_at(path, &mut value);
     if value == before {
         return yaml;
     }
@@ -97,6 +92,30 @@ fn without_values(manifests: &str) -> String {
     written.map_or_else(|_| HIDDEN.to_owned(), |written| written.join("---\n"))
 }
 
+/// Hides values in an object that is an operation of a patch.
+fn hide_in_operation(fields: &mut Map<String, Value>) {
+    let Some(path) = fields.get("path").and_then(Value::as_str).map(str::to_owned) else { return };
+    if !fields.contains_key("op") {
+        return;
+    }
+    if let Some(value) = fields.get_mut("value") {
+        hide_at(&path, value);
+    }
+    if let Some(Value::String(yaml)) = fields.get_mut("yaml") {
+        *yaml = without_values_at(&path, std::mem::take(yaml));
+    }
+}
+
+/// Hides values in what stands, or is set, at a path.
+fn hide_at(path: &str, value: &mut Value) {
+    if sets_a_variable(path) && value.is_string() {
+        *value = HIDDEN.into();
+    }
+    let (of, _) = path.rsplit_once('/').unwrap_or_default();
+    let list = [path, of].iter().any(|path| is_list_of_variables(path.rsplit('/').next()));
+    hide(value, list);
+}
+
 /// Hides values of variables below `env` and `envs`, and secrets among arguments. `variables`: the value is such a list, or
 /// an entry of one.
 fn hide(value: &mut Value, variables: bool) {
@@ -109,6 +128,7 @@ fn hide(value: &mut Value, variables: bool) {
             items.iter_mut().for_each(|item| hide(item, variables));
         }
         Value::Object(fields) => {
+            hide_in_operation(fields);
             for (key, field) in fields {
                 if variables && key == "value" && field.is_string() {
                     *field = HIDDEN.into();
@@ -127,8 +147,7 @@ mod tests {
     use super::*;
     use crate::testing::spec;
 
-    #[test]
-    fn no_secret_of_a_spec_is_left() {
+    fn with_secrets() -> Value {
         let inline = "# mine\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: main\n        \
                       args: [serve, --api-key, hunter2-argument]\n        env:\n        - name: KEY\n          value: hunter2-inline\n";
         let mut document = json!(spec());
@@ -142,7 +161,21 @@ mod tests {
             {"op": "replace", "path": "/spec/template/spec/containers/0/env/0/value", "yaml": "hunter2-yaml"},
             {"op": "replace", "path": "/spec/replicas", "value": 2},
         ]}]);
-        let redacted = json!(redacted(serde_json::from_value(document).unwrap()));
+        document
+    }
+
+    /// As a spec, and as what stands in objects: in the comparison, in its plan, and in what kubectl applied last.
+    #[test]
+    fn no_secret_of_a_spec_is_left_in_any_object() {
+        let spec = with_secrets();
+        let stored = object(json!({"spec": spec, "data": {"plan.json": json!({"spec": spec}).to_string()}}));
+        assert!(!stored.to_string().contains("hunter2"), "{stored}");
+        assert_eq!(stored["spec"]["variants"][0]["patches"][0]["operations"][4]["value"], 2);
+    }
+
+    #[test]
+    fn no_secret_of_a_spec_is_left() {
+        let redacted = json!(redacted(serde_json::from_value(with_secrets()).unwrap()));
         let text = redacted.to_string();
         assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(redacted["load"]["extraArguments"], json!(["--api-key", HIDDEN, format!("--header={HIDDEN}")]));

@@ -80,7 +80,7 @@ pub fn winner(report: &Report) -> Option<String> {
 pub fn at_sla(report: &Report, variant: &ReportVariant) -> Vec<String> {
     let Some(at) = &variant.at_sla else { return vec![] };
     let Some(tokens) = at.tokens_per_second_per_gpu else { return at.reason.clone().into_iter().collect() };
-    let interval = at.interval.map(|(low, high)| format!(" (surely {low:.1}…{high:.1})")).unwrap_or_default();
+    let interval = at.interval.map(|(low, high)| format!(" (interval {low:.1}…{high:.1})")).unwrap_or_default();
     let bound = match at.kind {
         AtSlaKind::AtLeast => "at least ",
         AtSlaKind::AtMost => "at most ",
@@ -145,7 +145,7 @@ pub fn predicted(outcome: &PredictedOutcome) -> String {
 }
 
 /// What is said of a gain whose interval is so wide that it tells nothing.
-const NO_INTERVAL: &str = "interval not known";
+const NO_INTERVAL: &str = "interval too wide to state";
 
 /// The interval of a gain.
 pub fn interval(of: Option<&str>) -> String {
@@ -156,7 +156,7 @@ pub fn interval(of: Option<&str>) -> String {
 pub fn measured(outcome: &MeasuredOutcome) -> String {
     let bound = if outcome.at_least { "at least " } else { "" };
     let gain = outcome.gain_percent.as_ref().map(|gain| format!(", {bound}{gain} % tokens/s/GPU at the SLA"));
-    let interval = outcome.interval.as_ref().map(|interval| format!(" (surely {interval} %)"));
+    let interval = outcome.interval.as_ref().map(|interval| format!(" (interval {interval} %)"));
     let interval = interval.or_else(|| gain.as_ref().map(|_| format!(" ({NO_INTERVAL})")));
     let stopped = outcome.stopped.map(|stopped| format!("; {}", labels::stopped(stopped))).unwrap_or_default();
     let rounds = counted(outcome.rounds, "round");

@@ -1,7 +1,7 @@
 //! What is predicted and what is true in a lab: two shapes of one model, with latencies that grow with load.
 
 use crate::api::{BenchmarkComparisonSpec, SourceKind};
-use crate::measurement::counted::{CountedRequests, OverLimit};
+use crate::measurement::counted::{CountedRequests, LimitRatios, OverLimit};
 use crate::measurement::record::{SCHEMA_VERSION, TrialPlan, TrialRecord};
 use crate::measurement::{Distribution, Facts, Measurement};
 use crate::method::sla::SlaLimits;
@@ -185,7 +185,7 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
         any: over(slow_start || slow_tokens),
     };
     let good_ratio = limits.good_share.map(|_| (ttft / limits.ttft.get()).max(tpot / limits.tpot.get()));
-    let counted = CountedRequests { requests: counted, failed: 0, over, good_ratio };
+    let counted = CountedRequests { requests: counted, failed: 0, over, good_ratio, ratios: LimitRatios::default() };
     Measurement {
         tool: "aiperf 0.13.0".into(),
         concurrency: trial.key.concurrency,

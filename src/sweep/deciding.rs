@@ -11,7 +11,7 @@ const MOST_JOINING: u32 = 3;
 /// A level that joins lies at least so many times above or below (METHOD §4).
 const LEAST_STRIDE: f64 = 1.2;
 /// A lowest level that misses by so much is never run again: no scatter explains it (METHOD §4).
-const HOPELESS: f64 = 1.5;
+pub(crate) const HOPELESS: f64 = 1.5;
 
 /// What one level has shown, as far as it matters to which levels decide.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,21 +163,23 @@ fn below(level: u32, stride: f64) -> u32 {
     ((f64::from(level) / stride).round() as u32).clamp(1, level - 1)
 }
 
-/// The levels that trials of ladder and bracket have shown, ascending; a second look at an odd level replaces the first.
+/// The levels that trials of ladder and bracket have shown, ascending; a second look at an odd level replaces the first. Where
+/// what chose a level was rejected afterwards (a server had restarted meanwhile), its new trials say that it is there.
 pub fn rated(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Rated> {
     let mut concurrencies: Vec<u32> = trials.iter().map(|trial| trial.key.concurrency).collect();
     concurrencies.sort_unstable();
     concurrencies.dedup();
-    let of = |concurrency: u32, again: bool| {
-        let here = trials.iter().filter(|trial| trial.key.concurrency == concurrency && trial.key.purpose.selects());
-        let figures: Vec<&TrialFigures> = here
-            .filter(|trial| (trial.key.purpose == Purpose::Recheck) == again)
-            .filter_map(|trial| trial.accepted())
-            .filter(|figures| sla.log_ratios(figures).is_some())
-            .collect();
+    let of = |concurrency: u32, counts: fn(Purpose) -> bool| {
+        let here = trials.iter().filter(|trial| trial.key.concurrency == concurrency && counts(trial.key.purpose));
+        let figures: Vec<&TrialFigures> =
+            here.filter_map(|trial| trial.accepted()).filter(|figures| sla.log_ratios(figures).is_some()).collect();
         Rated::of(sla, concurrency, &figures)
     };
-    concurrencies.into_iter().filter_map(|at| of(at, true).or_else(|| of(at, false))).collect()
+    let again = |purpose| purpose == Purpose::Recheck;
+    let first = |purpose: Purpose| purpose.selects() && purpose != Purpose::Recheck;
+    let anew = |purpose| purpose == Purpose::Decision;
+    let rated = |at| of(at, again).or_else(|| of(at, first)).or_else(|| of(at, anew));
+    concurrencies.into_iter().filter_map(rated).collect()
 }
 
 /// What decides, by all trials of a variant; `None` while no level is accepted.
@@ -211,6 +213,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::method::testing::{accepted, figures, key, means, rejected};
+    use crate::method::trial::Rejection;
 
     fn level(concurrency: u32, r: f64, tokens: f64) -> Rated {
         Rated { concurrency, r, ttft: 1.0, tpot: 1.0, requests_per_second: 1.0, tokens_per_second_per_gpu: tokens }
@@ -255,6 +259,25 @@ mod tests {
     #[case::a_peak_stays(Deciding::Peak { at: 5, hi: 20 }, 30.0, Deciding::Peak { at: 5, hi: 20 })]
     fn new_trials_may_let_levels_join(#[case] first: Deciding, #[case] end: f64, #[case] expected: Deciding) {
         assert_eq!(first.settled(|level| Some(f64::from(level) / end)), expected);
+    }
+
+    /// The agent does not see that a server restarted; it has run the level anew by the time the operator rejects the first trial.
+    #[test]
+    fn a_level_whose_first_trial_is_rejected_afterwards_still_decides() {
+        let run = |concurrency, purpose, number, tpot| {
+            accepted(key(1, concurrency, purpose, number), figures(concurrency, 200.0, tpot, 100.0))
+        };
+        let mut trials = vec![
+            run(5, Purpose::Ladder, 1, 5.0),
+            run(10, Purpose::Ladder, 1, 6.0),
+            run(15, Purpose::Ladder, 1, 7.5),
+            run(10, Purpose::Decision, 1, 6.1),
+            run(15, Purpose::Decision, 1, 7.4),
+        ];
+        let decides = |trials: &[Trial]| deciding(&means(500.0, 7.0), &trials.iter().collect::<Vec<_>>());
+        assert_eq!(decides(&trials), Some(Deciding::Bracket { lo: 10, hi: 15 }));
+        trials[1] = rejected(trials[1].key, Rejection::Other);
+        assert_eq!(decides(&trials), Some(Deciding::Bracket { lo: 10, hi: 15 }));
     }
 
     #[test]

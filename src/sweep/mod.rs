@@ -12,6 +12,7 @@ pub mod size;
 pub mod slots;
 pub mod variant;
 
+pub(crate) use deciding::HOPELESS;
 pub use deciding::{Deciding, deciding};
 pub use ladder::{MOST_LEVELS, ladder};
 pub use size::SizeRules;

@@ -69,8 +69,8 @@ pub struct VariantRecords {
     pub records: Vec<AuditedRecord>,
     /// The same, as the method sees them.
     pub trials: Vec<Trial>,
-    /// Rounds in which it was deployed and no trial came of it.
-    pub failed_rounds: u32,
+    /// Rounds in which it was deployed and no trial came of it, ascending.
+    pub failed_rounds: Vec<u32>,
     /// What was found about the variant as a whole, the prediction's own findings aside.
     pub findings: Vec<Finding>,
     /// Why its sweep did not come to its end, if it did not.
@@ -111,12 +111,13 @@ pub enum EvidenceError {
 }
 
 /// What was measured goes by the plan; how it is judged goes by the live spec, so that a changed tolerance re-judges, and a
-/// raised maximum of rounds or budget lets the run go on.
+/// raised maximum of rounds or budget lets the run go on. After how many rounds it may be decided stays as planned: another
+/// number would decide anew by fewer rounds than were measured, or leave open what was decided.
 pub fn judged_now(planned: &BenchmarkComparisonSpec, live: &BenchmarkComparisonSpec) -> BenchmarkComparisonSpec {
     let mut spec = planned.clone();
     spec.evidence = live.evidence.clone();
     spec.judgement = live.judgement.clone();
-    spec.execution.rounds = live.execution.rounds.clone();
+    spec.execution.rounds.maximum = live.execution.rounds.maximum;
     spec.execution.budget = live.execution.budget.clone();
     spec.hardware.gpu_hourly_cost = live.hardware.gpu_hourly_cost.clone();
     spec
@@ -132,7 +133,9 @@ pub fn evidence<'a>(
     stored: impl Fn(&str) -> Stored<'a>,
     progress: RunProgress,
 ) -> Result<RunEvidence, EvidenceError> {
-    let Terms { audit, rules, baseline, gpu_hourly_cost } = Terms::of(spec, variants, progress.origin)?;
+    let Terms { audit, mut rules, baseline, gpu_hourly_cost } = Terms::of(spec, variants, progress.origin)?;
+    // A maximum that is lowered takes back no round that was measured.
+    rules.rounds.maximum = rules.rounds.maximum.max(progress.rounds);
     let predictions: Vec<&Prediction> = variants.iter().filter_map(|of| stored(&of.name).prediction).collect();
     let mut records: Vec<VariantRecords> = variants
         .iter()
@@ -246,7 +249,7 @@ fn of_variant(
         gpus,
         prediction: stored.prediction.cloned(),
         trials: records.iter().map(trial).collect(),
-        failed_rounds: failed.count() as u32,
+        failed_rounds: failed.copied().collect(),
         findings: surroundings::findings(variant, all)
             .into_iter()
             .chain(surroundings::redeployed(stored.records))

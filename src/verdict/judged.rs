@@ -61,7 +61,7 @@ fn case<'a>(evidence: &RunEvidence, variant: &'a VariantRecords) -> VariantCase<
 }
 
 fn measured<'a>(evidence: &RunEvidence, variant: &'a VariantRecords) -> VariantEvidence<'a> {
-    VariantEvidence { trials: &variant.trials, origin: evidence.progress.origin, failed_rounds: variant.failed_rounds }
+    VariantEvidence { trials: &variant.trials, origin: evidence.progress.origin, failed_rounds: &variant.failed_rounds }
 }
 
 impl Judged {

@@ -5,10 +5,10 @@ use super::judged::Judged;
 use crate::api::{self, BenchmarkComparisonSpec, Outcome};
 use crate::judgement::predicted::{PredictedSide, predicted_side};
 use crate::method::estimate::Estimates;
-use crate::sweep::SizeRules;
 use crate::sweep::price::{
     ExpectedPrice, PredictedEnd, Priced, PricedLoad, READY_MINUTES, RoundsCost, VariantMinutes, expected_rounds,
 };
+use crate::sweep::{HOPELESS, SizeRules};
 use crate::units::count;
 
 /// How long the variants of a run are deployed.
@@ -36,7 +36,9 @@ impl RunPrice {
             let curve = variant.prediction.as_ref()?.curve.as_ref()?;
             let end = match predicted_side(&evidence.rules.sla, curve)? {
                 PredictedSide::Value { concurrency, .. } => PredictedEnd::At(concurrency.round() as u32),
-                PredictedSide::None { .. } => PredictedEnd::Nowhere,
+                PredictedSide::None { r_at_one, .. } if r_at_one > HOPELESS => PredictedEnd::Nowhere,
+                // Not so far off that it would not be run again.
+                PredictedSide::None { .. } => PredictedEnd::At(1),
             };
             let ready_minutes = ready(&variant.name).unwrap_or(READY_MINUTES);
             let estimates: &dyn Estimates = curve;
@@ -60,7 +62,7 @@ impl RunPrice {
     pub fn round(&self, number: u32, names: &[String]) -> RoundsCost {
         let of = self.variants.iter().filter(|(name, _)| names.contains(name)).map(|(_, minutes)| *minutes);
         let minutes: Vec<VariantMinutes> = of.collect();
-        if number <= 1 { RoundsCost::of(&minutes, 1) } else { RoundsCost::of_later_round(&minutes) }
+        if number <= 1 { RoundsCost::of(&minutes, 1) } else { RoundsCost::of_another_round(&minutes) }
     }
 }
 

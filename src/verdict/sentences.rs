@@ -130,8 +130,8 @@ impl<'a> Compared<'a> {
     fn surely(&self) -> String {
         let Some((look, gain)) = self.last().zip(self.gain()) else { return String::new() };
         let interval = match gain.telling_interval() {
-            Some((low, high)) => format!("surely between {} and {} %", signed_log(low), signed_log(high)),
-            None => "how much is not known".into(),
+            Some((low, high)) => format!("interval {} to {} %", signed_log(low), signed_log(high)),
+            None => "interval too wide to state".into(),
         };
         let rounds = match look.shared_rounds {
             1 if self.judged.evidence.rules.doubt(1).alone => format!(
@@ -148,13 +148,14 @@ impl<'a> Compared<'a> {
     }
 
     fn why_open(&self) -> String {
-        let so_far = match self.gain() {
+        // Of a bound that does not decide, its gain says nothing.
+        let so_far = match self.gain().filter(|_| !self.is_bound()) {
             Some(gain) => {
                 let interval = gain.telling_interval().map(gain_interval);
                 format!(
                     "{} % ({})",
                     signed_log(gain.log),
-                    interval.unwrap_or_else(|| "its interval is not known".into())
+                    interval.unwrap_or_else(|| "interval too wide to state".into())
                 )
             }
             None => self.unknown_side().unwrap_or_else(|| "no throughput at the SLA is known".into()),
@@ -180,7 +181,9 @@ impl<'a> Compared<'a> {
             }
             Standing::Closed { stopped: Stopped::Unstable, .. } => format!("{}.", self.unstable()),
             Standing::Closed { stopped: Stopped::CannotRepeat | Stopped::Decided, .. } => {
-                format!("one deployment of each shows only {so_far}.")
+                let rounds = self.last().map_or(0, |look| look.shared_rounds);
+                let of_each = if rounds == 1 { "one deployment".to_owned() } else { format!("{rounds} deployments") };
+                format!("{of_each} of each show{} only {so_far}.", if rounds == 1 { "s" } else { "" })
             }
             Standing::Open => match self.judged.baseline().failure.as_ref().or(self.records.failure.as_ref()) {
                 Some(failure) => failure.clone(),
@@ -301,6 +304,13 @@ impl<'a> Compared<'a> {
     }
 }
 
+/// What is predicted to come out for the first candidate.
+pub fn forecast(judged: &Judged) -> Option<String> {
+    let (variant, of) = judged.variants().find_map(|variant| Some((variant, variant.candidate?)))?;
+    let first = of.predicted.first()?;
+    Some(Compared::new(judged, variant, of).said(first.outcome, first.gain))
+}
+
 fn metric_name(metric: JudgedMetric) -> &'static str {
     match metric {
         JudgedMetric::Tpot => "TPOT",
@@ -321,7 +331,7 @@ fn why(side: &Side) -> Option<String> {
             at.concurrency
         ),
         Side::AtMost(_) => "the lowest level misses the SLA, within doubt".into(),
-        Side::None { r } => format!("a single request already uses {:.0} % of the SLA", 100.0 * r),
+        Side::None { r } => format!("a single request is already at {r:.1} times the SLA's limit"),
         Side::NotKnown { why: WhyNotKnown::Levels(NotKnown::FlatLatency { criterion, slope }), .. } => format!(
             "{} hardly grows with load where the SLA ends (slope {slope:.3}), so its limit does not fix a throughput",
             criterion_name(*criterion)

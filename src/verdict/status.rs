@@ -82,10 +82,10 @@ fn predicted(of: Option<&CandidateJudgement>) -> PredictedOutcome {
 }
 
 fn measured(of: &CandidateJudgement) -> MeasuredOutcome {
-    let last = of.comparison.last();
-    let gain = last.and_then(|look| look.gain.as_ref());
+    let (last, outcome) = (of.comparison.last(), of.comparison.outcome());
+    let gain = last.filter(|look| tells(look, outcome)).and_then(|look| look.gain.as_ref());
     MeasuredOutcome {
-        outcome: of.comparison.outcome(),
+        outcome,
         gain_percent: gain.map(|gain| signed_log(gain.log)),
         at_least: gain.is_some() && last.is_some_and(is_bound),
         interval: gain.and_then(IntervalEstimate::telling_interval).map(gain_interval),
@@ -95,6 +95,11 @@ fn measured(of: &CandidateJudgement) -> MeasuredOutcome {
             Standing::Open => None,
         },
     }
+}
+
+/// Whether a look's gain may be shown: one between bounds speaks in one direction, and only once that is what is decided.
+fn tells(look: &Look, outcome: Outcome) -> bool {
+    !is_bound(look) || outcome != Outcome::Undetermined
 }
 
 fn is_bound(look: &Look) -> bool {
@@ -144,7 +149,9 @@ fn at_same_concurrency(judged: &Judged, of: &CandidateJudgement) -> Vec<AtSameCo
 pub fn write_rounds(judged: &Judged, rounds: &mut [RoundStatus]) {
     let looks = judged.judgement.candidates.first().map_or(&[][..], |of| &of.comparison.looks);
     for round in rounds {
-        let gain = looks.iter().find(|look| look.round == round.number).and_then(|look| look.gain.as_ref());
+        let look = looks.iter().find(|look| look.round == round.number);
+        let told = look.filter(|look| tells(look, look.outcome.unwrap_or(Outcome::Undetermined)));
+        let gain = told.and_then(|look| look.gain.as_ref());
         round.gain_percent = gain.map(|gain| signed_log(gain.log));
         round.interval = gain.and_then(IntervalEstimate::telling_interval).map(gain_interval);
     }

@@ -85,7 +85,7 @@ fn with_rare_objects(configurations: Configurations) -> Configurations {
 }
 
 /// The kind for whose objects Dynamo generates graphs.
-fn requests() -> Value {
+pub fn requests() -> Value {
     let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "dynamographdeploymentrequests.nvidia.com"},

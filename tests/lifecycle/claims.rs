@@ -14,7 +14,8 @@ const NAME: &str = "claim-of-aisimulate";
 fn sample() -> (Value, Value) {
     let mut objects = yaml_documents(include_str!("../../config/samples/claim-of-aisimulate.yaml")).unwrap();
     objects.iter_mut().for_each(|object| object["metadata"]["namespace"] = json!("default"));
-    let (comparison, map) = (objects.pop().unwrap(), objects.pop().unwrap());
+    let (mut comparison, map) = (objects.pop().unwrap(), objects.pop().unwrap());
+    comparison["spec"]["execution"]["until"] = json!("Verdict");
     (map, comparison)
 }
 

@@ -216,6 +216,51 @@ async fn a_kind_that_was_just_installed_is_waited_for_without_a_word() {
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
+/// What refuses the load's first pod is mended at once; the servers have loaded for longer than a refusal may last.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_passes_late_in_a_deployment_is_no_failure() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| server_of("baseline")(pod).then(|| PodScript::serve(seconds(600))));
+    let refusals = AtomicU32::new(1);
+    lab.cluster.admission(move |plural, object| {
+        let left = |left: u32| left.checked_sub(1);
+        let is_load = plural == "pods" && has_label(object, labels::COMPONENT, "load");
+        let refuses = is_load && refusals.fetch_update(Relaxed, Relaxed, left).is_ok();
+        refuses.then(|| ApiFailure::pod_security(meta(object, "name")))
+    });
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", failure(&status, 0));
+}
+
+/// Pods wait for nodes that are being added, and Dynamo's operator meets an error meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_passing_complaint_about_servers_that_wait_is_no_failure() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| {
+        let waits = PodScript { schedule_after: seconds(900), ..PodScript::serve(seconds(1)) };
+        server_of("baseline")(pod).then_some(waits)
+    });
+    lab.apply("qwen", small());
+    lab.until("qwen", "deployed", 7200, |status| status.variants.first().is_some_and(|v| !v.deployments.is_empty()))
+        .await;
+    tokio::time::sleep(seconds(400)).await;
+    let say = |state: &str, status: &str| {
+        lab.cluster.edit("dynamographdeployments.nvidia.com", "default", "qwen-r1-baseline-d1", |graph| {
+            graph["status"]["state"] = json!(state);
+            graph["status"]["conditions"] =
+                json!([{"type": "Ready", "status": status, "reason": "x", "message": "the server was busy"}]);
+        })
+    };
+    lab.cast.stop(Actor::Dynamo);
+    assert!(say("failed", "False").is_some());
+    tokio::time::sleep(seconds(20)).await;
+    say("pending", "False");
+    lab.cast.resume(Actor::Dynamo);
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", failure(&status, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_pods_are_refused_says_why() {
     let lab = Lab::new(&[8]);
@@ -320,6 +365,18 @@ async fn a_deleted_comparison_that_somebody_holds_frees_its_gpus() {
     assert_eq!((servers_and_load(&lab.cluster), lab.cluster.list(COMPARISONS).len()), (0, 1), "nothing comes back");
     lab.edit("qwen", |object| object["metadata"]["finalizers"] = json!([]));
     lab.cluster.until("gone", seconds(60), |cluster| cluster.list(COMPARISONS).is_empty()).await;
+}
+
+/// The graph was deleted in the background; nobody but Dynamo's operator lets its pods go.
+#[tokio::test(start_paused = true)]
+async fn a_deleted_comparison_frees_its_gpus_while_dynamo_is_away() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.edit("qwen", |object| object["metadata"]["finalizers"] = json!(["example.com/audit"]));
+    lab.cast.stop(Actor::Dynamo);
+    lab.cluster.delete(COMPARISONS, "default", "qwen", "Background");
+    lab.cluster.until("freed", seconds(120), |cluster| gpus_held(cluster).is_empty()).await;
 }
 
 /// Who deletes with `--cascade=orphan` keeps what is deployed.

@@ -1,8 +1,10 @@
 //! A run that stopped for a limit goes on when the limit is raised: the same run, with all it measured.
 
 use bcmp::api::{BenchmarkComparisonStatus, Phase, Reason};
+use rstest::rstest;
 use serde_json::{Value, json};
 
+use bcmp::simulation::actors::PodScript;
 use bcmp::simulation::lab::{Lab, condition, is_finished, seconds, small};
 
 /// Two variants that are the same: one round never tells that they are.
@@ -117,4 +119,38 @@ async fn a_raised_limit_for_which_the_run_did_not_stop_changes_nothing() {
     let after = lab.status("qwen");
     assert!(is_finished(&after, 1));
     assert_eq!((after.run, after.rounds, after.verdict), (before.run, before.rounds, before.verdict));
+}
+
+/// No round that was measured is taken back, and what was decided is not left open.
+#[rstest]
+#[case::to_be_decided_later(json!({"minimum": 4, "maximum": 8}))]
+#[case::fewer_rounds(json!({"minimum": 1, "maximum": 1}))]
+#[tokio::test(start_paused = true)]
+async fn other_numbers_of_rounds_judge_nothing_anew(#[case] rounds: Value) {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["execution"] = json!({"rounds": {"minimum": 2, "maximum": 8}});
+    lab.apply("qwen", spec);
+    let before = lab.finished("qwen", 1).await;
+    assert_eq!((before.phase, done(&before).1), (Some(Phase::Succeeded), 2), "{:?}", before.message);
+    lab.edit("qwen", |object| object["spec"]["execution"]["rounds"] = rounds);
+    tokio::time::sleep(seconds(3600)).await;
+    let after = lab.status("qwen");
+    assert_eq!((after.phase, after.verdict, after.rounds), (before.phase, before.verdict, before.rounds));
+}
+
+/// Rounds are priced by how long the variants took to be ready when they were deployed last.
+#[tokio::test(start_paused = true)]
+async fn the_next_run_is_priced_by_the_last_one() {
+    let lab = Lab::new(&[8]);
+    lab.cast.script(|pod| pod["spec"].to_string().contains("nvidia.com/gpu").then(|| PodScript::serve(seconds(1800))));
+    lab.apply("qwen", small());
+    let first = lab.finished("qwen", 1).await.price.unwrap().expected.unwrap();
+    lab.edit("qwen", |object| object["spec"]["runId"] = json!("again"));
+    let priced = |status: &BenchmarkComparisonStatus| status.run_number() == 2 && status.price.is_some();
+    lab.until("qwen", "a price", 600, priced).await;
+    let status = lab.status("qwen");
+    assert!(status.variants.iter().all(|variant| variant.last_ready_seconds.is_some_and(|seconds| seconds >= 1800)));
+    let second = status.price.unwrap().expected.unwrap();
+    assert!(second.minutes >= first.minutes + 30, "{first:?} {second:?}");
 }

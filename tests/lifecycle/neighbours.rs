@@ -8,6 +8,8 @@ use bcmp::api::Phase;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::access::requests;
+
 use bcmp::simulation::api_server::{ApiFailure, Fault, Verb, meta};
 use bcmp::simulation::lab::{COMPARISONS, Lab, comparison, seconds, small};
 
@@ -142,6 +144,48 @@ async fn a_graph_nested_without_a_limit_hides_no_other() {
         request.plural == "dynamographdeployments" && request.verb == Some(Verb::Watch) && logged.code == Some(200)
     };
     assert!(lab.cluster.requests().iter().any(watched), "graphs are not watched");
+}
+
+/// A driver's parameters may be anything, and stand in the spec of a claim and again in its status.
+#[tokio::test(start_paused = true)]
+async fn a_claim_for_devices_nested_without_a_limit_hides_no_other() {
+    let mut lab = Lab::new(&[8]);
+    lab.kill();
+    let deep = (0..200).fold(json!("deep"), |inner, _| json!({"a": inner}));
+    let config = json!([{"opaque": {"driver": "gpu.example.com", "parameters": deep}}]);
+    lab.cluster.put(json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim",
+        "metadata": {"name": "deep", "namespace": "default"}, "spec": {"devices": {"config": config}},
+        "status": {"allocation": {"devices": {"config": config, "results": []}}}}));
+    lab.cluster.put(json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "a"},
+        "spec": {"driver": "gpu.example.com", "nodeName": "node-0", "pool": {"name": "a", "generation": 1, "resourceSliceCount": 1}}}));
+    lab.start();
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+}
+
+/// What a comparison refers to may be nested as deeply: it ends that comparison, by its deadline, and no other.
+#[tokio::test(start_paused = true)]
+async fn a_request_for_a_graph_nested_without_a_limit_harms_its_own_comparison_only() {
+    let lab = Lab::new(&[8]);
+    let deep = (0..200).fold(json!("deep"), |inner, _| json!({"a": inner}));
+    lab.cluster.install(&requests());
+    lab.cluster.put(json!({"apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeploymentRequest",
+        "metadata": {"name": "deep", "namespace": "default"}, "spec": {"other": deep}}));
+    lab.cluster.edit("dynamographdeploymentrequests.nvidia.com", "default", "deep", |request| {
+        request["status"] = json!({"phase": "Ready", "profilingResults": {"selectedConfig": deep}});
+    });
+    let mut spec = small();
+    spec["variants"] = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "optimized", "role": "Candidate", "source": {"type": "Manifests", "manifests": {"requestName": "deep"}}},
+    ]);
+    lab.apply("deep", spec);
+    lab.apply("qwen", small());
+    assert_eq!(lab.finished("qwen", 1).await.phase, Some(Phase::Succeeded));
+    let status = lab.finished("deep", 1).await;
+    let ended = status.run.unwrap().ended.unwrap();
+    assert!(ended.message.contains("DynamoGraphDeploymentRequest deep cannot be read"), "{}", ended.message);
 }
 
 fn gauge(lab: &Lab, name: &str) -> f64 {

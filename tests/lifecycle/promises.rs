@@ -317,6 +317,8 @@ async fn gpu_seconds_end_with_the_pods() {
     let deployments = status.variants.iter().flat_map(|variant| &variant.deployments);
     let held: i64 = deployments.map(|of| 8 * seconds(&of.scheduled, &of.freed)).sum();
     assert_eq!(status.gpu_seconds.unwrap().held, held);
+    let actual = status.price.unwrap().actual.unwrap();
+    assert_eq!(actual.gpu_hours, format!("{:.1}", held as f64 / 3600.0), "what is paid for is what is held");
 }
 
 /// What admission refuses is known before the run is queued for GPUs, and nobody else waits for it.

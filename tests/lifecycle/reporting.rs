@@ -146,6 +146,44 @@ async fn a_refused_report_keeps_no_run_from_ending() {
     assert!(is_finished(&lab.status("qwen"), 1));
 }
 
+/// A server that fails may take it yet, but not for ever: the queue waits behind a run that does not end.
+#[tokio::test(start_paused = true)]
+async fn a_report_that_cannot_be_written_keeps_no_run_from_ending() {
+    let lab = Lab::new(&[8]);
+    lab.cluster.admission(|plural, object| {
+        let report = plural == "configmaps" && has_label(object, labels::COMPONENT, "report");
+        report.then(|| ApiFailure::new(500, "InternalError", "failed calling webhook \"maps.example.com\""))
+    });
+    lab.apply("qwen", small());
+    lab.apply("other", small());
+    let status = lab.finished("qwen", 1).await;
+    assert!(status.verdict.is_some() && status.report.is_none());
+    let told = |event: &Value| event["reason"] == "ReportRefused";
+    let events = [lab.cluster.objects("events"), lab.cluster.objects("events.events.k8s.io")].concat();
+    assert!(events.iter().any(told), "{events:?}");
+    assert_eq!(lab.finished("other", 1).await.phase, Some(Phase::Succeeded));
+    lab.cluster.admit_all();
+    lab.until("qwen", "the report", 1300, |status| status.report.is_some()).await;
+}
+
+/// A report of the predictions that somebody holds is in the place of the last one.
+#[tokio::test(start_paused = true)]
+async fn a_report_that_somebody_holds_keeps_no_run_from_ending() {
+    let lab = Lab::new(&[8]);
+    let mut spec = small();
+    spec["execution"] = json!({"until": "Predictions"});
+    lab.apply("qwen", spec);
+    lab.until("qwen", "the report", 600, |status| status.report.is_some()).await;
+    lab.cluster.edit("configmaps", "default", "qwen-r1-report", |map| {
+        map["metadata"]["finalizers"] = json!(["example.com/audit"])
+    });
+    lab.edit("qwen", |object| object["spec"]["execution"]["until"] = json!("Verdict"));
+    lab.until("qwen", "the end", 20_000, |status| status.run.as_ref().is_some_and(|run| run.completion_time.is_some()))
+        .await;
+    lab.apply("other", small());
+    assert_eq!(lab.finished("other", 1).await.phase, Some(Phase::Succeeded));
+}
+
 /// Each event is sent for each variant in each round: none is counted as another one once more.
 #[tokio::test(start_paused = true)]
 async fn every_step_of_every_variant_is_told() {

@@ -1,6 +1,7 @@
 //! What starts, changes, holds and ends a run.
 
 use bcmp::api::{BenchmarkComparisonStatus, Phase, Reason, annotations, labels};
+use rstest::rstest;
 use serde_json::json;
 
 use bcmp::simulation::actors::{Actor, PodScript, has_label};
@@ -55,6 +56,42 @@ async fn finish_first_finishes_first() {
     let status = lab.finished("qwen", 2).await;
     let past: Vec<_> = status.history.iter().map(|past| (past.number, past.outcome.as_str())).collect();
     assert_eq!(past, [(1, "Succeeded")]);
+}
+
+/// A run that has no plan yet is planned with the spec of then: it is begun anew, or it would be measured twice, and with other
+/// variants than its status names.
+#[rstest]
+#[case::the_file_was_misspelt("FinishFirst", "Automatic", "optimized")]
+#[case::a_variant_was_renamed("Supersede", "OnRequest", "better")]
+#[tokio::test(start_paused = true)]
+async fn a_spec_that_changes_before_the_plan_is_measured_once(
+    #[case] on_change: &str,
+    #[case] start: &str,
+    #[case] candidate: &str,
+) {
+    let lab = Lab::new(&[8]);
+    let source = |map: &str| json!({"type": "Manifests", "manifests": {"configMapName": map}});
+    let mut spec = small();
+    spec["execution"] = json!({"onChange": on_change, "start": start});
+    spec["variants"] = json!([
+        {"name": "baseline", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "optimized", "role": "Candidate", "source": source("mising")},
+    ]);
+    lab.apply("qwen", spec);
+    if start == "OnRequest" {
+        lab.annotate("qwen", "bcmp.dev/run-requested", "now");
+    }
+    lab.until("qwen", "a run", 60, |status| status.run.is_some()).await;
+    tokio::time::sleep(seconds(60)).await;
+    lab.edit("qwen", |object| {
+        object["spec"]["variants"][1]["source"] = json!({"type": "Recommended"});
+        object["spec"]["variants"][1]["name"] = json!(candidate);
+    });
+    let status = lab.finished("qwen", 2).await;
+    let names: Vec<&str> = status.variants.iter().map(|variant| variant.name.as_str()).collect();
+    assert_eq!((status.phase, names), (Some(Phase::Succeeded), vec!["baseline", candidate]), "{:?}", status.message);
+    tokio::time::sleep(seconds(3600)).await;
+    assert_eq!(lab.status("qwen").run_number(), 2, "it is not measured again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,10 @@ use bcmp::simulation::actors::Actor;
 use bcmp::simulation::api_server::{ApiFailure, ApiRequest, Cluster, Fault, Verb, finalizers, meta};
 use bcmp::simulation::dynamo::COMPONENTS;
 use bcmp::simulation::lab::{GRAPHS, Lab, condition, gpus_held, seconds, small};
+use bcmp::simulation::truth;
+use serde_json::json;
+
+use crate::access::with_own_objects;
 
 #[tokio::test(start_paused = true)]
 async fn a_teardown_that_is_stuck_is_not_called_finished_and_names_the_finalizer() {
@@ -42,6 +46,28 @@ async fn no_gpu_waits_for_dynamo_to_come_back() {
     lab.cast.resume(Actor::Dynamo);
     let status = lab.finished("qwen", 1).await;
     assert_eq!((status.phase, lab.leftovers("qwen")), (Some(Phase::Cancelled), vec![]));
+}
+
+/// What is left of a run that holds no GPU any more keeps nobody from them.
+#[tokio::test(start_paused = true)]
+async fn freed_gpus_are_taken_by_the_next_before_everything_is_gone() {
+    let lab = Lab::predicting(&[8], |plan| match plan.comparison.name.as_str() {
+        "other" => with_own_objects(truth::configurations(&plan.spec)),
+        _ => truth::configurations(&plan.spec),
+    });
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cast.stop(Actor::Dynamo);
+    lab.annotate("qwen", "bcmp.dev/cancel-requested", "1");
+    lab.until("qwen", "the GPUs are free", 300, |status| status.variants[0].deployments[0].freed.is_some()).await;
+    let mut spec = small();
+    spec["variants"] = json!([
+        {"name": "optimized", "role": "Baseline", "source": {"type": "Naive"}},
+        {"name": "baseline", "role": "Candidate", "source": {"type": "Recommended"}},
+    ]);
+    lab.apply("other", spec);
+    lab.until("other", "measuring", 600, |status| status.phase == Some(Phase::Measuring)).await;
+    assert_eq!(lab.cluster.objects(GRAPHS).len(), 1, "Dynamo is still away");
 }
 
 /// Asked to delete in the foreground, Dynamo's operator up to 1.0.1 makes the children anew: it has its time from when the graph

@@ -8,10 +8,10 @@ use bcmp::api::{
     Pause, Phase, Role, RoundStatus, Rounds, Run, Settled, SlaState, VariantStatus,
 };
 use bcmp::lifecycle::world::{
-    Child, Container, JobState, Node, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings, Sources,
-    Termination, World,
+    Child, Complaint, Container, JobState, Node, Object, Output, Pod, PublishedResults, Refusal, Rival, Seal, Settings,
+    Sources, Termination, World,
 };
-use bcmp::measurement::counted::OverLimit;
+use bcmp::measurement::counted::{LimitRatios, OverLimit};
 use bcmp::measurement::ledger::{Ledger, Mark};
 use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
 use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement, Metric};
@@ -241,10 +241,10 @@ prop_compose! {
         (variant, deployment) in (maybe(text()), maybe(number())),
         (ours, has_pods) in any::<(bool, bool)>(),
         deleted in maybe(time()),
-        (finalizers, created, edition, complaint) in (some(text(), 2), time(), maybe(text()), maybe(text())),
+        (finalizers, created, edition, complaint) in (some(text(), 2), time(), maybe(text()), maybe((text(), time()))),
         job in maybe(prop_oneof![Just(JobState::Running), Just(JobState::Complete), text().prop_map(JobState::Failed)]),
     ) -> Child {
-        Child { kind, name, uid, component, run, variant, deployment, ours, deleted, finalizers, created, job, has_pods, edition, complaint }
+        Child { kind, name, uid, component, run, variant, deployment, ours, deleted, finalizers, created, job, has_pods, edition, complaint: complaint.map(|(message, since)| Complaint { message, since }) }
     }
 }
 
@@ -345,7 +345,7 @@ prop_compose! {
 prop_compose! {
     fn counted()((requests, failed) in (count(), count()), over in prop::array::uniform4(count()), good_ratio in maybe(real())) -> CountedRequests {
         let [ttft, tpot, request_latency, any] = over;
-        CountedRequests { requests, failed, over: OverLimit { ttft, tpot, request_latency, any }, good_ratio }
+        CountedRequests { requests, failed, over: OverLimit { ttft, tpot, request_latency, any }, good_ratio, ratios: LimitRatios { ttft: good_ratio, tpot: good_ratio, request_latency: good_ratio } }
     }
 }
 
@@ -505,8 +505,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn rival()((name, uid, queued, admitted, deployed) in (text(), text(), time(), maybe(time()), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
-        Rival { name, uid, queued, admitted, deployed, demand: claim }
+    fn rival()((name, uid, gpu_resource, queued, admitted, deployed) in (text(), text(), text(), time(), maybe(time()), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
+        Rival { name, uid, gpu_resource, queued, admitted, deployed, demand: claim }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happens in the cluster whether the operator looks or not: one small step each, picked among what is possible.
 
 use bcmp::api::{EvidenceCode, Finding, SourceKind};
-use bcmp::lifecycle::world::{Child, Container, JobState, Output, Pod, Rival, Termination};
+use bcmp::lifecycle::world::{Child, Complaint, Container, JobState, Output, Pod, Rival, Termination};
 use bcmp::measurement::ledger::Mark;
 use bcmp::measurement::record::SCHEMA_VERSION;
 use bcmp::plan::{ChildKind, Component};
@@ -157,7 +157,7 @@ impl Cluster {
             Complains(number) => {
                 let message = self.said("pods \"x\" is forbidden: violates PodSecurity \"restricted\"");
                 if let Some(child) = pick(&mut self.children, *number, makes_pods) {
-                    child.complaint = Some(message);
+                    child.complaint = Some(Complaint { message, since: self.now });
                 }
             }
             Refusing(refusing) => self.refusing = *refusing,
@@ -169,6 +169,7 @@ impl Cluster {
                     queued,
                     admitted: Some(queued),
                     deployed: true,
+                    gpu_resource: "nvidia.com/gpu".into(),
                     demand: vec![(1, 8)],
                 };
                 self.rivals = if *came { vec![rival] } else { vec![] };

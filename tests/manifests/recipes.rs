@@ -228,7 +228,11 @@ fn groups_of_several_nodes_are_counted_as_a_whole() {
     assert_eq!(read_shape(&prepared.objects, 32, None).unwrap().serving.describe(), "2 × TP8 PP2");
     let deployed = instantiate(&prepared.objects, &plan, "optimized", 1).unwrap();
     assert_eq!(deployed.main.unwrap().kind, "LeaderWorkerSet");
-    let labels = deployed.objects.iter().find(|object| object["kind"] == "LeaderWorkerSet").unwrap();
-    let labels = &labels["spec"]["leaderWorkerTemplate"]["workerTemplate"]["metadata"]["labels"];
+    let of_kind = |kind: &str| deployed.objects.iter().find(|object| object["kind"] == kind).unwrap();
+    // The controller creates a Service of the set's name, by which workers find their leader, where there is none.
+    assert_ne!(of_kind("Service")["metadata"]["name"], of_kind("LeaderWorkerSet")["metadata"]["name"]);
+    let service = of_kind("Service")["metadata"]["name"].as_str().unwrap();
+    assert!(deployed.endpoint_url.starts_with(&format!("http://{service}.")), "{}", deployed.endpoint_url);
+    let labels = &of_kind("LeaderWorkerSet")["spec"]["leaderWorkerTemplate"]["workerTemplate"]["metadata"]["labels"];
     assert_eq!(labels["bcmp.dev/variant"], "optimized");
 }

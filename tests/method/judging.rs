@@ -83,7 +83,7 @@ fn new_trials(rounds: &[Row], side: &str) -> Vec<Trial> {
 pub fn gain() {
     let [rounds, results] = tables("gain").try_into().unwrap();
     let (baseline, candidate) = (new_trials(&rounds, "baseline"), new_trials(&rounds, "candidate"));
-    let evidence = |trials| VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 };
+    let evidence = |trials| VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: &[] };
     for row in results {
         let progress = RoundsSoFar { candidates: 1, rounds: row.count("after"), budget_spent: false };
         // More rounds than are needed, so that the third is looked at too.

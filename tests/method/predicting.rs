@@ -51,6 +51,7 @@ pub fn burst_factor() {
             input_tokens: row.count("ISL"),
             max_num_tokens: Some(row.count("max_num_tokens")),
             chunked_prefill: false,
+            ranks: 1,
         };
         row.shows("f", burst.factor(row.count("q")));
     }

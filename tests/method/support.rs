@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use bcmp::api::Statistic;
 use bcmp::judgement::rules::{RoundLimits, Rules};
+use bcmp::measurement::counted::LimitRatios;
 use bcmp::measurement::counted::OverLimit;
 use bcmp::measurement::record::{Purpose, TrialKey};
 use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement};
@@ -42,7 +43,7 @@ pub fn figures(concurrency: u32, ttft: f64, tpot: f64, tokens: f64) -> TrialFigu
 /// Requests of which so many exceed the limit of TTFT.
 pub fn counted(requests: u32, over: u32) -> CountedRequests {
     let over = OverLimit { ttft: over, any: over, ..OverLimit::default() };
-    CountedRequests { requests, failed: 0, over, good_ratio: None }
+    CountedRequests { requests, failed: 0, over, good_ratio: None, ratios: LimitRatios::default() }
 }
 
 pub fn accepted(round: u32, concurrency: u32, purpose: Purpose, number: u32, figures: TrialFigures) -> Trial {

@@ -1,7 +1,8 @@
 //! suspend, resume, stop, tree, logs: looking after a run.
 
 use bcmp::api::{EarlyEnd, Phase, annotations};
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
 use crate::front;
 use crate::harness::{Ran, bcmp, measured, on_terminal, run_with, timeless};
@@ -27,7 +28,7 @@ async fn a_run_is_stopped_and_its_gpus_are_seen_to_be_free() {
     insta::assert_snapshot!(timeless(&out), @r"
     requested cancellation of run 1 of qwen; what it measured is kept
     8 GPUs held: baseline 8 on node-0
-    run 1 of qwen: its 8 GPUs are free since (so long) after the request
+    run 1 of qwen: its 8 GPUs were free (so long) after the request
     ");
     assert!(lab.gpus_held().is_empty());
     let run = lab.status("qwen").run.unwrap();
@@ -47,6 +48,45 @@ async fn stopping_what_never_ran_is_no_error() {
     tokio::time::sleep(seconds(10)).await;
     let out = bcmp(&lab.cluster, &["stop", "qwen"]).await.ok();
     assert_eq!(out, "qwen has no run: nothing to stop, and no GPU is held\n");
+}
+
+type Change = fn(&mut Value);
+
+/// GPUs that are free for a second only are worth nothing: what takes them again is said, with what prevents it.
+#[rstest]
+#[case::the_first_run(None, "its first run has not begun yet, and begins by itself")]
+#[case::another_input(Some((|spec: &mut Value| spec["workload"]["concurrency"] = json!([1])) as Change), "run 2 has begun")]
+#[case::another_run_id(Some((|spec: &mut Value| spec["runId"] = json!("again")) as Change), "run 2 has begun")]
+#[tokio::test(start_paused = true)]
+async fn a_run_that_takes_the_gpus_again_is_no_success(#[case] change: Option<Change>, #[case] why: &str) {
+    let mut lab = Lab::new(&[8]);
+    if change.is_none() {
+        lab.kill();
+    }
+    lab.apply("qwen", json!({"execution": {"onChange": "FinishFirst"}}));
+    if let Some(change) = change {
+        lab.records("qwen", 1).await;
+        lab.edit("qwen", |object| change(&mut object["spec"]));
+    }
+    let ran = bcmp(&lab.cluster, &["stop", "qwen"]).await;
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let expected =
+        format!("kubectl bcmp: qwen may still take GPUs: {why}; to prevent it, run `kubectl bcmp suspend qwen`\n");
+    assert_eq!(ran.err, expected);
+    bcmp(&lab.cluster, &["suspend", "qwen"]).await.ok();
+    assert_eq!(bcmp(&lab.cluster, &["stop", "qwen"]).await.code, 0);
+}
+
+/// It holds no GPU, and cancelled it could not be measured any more.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stays_at_its_predictions_is_not_cancelled() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", json!({"execution": {"until": "Predictions"}}));
+    lab.phase("qwen", Phase::Predicted).await;
+    insta::assert_snapshot!(bcmp(&lab.cluster, &["stop", "qwen"]).await.ok(), @r"
+    run 1 of qwen stays at its predictions and holds no GPU: nothing to stop
+    ");
+    assert!(lab.status("qwen").run.unwrap().ended.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +134,7 @@ async fn a_run_is_suspended_and_goes_on() {
     insta::assert_snapshot!(timeless(&out), @r"
     suspended qwen: run 1 is torn down and keeps what it measured; use `kubectl bcmp resume qwen` to resume it
     8 GPUs held: baseline 8 on node-0
-    run 1 of qwen: its 8 GPUs are free since (so long) after the request
+    run 1 of qwen: its 8 GPUs were free (so long) after the request
     ");
     assert!(lab.gpus_held().is_empty());
     lab.phase("qwen", Phase::Suspended).await;

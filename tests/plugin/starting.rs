@@ -61,7 +61,7 @@ async fn what_may_not_be_seen_is_unknown_and_no_error() {
     let ran = as_user(&lab.cluster, |_, _| true, &["check"]).await;
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("unknown") && ran.out.contains("a ClusterRole that may list nodes"), "{}", ran.out);
-    assert!(ran.out.ends_with("2 unknown for lack of rights or answers).\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("2 could not be checked).\n"), "{}", ran.out);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use bcmp::api::Statistic;
 use bcmp::judgement::comparison::{Comparison, RoundsSoFar, Standing, VariantEvidence, compare, deployment_order};
 use bcmp::judgement::rounds::TrialOrigin;
 use bcmp::judgement::rules::{RoundLimits, Rules};
-use bcmp::measurement::counted::OverLimit;
+use bcmp::measurement::counted::{LimitRatios, OverLimit};
 use bcmp::measurement::record::TrialPlan;
 use bcmp::measurement::{CountedRequests, Distribution};
 use bcmp::method::sla::share_over;
@@ -87,7 +87,7 @@ pub fn rules(limits: Limits, setting: &Setting) -> Rules {
 
 /// Evidence of a sweep.
 pub fn evidence(trials: &[Trial]) -> VariantEvidence<'_> {
-    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 }
+    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: &[] }
 }
 
 /// Compares two servers until it is over. Trials are sized by `estimates`; `claims` are measured too.
@@ -185,6 +185,7 @@ impl World<'_> {
                 failed: 0,
                 over: OverLimit { ttft: ttft_over, tpot: tpot_over, ..OverLimit::default() },
                 good_ratio: None,
+                ratios: LimitRatios::default(),
             }),
             requests_per_second: RequestsPerSecond::new(rate).unwrap(),
             tokens_per_second_per_gpu: TokensPerSecond::new(rate * server.output_tokens / GPUS).unwrap(),

@@ -27,6 +27,11 @@ pub struct VariantStatus {
     /// GPUs that it holds when deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<Count>,
+    /// Its pods that hold GPUs, by how many each holds. By them other comparisons know what it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub gpu_pods: Vec<GpuPods>,
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployed>,
@@ -49,6 +54,9 @@ pub struct VariantStatus {
     /// Throughput at the SLA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_sla: Option<AtSla>,
+    /// Seconds from its nodes to its first request, in the last deployment of an earlier run. By it rounds are priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ready_seconds: Option<Count>,
     /// Its deployments, at least one per round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]
@@ -67,16 +75,27 @@ impl VariantStatus {
             role,
             phase: None,
             gpus: None,
+            gpu_pods: vec![],
             deployed: None,
             claim: None,
             estimate: None,
             findings: vec![],
             levels: vec![],
             at_sla: None,
+            last_ready_seconds: None,
             deployments: vec![],
             failure: None,
         }
     }
+}
+
+/// Pods that hold the same number of GPUs.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GpuPods {
+    pub pods: Count,
+    /// GPUs of each.
+    pub gpus: Count,
 }
 
 /// Phase of a variant. Output only.

@@ -54,16 +54,17 @@ pub fn files(files: &BTreeMap<String, Inputs>) -> String {
     }
     for (variant, Inputs { taken, left_out }) in files {
         let mut levels: BTreeMap<(&str, u32), usize> = BTreeMap::new();
-        taken.iter().for_each(|run| *levels.entry((run.tool.as_str(), run.concurrency)).or_default() += 1);
+        taken.iter().for_each(|trial| *levels.entry((trial.tool.as_str(), trial.concurrency)).or_default() += 1);
         let tools: BTreeSet<&str> = levels.keys().map(|(tool, _)| *tool).collect();
         let each = tools.iter().map(|tool| {
             let of = levels.iter().filter(|((name, _), _)| name == tool);
-            let of =
-                of.map(|((_, level), runs)| if *runs == 1 { level.to_string() } else { format!("{level} (×{runs})") });
+            let of = of.map(
+                |((_, level), trials)| if *trials == 1 { level.to_string() } else { format!("{level} (×{trials})") },
+            );
             format!("{tool}, c = {}", of.collect::<Vec<_>>().join(", "))
         });
         let each: Vec<String> = each.collect();
-        page.field(variant, &format!("{}: {}", counted(taken.len(), "run"), each.join("; ")));
+        page.field(variant, &format!("{}: {}", counted(taken.len(), "trial"), each.join("; ")));
         for LeftOut { file, reason } in left_out.iter().take(MOST_LEFT_OUT) {
             page.paragraph("    not used: ", &format!("{file}: {reason}"));
         }

@@ -14,7 +14,8 @@ const OPENERS: [&str; 2] = if cfg!(target_os = "macos") { ["open", "xdg-open"] }
 /// There is nothing that opens files, or it failed.
 pub fn open(page: &Path) -> Result<(), PluginError> {
     for opener in OPENERS {
-        let started = Command::new(opener).arg(page).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        let started =
+            Command::new(opener).arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         match started {
             Ok(ended) if ended.success() => return Ok(()),
             Ok(ended) => return Err(PluginError::failed(format!("{opener} {}: {ended}", page.display()))),

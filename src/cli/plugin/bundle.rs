@@ -38,7 +38,9 @@ pub async fn bundle(plugin: &mut Plugin, arguments: &Arguments) -> Result<u8, Pl
     let number = stored::number(&comparison, arguments.run.run)?;
     let name = comparison.name_any();
     let path = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-r{number}-bundle.tar.gz")));
-    let mut bundle = Bundle::new(&comparison.spec);
+    // Values that were given when the run began may have been replaced since.
+    let plan = stored::plan(&cluster, &comparison, number).await.ok();
+    let mut bundle = Bundle::new(std::iter::once(&comparison.spec).chain(plan.as_ref().map(|plan| &plan.spec)));
     let mut document = json!(object);
     document["kind"] = json!(KIND);
     bundle.object("comparison.yaml", document);

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use kube::ResourceExt;
+
 use super::Plugin;
 use super::arguments::CheckArguments;
 use super::cluster::NamespaceClient;
@@ -21,8 +23,8 @@ pub async fn check(plugin: &mut Plugin, arguments: &CheckArguments) -> Result<u8
             "--pull: no comparison whose images are to be pulled: name one, or a file with -f",
         ));
     }
-    let cluster = plugin.cluster().await?;
-    let subject = subject(&cluster, arguments).await?;
+    let mut cluster = plugin.cluster().await?;
+    let subject = subject(&mut cluster, plugin.connection.namespace.as_deref(), arguments).await?;
     let mut found = read(plugin, &cluster, subject.as_ref()).await;
     if let Some(spec) = subject.as_ref().filter(|_| arguments.pull) {
         found.pulls = pulled(&cluster, spec, arguments.timeout).await;
@@ -39,13 +41,27 @@ pub async fn check(plugin: &mut Plugin, arguments: &CheckArguments) -> Result<u8
     Ok(if well { 0 } else { FAILED })
 }
 
-/// The comparison that is to run: of a file, or of the cluster.
+/// The comparison that is to run: of a file, or of the cluster. A file may name the namespace in which it is to run.
 async fn subject(
-    cluster: &NamespaceClient,
+    cluster: &mut NamespaceClient,
+    asked: Option<&str>,
     arguments: &CheckArguments,
 ) -> Result<Option<BenchmarkComparisonSpec>, PluginError> {
     match (&arguments.file, &arguments.comparison) {
-        (Some(path), _) => Ok(Some(read_file(Path::new(path))?.spec)),
+        (Some(path), _) => {
+            let comparison = read_file(Path::new(path))?;
+            match (comparison.namespace(), asked) {
+                (Some(own), Some(asked)) if own != asked => {
+                    return Err(PluginError::usage(format!(
+                        "{}: metadata.namespace is {own}, and -n is {asked}: leave one of them out",
+                        path.display()
+                    )));
+                }
+                (Some(own), None) => cluster.namespace = own,
+                _ => {}
+            }
+            Ok(Some(comparison.spec))
+        }
         (None, Some(name)) => Ok(Some(cluster.comparison(name).await?.spec)),
         (None, None) => Ok(None),
     }

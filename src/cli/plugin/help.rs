@@ -103,7 +103,7 @@ Examples:
 /// Of `evaluate`.
 pub const EVALUATE: &str = "\
 Measures nothing and changes nothing: judges the trials of the run in the same
-way as the operator. Of a file, only evidence, judgement, sla.statistic and
+way as the operator. Of a file, only evidence, judgement and
 hardware.gpuHourlyCost are used; it may not change what is measured.
 
 Exit codes:

@@ -29,6 +29,8 @@ pub struct FoundObjects {
     pub pods: Vec<Pod>,
     /// Why kinds are missing.
     pub hidden: Vec<String>,
+    /// Pods are among them.
+    pub pods_are_hidden: bool,
 }
 
 /// What all objects of a run are labelled with.
@@ -52,7 +54,9 @@ pub async fn objects(
     if !graphs.is_empty() {
         found.of_kind(cluster, ChildKind::Deployment, &of_graphs).await?;
     }
+    let before = found.hidden.len();
     found.pods = pods(cluster, &selector, &of_graphs, &graphs, &mut found.hidden).await?;
+    found.pods_are_hidden = found.hidden.len() > before;
     Ok(found)
 }
 

@@ -8,6 +8,7 @@ use super::error::PluginError;
 use super::watch::{exit_code, until_over};
 use crate::api::conditions::ConditionType;
 use crate::api::{BenchmarkComparison, EarlyEnd, OnChange, Phase, Run, annotations};
+use crate::inspect::stop::rests;
 
 /// Requests another run.
 pub async fn rerun(plugin: &mut Plugin, arguments: &RerunArguments) -> Result<u8, PluginError> {
@@ -16,6 +17,11 @@ pub async fn rerun(plugin: &mut Plugin, arguments: &RerunArguments) -> Result<u8
     let name = &arguments.comparison;
     let asked = cluster
         .annotate(name, |comparison| {
+            if arguments.wait && comparison.spec.suspend {
+                return Err(PluginError::failed(format!(
+                    "{name} is suspended, so the wait would not end: resume it first with `kubectl bcmp resume {name}`, or leave out --wait"
+                )));
+            }
             if !arguments.force {
                 may_begin(comparison)?;
             }
@@ -98,9 +104,11 @@ pub async fn cancel(plugin: &mut Plugin, arguments: &CancelArguments) -> Result<
         .annotate(name, |comparison| Ok((annotations::CANCEL_REQUESTED, to_cancel(comparison)?.number.to_string())))
         .await?;
     let number = asked.annotations().get(annotations::CANCEL_REQUESTED).cloned().unwrap_or_default();
-    plugin.screen.document(&format!(
-        "requested cancellation of run {number} of {name}: its variants are torn down, and what it measured is kept\n"
-    ))?;
+    let then = match rests(&asked) {
+        true => format!("to measure later, use `kubectl bcmp rerun {name}`"),
+        false => "its variants are torn down, and what it measured is kept".into(),
+    };
+    plugin.screen.document(&format!("requested cancellation of run {number} of {name}: {then}\n"))?;
     if !arguments.wait {
         return Ok(0);
     }

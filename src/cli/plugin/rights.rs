@@ -1,6 +1,7 @@
 //! How to get a right that is missing, from what the API server says.
 
 use super::shell::quoted;
+use crate::api::GROUP;
 
 /// What to ask for. The server's message names user, verb, resource and namespace:
 /// `User "jane" cannot list resource "pods" in API group "" in the namespace "team"`.
@@ -12,6 +13,10 @@ pub fn how_to_get(message: &str) -> String {
         (Some(verb), Some(resource), None) if message.contains("at the cluster scope") => {
             format!("ask an administrator for a ClusterRole that may {verb} {resource}")
         }
+        // The roles for users hold neither of these.
+        (Some(verb), Some(resource), Some(namespace)) if BEYOND_ROLES.contains(&resource) || is_of_others(message) => {
+            format!("ask an administrator for a Role in namespace {namespace} that may {verb} {resource}")
+        }
         (Some(verb), Some(_), Some(namespace)) => {
             let role = if matches!(verb, "get" | "list" | "watch") { "view" } else { "edit" };
             let user = between(message, "User \"", "\"").map_or_else(|| "--user=YOU".into(), subject);
@@ -22,6 +27,15 @@ pub fn how_to_get(message: &str) -> String {
         }
         _ => "ask for the role view, or for edit to start and cancel runs".into(),
     }
+}
+
+/// What the roles `view` and `edit` do not show.
+const BEYOND_ROLES: [&str; 3] = ["secrets", "roles", "rolebindings"];
+
+/// Whether the message is about a kind whose own operator grants rights to it.
+fn is_of_others(message: &str) -> bool {
+    let group = between(message, "in API group \"", "\"").unwrap_or_default();
+    group.contains('.') && !group.ends_with(".k8s.io") && group != GROUP
 }
 
 /// The option that names whom a right is given to.
@@ -44,6 +58,14 @@ mod tests {
     use super::*;
 
     #[rstest]
+    #[case::secret(
+        r#"secrets "x" is forbidden: User "jane" cannot get resource "secrets" in API group "" in the namespace "team""#,
+        "ask an administrator for a Role in namespace team that may get secrets"
+    )]
+    #[case::of_dynamo(
+        r#"dynamographdeployments.nvidia.com is forbidden: User "jane" cannot list resource "dynamographdeployments" in API group "nvidia.com" in the namespace "team""#,
+        "ask an administrator for a Role in namespace team that may list dynamographdeployments"
+    )]
     #[case::reading(
         r#"pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "team""#,
         "ask an administrator for the role view: kubectl -n team create rolebinding bcmp-view --clusterrole=view --user=jane"

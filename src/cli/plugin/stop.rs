@@ -12,9 +12,11 @@ use super::arguments::{Patience, StopArguments};
 use super::cluster::NamespaceClient;
 use super::error::PluginError;
 use super::objects::{pod_item, pods_of_run};
+use super::stored;
 use crate::api::{BenchmarkComparison, annotations};
-use crate::inspect::stop::{freed, is_down, overdue, to_cancel};
+use crate::inspect::stop::{freed, is_down, next_run, overdue, rests, to_cancel};
 use crate::inspect::tree::{Item, holders};
+use crate::plan::Plan;
 use crate::report::format::counted;
 
 /// How often the pods are looked at.
@@ -33,26 +35,48 @@ pub async fn stop(plugin: &mut Plugin, arguments: &StopArguments) -> Result<u8, 
     let (comparison, asked) = cluster.change(name, request).await?;
     let Some(run) = comparison.status.as_ref().and_then(|status| status.run.as_ref()) else {
         plugin.screen.document(&format!("{name} has no run: nothing to stop, and no GPU is held\n"))?;
-        return Ok(0);
+        return stays_free(&comparison, None, None);
     };
     let number = run.number;
     let first = match (asked, run.completion_time.is_some()) {
         (true, _) => format!("requested cancellation of run {number} of {name}; what it measured is kept"),
         (false, true) => format!("run {number} of {name} is over"),
+        (false, false) if rests(&comparison) => {
+            format!("run {number} of {name} stays at its predictions and holds no GPU: nothing to stop")
+        }
         (false, false) => format!("run {number} of {name} is already ending"),
     };
     plugin.screen.document(&format!("{first}\n"))?;
-    until_free(plugin, &cluster, &comparison, number, arguments.patience).await
+    let plan = stored::plan(&cluster, &comparison, number).await.ok();
+    if !asked && rests(&comparison) {
+        return stays_free(&comparison, Some(number), plan.as_ref());
+    }
+    match until_free(plugin, &cluster, &comparison, number, arguments.patience).await? {
+        Some(last) => stays_free(&last, Some(number), plan.as_ref()),
+        None => Ok(0),
+    }
 }
 
-/// Waits until no pod of a run holds a GPU and everything it deployed is gone, and says so.
+/// Exit code 0, or the error that another run takes GPUs without anybody's doing.
+fn stays_free(comparison: &BenchmarkComparison, run: Option<i64>, plan: Option<&Plan>) -> Result<u8, PluginError> {
+    let name = comparison.name_any();
+    match next_run(comparison, run, plan) {
+        None => Ok(0),
+        Some(why) => Err(PluginError::failed(format!(
+            "{name} may still take GPUs: {why}; to prevent it, run `kubectl bcmp suspend {name}`"
+        ))),
+    }
+}
+
+/// Waits until no pod of a run holds a GPU and everything it deployed is gone, and says so. The comparison as it is then;
+/// `None`: nobody reads any more what is printed.
 pub async fn until_free(
     plugin: &mut Plugin,
     cluster: &NamespaceClient,
     comparison: &BenchmarkComparison,
     run: i64,
     patience: Patience,
-) -> Result<u8, PluginError> {
+) -> Result<Option<BenchmarkComparison>, PluginError> {
     let (name, gpu_resource) = (comparison.name_any(), comparison.spec.hardware.gpu_resource_name.clone());
     let limit = patience.timeout.unwrap_or_else(|| {
         let teardown = comparison.spec.execution.deadlines.teardown_seconds;
@@ -76,14 +100,14 @@ pub async fn until_free(
         if held.is_none() && is_down(&comparison, run) {
             let waited = start.elapsed().as_secs();
             plugin.screen.document(&format!("{}\n", freed(&name, run, held_first, waited, items.is_some())))?;
-            return Ok(0);
+            return Ok(Some(comparison));
         }
         if start.elapsed() >= limit {
             return Err(PluginError::failed(overdue(&comparison, run, limit, items.as_deref())));
         }
         tokio::time::sleep(INTERVAL).await;
         if plugin.screen.is_closed() {
-            return Ok(0);
+            return Ok(None);
         }
         comparison = cluster.comparison(&name).await?;
     }

@@ -102,6 +102,19 @@ pub async fn stored_run(
     Ok(StoredRun { configurations, ledgers, raw, config_maps, run, is_current, plan })
 }
 
+/// The plan of a run.
+///
+/// # Errors
+/// It cannot be read, is gone, or is not the run's.
+pub async fn plan(
+    cluster: &NamespaceClient,
+    comparison: &BenchmarkComparison,
+    number: i64,
+) -> Result<Plan, PluginError> {
+    let map = cluster.config_map(comparison, &names(comparison, number).plan()).await?;
+    plan_of(map, comparison, number)
+}
+
 /// The plan of a run, if the ConfigMap of its name holds that and nothing else.
 fn plan_of(map: Option<ConfigMap>, comparison: &BenchmarkComparison, number: i64) -> Result<Plan, PluginError> {
     let (name, place) = (comparison.name_any(), names(comparison, number).plan());

@@ -7,7 +7,7 @@ use super::Plugin;
 use super::arguments::{ResumeArguments, SuspendArguments};
 use super::error::PluginError;
 use super::stop::until_free;
-use crate::api::BenchmarkComparison;
+use crate::api::{BenchmarkComparison, Until};
 
 /// Tears the active run down and keeps what it measured.
 pub async fn suspend(plugin: &mut Plugin, arguments: &SuspendArguments) -> Result<u8, PluginError> {
@@ -19,9 +19,12 @@ pub async fn suspend(plugin: &mut Plugin, arguments: &SuspendArguments) -> Resul
     let first = if changed { "suspended" } else { "already suspended:" };
     plugin.screen.document(&format!("{first} {name}: {}\n", consequence(&comparison)))?;
     match active_number(&comparison) {
-        Some(run) if arguments.wait => until_free(plugin, &cluster, &comparison, run, arguments.patience).await,
-        _ => Ok(0),
+        Some(run) if arguments.wait => {
+            until_free(plugin, &cluster, &comparison, run, arguments.patience).await?;
+        }
+        _ => {}
     }
+    Ok(0)
 }
 
 /// Lets runs go on.
@@ -36,6 +39,9 @@ pub async fn resume(plugin: &mut Plugin, arguments: &ResumeArguments) -> Result<
         return Ok(0);
     }
     let then = match active_number(&comparison) {
+        Some(run) if comparison.spec.execution.until == Until::Predictions => {
+            format!("run {run} goes on to its predictions, and holds no GPU")
+        }
         Some(run) => format!("run {run} goes on at its next level as soon as it gets GPUs"),
         None => "runs may start again".into(),
     };

@@ -34,6 +34,7 @@ pub async fn tree(plugin: &mut Plugin, arguments: &TreeArguments) -> Result<u8, 
     lines(&comparison.uid().unwrap_or_default(), &items, width).into_iter().for_each(|line| page.line(line));
     match holders(&items) {
         Some((gpus, who)) => page.line(format!("{} held: {who}", counted(gpus, "GPU"))),
+        None if found.pods_are_hidden => page.line("Whether GPUs are held is not known: you may not list pods."),
         None => page.line("No GPU is held."),
     }
     plugin.screen.show(&page)?;

@@ -7,7 +7,8 @@ GPU and everything it deployed is gone. What it measured is kept. If nothing
 runs, says so.
 
 Exit codes: 0 if no GPU is held any more; 1 if some are still held after
-execution.deadlines.teardownSeconds and two minutes, or --timeout.
+execution.deadlines.teardownSeconds and two minutes, or --timeout, or if
+another run begins by itself: `suspend` prevents that.
 
 Examples:
   kubectl bcmp stop qwen3-32b-h200
@@ -81,7 +82,8 @@ Examples:
 
 /// Of `check`.
 pub const CHECK: &str = "\
-Reads only, with your rights. Of Secrets it asks for metadata alone.
+Reads only, with your rights; --pull creates a Job for each image, and deletes
+it. Of Secrets it asks for metadata alone.
 
 Exit codes: 0 if nothing is missing; 1 if something is, or on an error.
 

@@ -4,14 +4,91 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use kube::core::DynamicObject;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::labels;
+use crate::controller::lean::{Nothing, Sparse};
 use crate::manifests::variant::is_gpu_class;
 use crate::pointer::{elements, text};
 
 /// NVIDIA's driver publishes whole GPUs and parts of them, which two classes of its own tell apart.
 const NVIDIA: (&str, &str) = ("gpu.nvidia.com", "mig.nvidia.com");
+
+/// Of a ResourceSlice.
+pub(super) type PublishedSlice = Sparse<SliceSpec, Nothing>;
+/// Of a ResourceClaim. What a driver's parameters hold, in its spec and again in its status, is anybody's.
+pub(super) type AllocatedClaim = Sparse<Nothing, ClaimStatus>;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct SliceSpec {
+    node_name: Option<String>,
+    driver: Option<String>,
+    pool: Option<PoolReference>,
+    devices: Vec<PublishedDevice>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct PoolReference {
+    name: Option<String>,
+    generation: Option<i64>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct PublishedDevice {
+    name: Option<String>,
+    attributes: Option<DeviceAttributes>,
+    /// Where v1beta1 has them.
+    basic: Option<BasicDevice>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct BasicDevice {
+    attributes: Option<DeviceAttributes>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct DeviceAttributes {
+    r#type: Option<TextAttribute>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct TextAttribute {
+    string: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ClaimStatus {
+    allocation: Option<ClaimAllocation>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ClaimAllocation {
+    devices: Option<AllocatedDevices>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct AllocatedDevices {
+    results: Vec<AllocatedDevice>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct AllocatedDevice {
+    driver: Option<String>,
+    pool: Option<String>,
+    device: Option<String>,
+    admin_access: Option<bool>,
+}
 
 /// A pool of a driver's devices. Its name is unique among those of the driver.
 pub(super) type DevicePool = (String, String);
@@ -55,8 +132,15 @@ fn class_of(driver: &str, device: &Value) -> String {
     if driver == gpu && kind == Some("mig") { mig.into() } else { driver.into() }
 }
 
-/// Nothing for a claim that holds nothing: it was not allocated, or is for a look from aside (`adminAccess`).
+/// On claims that the scheduler makes for pods whose extended resources a driver serves: their pods' limits count already.
+const FOR_EXTENDED_RESOURCES: &str = "resource.kubernetes.io/extended-resource-claim";
+
+/// Nothing for a claim that holds nothing of its own: it was not allocated, is for a look from aside (`adminAccess`), or
+/// stands for what its pod asks for as extended resources.
 pub(super) fn claim(object: &DynamicObject) -> Option<DeviceClaim> {
+    if object.annotations().contains_key(FOR_EXTENDED_RESOURCES) {
+        return None;
+    }
     let held = |result: &&Value| result["adminAccess"] != true;
     let device = |result: &Value| {
         let pool = (text(result, "/driver")?.to_owned(), text(result, "/pool")?.to_owned());
@@ -161,6 +245,15 @@ mod tests {
     fn what_is_not_allocated_or_only_looked_at_holds_nothing() {
         let looked_at = json!([{"driver": "gpu.nvidia.com", "pool": "n", "device": "gpu-0", "adminAccess": true}]);
         assert_eq!((held(json!([])), held(Value::Null), held(looked_at)), (None, None, None));
+    }
+
+    #[test]
+    fn what_stands_for_an_extended_resource_counts_with_its_pod() {
+        let results = json!([{"driver": "gpu.nvidia.com", "pool": "n", "device": "gpu-0"}]);
+        let annotations = json!({"resource.kubernetes.io/extended-resource-claim": "true"});
+        let made = json!({"metadata": {"name": "c", "annotations": annotations},
+            "status": {"allocation": {"devices": {"results": results}}}});
+        assert_eq!(claim(&object(made)), None);
     }
 
     #[test]

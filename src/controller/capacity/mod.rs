@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 
-use self::claims::{DeviceClaim, Gpus, Slice};
+use self::claims::{AllocatedClaim, DeviceClaim, Gpus, PublishedSlice, Slice};
+use super::children::{Devices, devices, set_aside};
 use super::comparisons::Comparisons;
 use super::error::Error;
 use super::kinds;
@@ -27,9 +27,6 @@ use crate::lifecycle::world::Node;
 const NOT_OVER: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Pods of others come and go all the time: who waits is woken no more often than this.
 const BETWEEN_WAKES: Duration = Duration::from_secs(2);
-
-/// Extended resources: name → number.
-type Devices = BTreeMap<String, u32>;
 
 /// What is asked of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +116,20 @@ impl Capacity {
         futures::join!(
             self.nodes.follow(nodes, config.clone(), metrics, node_devices, changed),
             self.pods.follow(pods, config.fields(NOT_OVER), metrics, pod_devices, changed),
-            self.slices.follow_served(client, &slices, metrics, claims::slice, changed),
-            self.claims.follow_served(client, &claims, metrics, claims::claim, changed),
+            self.slices.follow_served(
+                client,
+                &slices,
+                metrics,
+                |slice: &PublishedSlice| claims::slice(&slice.0),
+                changed
+            ),
+            self.claims.follow_served(
+                client,
+                &claims,
+                metrics,
+                |claim: &AllocatedClaim| claims::claim(&claim.0),
+                changed
+            ),
             self.wake_queue(comparisons),
         );
     }
@@ -160,20 +169,9 @@ fn node_devices(node: &ApiNode) -> Option<NodeDevices> {
 fn pod_devices(pod: &ApiPod) -> Option<PodDevices> {
     let spec = pod.spec.as_ref()?;
     let node = spec.node_name.clone()?;
-    let mut sum = Devices::new();
-    let limits = spec.containers.iter().filter_map(|container| container.resources.as_ref()?.limits.as_ref());
-    for (name, count) in limits.flat_map(devices) {
-        let of_name = sum.entry(name).or_insert(0);
-        *of_name = of_name.saturating_add(count);
-    }
+    let devices = set_aside(spec);
     let comparison = pod.labels().get(labels::COMPARISON).cloned();
-    (!sum.is_empty()).then_some(PodDevices { node, comparison, devices: sum })
-}
-
-/// Extended resources alone have a domain in their names.
-fn devices(quantities: &BTreeMap<String, Quantity>) -> Devices {
-    let extended = quantities.iter().filter(|(name, _)| name.contains('/'));
-    extended.filter_map(|(name, quantity)| Some((name.clone(), quantity.0.parse().ok()?))).collect()
+    (!devices.is_empty()).then_some(PodDevices { node, comparison, devices })
 }
 
 #[cfg(test)]
@@ -199,6 +197,15 @@ mod tests {
         assert_eq!((found.node.as_str(), found.comparison.as_deref()), ("n", Some("qwen")));
         assert_eq!(found.devices, [("nvidia.com/gpu".to_owned(), 8)].into());
         assert_eq!(pod(None, vec![container("8")]), None, "not bound yet");
+        let sidecar = json!({"name": "s", "restartPolicy": "Always", "resources": {"limits": {"nvidia.com/gpu": "4"}}});
+        let pod_of = |init: Vec<serde_json::Value>| {
+            let spec = json!({"nodeName": "n", "initContainers": init, "containers": [container("2")]});
+            pod_devices(&serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap()).unwrap().devices["nvidia.com/gpu"]
+        };
+        assert_eq!(pod_of(vec![sidecar.clone()]), 6, "sidecars run beside the containers");
+        assert_eq!(pod_of(vec![container("5")]), 5, "init containers before them");
+        assert_eq!(pod_of(vec![sidecar.clone(), container("5")]), 9, "and beside the sidecars that began before");
+        assert_eq!(pod_of(vec![container("5"), sidecar]), 6);
         assert_eq!(pod(Some("n"), vec![json!({"name": "c"})]), None, "no devices");
     }
 }

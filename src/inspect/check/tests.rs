@@ -59,6 +59,7 @@ type Change = fn(&mut ClusterState);
 
 #[rstest]
 #[case::old("Kubernetes", |c: &mut ClusterState| c.kubernetes = Ok("v1.30.2".into()), "missing: v1.30.2 → upgrade the cluster to 1.33 or newer")]
+#[case::no_answer("Kubernetes", |c: &mut ClusterState| c.kubernetes = Err("ask for the version: no answer within 30 s".into()), "missing: ask for the version: no answer within 30 s → check the address and the credentials in the kubeconfig: without an answer nothing is known")]
 #[case::nowhere("namespace", |c: &mut ClusterState| c.namespace_exists = Ok(false), "missing: bench does not exist → run kubectl create namespace bench, or choose another with -n")]
 #[case::not_installed("bcmp", |c: &mut ClusterState| c.comparisons = Ok(vec![]), "missing: BenchmarkComparisons are not served → install bcmp (docs/install.md); before that, use check --pre")]
 #[case::no_dynamo("Dynamo", |c: &mut ClusterState| c.graphs = Ok(vec![]), "missing: DynamoGraphDeployment is not served → install the Dynamo operator; without it only endpoints and manifests of Deployments can be compared")]
@@ -73,7 +74,7 @@ type Change = fn(&mut ClusterState);
 #[case::small_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("4", "0")]), "missing: gpus: 0 of 4 requests.nvidia.com/gpu used → raise the quota to at least 8")]
 #[case::used_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("16", "12")]), "warning: gpus: 12 of 16 requests.nvidia.com/gpu used → wait until what uses it has ended, or raise the quota")]
 #[case::no_claim("claim model", |c: &mut ClusterState| c.claims = vec![("model".into(), Ok(None))], "missing: no PersistentVolumeClaim model in namespace bench → create it, or name another in the comparison")]
-#[case::one_node("claim model", |c: &mut ClusterState| c.claims = vec![claim("Bound", "ReadWriteOnce")], "warning: Bound, ReadWriteOnce, 1Ti → use an access mode with Many: pods on several nodes mount it at once, and with one node they are bound to it")]
+#[case::one_node("claim model", |c: &mut ClusterState| c.claims = vec![claim("Bound", "ReadWriteOnce")], "warning: Bound, ReadWriteOnce, 1Ti → use ReadWriteMany or ReadOnlyMany: a ReadWriteOnce volume ties all pods to one node")]
 #[case::shared("claim model", |c: &mut ClusterState| c.claims = vec![claim("Bound", "ReadWriteMany")], "ok: Bound, ReadWriteMany, 1Ti → ")]
 #[case::no_secret("secret token", |c: &mut ClusterState| c.secrets = vec![("token".into(), Ok(false))], "missing: no Secret token in namespace bench → create it, or name another in the comparison")]
 #[case::clocks("clocks", |c: &mut ClusterState| c.clock = Some(-90), "warning: the API server's is 90 seconds behind this machine's → synchronize both by NTP: ages and remaining times are shown wrong")]
@@ -113,6 +114,17 @@ fn before_the_operator_is_installed_nothing_of_it_is_missed() {
 fn tolerations_match_as_the_scheduler_matches_them(#[case] toleration: &str, #[case] expected: bool) {
     let taint = Taint { value: Some("yes".into()), ..taint("gpu", "NoSchedule") };
     assert_eq!(tolerates(&serde_json::from_str(toleration).unwrap(), &taint), expected);
+}
+
+#[test]
+fn variants_at_once_need_gpus_at_once() {
+    let mut cluster = cluster();
+    cluster.nodes = Ok(vec![node("NVIDIA-H200", 8)]);
+    let spec = spec_of(r#"{"execution": {"mode": "Parallel"}}"#);
+    assert_eq!(
+        row(&findings(&cluster, Some(&spec), false), "GPUs"),
+        "missing: 8 × nvidia.com/gpu on nodes that can be used; all variants together need up to 16 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes"
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn levels(levels: &[(u32, f64)], deciding: &[u32], rounds: u32) -> Vec<Trial> {
 }
 
 fn evidence(trials: &[Trial]) -> VariantEvidence<'_> {
-    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: 0 }
+    VariantEvidence { trials, origin: TrialOrigin::Sweep, failed_rounds: &[] }
 }
 
 fn after(rules: &Rules, rounds: u32, baseline: &[Trial], candidate: &[Trial]) -> Comparison {
@@ -128,7 +128,7 @@ fn where_nothing_can_follow_the_assumed_scatter_is_taken_as_known(#[case] rules:
 #[test]
 fn files_are_judged_once_by_all_their_rounds() {
     let (baseline, candidate) = (measured(20.0, &STEADY[..5]), measured(30.0, &STEADY[..5]));
-    let files = |trials| VariantEvidence { trials, origin: TrialOrigin::Files, failed_rounds: 0 };
+    let files = |trials| VariantEvidence { trials, origin: TrialOrigin::Files, failed_rounds: &[] };
     let rules = Rules { repeatable: false, ..rules() };
     let progress = RoundsSoFar { candidates: 1, rounds: 5, budget_spent: false };
     let comparison = compare(&rules, &files(&baseline), &files(&candidate), progress);

@@ -15,7 +15,8 @@ use crate::lifecycle::world::{Output, World};
 /// Records that the run is over.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     lost_results(status, world, now);
-    let finished = active_run(status).is_some() && is_torn_down(status, world) && report::is_settled(status, world);
+    let torn_down = active_run(status).is_some() && is_torn_down(status, world);
+    let finished = torn_down && report::is_settled(status, world, now);
     if let Some(run) = status.run.as_mut().filter(|_| finished) {
         run.completion_time = Some(stamp(now));
     }

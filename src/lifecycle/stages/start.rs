@@ -3,17 +3,23 @@
 use jiff::Timestamp;
 
 use crate::api::{
-    BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Reason, Role, Run, Start, VariantPhase, VariantStatus,
+    BenchmarkComparisonStatus, EarlyEnd, OnChange, PastRun, Reason, Run, Start, Variant, VariantPhase, VariantStatus,
     stored_request,
 };
 use crate::lifecycle::facts::{self, active_run, end, rests_predicted};
 use crate::lifecycle::time::stamp;
-use crate::lifecycle::world::World;
+use crate::lifecycle::world::{Output, World};
 use crate::plan::inputs;
+use crate::units::count;
 
 /// Records cancellation, supersession and the start of the next run.
 pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     cancel(status, world, now);
+    if changed_before_its_plan(status, world) {
+        let message: String = "the spec changed before the run had a plan: another run begins with it".into();
+        end(status, EarlyEnd::Superseded, Reason::InputsChanged, message, now);
+        return;
+    }
     let Some(wish) = wish(status, world) else { return };
     if may_begin(status, world) {
         begin(status, world, now);
@@ -56,6 +62,16 @@ fn wish(status: &BenchmarkComparisonStatus, world: &World) -> Option<Wish> {
     superseded.then_some(Wish::Next)
 }
 
+/// Whether the active run was begun with another spec than it would be planned with now. Nothing was generated for it, so it
+/// gives way whatever `start` and `onChange` say.
+fn changed_before_its_plan(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+    let unplanned = |run: &&Run| run.ended.is_none() && run.generated_time.is_none() && world.plan == Output::Absent;
+    active_run(status).filter(unplanned).is_some_and(|run| {
+        let today = inputs::hash(&world.spec);
+        inputs::comparable(&today, &run.inputs_hash) && today != run.inputs_hash
+    })
+}
+
 fn inputs_changed(run: &Run, world: &World) -> bool {
     let today = inputs::hash(&world.spec);
     if inputs::comparable(&today, &run.inputs_hash) {
@@ -80,6 +96,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     if let Some(past) = past_run(status) {
         history.insert(0, past);
     }
+    let variants = world.spec.variants.iter().map(|of| waiting(of, &status.variants)).collect();
     let request = world.object.run_requested.as_deref().map(stored_request);
     let handled = request.or(status.last_handled_run_request.take());
     *status = BenchmarkComparisonStatus {
@@ -99,7 +116,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
             settled: None,
             ended: None,
         }),
-        variants: world.spec.variants.iter().map(|v| waiting(&v.name, v.role)).collect(),
+        variants,
         history: retained(history, world.spec.history.runs),
         last_handled_run_request: handled,
         last_handled_cancel_request: status.last_handled_cancel_request.take(),
@@ -107,8 +124,13 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     };
 }
 
-fn waiting(name: &str, role: Role) -> VariantStatus {
-    VariantStatus { phase: Some(VariantPhase::Waiting), ..VariantStatus::new(name, role) }
+fn waiting(variant: &Variant, before: &[VariantStatus]) -> VariantStatus {
+    let last = before.iter().find(|of| of.name == variant.name);
+    VariantStatus {
+        phase: Some(VariantPhase::Waiting),
+        last_ready_seconds: last.and_then(facts::ready_seconds).map(count),
+        ..VariantStatus::new(variant.name.as_str(), variant.role)
+    }
 }
 
 fn past_run(status: &BenchmarkComparisonStatus) -> Option<PastRun> {
@@ -160,7 +182,6 @@ mod tests {
 
     use super::*;
     use crate::lifecycle::testing::world;
-    use crate::lifecycle::world::Output;
     use crate::testing::{plan, spec};
 
     use Start::{Automatic, OnRequest};

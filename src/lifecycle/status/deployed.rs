@@ -1,18 +1,21 @@
 //! What is deployed, as manifests and running pods show it: shape, nodes, kinds of GPU, image.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::{BenchmarkComparisonStatus, Deployed, VariantStatus};
+use crate::api::{BenchmarkComparisonStatus, Deployed, GpuPods, VariantStatus};
 use crate::lifecycle::facts::{active_run, planned};
 use crate::lifecycle::world::{Container, Pod, World};
 use crate::manifests::demand;
-use crate::plan::{ChildKind, Component};
+use crate::plan::{ChildKind, Component, Demand};
 use crate::units::count;
 
 /// The label of nodes that names their GPUs, as NVIDIA's device plugin and GPU feature discovery set it.
 const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
 /// Nodes that are kept.
 const MAXIMUM_NODES: usize = 10;
+/// Sizes of pods that are kept.
+const MAXIMUM_SIZES: usize = 8;
 /// Kinds of GPU that are kept.
 const MAXIMUM_PRODUCTS: usize = 2;
 /// Digests of an image that are kept beside the last one.
@@ -27,12 +30,24 @@ pub fn describe(variant: &mut VariantStatus, status: &BenchmarkComparisonStatus,
     let asked = demands.iter().fold(0_u32, |asked, demand| asked.saturating_add(demand.total()));
     let gpus = endpoint.map(|e| e.gpus).or(Some(count(asked)).filter(|gpus| *gpus > 0));
     variant.gpus = gpus.or(variant.gpus);
+    variant.gpu_pods = gpu_pods(&demands);
     let mut deployed = variant.deployed.take().unwrap_or_default();
     if let Some(shape) = &ready.shape {
         shape.show_in(&mut deployed);
     }
     describe_pods(&mut deployed, variant, status, world);
     variant.deployed = Some(deployed).filter(|deployed| *deployed != Deployed::default());
+}
+
+/// Pods by how many GPUs each holds, the largest first; none where there are more sizes than a status has room for.
+fn gpu_pods(demands: &[Demand]) -> Vec<GpuPods> {
+    let mut pods: BTreeMap<Reverse<u32>, u32> = BTreeMap::new();
+    for demand in demands {
+        let of_size = pods.entry(Reverse(count(demand.gpus))).or_insert(0);
+        *of_size = count(of_size.saturating_add(demand.pods));
+    }
+    let pods: Vec<GpuPods> = pods.into_iter().map(|(Reverse(gpus), pods)| GpuPods { pods, gpus }).collect();
+    if pods.len() > MAXIMUM_SIZES { vec![] } else { pods }
 }
 
 /// What only running pods show is kept when they are gone.

@@ -159,8 +159,14 @@ pub fn report_refused(
 ) -> Option<Event> {
     let over =
         |status: &BenchmarkComparisonStatus| status.run.as_ref().is_some_and(|run| run.completion_time.is_some());
-    let refused = report::refusal(world).filter(|_| over(after) && !over(before))?;
-    let message = format!("{} was refused ({}): the run ends without its report", refused.object, refused.message);
+    if !over(after) || over(before) || report::is_there(after, world) {
+        return None;
+    }
+    let why = match report::refusal(world) {
+        Some(refused) => format!("{} was refused ({})", refused.object, refused.message),
+        None => "its ConfigMap could not be written in execution.deadlines.teardownSeconds".into(),
+    };
+    let message = format!("{why}: the run ends without its report");
     Some(Event { warning: true, reason: Reason::ReportRefused.into(), message })
 }
 

@@ -12,22 +12,32 @@ use crate::lifecycle::stages::{generate, measure, start, teardown};
 use crate::lifecycle::world::World;
 use crate::plan::Component;
 use crate::verdict::Judged;
+use crate::verdict::sentences::forecast;
+
+/// What is judged of the run.
+#[derive(Clone, Copy)]
+pub struct JudgedSoFar<'a> {
+    /// By what is known so far.
+    pub all: Option<&'a Judged>,
+    /// The same, once all facts for a verdict are in.
+    pub complete: Option<&'a Judged>,
+}
 
 /// What is happening, for people, no longer than a status may hold. Stable text: no times, no counters that tick.
 pub fn message(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judged>,
+    shown: JudgedSoFar,
     phase: Phase,
     now: Timestamp,
 ) -> String {
-    text::cut(&happening(status, world, judged, phase, now), LONGEST_MESSAGE)
+    text::cut(&happening(status, world, shown, phase, now), LONGEST_MESSAGE)
 }
 
 fn happening(
     status: &BenchmarkComparisonStatus,
     world: &World,
-    judged: Option<&Judged>,
+    shown: JudgedSoFar,
     phase: Phase,
     now: Timestamp,
 ) -> String {
@@ -41,17 +51,28 @@ fn happening(
     match phase {
         Phase::Pending => pending(status, world, now),
         Phase::Suspended => "suspended; set spec.suspend to false to resume".into(),
-        Phase::Predicted => {
-            "predictions and manifests are ready; set spec.execution.until to Verdict to measure".into()
-        }
+        Phase::Predicted => predicted(status, shown.all),
         Phase::Generating => match generate::problem(status, world, now) {
             Some(problem) => problem.message,
             None => "predictions and manifests are being generated".into(),
         },
         Phase::Queued => queued(status, world, now),
         Phase::Measuring | Phase::TearingDown => at_work(status, world, now),
-        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => over(status, world, judged, phase),
+        Phase::Succeeded | Phase::Inconclusive | Phase::Failed | Phase::Cancelled => {
+            over(status, world, shown.complete, phase)
+        }
     }
+}
+
+/// What is predicted to come out, and what it would cost to know.
+fn predicted(status: &BenchmarkComparisonStatus, judged: Option<&Judged>) -> String {
+    let outcome = judged.and_then(forecast).map(|outcome| format!("by the predictions, {outcome}"));
+    let expected = status.price.as_ref().and_then(|price| price.expected.as_ref());
+    let price =
+        expected.map(|cost| format!("measuring takes about {} GPU-hours, {} min", cost.gpu_hours, cost.minutes));
+    let known: Vec<String> = outcome.into_iter().chain(price).collect();
+    let known = if known.is_empty() { "predictions and manifests are ready".into() } else { known.join("; ") };
+    format!("{known}; set spec.execution.until to Verdict to measure")
 }
 
 fn pending(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> String {

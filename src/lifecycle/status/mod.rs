@@ -49,7 +49,8 @@ pub fn fold(mut status: BenchmarkComparisonStatus, world: &World, now: Timestamp
     let report = world.report(&status).map(|child| ReportReference { config_map_name: child.name.clone() });
     status.report = report.or(status.report);
     let phase = phase::phase(&status, world, judged);
-    let message = message::message(&status, world, judged, phase, now);
+    let message =
+        message::message(&status, world, message::JudgedSoFar { all: shown.as_ref(), complete: judged }, phase, now);
     let new = conditions::all(&status, world, judged, phase, &message, now);
     status.conditions = conditions(new, &before, world.object.generation, &stamp(now));
     status.phase = Some(phase);

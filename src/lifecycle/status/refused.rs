@@ -56,6 +56,8 @@ fn facts(variant: &VariantStatus) -> VariantStatus {
     VariantStatus {
         phase: variant.phase,
         gpus: variant.gpus,
+        gpu_pods: variant.gpu_pods.clone(),
+        last_ready_seconds: variant.last_ready_seconds,
         deployments: variant.deployments.clone(),
         failure: variant.failure.clone(),
         ..VariantStatus::new(variant.name.as_str(), variant.role)

@@ -17,8 +17,10 @@ const CACHE_VOLUME: &str = "model-cache";
 ///
 /// Dynamo's operator keeps notes of its own in annotations: copied, they make a new graph look like one that is being
 /// updated.
-const TRACKING_PREFIXES: [&str; 9] = [
+const TRACKING_PREFIXES: [&str; 10] = [
     "nvidia.com/current-worker-hash",
+    // From these Dynamo's conversion restores fields that are not checked.
+    "nvidia.com/dgd-",
     "argocd.argoproj.io/",
     "helm.sh/",
     "meta.helm.sh/",
@@ -28,8 +30,7 @@ const TRACKING_PREFIXES: [&str; 9] = [
     "config.kubernetes.io/",
     "config.k8s.io/",
 ];
-const TRACKING_KEYS: [&str; 6] = [
-    "nvidia.com/dgd-spec",
+const TRACKING_KEYS: [&str; 5] = [
     "nvidia.com/dynamo-operator-origin-version",
     "nvidia.com/workload-provider",
     "app.kubernetes.io/instance",
@@ -285,7 +286,7 @@ mod tests {
     fn what_dynamos_operator_notes_on_its_graphs_is_stripped() {
         let mut object = json!({"metadata": {
             "name": "a", "finalizers": ["nvidia.com/finalizer"],
-            "annotations": {"nvidia.com/current-worker-hash-v2": "x", "nvidia.com/dgd-spec": "{}", "nvidia.com/kept": "y"},
+            "annotations": {"nvidia.com/current-worker-hash-v2": "x", "nvidia.com/dgd-spec": "{}", "nvidia.com/dgd-comp-w": "{}", "nvidia.com/kept": "y"},
         }});
         strip(&mut object);
         assert_eq!(

@@ -22,7 +22,8 @@ pub(super) fn check(object: &Value, namespace: &str, allowed: &PodFeatures) -> V
     match kind {
         ManifestKind::Service => refused.service(),
         ManifestKind::Graph => refused.graph(),
-        ManifestKind::StatefulSet => refused.stateful_set(),
+        ManifestKind::StatefulSet => refused.claims_that_stay("/spec"),
+        ManifestKind::LeaderWorkerSet => refused.claims_that_stay("/spec/leaderWorkerTemplate"),
         _ => {}
     }
     refused.list
@@ -152,8 +153,8 @@ impl Refusals<'_> {
                 }
                 match forbidden(key, child) {
                     Some((problem, cure)) => self.refuse(field, problem, cure),
-                    None if features.is_empty() => self.fields(child, &field),
-                    None => {}
+                    // What is allowed may be the name of a component, which means something else below it.
+                    None => self.fields(child, &field),
                 }
             }),
             Value::Array(list) => {
@@ -204,15 +205,17 @@ impl Refusals<'_> {
         }
     }
 
-    /// Claims that a StatefulSet creates stay unless it says otherwise.
-    fn stateful_set(&mut self) {
+    /// Claims that a StatefulSet or the like creates stay unless it says otherwise.
+    fn claims_that_stay(&mut self, at: &str) {
         let object = self.object;
-        let creates = object.pointer("/spec/volumeClaimTemplates").is_some_and(|list| !is_empty(list));
-        if creates && text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") != Some("Delete") {
+        let creates = object.pointer(&format!("{at}/volumeClaimTemplates")).is_some_and(|list| !is_empty(list));
+        let policy = format!("{at}/persistentVolumeClaimRetentionPolicy/whenDeleted");
+        if creates && text(object, &policy) != Some("Delete") {
+            let cure = format!("set {} to Delete", path(&policy));
             self.refuse(
-                "spec.volumeClaimTemplates",
+                path(&format!("{at}/volumeClaimTemplates")),
                 "creates volume claims that outlive the variant",
-                "set spec.persistentVolumeClaimRetentionPolicy.whenDeleted to Delete",
+                cure,
             );
         }
     }
@@ -339,6 +342,11 @@ mod tests {
                "spec": {"components": [component]}})
     }
 
+    fn lws(template: Value) -> Value {
+        json!({"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "metadata": {"name": "l"},
+               "spec": {"leaderWorkerTemplate": template}})
+    }
+
     fn service(spec: Value) -> Value {
         let mut object = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
                                 "spec": {"selector": {"app": "a"}, "ports": [{"port": 80}]}});
@@ -381,6 +389,7 @@ mod tests {
     #[case(json!({"apiVersion": "grove.io/v1alpha1", "kind": "PodCliqueSet", "metadata": {"name": "p"}}), "PodCliqueSet p: kind: grove.io/v1alpha1 PodCliqueSet cannot be part of a variant; give the DynamoGraphDeployment that belongs to it")]
     #[case(json!({"apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoModel", "metadata": {"name": "l"}}), "DynamoModel l: kind: nvidia.com/v1alpha1 DynamoModel cannot be part of a variant; create it beforehand, and leave it out; it finds the workers")]
     #[case(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"}, "spec": {"volumeClaimTemplates": [{}]}}), "StatefulSet s: spec.volumeClaimTemplates: ")]
+    #[case(lws(json!({"volumeClaimTemplates": [{}]})), "LeaderWorkerSet l: spec.leaderWorkerTemplate.volumeClaimTemplates: creates volume claims that outlive the variant; set spec.leaderWorkerTemplate.persistentVolumeClaimRetentionPolicy.whenDeleted to Delete")]
     #[case(beta(json!({"name": "w", "podTemplate": {"metadata": {"finalizers": ["a/b"]}}})), "DynamoGraphDeployment g: spec.components[0].podTemplate.metadata.finalizers: ")]
     #[case(service(json!({"type": "NodePort"})), "Service s: spec.type: is NodePort")]
     #[case(service(json!({"type": "LoadBalancer"})), "Service s: spec.type: is LoadBalancer")]
@@ -415,6 +424,25 @@ mod tests {
         let object =
             deployment(json!({"hostNetwork": true, "hostPID": true, "volumes": [{"hostPath": {"path": "/dev/mem"}}]}));
         assert_eq!(check(&object, "llm", &PodFeatures::default()).len(), 3);
+    }
+
+    /// What is allowed by its name hides nothing below it: components of v1alpha1 have the names that people give them.
+    #[rstest]
+    #[case("limits", "rdma")]
+    #[case("requests", "rdma")]
+    #[case("custom", "rdma")]
+    #[case("hostIPC", "hostIPC")]
+    #[case("privileged", "privileged")]
+    fn a_component_is_checked_whatever_it_is_called(#[case] name: &str, #[case] allowed: &str) {
+        let pod = json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}],
+                         "mainContainer": {"securityContext": {"procMount": "Unmasked"}, "ports": [{"hostPort": 80}]}});
+        let mut object = alpha(json!({"rdma": null, "extraPodSpec": pod}));
+        object["spec"]["services"] = json!({name: object["spec"]["services"]["W"]});
+        let features = PodFeatures::new([allowed.parse().unwrap()]);
+        let told: Vec<String> = check(&object, "llm", &features).iter().map(ToString::to_string).collect();
+        for field in ["volumes[0].hostPath", "securityContext.procMount", "ports[0].hostPort"] {
+            assert!(told.iter().any(|error| error.contains(field)), "{field} is missing in {told:#?}");
+        }
     }
 
     #[rstest]

@@ -14,10 +14,15 @@ use crate::pointer::{element_pointers, path, text, token};
 /// GPUs that all pods of the objects hold together, counted by the extended resource called `resource` and the device
 /// class that goes with it.
 pub(super) fn gpus(objects: &[Value], resource: &str) -> Result<u32, ManifestError> {
-    gpu_pods(objects, resource).try_fold(0_u32, |total, demand| {
-        let Demand { pods, gpus, .. } = demand?;
-        Ok(total.saturating_add(pods.saturating_mul(gpus)))
-    })
+    let (mut total, mut refused) = (0_u32, vec![]);
+    for demand in gpu_pods(objects, resource) {
+        match demand {
+            Ok(Demand { pods, gpus, .. }) => total = total.saturating_add(pods.saturating_mul(gpus)),
+            Err(error) => refused.push(error),
+        }
+    }
+    ManifestError::all(refused)?;
+    Ok(total)
 }
 
 /// The pods of each component, with the GPUs of each pod; an error for a component whose numbers cannot be read.
@@ -61,22 +66,22 @@ fn per_pod(objects: &[Value], object: &Value, pods: &PodSet, resource: &str) -> 
     Ok(requested.saturating_add(claims::gpus(objects, object, pods, resource, requested > 0)?))
 }
 
-/// Containers run together, those before them one after the other.
+/// Containers run together with sidecars, the other init containers one after the other beside the sidecars before them.
 fn of_containers(object: &Value, pods: &PodSet, resource: &str) -> Result<u64, ManifestError> {
     let spec = pods.spec();
     let mut together = main_of_alpha(object, pods, resource)?;
-    let mut alone = 0;
+    let (mut sidecars, mut before) = (0, 0);
     for container in element_pointers(object, &format!("{spec}/containers")) {
         together += of_container(object, &container, resource)?;
     }
     for container in element_pointers(object, &format!("{spec}/initContainers")) {
         let gpus = of_container(object, &container, resource)?;
         match text(object, &format!("{container}/restartPolicy")) {
-            Some("Always") => together += gpus,
-            _ => alone = gpus.max(alone),
+            Some("Always") => sidecars += gpus,
+            _ => before = before.max(sidecars + gpus),
         }
     }
-    Ok(together.max(alone))
+    Ok(before.max(together + sidecars))
 }
 
 /// The main container of v1alpha1: the component's `resources`, else the container's own.
@@ -149,6 +154,7 @@ mod tests {
     #[case::none(alpha(json!({"replicas": 0, "resources": {"limits": {"gpu": "8"}}})), 0)]
     #[case::beta(beta(json!({"name": "w", "replicas": 2, "podTemplate": {"spec": {"containers": [{"name": "main", "resources": limits(4)}]}}})), 8)]
     #[case::init(beta(json!({"name": "w", "podTemplate": {"spec": {"containers": [{"resources": limits(1)}], "initContainers": [{"resources": limits(2)}]}}})), 2)]
+    #[case::init_beside_a_sidecar(beta(json!({"name": "w", "podTemplate": {"spec": {"initContainers": [{"restartPolicy": "Always", "resources": limits(4)}, {"resources": limits(4)}]}}})), 8)]
     fn gpus_are_counted(#[case] object: Value, #[case] expected: u32) {
         assert_eq!(gpus(&[object], "nvidia.com/gpu").unwrap(), expected);
     }

@@ -90,7 +90,7 @@ pub fn instantiate(
 
 type NewNames = BTreeMap<(ManifestKind, String), String>;
 
-/// A name for each object. The main object and the Service in front of it are named after the variant.
+/// A name for each object. The main object and, as a rule, the Service in front of it are named after the variant.
 fn new_names(
     objects: &[Value],
     endpoint: &LocatedEndpoint,
@@ -100,6 +100,10 @@ fn new_names(
 ) -> Result<NewNames, ManifestError> {
     let names = Names::of(plan);
     let answering = answering_workload(objects, endpoint);
+    let is_in_front = |service: &str| matches!(endpoint, LocatedEndpoint::Service { name, .. } if name == service);
+    // The pods of a group find their leader by a Service that is called as their LeaderWorkerSet is, and that its controller
+    // creates if there is none of that name.
+    let leads_groups = answering.is_some_and(|object| is(object, ManifestKind::LeaderWorkerSet));
     objects
         .iter()
         .filter_map(|object| Some((kind(object)?, object)))
@@ -113,7 +117,7 @@ fn new_names(
                 ManifestKind::Deployment | ManifestKind::StatefulSet | ManifestKind::LeaderWorkerSet => {
                     names.variant_part(variant, deployment, old, DEPLOYMENT_LIMIT)
                 }
-                ManifestKind::Service if matches!(endpoint, LocatedEndpoint::Service { name, .. } if name == old) => {
+                ManifestKind::Service if is_in_front(old) && !leads_groups => {
                     names.variant(variant, deployment, LABEL_LIMIT)
                 }
                 ManifestKind::Service | ManifestKind::ComputeDomain => {
@@ -136,7 +140,7 @@ fn graph_name(
     deployment: u32,
 ) -> Result<String, ManifestError> {
     let longest = PodSet::of(graph).into_iter().map(|pods| pods.name).max_by_key(String::len).unwrap_or_default();
-    let limit = dynamo::name_limit(&plan.comparison.namespace, longest.len());
+    let limit = dynamo::name_limit(&plan.comparison.namespace, graph);
     let name = names.variant(variant, deployment, limit);
     if name.len() > limit {
         return Err(ManifestError::incomplete(
@@ -186,7 +190,9 @@ fn renames(objects: &[Value], names: &NewNames, plan: &Plan) -> Renames {
                     renames.claim_templates.insert(template.to_owned(), format!("{new}-channel"));
                 }
             }
-            ManifestKind::Deployment | ManifestKind::StatefulSet | ManifestKind::LeaderWorkerSet => {}
+            ManifestKind::Deployment => {}
+            ManifestKind::StatefulSet => renames.hosts.insert_set(old, new),
+            ManifestKind::LeaderWorkerSet => renames.hosts.insert_groups(old, new),
             ManifestKind::Graph => {
                 let pods = PodSet::of(object);
                 for pods in &pods {

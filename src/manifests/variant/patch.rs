@@ -7,19 +7,24 @@ use crate::api::{Patch, PatchOp, PatchOperation, PatchTarget, RemoveLines, Scala
 use crate::manifests::ManifestError;
 use crate::pointer::{path, text};
 
-/// Applies a variant's patches, in order.
-pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Result<(), ManifestError> {
-    patches.iter().enumerate().try_for_each(|(index, patch)| {
-        let fail = |(problem, cure): (String, String)| ManifestError::Patch { index, problem, cure };
-        let target = target(objects, &patch.target).map_err(fail)?;
-        if let Some(lines) = &patch.remove_lines {
-            remove_lines(target, lines).map_err(fail)?;
-        }
-        if let Some(operations) = &patch.operations {
-            operate(target, operations).map_err(fail)?;
-        }
-        Ok(())
-    })
+/// Applies a variant's patches, in order; the problems of all that cannot be applied.
+pub(super) fn apply(objects: &mut [Value], patches: &[Patch]) -> Vec<ManifestError> {
+    let refused = patches.iter().enumerate().filter_map(|(index, patch)| {
+        let problem = apply_one(objects, patch).err();
+        problem.map(|(problem, cure)| ManifestError::Patch { index, problem, cure })
+    });
+    refused.collect()
+}
+
+fn apply_one(objects: &mut [Value], patch: &Patch) -> Result<(), ProblemAndCure> {
+    let target = target(objects, &patch.target)?;
+    if let Some(lines) = &patch.remove_lines {
+        remove_lines(target, lines)?;
+    }
+    if let Some(operations) = &patch.operations {
+        operate(target, operations)?;
+    }
+    Ok(())
 }
 
 type ProblemAndCure = (String, String);
@@ -119,7 +124,7 @@ mod tests {
     fn lines_go_and_the_rest_stays() {
         let mut objects = objects();
         let patch = json!([{"target": {"kind": "ConfigMap", "name": "a"}, "removeLines": {"pointer": "/data/run.sh", "matching": "nixl"}}]);
-        apply(&mut objects, &patches(patch)).unwrap();
+        assert_eq!(apply(&mut objects, &patches(patch)), []);
         assert_eq!(objects[0]["data"]["run.sh"], "one\ntwo\n");
     }
 
@@ -131,7 +136,7 @@ mod tests {
             {"target": target, "operations": [{"op": "add", "path": "/spec", "yaml": "ports: []\ntype: ClusterIP"}]},
             {"target": target, "operations": [{"op": "test", "path": "/spec/ports", "yaml": "[]"}, {"op": "add", "path": "/spec/ports/-", "yaml": "{port: 80}"}]},
         ]);
-        apply(&mut objects, &patches(patch)).unwrap();
+        assert_eq!(apply(&mut objects, &patches(patch)), []);
         assert_eq!(objects[2]["spec"]["ports"][0]["port"], 80);
     }
 
@@ -148,7 +153,10 @@ mod tests {
         let mut operation = json!({"op": "add", "path": "/spec"});
         operation.as_object_mut().unwrap().extend(written.as_object().unwrap().clone());
         let mut objects = objects();
-        apply(&mut objects, &patches(json!([{"target": {"kind": "Service"}, "operations": [operation]}]))).unwrap();
+        assert_eq!(
+            apply(&mut objects, &patches(json!([{"target": {"kind": "Service"}, "operations": [operation]}]))),
+            []
+        );
         assert_eq!(objects[2]["spec"], expected);
     }
 
@@ -163,7 +171,15 @@ mod tests {
     #[case(json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/spec/a", "yaml": "[".repeat(5000)}]}), "yaml of the operation on spec.a cannot be read: ")]
     fn failures_say_which_patch_and_why(#[case] patch: Value, #[case] expected: &str) {
         let first = json!({"target": {"kind": "Service"}, "operations": [{"op": "add", "path": "/x"}]});
-        let error = apply(&mut objects(), &patches(json!([first, patch]))).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("patches[1]: {expected}")), "{error}");
+        let errors = apply(&mut objects(), &patches(json!([first, patch])));
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert!(error.to_string().starts_with(&format!("patches[1]: {expected}")), "{error}");
+    }
+
+    #[test]
+    fn all_patches_that_fail_are_told() {
+        let missing = json!({"target": {"kind": "Deployment"}, "operations": []});
+        let refused = apply(&mut objects(), &patches(json!([missing, missing])));
+        assert_eq!(refused.len(), 2);
     }
 }

@@ -73,7 +73,7 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
             }
             adapt::all(object, spec);
         }
-        refused.extend(patch::apply(&mut objects, patches).err());
+        refused.extend(patch::apply(&mut objects, patches));
     }
     let mut prepared = finished(objects, namespace, spec, allowed, refused)?;
     prepared.findings.extend(claims.iter().map(|claim| {
@@ -121,7 +121,8 @@ fn finished(
     }
     // What is missing is not told of manifests that are not read as a whole.
     let gpus = if kinds.len() == objects.len() {
-        refused.extend(compose(&objects, &kinds).and_then(|()| endpoint(&objects).map(drop)).err());
+        refused.extend(doubles(&objects));
+        refused.extend(compose(&kinds).and_then(|()| endpoint(&objects).map(drop)).err());
         count(&objects, spec).map_err(|error| refused.push(error)).unwrap_or_default()
     } else {
         0
@@ -157,17 +158,17 @@ pub fn prepare_variant(plan: &Plan, variant: &Variant, manifests: &str) -> Resul
     prepare(&parse(manifests)?, &preparation)
 }
 
-/// One DynamoGraphDeployment, or Deployments and the like; and no two objects of one kind and name.
-fn compose(objects: &[Value], kinds: &[ManifestKind]) -> Result<(), ManifestError> {
+/// Objects of one kind and name.
+fn doubles(objects: &[Value]) -> impl Iterator<Item = ManifestError> {
     let mut seen = std::collections::BTreeSet::new();
-    for object in objects {
-        if !seen.insert(describe(object)) {
-            return Err(ManifestError::incomplete(
-                format!("{} appears twice", describe(object)),
-                "give each object of a kind its own name",
-            ));
-        }
-    }
+    let doubles = objects.iter().map(describe).filter(move |object| !seen.insert(object.clone()));
+    doubles.map(|object| {
+        ManifestError::incomplete(format!("{object} appears twice"), "give each object of a kind its own name")
+    })
+}
+
+/// One DynamoGraphDeployment, or Deployments and the like.
+fn compose(kinds: &[ManifestKind]) -> Result<(), ManifestError> {
     let graphs = kinds.iter().filter(|kind| **kind == ManifestKind::Graph).count();
     let workloads = kinds.iter().filter(|kind| kind.is_workload()).count();
     match (graphs, workloads) {

@@ -144,12 +144,10 @@ impl<'a> Task<'a> {
             input_tokens: count(spec.workload.input_tokens, "workload.inputTokens")?,
             output_tokens: count(spec.workload.output_tokens, "workload.outputTokens")?,
             gpus: count(spec.hardware.gpus_per_variant, "hardware.gpusPerVariant")?,
-            limits: LatencyLimits {
-                ttft: limit(spec.sla.ttft_limit(), "sla.ttftMilliseconds")?,
-                tpot: limit(spec.sla.tpot_limit(), "sla.tpotMilliseconds")?,
-                request_latency: None,
-                good_share: None,
-            },
+            limits: LatencyLimits::of(
+                limit(spec.sla.ttft_limit(), "sla.ttftMilliseconds")?,
+                limit(spec.sla.tpot_limit(), "sla.tpotMilliseconds")?,
+            ),
         })
     }
 
@@ -351,7 +349,7 @@ pub enum PickError {
 pub struct NoFeasibleConfiguration {
     mode: &'static str,
     gpus: u32,
-    limits: Option<LatencyLimits>,
+    limits: Option<Box<LatencyLimits>>,
     nearest: Option<Box<Row>>,
 }
 
@@ -362,7 +360,7 @@ impl NoFeasibleConfiguration {
         Self {
             mode: mode_word(wanted.serving_mode),
             gpus: wanted.gpus,
-            limits: wanted.limits,
+            limits: wanted.limits.map(Box::new),
             nearest: nearest.map(Box::new),
         }
     }

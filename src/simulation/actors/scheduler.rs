@@ -7,13 +7,22 @@ use serde_json::{Value, json};
 use super::{Scripts, Timers, condition, emit_event, has_ended, set_condition};
 use crate::simulation::api_server::{Cluster, meta, time};
 
-/// GPUs a pod asks for, over all its containers; an extended resource's limit is its request.
+/// GPUs a pod asks for: those of containers and sidecars, or of an init container and the sidecars before it, if those are
+/// more; an extended resource's limit is its request.
 pub(crate) fn gpus(pod: &Value) -> u64 {
     let amount = |container: &Value| -> u64 {
         let limit = &container["resources"]["limits"]["nvidia.com/gpu"];
         limit.as_u64().or_else(|| limit.as_str()?.parse().ok()).unwrap_or(0)
     };
-    pod["spec"]["containers"].as_array().into_iter().flatten().map(amount).sum()
+    let list = |name: &str| pod["spec"][name].as_array().into_iter().flatten();
+    let (mut sidecars, mut before) = (0, 0);
+    for container in list("initContainers") {
+        match container["restartPolicy"].as_str() {
+            Some("Always") => sidecars += amount(container),
+            _ => before = before.max(sidecars + amount(container)),
+        }
+    }
+    before.max(sidecars + list("containers").map(amount).sum::<u64>())
 }
 
 pub(super) fn step(cluster: &Cluster, scripts: &Scripts, timers: &mut Timers) {

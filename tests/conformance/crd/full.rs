@@ -132,7 +132,8 @@ pub fn status() -> Value {
     };
     let variant = |index: i64| {
         json!({
-            "name": name(index), "role": "Candidate", "phase": "TearingDown", "gpus": 1024,
+            "name": name(index), "role": "Candidate", "phase": "TearingDown", "gpus": 1024, "lastReadySeconds": 1800,
+            "gpuPods": (1..=8).map(|gpus| json!({"pods": 1024, "gpus": gpus})).collect::<Vec<_>>(),
             "deployed": {
                 "kind": "DynamoGraphDeployment", "name": "n".repeat(45), "servingMode": "disaggregated",
                 "tensorParallel": 8, "pipelineParallel": 1, "dataParallel": 8, "expertParallel": 8, "replicas": 128, "maxBatchSize": 1024, "maxNumTokens": 16384, "contextLength": 131_072,

@@ -70,7 +70,8 @@ fn timeless(value: &Value) -> Value {
         Value::String(text) => json!(CHANCE.replace_all(text, "").into_owned()),
         Value::Array(items) => items.iter().map(timeless).collect(),
         Value::Object(fields) => {
-            let kept = fields.iter().filter(|(key, _)| !["gpuSeconds", "price"].contains(&key.as_str()));
+            let kept =
+                fields.iter().filter(|(key, _)| !["gpuSeconds", "price", "lastReadySeconds"].contains(&key.as_str()));
             Value::Object(kept.map(|(key, value)| (key.clone(), timeless(value))).collect())
         }
         other => other.clone(),

@@ -74,6 +74,7 @@ mod tests {
             uid: String::new(),
             queued: Timestamp::UNIX_EPOCH,
             admitted: None,
+            gpu_resource: "nvidia.com/gpu".into(),
             deployed: false,
             demand: vec![],
         };

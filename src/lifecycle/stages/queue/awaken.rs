@@ -113,6 +113,7 @@ mod tests {
             queued: at(number),
             admitted: (number < admitted).then(|| at(number)),
             deployed: number < admitted,
+            gpu_resource: "nvidia.com/gpu".into(),
             demand: vec![(1, 8)],
         };
         (0..count).map(rival).collect()

@@ -109,9 +109,15 @@ pub fn look(run: &Run, world: &World) -> Option<Timestamp> {
     deadline(run, world).into_iter().chain(leftovers).chain(refused).min()
 }
 
+/// Those who want or hold GPUs of the same kind.
+fn rivals(world: &World) -> impl Iterator<Item = &Rival> {
+    let own = &planned(world).hardware.gpu_resource_name;
+    world.rivals.iter().filter(move |rival| rival.gpu_resource == *own)
+}
+
 /// When claims that no node can take begin to let others pass.
 pub fn passes(world: &World) -> impl Iterator<Item = Timestamp> {
-    world.rivals.iter().filter(move |rival| !has_room(rival, world.nodes.as_deref())).map(passes_at)
+    rivals(world).filter(move |rival| !has_room(rival, world.nodes.as_deref())).map(passes_at)
 }
 
 /// What is still there of a deleted comparison of the same name.
@@ -145,7 +151,7 @@ pub enum Admission {
 /// Decides whether a run may deploy now.
 pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     if let Some(what) = leftovers(world) {
-        return Admission::Wait(format!("waits for {what} to go; delete it if it stays"));
+        return Admission::Wait(format!("waits until {what} is gone; delete it if it stays"));
     }
     let demands = demands(world);
     let asked: Vec<Demand> = demands.iter().flatten().cloned().collect();
@@ -185,7 +191,7 @@ pub fn must_wait_behind(run: &Run, world: &World, now: Timestamp) -> Option<Stri
     let is_ahead =
         |rival: &&Rival| rival.admitted.is_some_and(|admitted| rival.deployed || (admitted, rival.uid.as_str()) < mine);
     let ahead: Vec<&Rival> =
-        world.rivals.iter().filter(is_ahead).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
+        rivals(world).filter(is_ahead).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
     let demands = demands(world);
     let at_once = if mode(run) == Mode::Parallel { demands.concat() } else { largest(&demands) };
     let fits = || world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &ahead, world, &at_once));
@@ -201,8 +207,8 @@ fn requested_mode(world: &World) -> Mode {
 
 fn choose_mode(world: &World, all_fit: bool) -> (Mode, String) {
     match planned(world).execution.mode {
-        Mode::Sequential => (Mode::Sequential, "asked for".into()),
-        Mode::Parallel => (Mode::Parallel, "asked for".into()),
+        Mode::Sequential => (Mode::Sequential, "as execution.mode says".into()),
+        Mode::Parallel => (Mode::Parallel, "as execution.mode says".into()),
         Mode::Auto if world.nodes.is_none() => (Mode::Sequential, "Auto: the operator may not see nodes".into()),
         Mode::Auto if world.nodes.as_deref().is_some_and(<[_]>::is_empty) => {
             let resource = &planned(world).hardware.gpu_resource_name;
@@ -234,7 +240,7 @@ fn earlier<'a>(run: &Run, world: &'a World, now: Timestamp) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
     let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
     let mut earlier: Vec<&Rival> =
-        world.rivals.iter().filter(is_earlier).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
+        rivals(world).filter(is_earlier).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
 }
@@ -285,6 +291,7 @@ mod tests {
             queued: Timestamp::UNIX_EPOCH,
             admitted: Some(Timestamp::UNIX_EPOCH),
             deployed: true,
+            gpu_resource: "nvidia.com/gpu".into(),
             demand: demand.to_vec(),
         }
     }
@@ -318,5 +325,15 @@ mod tests {
         let now = Timestamp::from_second(seconds).unwrap();
         assert!(!is_passed(&rival(claim), None, now), "nobody knows the nodes");
         assert_eq!(is_passed(&rival(claim), Some(&[node]), now), passed);
+    }
+
+    /// Eight free GPUs of one kind are nobody's who waits for another.
+    #[rstest]
+    #[case::the_same("nvidia.com/gpu", false)]
+    #[case::another("amd.com/gpu", true)]
+    fn only_the_same_kind_of_gpus_is_waited_for(#[case] resource: &str, #[case] alone: bool) {
+        let mut world = world(spec());
+        world.rivals = vec![Rival { gpu_resource: resource.into(), ..rival(&[(1, 8)]) }];
+        assert_eq!(rivals(&world).next().is_none(), alone);
     }
 }
