@@ -90,6 +90,7 @@ async fn a_spec_that_changes_before_the_plan_is_measured_once(
     let status = lab.finished("qwen", 2).await;
     let names: Vec<&str> = status.variants.iter().map(|variant| variant.name.as_str()).collect();
     assert_eq!((status.phase, names), (Some(Phase::Succeeded), vec!["baseline", candidate]), "{:?}", status.message);
+    assert_eq!(status.history[0].outcome, "Superseded", "nothing was measured for it");
     tokio::time::sleep(seconds(3600)).await;
     assert_eq!(lab.status("qwen").run_number(), 2, "it is not measured again");
 }
