@@ -79,11 +79,15 @@ const CUT_HASH: usize = 5;
 /// Whether an object that Dynamo's operator makes of the graph called `graph` may be called `name`, or have a name that begins
 /// so. Where Grove's limit leaves less room, the graph's name is cut, and ends with four digits of a hash of the whole.
 pub fn is_called_after(name: &str, graph: &str) -> bool {
-    let begins = |start: &str| name.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    let Some(longest_cut) = graph.len().checked_sub(CUT_HASH + 1) else { return begins(graph) };
-    let hash = format!("{:04x}", fnv1a(graph) & 0xffff);
-    let is_cut = |kept: usize| graph.get(..kept).is_some_and(|kept| begins(&format!("{kept}-{hash}")));
-    begins(graph) || (0..=longest_cut).any(is_cut)
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with('-');
+    if name.strip_prefix(graph).is_some_and(ends) {
+        return true;
+    }
+    let hash = format!("-{:04x}", fnv1a(graph) & 0xffff);
+    let in_common = name.bytes().zip(graph.bytes()).take_while(|(one, other)| one == other).count();
+    let longest_cut = graph.len().saturating_sub(CUT_HASH + 1);
+    let is_cut = |kept: usize| name.get(kept..).and_then(|rest| rest.strip_prefix(&hash)).is_some_and(ends);
+    (1..=in_common.min(longest_cut)).any(is_cut)
 }
 
 /// The hash of that name, 32 bits.

@@ -86,15 +86,12 @@ pub fn summary(findings: &[CheckRow]) -> (String, bool) {
     let count = |outcome: CheckOutcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
     let (bad, warnings, unknown) =
         (count(CheckOutcome::Bad), count(CheckOutcome::Warning), count(CheckOutcome::Unknown));
-    let rest: Vec<String> = [(warnings, "warning"), (unknown, "unknown")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(
-            |(count, what)| {
-                if what == "unknown" { format!("{count} could not be checked") } else { counted(count, what) }
-            },
-        )
-        .collect();
+    let rest: Vec<String> =
+        [(warnings, counted(warnings, "warning")), (unknown, format!("{unknown} could not be checked"))]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, what)| what)
+            .collect();
     let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
     match bad {
         0 => (format!("Nothing is missing{rest}."), true),

@@ -181,9 +181,11 @@ impl<'a> Compared<'a> {
             }
             Standing::Closed { stopped: Stopped::Unstable, .. } => format!("{}.", self.unstable()),
             Standing::Closed { stopped: Stopped::CannotRepeat | Stopped::Decided, .. } => {
-                let rounds = self.last().map_or(0, |look| look.shared_rounds);
-                let of_each = if rounds == 1 { "one deployment".to_owned() } else { format!("{rounds} deployments") };
-                format!("{of_each} of each show{} only {so_far}.", if rounds == 1 { "s" } else { "" })
+                // A side of which nothing is known shares no round.
+                match self.last().map_or(0, |look| look.shared_rounds) {
+                    0 | 1 => format!("one deployment of each shows only {so_far}."),
+                    rounds => format!("{rounds} deployments of each show only {so_far}."),
+                }
             }
             Standing::Open => match self.judged.baseline().failure.as_ref().or(self.records.failure.as_ref()) {
                 Some(failure) => failure.clone(),
