@@ -109,8 +109,14 @@ async fn the_second_comparison_waits_its_turn_and_says_so() {
     let first = lab.finished("first", 1).await;
     let second = lab.finished("second", 1).await;
     assert_eq!((first.phase, second.phase), (Some(Phase::Succeeded), Some(Phase::Succeeded)));
-    let (end, start) = (first.run.unwrap().completion_time, second.run.unwrap().start_time);
-    assert!(start >= end, "the second started before the first was gone: {start:?} < {end:?}");
+    deployed_only_after(&second, &first);
+}
+
+/// What a comparison holds is its GPUs, so those are what the next one waits for, not its last write.
+fn deployed_only_after(next: &BenchmarkComparisonStatus, before: &BenchmarkComparisonStatus) {
+    let gone = before.variants.iter().flat_map(|v| &v.deployments).filter_map(|d| d.gone.as_ref()).max().unwrap().0;
+    let created = next.variants.iter().flat_map(|v| &v.deployments).map(|d| &d.created).min().unwrap().0;
+    assert!(created >= gone, "deployed at {created}, the other was gone at {gone}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,9 +162,7 @@ async fn a_run_that_rested_waits_for_the_one_at_work() {
     let second = lab.finished("second", 1).await;
     let first = lab.finished("first", 1).await;
     assert_eq!((first.phase, second.phase), (Some(Phase::Succeeded), Some(Phase::Succeeded)));
-    let end = second.variants.iter().flat_map(|v| &v.deployments).filter_map(|d| d.gone.as_ref()).max().unwrap().0;
-    let begin = first.variants.iter().flat_map(|v| &v.deployments).map(|d| &d.created).min().unwrap().0;
-    assert!(begin >= end, "deployed at {begin}, the other was gone at {end}");
+    deployed_only_after(&first, &second);
 }
 
 fn of_endpoints() -> serde_json::Value {
