@@ -33,7 +33,7 @@ COMPARISONS ?= 1000
 PODS ?= 10000
 NODES ?= 200
 ACTIVE ?= 100
-MINUTES ?= 4
+MINUTES ?= 8
 benchmark-scale:
 	COMPARISONS=$(COMPARISONS) PODS=$(PODS) NODES=$(NODES) ACTIVE=$(ACTIVE) MINUTES=$(MINUTES) tests/cluster/scale/run
 
@@ -71,6 +71,7 @@ test: check
 	tests/browser/run
 	tests/cluster/test_crd.sh
 	tests/packaging/run
+	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover --start-directory tests/cluster/kills
 	tests/dev/run
 	tests/docs/run
 	tests/cluster/test_chart.sh

@@ -17,6 +17,8 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::kubelet::{Kubelets, label, server_key};
@@ -83,6 +85,13 @@ impl<'a> Agent<'a> {
         self.publish(configurations::KEY, json!(one_pod_each(&plan)).to_string()).await
     }
 
+    /// Half to one and a half of what a trial takes: loads that began together do not end together.
+    fn lasts(&self, trial: usize) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        (self.pod.uid(), trial).hash(&mut hasher);
+        Duration::from_millis(self.kubelets.trial.load(Ordering::Relaxed) * (50 + hasher.finish() % 101) / 100)
+    }
+
     async fn load(&self) -> kube::Result<()> {
         let plan: Plan = self.document(&self.names.plan(), PLAN_KEY).await?;
         let configurations: Configurations = self.document(&self.names.configurations(), configurations::KEY).await?;
@@ -104,7 +113,7 @@ impl<'a> Agent<'a> {
                 // Never closed, and its permits are not given back.
                 self.kubelets.gate.acquire().await.map(tokio::sync::SemaphorePermit::forget).unwrap_or_default();
             }
-            tokio::time::sleep(self.kubelets.trial).await;
+            tokio::time::sleep(self.lasts(records.len())).await;
             let load =
                 PendingTrial { plan: &plan, configurations: &configurations, variant: &variant, deployment, trial };
             let Ran { measurement, findings, .. } = reality.run(&load);

@@ -1,6 +1,7 @@
 //! Kubelets of all nodes: pods of runs start, get ready, end and go.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,13 +32,13 @@ pub struct Kubelets {
     pub client: Client,
     /// Load pods end as far as this lets them.
     pub gate: Arc<Semaphore>,
-    /// How long a trial takes.
-    pub trial: Duration,
+    /// How long a trial takes, in milliseconds.
+    pub trial: Arc<AtomicU64>,
     servers: Arc<Mutex<HashMap<ServerKey, HashMap<String, bool>>>>,
 }
 
 impl Kubelets {
-    pub fn new(client: Client, gate: Arc<Semaphore>, trial: Duration) -> Self {
+    pub fn new(client: Client, gate: Arc<Semaphore>, trial: Arc<AtomicU64>) -> Self {
         Self { client, gate, trial, servers: Arc::default() }
     }
 

@@ -20,7 +20,7 @@ mod stock;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bcmp::simulation::dynamo::Environment;
 use bcmp::simulation::standin;
@@ -46,9 +46,6 @@ struct Arguments {
     /// Nodes whose GPUs others hold.
     #[arg(long)]
     holders: usize,
-    /// How long a trial takes.
-    #[arg(long)]
-    trial_milliseconds: u64,
 }
 
 /// A line of what was seen, with the time.
@@ -78,11 +75,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let client = Client::try_from(config)?;
     let gate = Arc::new(Semaphore::new(0));
-    let trial = Duration::from_millis(arguments.trial_milliseconds);
+    let trial = Arc::new(AtomicU64::new(0));
     let stock = Stock { client: client.clone(), holders: arguments.holders };
     tokio::spawn(standin::run(client.clone(), Environment::default(), Timestamp::now));
     tokio::spawn(observer::run(client.clone()));
-    tokio::spawn(Kubelets::new(client, gate.clone(), trial).run());
+    tokio::spawn(Kubelets::new(client, gate.clone(), trial.clone()).run());
     let mut lines = told();
     while let Some(line) = lines.recv().await {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -93,6 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "pods" => stock.pods(number(1)..number(2)).await?,
             "comparisons" => stock.comparisons(number(1)..number(2)).await?,
             "clear" => stock.clear().await?,
+            "trial" => trial.store(number(1) as u64, Ordering::Relaxed),
             "release" => gate.add_permits(number(1)),
             "go" => gate.add_permits(ALL),
             "hold" => drop(gate.forget_permits(ALL)),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
@@ -13,12 +12,12 @@ use super::capacity::Capacity;
 use super::comparisons::Comparisons;
 use super::error::Error;
 use super::health::Health;
+use super::lanes::Lanes;
 use super::lease::{Leadership, LeaseSettings};
 use super::metrics::Metrics;
+use super::recall::Recall;
 pub use super::scope::Scope;
-use crate::api::BenchmarkComparisonStatus;
 use crate::dynamo;
-use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::world::{Child, Node, Refusal, Settings};
 
 /// The current time; tests use virtual time.
@@ -39,19 +38,14 @@ pub struct Context {
     pub leadership: Leadership,
     pub comparisons: Comparisons,
     pub capacity: Capacity,
+    pub lanes: Lanes,
+    pub recall: Recall,
     memory: Mutex<Memory>,
 }
-
-/// How long comparisons that hold nothing wait for those that do, after this process began to act.
-const HOLDERS_FIRST: Duration = Duration::from_secs(5);
 
 /// Losing it in a restart changes no decision: refused creations are tried again.
 #[derive(Default)]
 struct Memory {
-    /// When this process began to act.
-    began: Option<Timestamp>,
-    /// Comparisons that were read since, by UID.
-    read: HashSet<String>,
     refusals: HashMap<String, BTreeMap<String, Refusal>>,
     /// Comparison → UID of a child that complains → since when.
     complaints: HashMap<String, BTreeMap<String, Timestamp>>,
@@ -85,6 +79,8 @@ impl Context {
             leadership: Leadership::new(true),
             comparisons: Comparisons::default(),
             capacity: Capacity::default(),
+            lanes: Lanes::default(),
+            recall: Recall::default(),
             memory: Mutex::default(),
         }
     }
@@ -93,24 +89,6 @@ impl Context {
     #[must_use]
     pub fn sharing(self, lease: LeaseSettings) -> Self {
         Self { lease: Some(lease), leadership: Leadership::new(false), ..self }
-    }
-
-    /// From now on this process acts.
-    pub fn begins(&self) {
-        self.health.begins();
-        self.memory().began = Some((self.clock)());
-    }
-
-    /// How long a comparison is to wait because this process has only just begun and it holds nothing: with many of them, what
-    /// holds GPUs would be looked at late. Each waits once at most.
-    pub fn lets_holders_go_first(&self, uid: &str, status: Option<&BenchmarkComparisonStatus>) -> Option<Duration> {
-        let mut memory = self.memory();
-        let is_first = memory.read.insert(uid.to_owned());
-        let acted = (self.clock)().duration_since(memory.began?);
-        let holds_nothing = status.is_some_and(|status| status.run.is_some() && !anything_deployed(status));
-        // By a clock that was set back meanwhile, it has not begun.
-        let wait = HOLDERS_FIRST.checked_sub(Duration::try_from(acted).ok()?)?;
-        (is_first && holds_nothing).then_some(wait)
     }
 
     /// Before each write: counts it, unless another replica may write now.
@@ -131,8 +109,9 @@ impl Context {
             memory.failures.retain(|uid, _| exists.contains(uid));
             memory.rehearsed.retain(|uid, _| exists.contains(uid));
             memory.unreadable.retain(|uid, _| exists.contains(uid));
-            memory.read.retain(|uid| exists.contains(uid));
         }
+        self.lanes.retain(|uid| exists.contains(uid));
+        self.recall.retain(|uid| exists.contains(uid));
         self.metrics.retain(exists);
         self.comparisons.retain(exists).await;
     }
@@ -209,7 +188,8 @@ impl Context {
         memory.failures.remove(uid);
         memory.rehearsed.remove(uid);
         memory.unreadable.remove(uid);
-        memory.read.remove(uid);
+        self.lanes.forget(uid);
+        self.recall.forget(uid);
         self.metrics.forget(uid);
     }
 

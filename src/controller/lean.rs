@@ -4,54 +4,42 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
-use std::marker::PhantomData;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::core::{ApiResource, DynamicObject, TypeMeta};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// An object of any kind with its metadata, and of its spec and status what `S` and `T` name.
-pub struct Sparse<S, T>(pub DynamicObject, PhantomData<fn() -> (S, T)>);
-
-// Derived, they would ask the same of what is not kept.
-impl<S, T> Clone for Sparse<S, T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
-    }
-}
-
-impl<S, T> Debug for Sparse<S, T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
+/// An object of any kind with its metadata, and of its spec and status what `S` and `T` name. What is not named is skipped,
+/// which has no limit on how deeply it is nested.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound = "S: DeserializeOwned + Default, T: DeserializeOwned + Default")]
+pub struct Sparse<S, T> {
+    api_version: Option<String>,
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "metadata")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    pub spec: S,
+    #[serde(default)]
+    pub status: T,
 }
 
 /// An object with its metadata and its status.
 pub type Lean = Sparse<Nothing, Value>;
 
 /// No field is asked for.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Nothing {}
 
-/// As it is sent. What is not named here is skipped, which has no limit on how deeply it is nested.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "S: DeserializeOwned + Default, T: DeserializeOwned + Default")]
-struct Sent<S, T> {
-    api_version: Option<String>,
-    kind: Option<String>,
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(default)]
-    spec: S,
-    #[serde(default)]
-    status: T,
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    Metadata::deserialize(deserializer).map(ObjectMeta::from)
 }
 
+/// Without who wrote which field.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Metadata {
@@ -87,16 +75,10 @@ impl From<Metadata> for ObjectMeta {
     }
 }
 
-impl<'de, S, T> Deserialize<'de> for Sparse<S, T>
-where
-    S: DeserializeOwned + Serialize + Default,
-    T: DeserializeOwned + Serialize + Default,
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sent::<S, T> { api_version, kind, metadata, spec, status } = Sent::deserialize(deserializer)?;
-        let types = api_version.zip(kind).map(|(api_version, kind)| TypeMeta { api_version, kind });
-        let data = serde_json::json!({ "spec": spec, "status": status });
-        Ok(Self(DynamicObject { types, metadata: metadata.into(), data }, PhantomData))
+impl From<Lean> for DynamicObject {
+    fn from(lean: Lean) -> Self {
+        let types = lean.api_version.zip(lean.kind).map(|(api_version, kind)| TypeMeta { api_version, kind });
+        Self { types, metadata: lean.metadata, data: serde_json::json!({ "status": lean.status }) }
     }
 }
 
@@ -125,11 +107,11 @@ impl<S, T> Resource for Sparse<S, T> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        &self.0.metadata
+        &self.metadata
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.0.metadata
+        &mut self.metadata
     }
 }
 
@@ -152,9 +134,9 @@ mod tests {
                   "status": {{"state": "failed"}}}}]}}"#
         );
         let list: ObjectList<Lean> = serde_json::from_str(&text).unwrap();
-        let [Sparse(only, _)] = list.items.as_slice() else { panic!("{:?}", list.items) };
+        let [only] = list.items.as_slice() else { panic!("{:?}", list.items) };
         assert_eq!((only.name_any().as_str(), only.labels()["x"].as_str()), ("a", "1"));
-        assert_eq!(only.data, json!({"spec": {}, "status": {"state": "failed"}}));
+        assert_eq!(only.status, json!({"state": "failed"}));
     }
 
     #[test]
@@ -163,7 +145,8 @@ mod tests {
             "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f"],
             "creationTimestamp": "2026-03-02T09:00:00Z", "deletionTimestamp": "2026-03-02T10:00:00Z", "annotations": {"k": "v"},
             "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "o", "controller": true}]}});
-        let Sparse(object, _): Lean = serde_json::from_value(sent.clone()).unwrap();
+        let lean: Lean = serde_json::from_value(sent.clone()).unwrap();
+        let object = DynamicObject::from(lean);
         assert_eq!(json!(object)["metadata"], sent["metadata"]);
         assert_eq!(object.types.map(|types| types.kind).as_deref(), Some("Deployment"));
     }

@@ -14,6 +14,33 @@ use super::metrics::Metrics;
 /// Objects of one answer: what kubectl and client-go ask for too.
 pub const PAGE: u32 = 500;
 
+/// How new an answer is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// What the API server has at hand, which may lack what was written a moment ago. It is there at once.
+    AtHand,
+    /// Everything that was written before it was asked. The API server first waits until it has seen all that was written
+    /// anywhere: up to a tenth of a second.
+    Now,
+}
+
+/// Reads a list as new as it is to be. What is at hand comes in one page: no server divides it.
+pub async fn fresh<T, F>(
+    freshness: Freshness,
+    what: &str,
+    parameters: &ListParams,
+    page: impl Fn(ListParams) -> F,
+) -> Result<Vec<T>, Error>
+where
+    T: Clone,
+    F: Future<Output = kube::Result<ObjectList<T>>>,
+{
+    match freshness {
+        Freshness::AtHand => Ok(call(what, page(parameters.clone().match_any())).await?.items),
+        Freshness::Now => pages(what, parameters, page).await,
+    }
+}
+
 /// Reads all pages of a list.
 pub async fn pages<T, F>(what: &str, parameters: &ListParams, page: impl Fn(ListParams) -> F) -> Result<Vec<T>, Error>
 where

@@ -11,7 +11,6 @@ use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Client, Resource, ResourceExt};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
@@ -125,8 +124,8 @@ impl<T: PartialEq> Mirror<T> {
         reduce: impl Fn(&Sparse<S, U>) -> Option<T>,
         changed: impl Fn(),
     ) where
-        S: DeserializeOwned + Serialize + Default + 'static,
-        U: DeserializeOwned + Serialize + Default + 'static,
+        S: DeserializeOwned + Clone + Debug + Default + Send + 'static,
+        U: DeserializeOwned + Clone + Debug + Default + Send + 'static,
     {
         loop {
             match served(client, versions).await {

@@ -15,12 +15,14 @@ pub mod fetch;
 pub mod gauges;
 pub mod health;
 pub mod kinds;
+pub mod lanes;
 pub mod lean;
 pub mod lease;
 pub mod lists;
 pub mod metrics;
 pub mod mirror;
 pub mod observe;
+pub mod recall;
 pub mod reconcile;
 pub mod results;
 pub mod scope;
@@ -50,8 +52,8 @@ use context::{Context, Scope};
 use health::BEAT;
 use reconcile::{on_error, reconcile};
 
-/// Comparisons that are reconciled at the same time.
-const CONCURRENCY: u16 = 8;
+/// However many comparisons are to be reconciled: `lanes` says how many are, at the same time.
+const CONCURRENCY: u16 = 0;
 /// A burst of changes, such as a dozen pods becoming ready, leads to one reconciliation.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
@@ -83,7 +85,7 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
 
 /// Runs the controllers.
 async fn operate(context: &Arc<Context>, stop: Stop) {
-    context.begins();
+    context.health.begins();
     let controllers =
         namespaces(&context.scope).into_iter().map(|namespace| drive(context.clone(), namespace, stop.clone()));
     let cluster = async {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod as ApiPod};
+use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, DeserializeGuard, DynamicObject};
-use kube::{Client, ResourceExt};
 use strum::IntoEnumIterator;
 
 use super::call::optional;
@@ -15,10 +15,11 @@ use super::context::Context;
 use super::documents;
 use super::error::{Error, is_not_found};
 use super::kinds;
-use super::lists::{list, pages};
+use super::lists::{Freshness, fresh, list};
 use super::sources::sources;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
 use crate::dynamo;
+use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
 use crate::lifecycle::world::{Child, Complaint, JobState, Object, Output, Pod, PublishedResults, Sources, World};
@@ -32,14 +33,26 @@ use crate::prediction::configurations::{Configurations, GenerationOutcome};
 const MOST_RUNS: i64 = 1_000_000;
 
 /// Reads everything one decision is made from.
-pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Result<World, Error> {
+pub async fn observe(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    freshness: Freshness,
+) -> Result<World, Error> {
     let object = object(comparison);
     let status = comparison.status.clone().unwrap_or_default();
     let graph_version = context.graph_version().await?;
-    let mut children = list_children(context, &object, graph_version, &common_kinds()).await?;
+    // What holds GPUs is looked at all the time.
+    let recalls = anything_deployed(&status);
+    if !recalls {
+        context.recall.forget(&object.uid);
+    }
+    let of = Lists { context, object: &object, graph_version, freshness, recalls };
+    let kinds = common_kinds();
+    let (mut children, quiet) = futures::try_join!(of.children(&kinds), of.quiet_children())?;
+    children.extend(quiet);
     explain_jobs(context, &object, &mut children).await?;
     context.complaining(&object.uid, &mut children);
-    let documents = Documents { client: &context.client, namespace: &object.namespace, children: &children };
+    let documents = Documents { context, object: &object, children: &children, recalls };
     let run = status.run_number();
     // Each is not older than what it is judged with: results than Jobs that ended, pods than results that they may have spoilt.
     let (plan, configurations, results) = futures::try_join!(
@@ -59,7 +72,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
         _ => Sources::default(),
     };
     let rare = rare_kinds(&configurations);
-    children.extend(list_children(context, &object, graph_version, &rare).await?);
+    children.extend(of.children(&rare).await?);
     // A number that nobody counts to is somebody's joke: the next run would have none.
     let plans = children.iter().filter(|c| c.ours && c.component == Component::Plan && c.run < MOST_RUNS);
     let highest_plan = plans.map(|c| c.run).max();
@@ -88,7 +101,7 @@ pub async fn observe(context: &Context, comparison: &BenchmarkComparison) -> Res
     world.nodes = match competes {
         true => context.nodes(&world.spec.hardware.gpu_resource_name).await?,
         // For a label only: without an answer the status does not say what product the nodes have.
-        false if deployed::on_new_nodes(&world) => {
+        false if deployed::on_unknown_nodes(&world) => {
             context.nodes(&world.spec.hardware.gpu_resource_name).await.unwrap_or_default()
         }
         false => None,
@@ -110,9 +123,10 @@ fn object(comparison: &BenchmarkComparison) -> Object {
     }
 }
 
-/// Kinds of which every run has children.
+/// Kinds of which every run has children that hold or publish something.
 fn common_kinds() -> Vec<ChildKind> {
-    ChildKind::iter().filter(|kind| !ChildKind::RARE.contains(kind)).collect()
+    let is_common = |kind: &ChildKind| !ChildKind::RARE.contains(kind) && !ChildKind::QUIET.contains(kind);
+    ChildKind::iter().filter(is_common).collect()
 }
 
 /// The other kinds that the run's variants consist of.
@@ -128,69 +142,69 @@ fn rare_kinds(configurations: &Output<Configurations>) -> Vec<ChildKind> {
     rare.into_iter().collect()
 }
 
-async fn list_children(
-    context: &Context,
-    object: &Object,
-    graph_version: Option<&str>,
-    kinds: &[ChildKind],
-) -> Result<Vec<Child>, Error> {
-    let parameters = ListParams::default().labels(&comparison_selector(&object.name));
-    let lists = kinds.iter().filter(|kind| **kind != ChildKind::DynamoGraphDeployment || graph_version.is_some());
-    let lists = lists.map(|kind| list_kind(context, object, *kind, graph_version.unwrap_or_default(), &parameters));
-    Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
+/// Lists of a comparison's children.
+struct Lists<'a> {
+    context: &'a Context,
+    object: &'a Object,
+    graph_version: Option<&'a str>,
+    freshness: Freshness,
+    recalls: bool,
 }
 
-async fn list_kind(
-    context: &Context,
-    object: &Object,
-    kind: ChildKind,
-    graph_version: &str,
-    parameters: &ListParams,
-) -> Result<Vec<Child>, Error> {
-    for resource in kinds::resources(kind, graph_version) {
-        let listed = list_resource(context, object, kind, &resource, parameters).await;
-        match listed {
-            // A kind that the cluster does not serve, in this version or at all, has no objects.
-            Err(Error::Api { source, .. }) if ChildKind::RARE.contains(&kind) && is_not_found(&source) => {}
-            listed => return listed,
-        }
+impl Lists<'_> {
+    async fn children(&self, kinds: &[ChildKind]) -> Result<Vec<Child>, Error> {
+        let is_served = |kind: &&ChildKind| **kind != ChildKind::DynamoGraphDeployment || self.graph_version.is_some();
+        let lists = kinds.iter().filter(is_served).map(|kind| self.of_kind(*kind));
+        Ok(futures::future::try_join_all(lists).await?.into_iter().flatten().collect())
     }
-    Ok(vec![])
-}
 
-async fn list_resource(
-    context: &Context,
-    object: &Object,
-    kind: ChildKind,
-    resource: &ApiResource,
-    parameters: &ListParams,
-) -> Result<Vec<Child>, Error> {
-    let (client, namespace) = (&context.client, &object.namespace);
-    let what = format!("list {}", resource.plural);
-    // Contents of ConfigMaps are read one by one; status is needed of workloads only.
-    let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
-        let api = kinds::lean(client, namespace, resource);
-        let listed = pages(&what, parameters, |page| {
-            let api = &api;
-            async move { api.list(&page).await }
-        })
-        .await?;
-        listed.into_iter().map(|lean| lean.0).collect()
-    } else {
-        let api = kinds::api(client, namespace, resource);
-        let metadata = pages(&what, parameters, |page| {
-            let api = &api;
-            async move { api.list_metadata(&page).await }
-        })
-        .await?;
-        let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
-            types: meta.types,
-            metadata: meta.metadata,
-            data: serde_json::Value::Null,
+    /// Those that hold and publish nothing, as they were not long ago.
+    async fn quiet_children(&self) -> Result<Vec<Child>, Error> {
+        let (recall, uid, now) = (&self.context.recall, &self.object.uid, (self.context.clock)());
+        if let Some(known) = recall.quiet(uid, now).filter(|_| self.freshness == Freshness::AtHand) {
+            return Ok(known);
+        }
+        let children = self.children(&ChildKind::QUIET).await?;
+        if self.recalls {
+            recall.keep_quiet(uid, now, &children);
+        }
+        Ok(children)
+    }
+
+    async fn of_kind(&self, kind: ChildKind) -> Result<Vec<Child>, Error> {
+        for resource in kinds::resources(kind, self.graph_version.unwrap_or_default()) {
+            match self.of_resource(kind, &resource).await {
+                // A kind that the cluster does not serve, in this version or at all, has no objects.
+                Err(Error::Api { source, .. }) if ChildKind::RARE.contains(&kind) && is_not_found(&source) => {}
+                listed => return listed,
+            }
+        }
+        Ok(vec![])
+    }
+
+    async fn of_resource(&self, kind: ChildKind, resource: &ApiResource) -> Result<Vec<Child>, Error> {
+        let (client, namespace) = (&self.context.client, &self.object.namespace);
+        let (what, of) = (
+            format!("list {}", resource.plural),
+            ListParams::default().labels(&comparison_selector(&self.object.name)),
+        );
+        // Contents of ConfigMaps are read one by one; status is needed of workloads only.
+        let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
+            let api = &kinds::lean(client, namespace, resource);
+            let listed = fresh(self.freshness, &what, &of, |page| async move { api.list(&page).await }).await?;
+            listed.into_iter().map(DynamicObject::from).collect()
+        } else {
+            let api = &kinds::api(client, namespace, resource);
+            let metadata = fresh(self.freshness, &what, &of, |page| async move { api.list_metadata(&page).await });
+            let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
+                types: meta.types,
+                metadata: meta.metadata,
+                data: serde_json::Value::Null,
+            };
+            metadata.await?.into_iter().map(bare).collect()
         };
-        metadata.into_iter().map(bare).collect()
-    };
-    Ok(objects.iter().filter_map(|listed| children::child(listed, kind, object)).collect())
+        Ok(objects.iter().filter_map(|listed| children::child(listed, kind, self.object)).collect())
+    }
 }
 
 /// When the API server refuses a Job's pods, only events say so.
@@ -254,16 +268,13 @@ fn graphs(comparison: &BenchmarkComparison) -> BTreeMap<String, (i64, String, u3
 
 /// Reads the documents of a run.
 struct Documents<'a> {
-    client: &'a Client,
-    namespace: &'a str,
+    context: &'a Context,
+    object: &'a Object,
     children: &'a [Child],
+    recalls: bool,
 }
 
 impl Documents<'_> {
-    fn api(&self) -> Api<ConfigMap> {
-        Api::namespaced(self.client.clone(), self.namespace)
-    }
-
     async fn get(&self, run: i64, component: Component, variant: Option<&str>) -> Result<Option<ConfigMap>, Error> {
         let ours = |c: &&Child| {
             c.ours
@@ -272,10 +283,17 @@ impl Documents<'_> {
                 && c.run == run
                 && c.variant.as_deref() == variant
         };
-        match self.children.iter().find(ours) {
-            Some(child) => optional(format!("get ConfigMap {}", child.name), self.api().get(&child.name)).await,
-            None => Ok(None),
+        let Some(child) = self.children.iter().find(ours) else { return Ok(None) };
+        let (recall, comparison) = (&self.context.recall, &self.object.uid);
+        if let Some(known) = recall.document(comparison, &child.uid) {
+            return Ok(Some(known));
         }
+        let api: Api<ConfigMap> = Api::namespaced(self.context.client.clone(), &self.object.namespace);
+        let read = optional(format!("get ConfigMap {}", child.name), api.get(&child.name)).await?;
+        if let Some(map) = read.as_ref().filter(|_| self.recalls) {
+            recall.keep_document(comparison, map);
+        }
+        Ok(read)
     }
 
     async fn results(

@@ -16,10 +16,12 @@ use super::context::Context;
 use super::error::Error;
 use super::fetch::fetch;
 use super::gauges::GaugeInput;
+use super::lists::Freshness;
 use super::observe::observe;
 use super::status_write::{publish, publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
 use crate::lifecycle::decision::{Action, Create, Decision, Wake};
+use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::world::{Refusal, World};
 use crate::lifecycle::{decide, remains};
@@ -33,11 +35,7 @@ const UNREADABLE: &str = "Unreadable";
 
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
 pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result<Next, Error> {
-    let started = (context.clock)();
-    context.metrics.begins();
-    let result = look_until_quiet(&comparison, &context).await;
-    let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
-    context.metrics.reconciled(took, result.as_ref().err().map(Error::category));
+    let result = in_turn(&comparison, &context).await;
     let uid = comparison.uid().unwrap_or_default();
     match &result {
         Ok(_) => context.succeeded(&uid),
@@ -45,6 +43,34 @@ pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result
         Err(_) => {}
     }
     result
+}
+
+/// Looks when it is its turn.
+async fn in_turn(comparison: &Listed, context: &Context) -> Result<Next, Error> {
+    let uid = comparison.uid().unwrap_or_default();
+    let turn = context.lanes.turn(&uid, async || holds_gpus(comparison, context).await).await;
+    let started = (context.clock)();
+    context.metrics.begins();
+    let result = match turn {
+        // Apart, as what waits for its turn is to take little room.
+        Ok(_turn) => Box::pin(look_until_quiet(comparison, context)).await,
+        Err(error) => Err(error),
+    };
+    let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
+    context.metrics.reconciled(took, result.as_ref().err().map(Error::category));
+    result
+}
+
+/// Whether a comparison holds GPUs, or may.
+async fn holds_gpus(comparison: &Listed, context: &Context) -> Result<bool, Error> {
+    let live = fetch(&context.client, &comparison.namespace().unwrap_or_default(), &comparison.name_any()).await?;
+    match live {
+        Some(live) => {
+            context.comparisons.learn(&live).await;
+            Ok(live.status.as_ref().is_some_and(anything_deployed))
+        }
+        None => Ok(false),
+    }
 }
 
 /// Whoever wrote the comparison learns that it cannot be read: once for each version of it.
@@ -61,17 +87,16 @@ async fn name_unreadable(comparison: &Listed, context: &Context, error: &Error) 
 async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next, Error> {
     let namespace = comparison.namespace().unwrap_or_default();
     let mut wake = Wake::Now;
-    for _ in 0..PASSES {
+    for pass in 0..PASSES {
         // The informer's copy may be older than our own last write, and shows metadata only.
         let Some(live) = fetch(&context.client, &namespace, &comparison.name_any()).await? else {
             context.forget(&comparison.uid().unwrap_or_default());
             return Ok(Next::await_change());
         };
         context.comparisons.learn(&live).await;
-        if let Some(wait) = context.lets_holders_go_first(&live.uid().unwrap_or_default(), live.status.as_ref()) {
-            return Ok(Next::requeue(wait));
-        }
-        wake = match look(&live, comparison, context).await {
+        // What follows from our own writes is to see them.
+        let freshness = if pass == 0 { Freshness::AtHand } else { Freshness::Now };
+        wake = match look(&live, comparison, context, freshness).await {
             Err(Error::Conflict(_)) => Wake::Now,
             Err(early @ Error::TooEarly(_)) => {
                 tracing::info!(%early, retry_in_seconds = A_MOMENT.as_secs(), "trying again");
@@ -87,23 +112,36 @@ async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next
 }
 
 /// One pass.
-async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Context) -> Result<Wake, Error> {
-    let mut world = observe(context, comparison).await?;
+async fn look(
+    comparison: &BenchmarkComparison,
+    listed: &Listed,
+    context: &Context,
+    freshness: Freshness,
+) -> Result<Wake, Error> {
+    let mut world = observe(context, comparison, freshness).await?;
     rehearse(context, &world).await?;
     world.refusals = context.refusals(&world.object.uid);
     let mut decision = decide(&world, (context.clock)());
+    if freshness == Freshness::AtHand && is_decisive(&world, &decision) {
+        world = observe(context, comparison, Freshness::Now).await?;
+        decision = decide(&world, (context.clock)());
+    }
     let competes = queue::looks_at_others(&world.status, &world);
     if competes && takes_gpus(&world, &decision) {
         // What watches show may be a moment old: whoever takes GPUs asks anew who else does.
         world.rivals = context.comparisons.rivals_now(&context.client, &context.scope, &world.object.uid).await?;
         decision = decide(&world, (context.clock)());
     }
+    context.lanes.learn(&world.object.uid, anything_deployed(&decision.status));
     context.comparisons.waits(&world.object.uid, competes.then(|| waiting(listed, &world, &decision, context)));
     let Decision { actions, status, events, wake } = decision;
     for action in &actions {
         tracing::info!(run = status.run.as_ref().map(|run| run.number), "{action}");
     }
     let acted = act(context, &world, &actions).await;
+    if !actions.is_empty() {
+        context.recall.changed(&world.object.uid);
+    }
     let wake = if refusals_changed(context, &world) { Wake::Now } else { wake };
     if record(context, comparison, &status).await? {
         report(context, &world.status, &status);
@@ -134,6 +172,21 @@ fn waiting(listed: &Listed, world: &World, decision: &Decision, context: &Contex
 fn refusals_changed(context: &Context, world: &World) -> bool {
     let objects = |refusals: &[Refusal]| refusals.iter().map(|refusal| refusal.object.clone()).collect::<BTreeSet<_>>();
     objects(&world.refusals) != objects(&context.refusals(&world.object.uid))
+}
+
+/// Whether a fact is new on which the rest of the run depends: the run itself, a failure, a deployment, or that something is
+/// gone. Those are recorded from what is now only: in an answer that may be old, what is missing may exist.
+fn is_decisive(world: &World, decision: &Decision) -> bool {
+    let (before, after) = (&world.status, &decision.status);
+    before.run != after.run || !facts(before).eq(facts(after)) || takes_gpus(world, decision)
+}
+
+fn facts(status: &BenchmarkComparisonStatus) -> impl Iterator<Item = impl PartialEq> {
+    status.variants.iter().map(|variant| {
+        let deployments =
+            variant.deployments.iter().map(|d| (d.number, d.teardown.clone(), d.freed.clone(), d.gone.clone()));
+        (variant.failure.clone(), deployments.collect::<Vec<_>>())
+    })
 }
 
 /// Whether the run is admitted, or servers are created.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ async fn manifests(
     let requests: Api<Lean> = Api::namespaced_with(client.clone(), namespace, &graph_request(version));
     let call = format!("get DynamoGraphDeploymentRequest {name}");
     match optional(call, requests.get(name)).await {
-        Ok(found) => Ok(Some(of_request(found.map(|request| request.0.data), name))),
+        Ok(found) => Ok(Some(of_request(found.map(|request| DynamicObject::from(request).data), name))),
         // One that is nested too deeply, for example, is what is wrong with the variant, and not with the API server.
         Err(error) if error.is_of_content() => {
             Ok(Some(Err(format!("DynamoGraphDeploymentRequest {name} cannot be read: create another one"))))

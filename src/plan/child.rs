@@ -27,6 +27,9 @@ impl ChildKind {
     pub const RARE: [Self; 4] =
         [Self::StatefulSet, Self::LeaderWorkerSet, Self::ResourceClaimTemplate, Self::ComputeDomain];
 
+    /// Kinds of which every run has objects that neither hold nor publish anything.
+    pub const QUIET: [Self; 4] = [Self::Service, Self::ServiceAccount, Self::Role, Self::RoleBinding];
+
     pub fn as_str(self) -> &'static str {
         self.into()
     }

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use kube::core::DynamicObject;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::api::labels;
 use crate::controller::lean::{Nothing, Sparse};
 use crate::manifests::variant::is_gpu_class;
-use crate::pointer::{elements, text};
 
 /// NVIDIA's driver publishes whole GPUs and parts of them, which two classes of its own tell apart.
 const NVIDIA: (&str, &str) = ("gpu.nvidia.com", "mig.nvidia.com");
@@ -20,7 +17,7 @@ pub(super) type PublishedSlice = Sparse<SliceSpec, Nothing>;
 /// Of a ResourceClaim. What a driver's parameters hold, in its spec and again in its status, is anybody's.
 pub(super) type AllocatedClaim = Sparse<Nothing, ClaimStatus>;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct SliceSpec {
     node_name: Option<String>,
@@ -29,14 +26,14 @@ pub(super) struct SliceSpec {
     devices: Vec<PublishedDevice>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct PoolReference {
     name: Option<String>,
     generation: Option<i64>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct PublishedDevice {
     name: Option<String>,
@@ -45,43 +42,43 @@ struct PublishedDevice {
     basic: Option<BasicDevice>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct BasicDevice {
     attributes: Option<DeviceAttributes>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct DeviceAttributes {
     r#type: Option<TextAttribute>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct TextAttribute {
     string: Option<String>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ClaimStatus {
     allocation: Option<ClaimAllocation>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct ClaimAllocation {
     devices: Option<AllocatedDevices>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct AllocatedDevices {
     results: Vec<AllocatedDevice>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AllocatedDevice {
     driver: Option<String>,
@@ -113,22 +110,21 @@ pub(super) struct DeviceClaim {
 }
 
 /// Devices that are on no single node, such as those of a fabric, are not GPUs.
-pub(super) fn slice(object: &DynamicObject) -> Option<Slice> {
-    let data = &object.data;
-    let node = text(data, "/spec/nodeName")?.to_owned();
-    let driver = text(data, "/spec/driver")?;
-    let pool = (driver.to_owned(), text(data, "/spec/pool/name")?.to_owned());
-    let generation = data.pointer("/spec/pool/generation").and_then(Value::as_i64).unwrap_or(0);
-    let device = |device: &Value| Some((text(device, "/name")?.to_owned(), class_of(driver, device)));
-    let devices: BTreeMap<String, String> = elements(data, "/spec/devices").iter().filter_map(device).collect();
+pub(super) fn slice(published: &PublishedSlice) -> Option<Slice> {
+    let spec = &published.spec;
+    let (node, driver, pool) = (spec.node_name.clone()?, spec.driver.as_ref()?, spec.pool.as_ref()?);
+    let generation = pool.generation.unwrap_or(0);
+    let pool = (driver.clone(), pool.name.clone()?);
+    let device = |device: &PublishedDevice| Some((device.name.clone()?, class_of(driver, device)));
+    let devices: BTreeMap<String, String> = spec.devices.iter().filter_map(device).collect();
     (!devices.is_empty()).then_some(Slice { node, pool, generation, devices })
 }
 
 /// DeviceClasses select by expressions that only the scheduler evaluates. Those of the vendors are called as their drivers are.
-fn class_of(driver: &str, device: &Value) -> String {
+fn class_of(driver: &str, device: &PublishedDevice) -> String {
     let (gpu, mig) = NVIDIA;
-    // `basic` is where v1beta1 has it.
-    let kind = text(device, "/attributes/type/string").or_else(|| text(device, "/basic/attributes/type/string"));
+    let attributes = device.attributes.as_ref().or_else(|| device.basic.as_ref()?.attributes.as_ref());
+    let kind = attributes.and_then(|attributes| attributes.r#type.as_ref()?.string.as_deref());
     if driver == gpu && kind == Some("mig") { mig.into() } else { driver.into() }
 }
 
@@ -137,18 +133,18 @@ const FOR_EXTENDED_RESOURCES: &str = "resource.kubernetes.io/extended-resource-c
 
 /// Nothing for a claim that holds nothing of its own: it was not allocated, is for a look from aside (`adminAccess`), or
 /// stands for what its pod asks for as extended resources.
-pub(super) fn claim(object: &DynamicObject) -> Option<DeviceClaim> {
-    if object.annotations().contains_key(FOR_EXTENDED_RESOURCES) {
+pub(super) fn claim(allocated: &AllocatedClaim) -> Option<DeviceClaim> {
+    if allocated.annotations().contains_key(FOR_EXTENDED_RESOURCES) {
         return None;
     }
-    let held = |result: &&Value| result["adminAccess"] != true;
-    let device = |result: &Value| {
-        let pool = (text(result, "/driver")?.to_owned(), text(result, "/pool")?.to_owned());
-        Some((pool, text(result, "/device")?.to_owned()))
+    let results = &allocated.status.allocation.as_ref()?.devices.as_ref()?.results;
+    let held = results.iter().filter(|device| device.admin_access != Some(true));
+    let device = |device: &AllocatedDevice| {
+        let pool = (device.driver.clone()?, device.pool.clone()?);
+        Some((pool, device.device.clone()?))
     };
-    let results = elements(&object.data, "/status/allocation/devices/results").iter();
-    let devices: Vec<(DevicePool, String)> = results.filter(held).filter_map(device).collect();
-    let comparison = object.labels().get(labels::COMPARISON).cloned();
+    let devices: Vec<(DevicePool, String)> = held.filter_map(device).collect();
+    let comparison = allocated.labels().get(labels::COMPARISON).cloned();
     (!devices.is_empty()).then_some(DeviceClaim { comparison, devices })
 }
 
@@ -193,11 +189,12 @@ impl<'a> Gpus<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use serde_json::json;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn object(value: Value) -> DynamicObject {
+    fn read<T: DeserializeOwned>(value: Value) -> T {
         serde_json::from_value(value).unwrap()
     }
 
@@ -208,11 +205,11 @@ mod tests {
             .collect();
         let spec = json!({"driver": "gpu.nvidia.com", "nodeName": "n", "devices": devices,
             "pool": {"name": "n", "generation": generation, "resourceSliceCount": 1}});
-        slice(&object(json!({"metadata": {"name": "n-gpus"}, "spec": spec}))).unwrap()
+        slice(&read(json!({"metadata": {"name": "n-gpus"}, "spec": spec}))).unwrap()
     }
 
     fn held(results: Value) -> Option<DeviceClaim> {
-        claim(&object(json!({"metadata": {"name": "c", "labels": {"bcmp.dev/comparison": "qwen"}},
+        claim(&read(json!({"metadata": {"name": "c", "labels": {"bcmp.dev/comparison": "qwen"}},
             "status": {"allocation": {"devices": {"results": results}}}})))
     }
 
@@ -244,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_not_allocated_or_only_looked_at_holds_nothing() {
         let looked_at = json!([{"driver": "gpu.nvidia.com", "pool": "n", "device": "gpu-0", "adminAccess": true}]);
-        assert_eq!((held(json!([])), held(Value::Null), held(looked_at)), (None, None, None));
+        assert_eq!((held(json!([])), held(looked_at)), (None, None));
     }
 
     #[test]
@@ -253,12 +250,12 @@ mod tests {
         let annotations = json!({"resource.kubernetes.io/extended-resource-claim": "true"});
         let made = json!({"metadata": {"name": "c", "annotations": annotations},
             "status": {"allocation": {"devices": {"results": results}}}});
-        assert_eq!(claim(&object(made)), None);
+        assert_eq!(claim(&read(made)), None);
     }
 
     #[test]
     fn v1beta1_has_attributes_below_basic() {
         let device = json!({"name": "m", "basic": {"attributes": {"type": {"string": "mig"}}}});
-        assert_eq!(class_of("gpu.nvidia.com", &device), "mig.nvidia.com");
+        assert_eq!(class_of("gpu.nvidia.com", &read(device)), "mig.nvidia.com");
     }
 }

@@ -116,20 +116,8 @@ impl Capacity {
         futures::join!(
             self.nodes.follow(nodes, config.clone(), metrics, node_devices, changed),
             self.pods.follow(pods, config.fields(NOT_OVER), metrics, pod_devices, changed),
-            self.slices.follow_served(
-                client,
-                &slices,
-                metrics,
-                |slice: &PublishedSlice| claims::slice(&slice.0),
-                changed
-            ),
-            self.claims.follow_served(
-                client,
-                &claims,
-                metrics,
-                |claim: &AllocatedClaim| claims::claim(&claim.0),
-                changed
-            ),
+            self.slices.follow_served(client, &slices, metrics, |slice: &PublishedSlice| claims::slice(slice), changed),
+            self.claims.follow_served(client, &claims, metrics, |claim: &AllocatedClaim| claims::claim(claim), changed),
             self.wake_queue(comparisons),
         );
     }

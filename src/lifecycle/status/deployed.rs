@@ -88,14 +88,17 @@ fn show_node(deployed: &mut Deployed, node: &str, world: &World) {
     }
 }
 
-/// Whether engines run on a node that is not in status yet: only then is it worth while to ask what node that is.
-pub fn on_new_nodes(world: &World) -> bool {
+/// Whether engines run on a node that is not in status yet, or whose product is not: only then is it worth while to ask
+/// what node that is. There may have been no answer the first time.
+pub fn on_unknown_nodes(world: &World) -> bool {
     let Some(run) = active_run(&world.status) else { return false };
     world.status.variants.iter().any(|variant| {
-        let known = variant.deployed.as_ref().map_or(&[][..], |deployed| &deployed.nodes);
-        let Some(deployment) = variant.deployments.last().filter(|_| known.len() < MAXIMUM_NODES) else { return false };
+        let deployed = variant.deployed.as_ref();
+        let nodes = deployed.map_or(&[][..], |deployed| &deployed.nodes);
+        let knows_product = deployed.is_some_and(|deployed| !deployed.gpu_products.is_empty());
+        let Some(deployment) = variant.deployments.last().filter(|_| nodes.len() < MAXIMUM_NODES) else { return false };
         let mut pods = engine_pods(world, run.number, &variant.name, deployment.number);
-        pods.any(|pod| pod.node.as_ref().is_some_and(|node| !known.contains(node)))
+        pods.any(|pod| pod.node.as_ref().is_some_and(|node| !knows_product || !nodes.contains(node)))
     })
 }
 

@@ -1,14 +1,21 @@
 """What must be the same with kills as without, and whether it is."""
 
 import json
+import random
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from itertools import combinations
+from math import comb
+from statistics import fmean, pstdev
 from typing import NamedTuple
 
 # The codes by which a level tells that one of its trials was disturbed.
 DISTURBED = {"LoadPodReplaced", "LoadPodLost", "LoadToolFailed"}
-# Figures of a disturbed level may lie outside what was seen without kills by this share of its range, at either side: a
-# sample's ends are not those of what it is drawn from.
+# How rarely comparisons of which none was struck would differ as much as those with kills do. Rarer than that is a fault.
+RARE = 0.01
+# Divisions of the comparisons that are looked at, if there are more.
+DIVISIONS = 20_000
+# Which figures are named: those outside what was seen without kills by this share of its range, at either side. Some are by chance.
 MARGIN = 1.0
 # Parts of the cluster that share the node's cores with what is measured, and take them while they start again, for so long
 # after they answer. Where others have machines of their own, their end cannot be seen in a figure.
@@ -140,7 +147,7 @@ def campaign(alone, struck, say):
 
 
 def scatter(alone, struck, say):
-    faults = []
+    """Whether kills show in the figures, all of them together: each by itself lies outside now and then by chance."""
     say(f"{'figure':44} {'left alone (least to most)':>28} {'with kills':>28}")
     for figure in sorted(set().union(*(course.figures() for course in alone))):
         values, disturbed = [[c.figures()[figure] for c in courses if figure in c.figures()] for courses in (alone, struck)]
@@ -153,7 +160,46 @@ def scatter(alone, struck, say):
             value = course.figures().get(figure, least)
             if least - margin <= value <= most + margin:
                 continue
-            found = f"{course.namespace}, {' '.join(map(str, figure))}: {value:.4g}, left alone {least:.4g} to {most:.4g}"
             away = course.away_during(figure[:2])
-            faults.append(f"{found}; meanwhile {' and '.join(away)} started again on the same cores" if away else found)
-    return faults
+            meanwhile = f"; meanwhile {' and '.join(away)} started again on the same cores" if away else ""
+            say(f"  far out: {course.namespace}, {' '.join(map(str, figure))}: {value:.4g}{meanwhile}")
+    share = chance([course.figures() for course in alone], [course.figures() for course in struck])
+    if share is None:
+        return [f"{len(alone)} comparisons left alone and {len(struck)} with kills are too few to tell whether the figures differ"]
+    say(f"figures: divided at random, the same comparisons differ as much in {share:.1%} of the divisions")
+    return [f"figures of comparisons with kills are others: chance alone leads to that in {share:.2%} of the cases"] if share < RARE else []
+
+
+def chance(alone, struck):
+    """How often the same comparisons differ at least as much when it is drawn by lot which of them were struck: an exact test
+    that asks nothing of how figures are spread. None where no difference, however large, would be rare."""
+    rows = standardised(alone + struck)
+    count = comb(len(rows), len(alone))
+    if not rows or count * RARE < 1:
+        return None
+    everyone = frozenset(range(len(rows)))
+    if count <= DIVISIONS:
+        divisions = [frozenset(chosen) for chosen in combinations(range(len(rows)), len(alone))]
+    else:
+        lot = random.Random(1)
+        divisions = [frozenset(range(len(alone)))] + [frozenset(lot.sample(range(len(rows)), len(alone))) for _ in range(DIVISIONS)]
+    found = distance(rows, frozenset(range(len(alone))), everyone)
+    # What is equal but for the order of a sum counts as equal.
+    return fmean(distance(rows, division, everyone) >= found * (1 - 1e-9) for division in divisions)
+
+
+def standardised(courses):
+    """Each course's figures that all have, in standard deviations from the mean of all."""
+    shared = sorted(set.intersection(*map(set, courses))) if courses else []
+    columns = []
+    for figure in shared:
+        values = [course[figure] for course in courses]
+        mean, deviation = fmean(values), pstdev(values)
+        columns.append([(value - mean) / deviation if deviation else 0.0 for value in values])
+    return [list(row) for row in zip(*columns)]
+
+
+def distance(rows, alone, everyone):
+    """How far those that are not alone are from the mean of those that are, summed over all figures."""
+    means = [fmean(column) for column in zip(*(rows[index] for index in alone))]
+    return fmean(sum(abs(value - mean) for value, mean in zip(rows[index], means)) for index in everyone - alone)

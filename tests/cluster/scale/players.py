@@ -11,11 +11,11 @@ FINISHED = {"Succeeded", "Inconclusive", "Failed", "Cancelled"}
 
 
 class Players:
-    def __init__(self, binary, holders, trial_milliseconds):
+    def __init__(self, binary, holders):
         self.seen, self.phases, self.done = [], {}, 0
         self.log = open(STATE / "logs/players.log", "w", encoding="utf-8")
         self.process = subprocess.Popen(
-            [binary, "--kubeconfig", KUBECONFIG, "--holders", str(holders), "--trial-milliseconds", str(trial_milliseconds)],
+            [binary, "--kubeconfig", KUBECONFIG, "--holders", str(holders)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         threading.Thread(target=self.listen, daemon=True).start()
 
