@@ -16,9 +16,9 @@ const STRANGERS: usize = 8;
 const HOLDERS_FIRST: Duration = Duration::from_secs(5);
 
 /// Whoever has it may look. No lane is ever closed, so that there is always one.
-pub type Turn<'a> = Option<SemaphorePermit<'a>>;
+pub type LanePlace<'a> = Option<SemaphorePermit<'a>>;
 
-/// Turns to look. Whether a comparison holds GPUs is known from its last look; losing it costs a read of each.
+/// Places of those who look. Whether a comparison holds GPUs is known from its last look; losing it costs a read of each.
 pub struct Lanes {
     holders: Semaphore,
     others: Semaphore,
@@ -46,8 +46,8 @@ impl Lanes {
         self.holds().insert(uid.to_owned(), holds);
     }
 
-    /// Waits for a turn, which ends when it is dropped. Of a comparison that is not known, `read` tells whether it holds GPUs.
-    pub async fn turn<E>(&self, uid: &str, read: impl AsyncFnOnce() -> Result<bool, E>) -> Result<Turn<'_>, E> {
+    /// Waits for a place, which is free again when it is dropped. Of a comparison that is not known, `read` tells whether it holds GPUs.
+    pub async fn enter<E>(&self, uid: &str, read: impl AsyncFnOnce() -> Result<bool, E>) -> Result<LanePlace<'_>, E> {
         let known = self.holds().get(uid).copied();
         let holds = match known {
             Some(holds) => holds,
@@ -64,7 +64,7 @@ impl Lanes {
 
     async fn meet<E>(&self, read: impl AsyncFnOnce() -> Result<bool, E>) -> Result<bool, E> {
         let _stranger = Stranger::new(&self.unknown);
-        let _turn = self.strangers.acquire().await;
+        let _place = self.strangers.acquire().await;
         // Apart, so that whoever waits takes little room.
         Box::pin(read()).await
     }
@@ -102,24 +102,24 @@ mod tests {
 
     use super::*;
 
-    async fn turn<'a>(lanes: &'a Lanes, uid: &str, holds: bool) -> Turn<'a> {
-        lanes.turn(uid, async || Ok::<_, ()>(holds)).await.unwrap()
+    async fn enter<'a>(lanes: &'a Lanes, uid: &str, holds: bool) -> LanePlace<'a> {
+        lanes.enter(uid, async || Ok::<_, ()>(holds)).await.unwrap()
     }
 
     #[tokio::test]
-    async fn others_never_take_a_holders_turn() {
+    async fn others_never_take_a_holders_place() {
         let lanes = Lanes::default();
-        let mut turns = vec![];
+        let mut places = vec![];
         for _ in 0..OTHERS {
-            turns.push(turn(&lanes, "waits", false).await);
+            places.push(enter(&lanes, "waits", false).await);
         }
-        assert!(turn(&lanes, "waits", false).now_or_never().is_none(), "there is no turn left for others");
+        assert!(enter(&lanes, "waits", false).now_or_never().is_none(), "there is no place left for others");
         for _ in 0..HOLDERS {
-            turns.push(turn(&lanes, "holds", true).await);
+            places.push(enter(&lanes, "holds", true).await);
         }
-        assert!(turn(&lanes, "holds", true).now_or_never().is_none());
-        turns.remove(0);
-        assert!(turn(&lanes, "waits", false).now_or_never().is_some());
+        assert!(enter(&lanes, "holds", true).now_or_never().is_none());
+        places.remove(0);
+        assert!(enter(&lanes, "waits", false).now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,14 +128,14 @@ mod tests {
         lanes.learn("waits", false);
         lanes.learn("holds", true);
         let never = async || std::future::pending::<Result<bool, ()>>().await;
-        let mut stranger = Box::pin(lanes.turn("stranger", never));
+        let mut stranger = Box::pin(lanes.enter("stranger", never));
         assert!(stranger.as_mut().now_or_never().is_none());
-        assert!(turn(&lanes, "holds", true).now_or_never().is_some());
-        let mut other = Box::pin(turn(&lanes, "waits", false));
+        assert!(enter(&lanes, "holds", true).now_or_never().is_some());
+        let mut other = Box::pin(enter(&lanes, "waits", false));
         assert!(other.as_mut().now_or_never().is_none());
         tokio::time::advance(HOLDERS_FIRST).await;
         assert!(other.now_or_never().is_some(), "not for ever");
-        let mut another = Box::pin(turn(&lanes, "waits", false));
+        let mut another = Box::pin(enter(&lanes, "waits", false));
         assert!(another.as_mut().now_or_never().is_none());
         drop(stranger);
         assert!(another.now_or_never().is_some());
@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_known_is_not_read() {
         let lanes = Lanes::default();
-        let unreadable = async || lanes.turn("a", async || Err::<bool, _>("not read")).await.map(drop);
+        let unreadable = async || lanes.enter("a", async || Err::<bool, _>("not read")).await.map(drop);
         assert_eq!(unreadable().await, Err("not read"));
         lanes.learn("a", true);
         assert_eq!(unreadable().await, Ok(()));

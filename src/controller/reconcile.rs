@@ -35,7 +35,7 @@ const UNREADABLE: &str = "Unreadable";
 
 #[tracing::instrument(skip_all, fields(namespace = comparison.namespace(), name = comparison.name_any()))]
 pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result<Next, Error> {
-    let result = in_turn(&comparison, &context).await;
+    let result = in_lane(&comparison, &context).await;
     let uid = comparison.uid().unwrap_or_default();
     match &result {
         Ok(_) => context.succeeded(&uid),
@@ -45,15 +45,15 @@ pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result
     result
 }
 
-/// Looks when it is its turn.
-async fn in_turn(comparison: &Listed, context: &Context) -> Result<Next, Error> {
+/// Looks when it may.
+async fn in_lane(comparison: &Listed, context: &Context) -> Result<Next, Error> {
     let uid = comparison.uid().unwrap_or_default();
-    let turn = context.lanes.turn(&uid, async || holds_gpus(comparison, context).await).await;
+    let place = context.lanes.enter(&uid, async || holds_gpus(comparison, context).await).await;
     let started = (context.clock)();
     context.metrics.begins();
-    let result = match turn {
-        // Apart, as what waits for its turn is to take little room.
-        Ok(_turn) => Box::pin(look_until_quiet(comparison, context)).await,
+    let result = match place {
+        // Apart, as what waits is to take little room.
+        Ok(_place) => Box::pin(look_until_quiet(comparison, context)).await,
         Err(error) => Err(error),
     };
     let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
