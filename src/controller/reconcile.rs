@@ -20,7 +20,7 @@ use super::lists::Freshness;
 use super::observe::observe;
 use super::status_write::{publish, publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
-use crate::lifecycle::decision::{Action, Create, Decision, Wake};
+use crate::lifecycle::decision::{Decision, Wake};
 use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::world::{Refusal, World};
@@ -122,12 +122,12 @@ async fn look(
     rehearse(context, &world).await?;
     world.refusals = context.refusals(&world.object.uid);
     let mut decision = decide(&world, (context.clock)());
-    if freshness == Freshness::AtHand && is_decisive(&world, &decision) {
+    if freshness == Freshness::AtHand && decision.is_decisive(&world.status) {
         world = observe(context, comparison, Freshness::Now).await?;
         decision = decide(&world, (context.clock)());
     }
     let competes = queue::looks_at_others(&world.status, &world);
-    if competes && takes_gpus(&world, &decision) {
+    if competes && decision.takes_gpus(&world.status) {
         // What watches show may be a moment old: whoever takes GPUs asks anew who else does.
         world.rivals = context.comparisons.rivals_now(&context.client, &context.scope, &world.object.uid).await?;
         decision = decide(&world, (context.clock)());
@@ -172,28 +172,6 @@ fn waiting(listed: &Listed, world: &World, decision: &Decision, context: &Contex
 fn refusals_changed(context: &Context, world: &World) -> bool {
     let objects = |refusals: &[Refusal]| refusals.iter().map(|refusal| refusal.object.clone()).collect::<BTreeSet<_>>();
     objects(&world.refusals) != objects(&context.refusals(&world.object.uid))
-}
-
-/// Whether a fact is new on which the rest of the run depends: the run itself, a failure, a deployment, or that something is
-/// gone. Those are recorded from what is now only: in an answer that may be old, what is missing may exist.
-fn is_decisive(world: &World, decision: &Decision) -> bool {
-    let (before, after) = (&world.status, &decision.status);
-    before.run != after.run || !facts(before).eq(facts(after)) || takes_gpus(world, decision)
-}
-
-fn facts(status: &BenchmarkComparisonStatus) -> impl Iterator<Item = impl PartialEq> {
-    status.variants.iter().map(|variant| {
-        let deployments =
-            variant.deployments.iter().map(|d| (d.number, d.teardown.clone(), d.freed.clone(), d.gone.clone()));
-        (variant.failure.clone(), deployments.collect::<Vec<_>>())
-    })
-}
-
-/// Whether the run is admitted, or servers are created.
-fn takes_gpus(world: &World, decision: &Decision) -> bool {
-    let admitted = |run: Option<&crate::api::Run>| run.is_some_and(|run| run.start_time.is_some());
-    let admits = admitted(decision.status.run.as_ref()) && !admitted(world.status.run.as_ref());
-    admits || decision.actions.iter().any(|action| matches!(action, Action::Create(Create::Server { .. })))
 }
 
 fn report(context: &Context, before: &BenchmarkComparisonStatus, after: &BenchmarkComparisonStatus) {

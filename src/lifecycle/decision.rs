@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use jiff::Timestamp;
 
-use crate::api::{AnyReason, BenchmarkComparisonStatus};
+use crate::api::{AnyReason, BenchmarkComparisonStatus, DeploymentStatus, VariantStatus};
 pub use crate::manifests::children::Create;
 use crate::plan::ChildKind;
 
@@ -19,6 +19,33 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// When to look again at the latest.
     pub wake: Wake,
+}
+
+impl Decision {
+    /// Whether a fact is new on which the rest of the run depends: the run itself, a failure, a deployment, or that something
+    /// is gone. Such a fact is recorded from what is now only: in an answer that may be old, what is missing may exist.
+    pub fn is_decisive(&self, before: &BenchmarkComparisonStatus) -> bool {
+        before.run != self.status.run
+            || turning_points(before) != turning_points(&self.status)
+            || self.takes_gpus(before)
+    }
+
+    /// Whether the run is admitted, or servers are created.
+    pub fn takes_gpus(&self, before: &BenchmarkComparisonStatus) -> bool {
+        let admitted =
+            |status: &BenchmarkComparisonStatus| status.run.as_ref().is_some_and(|run| run.start_time.is_some());
+        let creates = |action: &Action| matches!(action, Action::Create(Create::Server { .. }));
+        (admitted(&self.status) && !admitted(before)) || self.actions.iter().any(creates)
+    }
+}
+
+/// Of each variant, why it failed, and of its deployments what cannot be taken back.
+fn turning_points(status: &BenchmarkComparisonStatus) -> impl PartialEq + use<'_> {
+    let of_deployment = |d: &'_ DeploymentStatus| (d.number, d.teardown.clone(), d.freed.clone(), d.gone.clone());
+    let of_variant = move |variant: &'_ VariantStatus| {
+        (variant.failure.clone(), variant.deployments.iter().map(of_deployment).collect::<Vec<_>>())
+    };
+    status.variants.iter().map(of_variant).collect::<Vec<_>>()
 }
 
 /// One call to the API server.
@@ -76,4 +103,57 @@ pub enum Wake {
     At(Timestamp),
     /// Only when something changes: nothing is under way.
     OnChange,
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::api::Role;
+    use crate::units::count;
+
+    fn now() -> Time {
+        Time(Timestamp::UNIX_EPOCH)
+    }
+
+    fn deployment(number: u32) -> DeploymentStatus {
+        DeploymentStatus::new(count(number), count(number), now())
+    }
+
+    /// A variant with one deployment.
+    fn serving() -> BenchmarkComparisonStatus {
+        let mut variant = VariantStatus::new("baseline", Role::Baseline);
+        variant.deployments = vec![deployment(1)];
+        BenchmarkComparisonStatus { variants: vec![variant], ..Default::default() }
+    }
+
+    type Deployments = Vec<DeploymentStatus>;
+
+    #[rstest]
+    #[case::nothing(|_: &mut Deployments| {}, false)]
+    #[case::ready(|all: &mut Deployments| all[0].ready = Some(now()), false)]
+    #[case::torn_down(|all: &mut Deployments| all[0].teardown = Some(now()), true)]
+    #[case::freed(|all: &mut Deployments| all[0].freed = Some(now()), true)]
+    #[case::gone(|all: &mut Deployments| all[0].gone = Some(now()), true)]
+    #[case::deployed_again(|all: &mut Deployments| all.push(deployment(2)), true)]
+    fn what_cannot_be_taken_back_is_decisive(#[case] change: fn(&mut Deployments), #[case] expected: bool) {
+        let mut status = serving();
+        change(&mut status.variants[0].deployments);
+        let decision = Decision { actions: vec![], status, events: vec![], wake: Wake::OnChange };
+        assert_eq!(decision.is_decisive(&serving()), expected);
+    }
+
+    #[test]
+    fn whoever_creates_servers_takes_gpus() {
+        let decision = |create| Decision {
+            actions: vec![Action::Create(create)],
+            status: serving(),
+            events: vec![],
+            wake: Wake::OnChange,
+        };
+        assert!(decision(Create::Server { variant: "baseline".into(), deployment: 1 }).is_decisive(&serving()));
+        assert!(!decision(Create::Report).is_decisive(&serving()));
+    }
 }
