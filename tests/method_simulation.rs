@@ -7,6 +7,7 @@ mod simulation;
 use bcmp::api::Statistic;
 use rstest::rstest;
 use simulation::campaign::{Setting, USUAL};
+use simulation::first_method;
 use simulation::many::{tally, verdicts};
 use simulation::server::End;
 use statrs::distribution::{Binomial, DiscreteCDF};
@@ -49,6 +50,14 @@ fn a_better_variant_is_found(#[case] gain: f64, #[case] deployment: f64, #[case]
     at_least(tally.better, tally.all, found, "found");
     assert_eq!(tally.worse, 0, "nothing is called the wrong way");
     assert!(tally.mean_hours() < hours, "{} h", tally.mean_hours());
+}
+
+#[rstest]
+fn a_clear_gain_costs_three_fifths_of_what_it_did_at_most(#[values(1.0, 10.0, 15.0)] loading_minutes: f64) {
+    let setting = Setting { deployment: 0.01, loading_minutes, ..USUAL };
+    let hours = tally(&setting, 1.5, End::Random, COMPARISONS, SEED).mean_hours();
+    let before = first_method::mean_hours(1.5, loading_minutes, COMPARISONS, SEED);
+    assert!(hours <= 0.6 * before, "{hours:.2} h, before {before:.2} h");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectR
     if waiting.is_empty() {
         return vec![];
     }
-    let rivals = context.comparisons.known_rivals().await;
+    let rivals = context.comparisons.known_rivals();
     let mut awakened = vec![];
     for (gpu_resource, runs) in by_resource(&waiting) {
         // Without an answer none that only waits for room is awakened: it looks from time to time anyway.
@@ -26,6 +26,8 @@ pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectR
         let rivals: Vec<Rival> = rivals.iter().filter(|rival| rival.gpu_resource == gpu_resource).cloned().collect();
         awakened.extend(awaken(&runs, &rivals, nodes.as_deref(), (context.clock)()));
     }
+    // GPUs that are free cost as much as those in use.
+    awakened.iter().for_each(|uid| context.lanes.hurry(uid));
     let comparisons = awakened.into_iter().filter_map(|uid| Some(waiting.get(uid)?.comparison.clone()));
     comparisons.filter(|one| namespace.is_none_or(|namespace| one.namespace.as_deref() == Some(namespace))).collect()
 }

@@ -38,8 +38,10 @@ const AT_ONCE: usize = 8;
 /// What is known of all comparisons.
 pub struct Comparisons {
     stores: Mutex<Vec<Store<Listed>>>,
-    /// By UID. The lock is held while what is missing is read: whoever asks meanwhile gets the answer too.
-    rivals: tokio::sync::Mutex<HashMap<String, KnownRival>>,
+    /// By UID.
+    rivals: Mutex<HashMap<String, KnownRival>>,
+    /// Held while what is missing is read: whoever asks meanwhile gets the answer too.
+    reading: tokio::sync::Mutex<()>,
     /// By UID.
     waiting: Mutex<HashMap<String, WaitingRun>>,
     queue: watch::Sender<u64>,
@@ -64,7 +66,8 @@ impl Default for Comparisons {
     fn default() -> Self {
         Self {
             stores: Mutex::default(),
-            rivals: tokio::sync::Mutex::default(),
+            rivals: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             waiting: Mutex::default(),
             queue: watch::Sender::new(0),
         }
@@ -110,8 +113,8 @@ impl Comparisons {
     }
 
     /// Forgets all that do not exist any more; returns whether somebody waited behind one of them.
-    pub async fn retain(&self, exists: &HashSet<String>) {
-        let mut known = self.rivals.lock().await;
+    pub fn retain(&self, exists: &HashSet<String>) {
+        let mut known = lock(&self.rivals);
         let competed = known.iter().any(|(uid, known)| known.rival.is_some() && !exists.contains(uid));
         known.retain(|uid, _| exists.contains(uid));
         drop(known);
@@ -122,11 +125,13 @@ impl Comparisons {
     }
 
     /// Remembers what the others are to know of a comparison; who waits is woken when that is news.
-    pub async fn learn(&self, comparison: &BenchmarkComparison) {
+    pub fn learn(&self, comparison: &BenchmarkComparison) {
         let (Some(uid), Some(version)) = (comparison.uid(), comparison.resource_version()) else { return };
-        let rival = rivals::rival(comparison);
-        let mut known = self.rivals.lock().await;
-        if remember(&mut known, uid, version, rival) {
+        self.remember(uid, KnownRival { version, rival: rivals::rival(comparison) });
+    }
+
+    fn remember(&self, uid: String, found: KnownRival) {
+        if remember(&mut lock(&self.rivals), uid, found) {
             self.wake_queue();
         }
     }
@@ -174,26 +179,27 @@ impl Comparisons {
     async fn competing(&self, client: &Client, own_uid: &str, listed: Vec<&Listed>) -> Result<Vec<Rival>, Error> {
         let others: Vec<&Listed> =
             listed.into_iter().filter(|listed| listed.uid().as_deref() != Some(own_uid)).collect();
-        let mut known = self.rivals.lock().await;
-        let unknown = others.iter().filter(|listed| {
-            let (uid, version) = (listed.uid().unwrap_or_default(), listed.resource_version().unwrap_or_default());
-            known.get(&uid).is_none_or(|known| known.version != version && !is_newer(&known.version, &version))
-        });
-        let read = unknown.map(|listed| async move {
-            let rival = match fetch(client, &listed.namespace().unwrap_or_default(), &listed.name_any()).await {
-                Ok(found) => found.filter(|found| found.uid() == listed.uid()).as_ref().and_then(rivals::rival),
-                // Its own reconciliation names it. Pods that it has are counted all the same.
-                Err(Error::Unreadable { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            let version = listed.resource_version().unwrap_or_default();
-            Ok((listed.uid().unwrap_or_default(), KnownRival { version, rival }))
-        });
+        let reading = self.reading.lock().await;
+        let read = self.unknown(&others).into_iter().map(|listed| read(client, listed));
         let read: Vec<(String, KnownRival)> =
             stream::iter(read.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
-        known.extend(read);
+        for (uid, found) in read {
+            self.remember(uid, found);
+        }
+        drop(reading);
+        let known = lock(&self.rivals);
         let of = |listed: &&Listed| known.get(&listed.uid()?)?.rival.clone();
         Ok(others.iter().filter_map(of).collect())
+    }
+
+    /// Those that have changed since they were looked at.
+    fn unknown<'a>(&self, listed: &[&'a Listed]) -> Vec<&'a Listed> {
+        let known = lock(&self.rivals);
+        let is_unknown = |listed: &&&Listed| {
+            let (uid, version) = (listed.uid().unwrap_or_default(), listed.resource_version().unwrap_or_default());
+            known.get(&uid).is_none_or(|known| known.version != version && !is_newer(&known.version, &version))
+        };
+        listed.iter().filter(is_unknown).copied().collect()
     }
 
     /// Counts the changes of the queue.
@@ -207,22 +213,33 @@ impl Comparisons {
     }
 
     /// The runs that want GPUs or hold them, as far as they were looked at.
-    pub async fn known_rivals(&self) -> Vec<Rival> {
-        self.rivals.lock().await.values().filter_map(|known| known.rival.clone()).collect()
+    pub fn known_rivals(&self) -> Vec<Rival> {
+        lock(&self.rivals).values().filter_map(|known| known.rival.clone()).collect()
     }
 }
 
+/// What a comparison is to the others, now.
+async fn read(client: &Client, listed: &Listed) -> Result<(String, KnownRival), Error> {
+    let uid = listed.uid().unwrap_or_default();
+    let found = match fetch(client, &listed.namespace().unwrap_or_default(), &listed.name_any()).await {
+        Ok(found) => found.filter(|found| found.uid() == listed.uid()),
+        // Its own reconciliation names it. Pods that it has are counted all the same.
+        Err(Error::Unreadable { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let version = found.as_ref().and_then(ResourceExt::resource_version).or_else(|| listed.resource_version());
+    let rival = found.as_ref().and_then(rivals::rival);
+    Ok((uid, KnownRival { version: version.unwrap_or_default(), rival }))
+}
+
 /// Whether what is known of a comparison is another than before.
-fn remember(all: &mut HashMap<String, KnownRival>, uid: String, version: String, rival: Option<Rival>) -> bool {
+fn remember(all: &mut HashMap<String, KnownRival>, uid: String, found: KnownRival) -> bool {
     match all.get(&uid) {
-        Some(known) if is_newer(&known.version, &version) => false,
-        Some(known) if known.rival == rival => {
-            all.insert(uid, KnownRival { version, rival });
-            false
-        }
+        Some(known) if is_newer(&known.version, &found.version) => false,
         known => {
-            let news = known.is_some() || rival.is_some();
-            all.insert(uid, KnownRival { version, rival });
+            let before = known.and_then(|known| known.rival.as_ref());
+            let news = before != found.rival.as_ref();
+            all.insert(uid, found);
             news
         }
     }
@@ -272,7 +289,8 @@ mod tests {
             })
         };
         let mut all = HashMap::new();
-        let mut remember = |version: &str, rival| remember(&mut all, "u".into(), version.into(), rival);
+        let mut remember =
+            |version: &str, rival| remember(&mut all, "u".into(), KnownRival { version: version.into(), rival });
         assert!(!remember("1", None), "one that does not compete");
         assert!(remember("2", rival(false)));
         assert!(!remember("3", rival(false)), "the same");

@@ -101,7 +101,7 @@ impl Context {
     }
 
     /// Forgets everything about comparisons that do not exist any more.
-    pub async fn retain(&self, exists: &HashSet<String>) {
+    pub fn retain(&self, exists: &HashSet<String>) {
         {
             let mut memory = self.memory();
             memory.refusals.retain(|uid, _| exists.contains(uid));
@@ -113,14 +113,14 @@ impl Context {
         self.lanes.retain(|uid| exists.contains(uid));
         self.recall.retain(|uid| exists.contains(uid));
         self.metrics.retain(exists);
-        self.comparisons.retain(exists).await;
+        self.comparisons.retain(exists);
     }
 
     /// Another replica acts from now on: what this one has seen is of no use when this one leads again.
-    pub async fn resign(&self) {
+    pub fn resign(&self) {
         self.comparisons.clear();
         self.capacity.clear();
-        self.retain(&HashSet::new()).await;
+        self.retain(&HashSet::new());
         self.health.stands_by();
     }
 

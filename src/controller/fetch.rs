@@ -1,10 +1,12 @@
-//! One comparison, read live. What cannot be read is an error of this comparison alone.
+//! Comparisons, read live. What cannot be read is an error of this comparison alone.
 
-use kube::api::GetParams;
+use kube::api::{GetParams, ListParams};
 use kube::core::Request;
 use kube::{Client, Resource};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::call::optional;
+use super::call::{call, optional};
 use super::error::Error;
 use crate::api::BenchmarkComparison;
 
@@ -14,6 +16,42 @@ pub async fn fetch(client: &Client, namespace: &str, name: &str) -> Result<Optio
     let request = request.get(name, &GetParams::default()).map_err(|error| Error::Body(error.to_string()))?;
     let text = optional("get benchmarkcomparison", client.request_text(request)).await?;
     text.map(|text| read(namespace, name, &text)).transpose()
+}
+
+/// Reads a page of the comparisons of a namespace, or of all, and tells `learn` of each that can be read. Returns what the next
+/// page is asked for with, if there is one.
+pub async fn fetch_page(
+    client: &Client,
+    namespace: Option<&str>,
+    page: &ListParams,
+    learn: impl Fn(&BenchmarkComparison),
+) -> Result<Option<String>, Error> {
+    let request = Request::new(BenchmarkComparison::url_path(&(), namespace));
+    let request = request.list(page).map_err(|error| Error::Body(error.to_string()))?;
+    let text = call("list benchmarkcomparisons", client.request_text(request)).await?;
+    read_page(&text, learn).map_err(|error| Error::Body(error.to_string()))
+}
+
+/// Each item is read by itself: one that is nested too deeply would hide all others, and only one is in memory at a time.
+fn read_page(text: &str, learn: impl Fn(&BenchmarkComparison)) -> serde_json::Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct RawList<'a> {
+        #[serde(default)]
+        metadata: RawListMeta,
+        #[serde(borrow)]
+        items: Vec<&'a RawValue>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct RawListMeta {
+        r#continue: Option<String>,
+    }
+    let page: RawList = serde_json::from_str(text)?;
+    page.items
+        .iter()
+        .filter_map(|item| serde_json::from_str(item.get()).ok())
+        .for_each(|comparison| learn(&comparison));
+    Ok(page.metadata.r#continue.filter(|token| !token.is_empty()))
 }
 
 fn read(namespace: &str, name: &str, text: &str) -> Result<BenchmarkComparison, Error> {
@@ -36,6 +74,8 @@ fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::cell::RefCell;
+
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -55,5 +95,24 @@ mod tests {
         *object.pointer_mut(path).unwrap() = value;
         let error = read("team", "a", &object.to_string()).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("team/a") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_hides_no_other() {
+        let comparison = |name: &str, managed: Value| json!({"metadata": {"name": name, "managedFields": managed}, "spec": crate::testing::spec()});
+        let odd = json!({"metadata": {"name": "odd"}, "spec": 1});
+        let items = [
+            comparison("a", json!([])),
+            comparison("deep", json!([{"fieldsV1": nested()}])),
+            odd,
+            comparison("b", json!([])),
+        ];
+        let names = RefCell::new(vec![]);
+        let learn =
+            |comparison: &BenchmarkComparison| names.borrow_mut().push(comparison.metadata.name.clone().unwrap());
+        let next = read_page(&json!({"metadata": {"continue": "more"}, "items": items}).to_string(), learn).unwrap();
+        assert_eq!((names.take(), next.as_deref()), (vec!["a".into(), "b".into()], Some("more")));
+        let last = json!({"metadata": {"continue": ""}, "items": []});
+        assert_eq!(read_page(&last.to_string(), learn).unwrap(), None);
     }
 }

@@ -5,14 +5,20 @@ use std::fmt::Debug;
 use kube::Resource;
 use kube::api::{Api, ListParams};
 use kube::core::{DeserializeGuard, ObjectList};
+use kube::runtime::watcher;
 use serde::de::DeserializeOwned;
 
 use super::call::call;
 use super::error::Error;
 use super::metrics::Metrics;
 
-/// Objects of one answer: what kubectl and client-go ask for too.
-pub const PAGE: u32 = 500;
+/// Objects of one answer: all of them are in memory at the same time, with who wrote which of their fields.
+pub const PAGE: u32 = 100;
+
+/// A watch whose first list comes in such pages.
+pub fn watched() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
 
 /// How new an answer is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::call::optional;
 use super::error::Error;
 use super::lean::Sparse;
-use super::lists::readable;
+use super::lists::{readable, watched};
 use super::metrics::Metrics;
 
 /// How long a reconciliation waits for the first list.
@@ -132,7 +132,7 @@ impl<T: PartialEq> Mirror<T> {
                 Ok(Some(resource)) => {
                     let api = Api::all_with(client.clone(), resource);
                     let reduce = |object: Sparse<S, U>| reduce(&object);
-                    self.follow_all(api, watcher::Config::default(), metrics, reduce, &changed).await;
+                    self.follow_all(api, watched(), metrics, reduce, &changed).await;
                 }
                 Ok(None) => {
                     self.listed.send_replace(true);

@@ -19,6 +19,7 @@ pub mod lanes;
 pub mod lean;
 pub mod lease;
 pub mod lists;
+pub mod meet;
 pub mod metrics;
 pub mod mirror;
 pub mod observe;
@@ -50,6 +51,7 @@ use candidate::LeaseCandidate;
 use comparisons::Listed;
 use context::{Context, Scope};
 use health::BEAT;
+use meet::meet;
 use reconcile::{on_error, reconcile};
 
 /// However many comparisons are to be reconciled: `lanes` says how many are, at the same time.
@@ -79,7 +81,7 @@ pub async fn run(context: Arc<Context>, stop: impl Future<Output = ()> + Send + 
         if stopped {
             return candidate.release().await;
         }
-        context.resign().await;
+        context.resign();
     }
 }
 
@@ -126,7 +128,7 @@ async fn drive(context: Arc<Context>, namespace: Option<String>, stop: Stop) {
     context.comparisons.add(store.clone());
     let noted = context.clone();
     let place = namespace.clone();
-    let changes = watch_objects(scoped::<Listed>(client, namespace.as_deref()), watcher::Config::default())
+    let changes = watch_objects(scoped::<Listed>(client, namespace.as_deref()), lists::watched())
         .default_backoff()
         .modify(comparisons::forget_what_is_not_asked)
         .reflect(writer)
@@ -168,11 +170,12 @@ async fn drive(context: Arc<Context>, namespace: Option<String>, stop: Stop) {
 /// What a change of a comparison, or a failure to see any, means to others than its own reconciliation.
 async fn note(context: &Context, namespace: Option<&str>, event: &watcher::Result<Event<Listed>>) {
     match event {
-        Ok(Event::Init | Event::InitApply(_)) => {}
+        Ok(Event::Init) => meet(context, namespace).await,
+        Ok(Event::InitApply(_)) => {}
         Ok(Event::Apply(_)) => context.health.listed(namespace),
         Ok(Event::InitDone | Event::Delete(_)) => {
             context.health.listed(namespace);
-            context.retain(&context.comparisons.uids()).await;
+            context.retain(&context.comparisons.uids());
         }
         Err(error) => {
             context.metrics.watch_failed("benchmarkcomparisons");

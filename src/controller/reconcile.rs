@@ -48,29 +48,14 @@ pub async fn reconcile(comparison: Arc<Listed>, context: Arc<Context>) -> Result
 /// Looks when it may.
 async fn in_lane(comparison: &Listed, context: &Context) -> Result<Next, Error> {
     let uid = comparison.uid().unwrap_or_default();
-    let place = context.lanes.enter(&uid, async || holds_gpus(comparison, context).await).await;
+    let _place = context.lanes.enter(&uid).await;
     let started = (context.clock)();
     context.metrics.begins();
-    let result = match place {
-        // Apart, as what waits is to take little room.
-        Ok(_place) => Box::pin(look_until_quiet(comparison, context)).await,
-        Err(error) => Err(error),
-    };
+    // Apart, as what waits is to take little room.
+    let result = Box::pin(look_until_quiet(comparison, context)).await;
     let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
     context.metrics.reconciled(took, result.as_ref().err().map(Error::category));
     result
-}
-
-/// Whether a comparison holds GPUs, or may.
-async fn holds_gpus(comparison: &Listed, context: &Context) -> Result<bool, Error> {
-    let live = fetch(&context.client, &comparison.namespace().unwrap_or_default(), &comparison.name_any()).await?;
-    match live {
-        Some(live) => {
-            context.comparisons.learn(&live).await;
-            Ok(live.status.as_ref().is_some_and(anything_deployed))
-        }
-        None => Ok(false),
-    }
 }
 
 /// Whoever wrote the comparison learns that it cannot be read: once for each version of it.
@@ -93,7 +78,7 @@ async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next
             context.forget(&comparison.uid().unwrap_or_default());
             return Ok(Next::await_change());
         };
-        context.comparisons.learn(&live).await;
+        context.comparisons.learn(&live);
         // What follows from our own writes is to see them.
         let freshness = if pass == 0 { Freshness::AtHand } else { Freshness::Now };
         wake = match look(&live, comparison, context, freshness).await {

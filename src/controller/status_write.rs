@@ -79,7 +79,7 @@ async fn write(
             .await;
     match written {
         Ok(written) => {
-            context.comparisons.learn(&written).await;
+            context.comparisons.learn(&written);
             Ok(true)
         }
         Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {

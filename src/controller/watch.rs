@@ -15,13 +15,14 @@ use super::comparisons::Listed;
 use super::context::{Context, Scope};
 use super::kinds::graph;
 use super::lean::Lean;
+use super::lists::watched;
 use crate::api::labels;
 use crate::dynamo;
 use crate::manifests::labels::all_selector;
 
 /// Objects of the operator's only.
 pub fn ours() -> watcher::Config {
-    watcher::Config::default().labels(&all_selector())
+    watched().labels(&all_selector())
 }
 
 /// The comparison an object belongs to, by its label.

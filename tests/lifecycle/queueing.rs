@@ -6,8 +6,8 @@ use bcmp::api::{Phase, labels};
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use serde_json::{Value, json};
 
-use bcmp::simulation::api_server::Verb;
-use bcmp::simulation::lab::{Lab, seconds, small};
+use bcmp::simulation::api_server::{Fault, Logged, Verb};
+use bcmp::simulation::lab::{COMPARISONS, Lab, seconds, small};
 use bcmp::simulation::truth;
 
 /// Reads of the operator since the log was cleared: what is read, and in all namespaces or in one → how often.
@@ -217,4 +217,32 @@ async fn a_claim_that_no_node_can_take_is_passed() {
             .any(|pod| pod["metadata"]["labels"][labels::COMPARISON] == "greedy" && pod["spec"]["nodeName"] == "large")
     };
     lab.cluster.until("the large node is taken", seconds(600), |_| large(&lab)).await;
+}
+
+/// Nobody answers for those that wait: one after the other they take all places that there are for them. The one that holds GPUs
+/// is the last one of several pages.
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_who_holds_gpus_does_not_wait_for_who_waits() {
+    let mut lab = Lab::new(&[8]);
+    lab.apply("z-head", long());
+    lab.until("z-head", "measuring", 3600, |status| status.phase == Some(Phase::Measuring)).await;
+    for number in 0..60 {
+        lab.apply(&format!("waiting-{number:02}"), small());
+    }
+    for number in 0..60 {
+        let name = format!("waiting-{number:02}");
+        lab.until(&name, "queued", 3600, |status| status.phase == Some(Phase::Queued)).await;
+    }
+    lab.kill();
+    lab.cluster.faults(|request| {
+        let waits = request.resource() == COMPARISONS && request.name.as_deref().is_some_and(|name| name != "z-head");
+        waits.then(|| Fault::Delay(seconds(86_400)))
+    });
+    lab.cluster.clear_log();
+    lab.start();
+    tokio::time::sleep(seconds(10)).await;
+    let of_head = |logged: &Logged| {
+        logged.request.resource() == "pods" && logged.request.query.values().any(|value| value.contains("z-head"))
+    };
+    assert!(lab.cluster.requests().iter().any(of_head), "the head was not looked at");
 }

@@ -53,9 +53,9 @@ pub const USUAL: Setting = Setting {
 };
 
 /// Two minutes for a deployment's objects, besides loading.
-const OBJECTS_MINUTES: f64 = 2.0;
+pub const OBJECTS_MINUTES: f64 = 2.0;
 /// The load tool starts and writes for so long.
-const TOOL_SECONDS: f64 = 20.0;
+pub const TOOL_SECONDS: f64 = 20.0;
 /// With fewer requests a quantile is that of the sample itself.
 const FEW: f64 = 40.0;
 const MOST_ROUNDS: u32 = 8;

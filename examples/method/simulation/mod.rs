@@ -2,6 +2,7 @@
 
 pub mod campaign;
 pub mod dice;
+pub mod first_method;
 pub mod many;
 pub mod server;
 pub mod tally;

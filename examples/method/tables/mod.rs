@@ -1,5 +1,6 @@
 //! The tables, each beside the numbers METHOD promises.
 
+mod cost;
 mod failing;
 mod percentiles;
 mod price;
@@ -15,13 +16,14 @@ const SEED: u64 = 20_261_128;
 type Print = fn(Option<usize>) -> usize;
 
 /// By name.
-pub const TABLES: [(&str, Print); 6] = [
+pub const TABLES: [(&str, Print); 7] = [
     ("replication", replication::print),
     ("shapes", shapes::print),
     ("results", results::print),
     ("percentiles", percentiles::print),
     ("failing", failing::print),
     ("price", price::print),
+    ("cost", cost::print),
 ];
 
 /// Standard deviations beyond which two shares are not the same but for chance: about one figure in a thousand is by chance.

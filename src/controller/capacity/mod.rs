@@ -9,7 +9,6 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
-use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 
@@ -18,6 +17,7 @@ use super::children::{Devices, devices, set_aside};
 use super::comparisons::Comparisons;
 use super::error::Error;
 use super::kinds;
+use super::lists::watched;
 use super::metrics::Metrics;
 use super::mirror::{Mirror, NamespacedName};
 use crate::api::labels;
@@ -112,7 +112,7 @@ impl Capacity {
         let pods: Api<DeserializeGuard<ApiPod>> = Api::all(client.clone());
         let (slices, claims) = (kinds::slices(), kinds::claims());
         let changed = || self.changed.notify_one();
-        let config = watcher::Config::default();
+        let config = watched();
         futures::join!(
             self.nodes.follow(nodes, config.clone(), metrics, node_devices, changed),
             self.pods.follow(pods, config.fields(NOT_OVER), metrics, pod_devices, changed),

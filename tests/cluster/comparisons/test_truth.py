@@ -1,11 +1,18 @@
 """The engines' latencies are known: what the operator reports must be that."""
 
+import itertools
+
 from case import Case
 from comparison import Comparison, variant
 
 
 def tpot(factor):
     return {"BCMP_MOCK_TPOT_FACTOR": factor}
+
+
+def pace(factor):
+    """Everything that an engine does."""
+    return tpot(factor) | {"BCMP_MOCK_TTFT_FACTOR": factor}
 
 
 class Truth(Case):
@@ -23,6 +30,25 @@ class Truth(Case):
                 level = self.level(comparison, status, name, 1)
                 self.assertGreaterEqual(float(level["estimated"]["tpotMilliseconds"]), 18, "shorter steps are not exact on few cores")
                 self.assertAlmostEqual(float(level["errorPercent"]["tpot"]), wanted, delta=3)
+        self.assert_nothing_left(comparison)
+
+    def test_known_truth_in_batches(self):
+        """15 % slower and 15 % faster than an undistorted deployment on the same machine: that is the difference in TPOT and in
+        tokens/s/GPU with 1, 4 and 12 requests on one engine, within 3 points."""
+        levels = [1, 4, 12]
+        comparison = Comparison(
+            self.namespace,
+            workload={"inputTokens": 2000, "outputTokens": 60, "concurrency": levels},
+            sla={"ttftMilliseconds": 20000, "tpotMilliseconds": 200},
+            variants=[variant("baseline", "Baseline"), variant("slow", env=pace("1.15")), variant("fast", env=pace("0.85"))],
+        )
+        comparison.spec["hardware"]["gpusPerVariant"] = 1
+        status = comparison.apply().wait_finished(2400)
+        for (name, factor), concurrency in itertools.product((("slow", 1.15), ("fast", 0.85)), levels):
+            true, found = (self.level(comparison, status, each, concurrency)["measured"] for each in ("baseline", name))
+            for figure, wanted in (("tpotMilliseconds", factor), ("tokensPerSecondPerGpu", 1 / factor)):
+                with self.subTest(name, concurrency=concurrency, figure=figure):
+                    self.assertAlmostEqual(100 * float(found[figure]) / float(true[figure]), 100 * wanted, delta=3)
         self.assert_nothing_left(comparison)
 
     def test_same_against_same(self):

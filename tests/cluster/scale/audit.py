@@ -9,6 +9,11 @@ from cluster import STATE
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
+def moment(text):
+    """Seconds since 1970."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 class Request:
     def __init__(self, line):
         event = json.loads(line)
@@ -17,7 +22,8 @@ class Request:
         self.resource = "/".join(filter(None, [about.get("resource", "discovery"), about.get("subresource")]))
         self.namespace = about.get("namespace")
         self.stage = event["stage"]
-        self.at = datetime.fromisoformat(event["requestReceivedTimestamp"].replace("Z", "+00:00")).timestamp()
+        self.at = moment(event["requestReceivedTimestamp"])
+        self.milliseconds = (moment(event["stageTimestamp"]) - self.at) * 1000
 
     def counts(self):
         """A watch is one when it begins."""
