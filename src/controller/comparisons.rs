@@ -112,7 +112,7 @@ impl Comparisons {
         stores.iter().filter_map(|store| store.get(&reference)).any(|there| there.uid() == listed.uid())
     }
 
-    /// Forgets all that do not exist any more; returns whether somebody waited behind one of them.
+    /// Forgets all that do not exist any more. Who waited behind one of them is woken.
     pub fn retain(&self, exists: &HashSet<String>) {
         let mut known = lock(&self.rivals);
         let competed = known.iter().any(|(uid, known)| known.rival.is_some() && !exists.contains(uid));

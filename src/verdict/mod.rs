@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod figures;
 pub mod findings;
 pub mod judged;
+pub mod open;
 pub mod price;
 pub mod rows;
 pub mod sentences;

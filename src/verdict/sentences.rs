@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::decimals::{gain_interval, signed_log, signed_share};
 use super::evidence::VariantRecords;
 use super::judged::{Judged, JudgedVariant};
+use super::open::{Known, OpenAnswer};
 use crate::api::{EvidenceCode, Outcome, Stopped, VerdictResult};
 use crate::judgement::CandidateJudgement;
 use crate::judgement::accuracy::JudgedMetric;
@@ -148,49 +149,26 @@ impl<'a> Compared<'a> {
     }
 
     fn why_open(&self) -> String {
-        // Of a bound that does not decide, its gain says nothing.
-        let so_far = match self.gain().filter(|_| !self.is_bound()) {
-            Some(gain) => {
-                let interval = gain.telling_interval().map(gain_interval);
-                format!(
-                    "{} % ({})",
-                    signed_log(gain.log),
-                    interval.unwrap_or_else(|| "interval too wide to state".into())
-                )
-            }
-            None => self.unknown_side().unwrap_or_else(|| "no throughput at the SLA is known".into()),
-        };
-        let rounds = self.last().map_or(0, |look| look.round);
-        let after = match rounds {
-            1 => "after one round".to_owned(),
-            rounds => format!("after {rounds} rounds"),
-        };
-        match self.of.comparison.standing {
-            Standing::Closed { stopped: Stopped::Futile, .. } => {
-                format!("{after} it is {so_far}, and more rounds would hardly help.")
-            }
-            Standing::Closed { stopped: Stopped::MaximumRounds, .. } => {
-                format!("{after}, as many as execution.rounds.maximum allows, it is {so_far}{}.", self.would_tell())
-            }
-            Standing::Closed { stopped: Stopped::BudgetSpent, .. } => {
-                format!("the budget is spent {after}: {so_far}{}.", self.would_tell())
-            }
-            Standing::Closed { stopped: Stopped::RoundsLost, .. } => {
-                let why = self.unknown_side().unwrap_or_else(|| "deciding levels were not accepted".into());
-                format!("{why}; look at the findings of the levels.")
-            }
-            Standing::Closed { stopped: Stopped::Unstable, .. } => format!("{}.", self.unstable()),
-            Standing::Closed { stopped: Stopped::CannotRepeat | Stopped::Decided, .. } => {
-                // A side of which nothing is known shares no round.
-                match self.last().map_or(0, |look| look.shared_rounds) {
-                    0 | 1 => format!("one deployment of each shows only {so_far}."),
-                    rounds => format!("{rounds} deployments of each show only {so_far}."),
-                }
-            }
+        let stopped = match self.of.comparison.standing {
+            Standing::Closed { stopped: Stopped::Unstable, .. } => return format!("{}.", self.unstable()),
+            Standing::Closed { stopped, .. } => Some(stopped),
             Standing::Open => match self.judged.baseline().failure.as_ref().or(self.records.failure.as_ref()) {
-                Some(failure) => failure.clone(),
-                None => format!("{after} it is {so_far}."),
+                Some(failure) => return failure.clone(),
+                None => None,
             },
+        };
+        let (rounds, shared_rounds) = self.last().map_or((0, 0), |look| (look.round, look.shared_rounds));
+        OpenAnswer { known: self.known(), rounds, shared_rounds, more: self.would_tell() }.because(stopped)
+    }
+
+    /// Of a bound that does not decide, its gain says nothing.
+    fn known(&self) -> Known {
+        match self.gain().filter(|_| !self.is_bound()) {
+            Some(gain) => {
+                let interval = gain.telling_interval().map_or("interval too wide to state".into(), gain_interval);
+                Known::SoFar(format!("{} % ({interval})", signed_log(gain.log)))
+            }
+            None => Known::Nothing(self.unknown_side().unwrap_or_else(|| "no throughput at the SLA is known".into())),
         }
     }
 
@@ -210,7 +188,10 @@ impl<'a> Compared<'a> {
         let sides = [(self.judged.baseline(), &look.baseline), (self.records, &look.candidate)];
         sides.iter().find_map(|(records, side)| {
             let why = why(&side.side)?;
-            Some(format!("{}: {}", records.name, records.failure.as_ref().unwrap_or(&why)))
+            Some(match &records.failure {
+                Some(failure) => format!("{}: {failure}", records.name),
+                None => format!("for {}, {why}", records.name),
+            })
         })
     }
 

@@ -50,6 +50,17 @@ fn long() -> Value {
     spec
 }
 
+/// So many comparisons that wait behind the one that is measured.
+async fn wait_behind(lab: &Lab, count: usize) {
+    let names: Vec<_> = (0..count).map(|number| format!("waiting-{number:02}")).collect();
+    for name in &names {
+        lab.apply(name, small());
+    }
+    for name in &names {
+        lab.until(name, "queued", 3600, |status| status.phase == Some(Phase::Queued)).await;
+    }
+}
+
 /// A pod of somebody else.
 fn stranger(name: &str, gpus: u32) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
@@ -63,13 +74,7 @@ async fn who_waits_reads_next_to_nothing() {
     let lab = Lab::new(&[8]);
     lab.apply("head", long());
     lab.until("head", "measuring", 3600, |status| status.phase == Some(Phase::Measuring)).await;
-    for number in 0..40 {
-        lab.apply(&format!("waiting-{number:02}"), small());
-    }
-    for number in 0..40 {
-        let name = format!("waiting-{number:02}");
-        lab.until(&name, "queued", 3600, |status| status.phase == Some(Phase::Queued)).await;
-    }
+    wait_behind(&lab, 40).await;
     tokio::time::sleep(seconds(60)).await;
     lab.cluster.clear_log();
     tokio::time::sleep(seconds(600)).await;
@@ -226,13 +231,7 @@ async fn after_a_restart_who_holds_gpus_does_not_wait_for_who_waits() {
     let mut lab = Lab::new(&[8]);
     lab.apply("z-head", long());
     lab.until("z-head", "measuring", 3600, |status| status.phase == Some(Phase::Measuring)).await;
-    for number in 0..60 {
-        lab.apply(&format!("waiting-{number:02}"), small());
-    }
-    for number in 0..60 {
-        let name = format!("waiting-{number:02}");
-        lab.until(&name, "queued", 3600, |status| status.phase == Some(Phase::Queued)).await;
-    }
+    wait_behind(&lab, 60).await;
     lab.kill();
     lab.cluster.faults(|request| {
         let waits = request.resource() == COMPARISONS && request.name.as_deref().is_some_and(|name| name != "z-head");

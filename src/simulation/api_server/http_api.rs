@@ -397,7 +397,7 @@ fn refusal(failure: &ApiFailure) -> AnswerBody {
 }
 
 fn respond(code: u16, body: &Value) -> AnswerBody {
-    let full = Full::new(Bytes::from(body.to_string()));
+    let full = Full::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default()));
     let body = full.map_err(|never: Infallible| -> BoxError { match never {} }).boxed_unsync();
     json_response(http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR), body)
 }

@@ -68,6 +68,30 @@ class Truth(Case):
             self.assertEqual(len(comparison.variant(name, status)["deployments"]), 2, name)
         self.assert_nothing_left(comparison)
 
+    def test_clear_gain(self):
+        """An engine that takes three quarters of the time meets the SLA with more requests in its batch: half as much again at the
+        SLA. One round cannot tell that from deployments that differ, two can. The second run, which knows how long a
+        deployment takes to be ready, lasts as long as was expected, within the spread that is stated for it."""
+        comparison = Comparison(
+            self.namespace,
+            workload={"inputTokens": 2000, "outputTokens": 60, "concurrency": [4, 12]},
+            sla={"ttftMilliseconds": 20000, "tpotMilliseconds": 35},
+            variants=[variant("baseline", "Baseline"), variant("faster", env=pace("0.75"))],
+        )
+        comparison.spec["hardware"]["gpusPerVariant"] = 1
+        comparison.spec["execution"]["rounds"] = {"maximum": 2}
+        comparison.apply().wait_finished(1800)
+        comparison.spec["runId"] = "2"
+        status = comparison.apply().wait_finished(1800)
+        measured = status["verdict"]["measured"]
+        self.assertEqual((measured["outcome"], measured["rounds"], measured["stopped"]), ("CandidateBetter", 2, "Decided"))
+        self.assertAlmostEqual(float(measured["gainPercent"]), 50, delta=10)
+        expected, actual = status["price"]["expected"], status["price"]["actual"]
+        self.assertEqual(expected["rounds"], 2)
+        spread = actual["minutes"] / expected["minutes"]
+        self.assertTrue(0.65 <= spread <= 1.8, f"{actual['minutes']} of {expected['minutes']} expected minutes")
+        self.assert_nothing_left(comparison)
+
     def test_opposite_direction(self):
         """The candidate, predicted to win with a fuller batch, is 40 % slower than predicted: refuted."""
         comparison = Comparison(
