@@ -14,7 +14,6 @@ pub struct OpenAnswer {
 }
 
 /// The gain, as far as it is known.
-#[derive(Clone)]
 pub enum Known {
     /// The gain and its interval.
     SoFar(String),
