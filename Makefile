@@ -9,11 +9,12 @@ cluster = tests/cluster/cluster
 demo:
 	cargo run --bin bcmp -- demo
 
-# The same on a real cluster of this machine (root, Debian), which it makes; with CONTEXT=NAME on the one that this context
-# of kubectl names, which has to have operator and Dynamo.
+# The same on a real cluster of this machine (root, Debian), which it makes; with DYNAMO=DIRECTORY, a checkout of Dynamo's source,
+# with Dynamo's own operator; with CONTEXT=NAME on the one that this context of kubectl names, which has to have operator and
+# Dynamo.
 .PHONY: demo-cluster
 demo-cluster:
-	NAME=$(NAME) CONTEXT=$(CONTEXT) tests/cluster/demo/run
+	NAME=$(NAME) CONTEXT=$(CONTEXT) DYNAMO=$(DYNAMO) tests/cluster/demo/run
 
 # What the operator costs and how fast it reacts, on the cluster that `make demo-cluster` leaves.
 .PHONY: benchmark

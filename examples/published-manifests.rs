@@ -97,6 +97,10 @@ fn reasons(error: &ManifestError) -> Vec<String> {
                 vec![if is_planner { "planner".to_owned() } else { format!("field {last}") }]
             }
         },
+        ManifestError::NotAllowed { features, .. } => features
+            .keys()
+            .map(|feature| format!("feature {}", feature.split(':').next().unwrap_or_default()))
+            .collect(),
         other => {
             let text = other.to_string();
             let problem = text.trim_start_matches("the manifests are not one server: ");

@@ -53,7 +53,10 @@ impl Directory {
     /// # Errors
     /// The system's error, with the path.
     pub fn given(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path).map_err(|error| named(path, error))?;
+        std::fs::create_dir_all(path).map_err(|error| match path.is_file() {
+            true => io::Error::new(error.kind(), format!("{} is a file: name a directory", path.display())),
+            false => named(path, error),
+        })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty()).map_err(|error| named(path, error.into()))?;
         Ok(Self { fd, path: path.to_owned() })

@@ -175,6 +175,7 @@ mod tests {
                 unsteadiness_percent: Some(-number),
                 loaded_seconds: Some(number),
                 sm_clock_megahertz: Some(number),
+                throttled_percent: Some(number),
                 requests_unknown: None,
                 not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },

@@ -157,13 +157,15 @@ evidence_codes! {
     SpeculationDiffers: Comparison => Warn,
     /// The longest request that the engines accept differs from the baseline's, as the manifests of both say.
     ContextDiffers: Comparison => Warn,
-    /// Mean SM clocks of the GPUs are more than 3 % apart from the baseline's, where the load tool was told to watch them
-    /// (`--gpu-telemetry`).
+    /// Mean SM clocks of the GPUs are more than 3 % apart from the baseline's, or the power limit held a GPU back for more than 1 %
+    /// of a trial, where the load tool was told to watch them (`--gpu-telemetry`).
     ClocksDiffer: Comparison => Warn,
     /// The engines have another image than the baseline's.
     ImageDiffers: Comparison => Warn,
     /// The variant was deployed again within a round.
     Redeployed: Variant => Warn,
+    /// The manifests hold a PersistentVolumeClaim, which is not created with the variant.
+    VolumeNotCreated: Variant => Warn,
     /// The image behind the tag changed between deployments, of the variant or of it and the baseline.
     ImageChanged: Variant => Warn,
     /// The claim needs more tokens in a step than the deployed engine allows.

@@ -170,7 +170,8 @@ pub struct ModelCache {
 #[serde(rename_all = "camelCase")]
 pub struct Hardware {
     /// The predictor's name of the GPU system, for example `h200_sxm`.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9_]*$"))]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-z0-9_]*$')").message("write the predictor's name of the GPU system in lower-case letters, digits and underscores, for example h200_sxm"))]
     pub system: String,
     /// GPUs that each variant may use. `status.variants[].gpus` shows how many it actually holds.
     #[schemars(range(min = 1, max = 1024))]

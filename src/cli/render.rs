@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 
 use super::evaluate::{EvaluateError, Named, content, named, text_at};
 use super::file::{FileConfigMaps, FileContent};
-use crate::api::{BenchmarkComparison, Deadlines, SourceKind, Variant};
+use crate::api::{BenchmarkComparison, Deadlines, Finding, SourceKind, Variant};
 use crate::controller::sources;
 use crate::manifests::children::Children;
 use crate::manifests::variant::prepare_variant;
+use crate::offline::outlook::{Outlook, outlook};
 use crate::offline::predicted::read_configurations;
-use crate::plan::{Identity, Images, Plan};
+use crate::plan::{Identity, Images, Plan, PodFeature, PodFeatures};
 use crate::prediction::configurations::{Configurations, GenerationOutcome};
+use crate::report::sentences;
 
 /// Stands for the UID that the API server has not assigned yet.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
@@ -43,6 +45,9 @@ pub struct RenderSource {
     /// Manifests of a variant that names a ConfigMap
     #[arg(long = "manifests", value_name = "VARIANT=FILE", value_parser = named, requires = "file")]
     pub manifests: Vec<Named>,
+    /// What the namespace's pods may have, as in the chart's allowedPodFeatures; may be repeated [default: the chart's]
+    #[arg(long = "allow", value_name = "FEATURE", requires = "file")]
+    pub allowed: Vec<PodFeature>,
     /// The operator's image, from which agents are installed into pods
     #[arg(long, env = "BCMP_AGENT_IMAGE", value_name = "IMAGE", default_value = concat!("bcmp:", env!("CARGO_PKG_VERSION")))]
     pub agent_image: String,
@@ -83,7 +88,7 @@ pub struct RenderArgs {
 /// What is printed, and what is noted beside it.
 pub struct Rendered {
     pub text: String,
-    /// Variants that are left out, and why: one sentence each.
+    /// Variants that are left out, and why, and what to know of the others: one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -101,7 +106,8 @@ pub fn render(arguments: &RenderArgs) -> ExitCode {
     }
 }
 
-/// The objects of a comparison in a file, for which the operator would generate configurations anew.
+/// The objects of a comparison in a file, for which the operator would generate configurations anew; on a cluster that serves
+/// the newest version of graphs.
 pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let Some(path) = &source.file else { return Err(EvaluateError::Usage("name a file: -f FILE".into())) };
     let FileContent { comparison, config_maps } = content(path)?;
@@ -109,17 +115,18 @@ pub fn of_file(source: &RenderSource) -> Result<Rendered, EvaluateError> {
     let plan = plan(&comparison, source, manifests(&comparison, &config_maps, &source.manifests)?)
         .claiming(claims(&comparison, &config_maps)?);
     let basis = Basis::AnotherRun(configurations.as_ref());
-    rendered(&plan, &plan.spec.execution.deadlines, basis, source.output)
+    rendered(&plan, &plan.spec.execution.deadlines, basis, true, source.output)
 }
 
-/// The objects of a run: `configurations` are its own.
+/// The objects of a run: `configurations` are its own. `newest_graphs`: as of [`Children`].
 pub fn of_run(
     plan: &Plan,
     deadlines: &Deadlines,
     configurations: Option<&Configurations>,
+    newest_graphs: bool,
     form: RenderForm,
 ) -> Result<Rendered, EvaluateError> {
-    rendered(plan, deadlines, Basis::ThisRun(configurations), form)
+    rendered(plan, deadlines, Basis::ThisRun(configurations), newest_graphs, form)
 }
 
 /// Whose configurations the objects of generated variants come from, where there are any.
@@ -131,12 +138,21 @@ enum Basis<'a> {
     AnotherRun(Option<&'a Configurations>),
 }
 
-fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderForm) -> Result<Rendered, EvaluateError> {
+fn rendered(
+    plan: &Plan,
+    deadlines: &Deadlines,
+    basis: Basis<'_>,
+    newest_graphs: bool,
+    form: RenderForm,
+) -> Result<Rendered, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     let (mut servers, mut notes) = (BTreeMap::new(), vec![]);
     for variant in &plan.spec.variants {
         match deployable(plan, variant, basis)? {
-            Deployable::Objects(objects) => drop(servers.insert(variant.name.as_str(), objects)),
+            Deployable::Objects(objects, findings) => {
+                notes.extend(findings.iter().map(|finding| format!("variant {}: {}", variant.name, finding.message)));
+                servers.insert(variant.name.as_str(), objects);
+            }
             Deployable::LeftOut(why) => notes.push(format!("variant {} is left out: {why}", variant.name)),
         }
     }
@@ -146,8 +162,9 @@ fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderFo
              another YAML document"
         )
     }));
+    notes.extend(outlook_notes(plan, basis));
     let servers = servers.iter().map(|(variant, objects)| (*variant, objects.as_slice())).collect();
-    let children = Children { plan, deadlines, servers, report: None };
+    let children = Children { plan, deadlines, servers, report: None, newest_graphs };
     let objects = children.all().map_err(|error| failed(&error))?;
     let text = match form {
         RenderForm::Json => {
@@ -159,9 +176,22 @@ fn rendered(plan: &Plan, deadlines: &Deadlines, basis: Basis<'_>, form: RenderFo
     Ok(Rendered { text, notes })
 }
 
+/// What the run is predicted to tell and to cost, where it is known what is deployed.
+fn outlook_notes(plan: &Plan, basis: Basis<'_>) -> Vec<String> {
+    let (Basis::ThisRun(configurations) | Basis::AnotherRun(configurations)) = basis;
+    let outlook = configurations.and_then(|all| outlook(&plan.spec, all).ok()).unwrap_or_default();
+    if outlook == Outlook::default() {
+        return vec!["predictions and price are not known before a run; `bcmp simulate` estimates them".into()];
+    }
+    let predicted = outlook.forecast.map(|forecast| format!("by the predictions, {forecast}"));
+    let price =
+        outlook.price.iter().flat_map(sentences::price).map(|(name, cost)| format!("{}: {cost}", name.to_lowercase()));
+    predicted.into_iter().chain(price).collect()
+}
+
 /// The prepared objects of a variant, or why they are not known.
 enum Deployable {
-    Objects(Vec<Value>),
+    Objects(Vec<Value>, Vec<Finding>),
     LeftOut(String),
 }
 
@@ -170,12 +200,14 @@ fn deployable(plan: &Plan, variant: &Variant, basis: Basis<'_>) -> Result<Deploy
     let mut all = configurations.iter().flat_map(|all| &all.variants);
     let outcome = all.find(|one| one.variant == variant.name).map(|one| &one.outcome);
     let prepared = |manifests: &str| match prepare_variant(plan, variant, manifests) {
-        Ok(prepared) => Ok(Deployable::Objects(prepared.objects)),
+        Ok(prepared) => Ok(Deployable::Objects(prepared.objects, prepared.findings)),
         Err(error) => Err(EvaluateError::Failed(format!("variant {}: {error}", variant.name))),
     };
     match (variant.source.kind, basis, outcome) {
-        (SourceKind::Endpoint, ..) => Ok(Deployable::Objects(vec![])),
-        (_, Basis::ThisRun(_), Some(GenerationOutcome::Ready(ready))) => Ok(Deployable::Objects(ready.objects.clone())),
+        (SourceKind::Endpoint, ..) => Ok(Deployable::Objects(vec![], vec![])),
+        (_, Basis::ThisRun(_), Some(GenerationOutcome::Ready(ready))) => {
+            Ok(Deployable::Objects(ready.objects.clone(), vec![]))
+        }
         (_, Basis::ThisRun(_), Some(GenerationOutcome::Refused { message, .. })) => {
             Ok(Deployable::LeftOut(message.clone()))
         }
@@ -222,7 +254,11 @@ pub fn plan(comparison: &BenchmarkComparison, source: &RenderSource, manifests: 
         predictor: source.predictor_image.clone(),
         load: source.load_image.clone(),
     };
-    Plan::new(identity, 1, comparison.spec.clone(), &defaults, manifests)
+    let plan = Plan::new(identity, 1, comparison.spec.clone(), &defaults, manifests);
+    match source.allowed.as_slice() {
+        [] => plan,
+        allowed => plan.allowing(PodFeatures::new(allowed.iter().cloned())),
+    }
 }
 
 /// Configurations in a file.

@@ -14,6 +14,7 @@ use super::file::{FileConfigMaps, FileContent};
 use super::render::{claims, configurations, manifests};
 use super::simulated::{RealityArguments, SimulatedError, levels, on_virtual_time, plan, predictions};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Manifests, Price};
+use crate::offline::outlook::{Outlook, outlook};
 use crate::report::format::counted;
 use crate::report::{sentences, table};
 use crate::simulation::course::forecast::{Forecast, Range};
@@ -22,6 +23,9 @@ use crate::simulation::serving::adopted::adopted;
 use crate::simulation::serving::hardware::ModelOnGpu;
 use crate::simulation::serving::predictor::TOOL;
 use crate::simulation::serving::reality::SimulatedServing;
+
+/// Version of the JSON.
+const SCHEMA_VERSION: u32 = 1;
 
 const LONG: &str = "\
 Simulates a comparison many times: what it costs, how long it takes, and how likely it is to end with an answer
@@ -75,12 +79,20 @@ enum Form {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ForecastOutput {
+    /// Version of this layout.
+    schema_version: u32,
     name: String,
     /// Where configurations and predictions come from.
     predictor: String,
     /// What the simulation does not know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     assumed: Vec<String>,
+    /// What the predictions say will come out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted: Option<String>,
+    /// What they say it will cost, before any GPU is held (METHOD §9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
     forecast: Forecast,
 }
 
@@ -119,8 +131,19 @@ fn answer(arguments: &SimulateArgs) -> Result<ForecastOutput, SimulatedError> {
         Some(path) => (format!("configurations in {}", path.display()), vec![]),
         None => (format!("{TOOL}, closed formulas; not AIConfigurator"), hardware.assumed().to_vec()),
     };
+    let Outlook { price, forecast: predicted } =
+        outlook(&plan.spec, &made).map_err(|error| SimulatedError::Failed(error.to_string()))?;
     let statuses = all(&comparison, &config_maps, &served, arguments.runs)?;
-    Ok(ForecastOutput { name: comparison.name_any(), predictor, assumed, forecast: Forecast::of(&statuses) })
+    let forecast = Forecast::of(&statuses);
+    Ok(ForecastOutput {
+        schema_version: SCHEMA_VERSION,
+        name: comparison.name_any(),
+        predictor,
+        assumed,
+        predicted,
+        price,
+        forecast,
+    })
 }
 
 /// Puts manifests that the comparison leaves to a ConfigMap or a request into it.
@@ -194,8 +217,10 @@ fn for_people(answer: &ForecastOutput) -> String {
     };
     field("predictions", &answer.predictor);
     answer.assumed.iter().for_each(|clause| field("assumed", clause));
-    let price = Price { expected: answer.forecast.expected.clone(), most: answer.forecast.most.clone(), actual: None };
-    for (name, cost) in sentences::price(&price) {
+    if let Some(predicted) = &answer.predicted {
+        field("predicted", predicted);
+    }
+    for (name, cost) in answer.price.iter().flat_map(sentences::price) {
         field(&name.to_lowercase(), &cost);
     }
     let forecast = &answer.forecast;

@@ -21,7 +21,6 @@ use crate::lifecycle::stages::queue;
 use crate::lifecycle::world::{Refusal, World};
 use crate::manifests::children::Children;
 use crate::manifests::report_map::ReportFiles;
-use crate::manifests::variant::Author;
 use crate::plan::ChildKind;
 use crate::prediction::configurations::GenerationOutcome;
 use crate::report::render;
@@ -46,11 +45,8 @@ pub async fn act(context: &Context, world: &World, actions: &[Action]) -> Result
 async fn carry_out(context: &Context, world: &World, action: &Action) -> Result<(), Error> {
     match action {
         Action::Create(create) => {
-            let variant = variant_of(create);
-            let stored = context.graph_version().await? == Some(dynamo::VERSIONS[0]) && is_generated(world, variant);
-            for body in objects(create, world)? {
-                let body = if stored { dynamo::to_beta(&body).unwrap_or(body) } else { body };
-                if !create_one(context, world, variant, &body, false).await? {
+            for body in bodies(context, world, create).await? {
+                if !create_one(context, world, variant_of(create), &body, false).await? {
                     break;
                 }
             }
@@ -73,9 +69,13 @@ pub async fn rehearse(context: &Context, world: &World) -> Result<(), Error> {
             continue;
         }
         let mut accepted = true;
-        let create = Create::Server { variant: variant.name.clone(), deployment: 1 };
-        // What cannot be made is an error when it is to be made.
-        for body in objects(&create, world).unwrap_or_default() {
+        let bodies =
+            match bodies(context, world, &Create::Server { variant: variant.name.clone(), deployment: 1 }).await {
+                // What cannot be made is an error when it is to be made.
+                Err(Error::Body(_)) => Vec::new(),
+                bodies => bodies?,
+            };
+        for body in bodies {
             accepted &= create_one(context, world, Some(&variant.name), &body, true).await?;
         }
         if accepted {
@@ -92,15 +92,17 @@ fn variant_of(create: &Create) -> Option<&str> {
     }
 }
 
-/// Whether a variant's manifests are the predictor's. Those of users are created in the version in which they are given.
-fn is_generated(world: &World, variant: Option<&str>) -> bool {
-    let spec = world.plan.present().map_or(&world.spec, |plan| &plan.spec);
-    let of_name = spec.variants.iter().find(|named| Some(named.name.as_str()) == variant);
-    of_name.is_some_and(|variant| Author::of(variant.source.kind) == Author::Predictor)
+/// The objects to create, in order, as the API server is given them.
+async fn bodies(context: &Context, world: &World, create: &Create) -> Result<Vec<Value>, Error> {
+    let newest = match create {
+        Create::Server { .. } => context.graph_version().await? == Some(dynamo::VERSIONS[0]),
+        _ => false,
+    };
+    objects(create, world, newest)
 }
 
 /// The objects to create, in order. The plan of a run is made when it is created, from the spec as it is then.
-fn objects(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
+fn objects(create: &Create, world: &World, newest_graphs: bool) -> Result<Vec<Value>, Error> {
     let new;
     let plan = match (world.plan.present(), create) {
         (Some(plan), _) => plan,
@@ -120,6 +122,7 @@ fn objects(create: &Create, world: &World) -> Result<Vec<Value>, Error> {
         deadlines: &world.spec.execution.deadlines,
         servers: servers.collect(),
         report: (*create == Create::Report).then(|| report_files(world)).flatten(),
+        newest_graphs,
     };
     children.objects(create).map_err(|error| Error::Body(error.to_string()))
 }

@@ -11,7 +11,7 @@ pub enum Error {
     #[error("{call}: no answer within {seconds} s")]
     Timeout { call: String, seconds: u64 },
     /// The status is read and decided on anew.
-    #[error("{0}: the object was changed by someone else")]
+    #[error("{0}: the object was changed or deleted by someone else")]
     Conflict(String),
     /// The CustomResourceDefinition was just installed: the API server learns the kind within half a minute.
     #[error("{0}: the API server does not know BenchmarkComparisons yet")]
@@ -32,6 +32,10 @@ impl Error {
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Api { source, .. } if answer(source).is_some_and(|status| status.code == 403))
     }
+
+    /// What [`Self::category`] can be.
+    pub const CATEGORIES: [&'static str; 7] =
+        ["api", "timeout", "conflict", "too_early", "unreadable", "not_leading", "body"];
 
     /// Bounded label for metrics.
     pub const fn category(&self) -> &'static str {

@@ -12,10 +12,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::error::Error;
 use super::gauges::{ComparisonStates, GaugeInput};
 use super::results::ResultGauges;
 use crate::api::Phase;
 use crate::lifecycle::world::Object;
+
+/// The verbs of writes to the API server.
+const WRITES: [&str; 5] = ["status", "event", "create", "patch", "delete"];
 
 /// The one queue, as controller-runtime names it.
 const CONTROLLER: &str = "benchmarkcomparison";
@@ -201,7 +205,14 @@ impl Metrics {
             unreadable_objects.clone(),
         );
         registry.register("bcmp_watch_failures", "Watches that failed, by resource", watch_failures.clone());
-        // A counter that appears only with its first run shows no increase.
+        // A counter that appears only with the first thing it counts shows no increase.
+        for verb in WRITES {
+            drop(writes.get_or_create(&WriteLabel { verb }));
+        }
+        for category in Error::CATEGORIES {
+            drop(errors.get_or_create(&ErrorLabel { controller: CONTROLLER, category }));
+        }
+        drop(retries.get_or_create(&QueueLabel { name: CONTROLLER }));
         for phase in [Phase::Succeeded, Phase::Inconclusive, Phase::Failed, Phase::Cancelled, Phase::Predicted] {
             drop(runs.get_or_create(&OutcomeLabel { outcome: phase.as_str() }));
         }

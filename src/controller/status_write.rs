@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::response::Status;
 use kube::runtime::events::{self, EventType, Recorder};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
@@ -82,11 +83,17 @@ async fn write(
             context.comparisons.learn(&written);
             Ok(true)
         }
-        Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| status.code == 409) => {
+        Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| is_outdated(status, &name)) => {
             Err(Error::Conflict(call))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the object is another one than was read: changed, or gone. A kind that is not served has no name.
+fn is_outdated(status: &Status, name: &str) -> bool {
+    let is_gone = status.code == 404 && status.details.as_ref().is_some_and(|details| details.name == name);
+    status.code == 409 || is_gone
 }
 
 /// Publishes events. They are for people only: a failure is logged and not repeated.

@@ -185,6 +185,11 @@ pub const fn code(code: EvidenceCode) -> Explanation {
             "Its levels come from two deployments, which may differ.",
             "No action needed if the deciding levels come from one deployment; otherwise run again.",
         ),
+        EvidenceCode::VolumeNotCreated => of(
+            "The manifests hold a PersistentVolumeClaim, which the operator does not create.",
+            "Its contents, weights most often, outlive the variant; where the claim is missing, the pods find no node.",
+            "Create the claim in the comparison's namespace, and fill it, before the run; `kubectl bcmp check` says whether it is there.",
+        ),
         EvidenceCode::ImageChanged => of(
             "The image behind a tag changed between two deployments.",
             "Variants, or levels of one, were measured with two versions of the software.",

@@ -7,6 +7,18 @@ use super::explanation::{Explanation, NO_ACTION, explanation};
 /// A column of lists, or a term.
 #[derive(Clone, Copy, Debug, EnumIter, IntoStaticStr, PartialEq, Eq)]
 pub enum Term {
+    #[strum(serialize = "PHASE")]
+    Phase,
+    #[strum(serialize = "MODEL")]
+    Model,
+    #[strum(serialize = "SYSTEM")]
+    System,
+    #[strum(serialize = "ROUNDS")]
+    Rounds,
+    #[strum(serialize = "GPUS")]
+    Gpus,
+    #[strum(serialize = "MESSAGE")]
+    Message,
     #[strum(serialize = "PROGRESS")]
     Progress,
     #[strum(serialize = "VERDICT")]
@@ -33,6 +45,10 @@ pub enum Term {
     AtSla,
     #[strum(serialize = "variant")]
     Variant,
+    #[strum(serialize = "baseline")]
+    Baseline,
+    #[strum(serialize = "candidate")]
+    Candidate,
     #[strum(serialize = "run")]
     Run,
     #[strum(serialize = "round")]
@@ -51,6 +67,8 @@ pub enum Term {
     Bracket,
     #[strum(serialize = "deciding level")]
     DecidingLevel,
+    #[strum(serialize = "capacity")]
+    Capacity,
     #[strum(serialize = "estimate")]
     Estimate,
     #[strum(serialize = "met")]
@@ -71,7 +89,13 @@ impl Term {
     pub const fn is_column(self) -> bool {
         matches!(
             self,
-            Self::Progress
+            Self::Phase
+                | Self::Model
+                | Self::System
+                | Self::Rounds
+                | Self::Gpus
+                | Self::Message
+                | Self::Progress
                 | Self::Verdict
                 | Self::Gain
                 | Self::Claim
@@ -85,6 +109,24 @@ impl Term {
 /// What a column or a term means.
 pub const fn term(term: Term) -> Explanation {
     match term {
+        Term::Phase => explanation(
+            "Where the run is: Pending, Generating, Predicted, Queued, Measuring, TearingDown or Suspended, and then how it ended.",
+            "Read why with `kubectl bcmp get NAME`.",
+        ),
+        Term::Model => explanation("The model that is served (`spec.model.name`).", NO_ACTION),
+        Term::System => explanation("The predictor's name of the GPUs (`spec.hardware.system`).", NO_ACTION),
+        Term::Rounds => explanation(
+            "Rounds that are over. The run ends when they tell enough, or at `execution.rounds.maximum`.",
+            "Raise `execution.rounds.maximum` where the answer is still open.",
+        ),
+        Term::Gpus => explanation(
+            "GPUs that each variant may use (`hardware.gpusPerVariant`).",
+            "Use `kubectl bcmp tree NAME` to see what holds GPUs now.",
+        ),
+        Term::Message => explanation(
+            "What the run is doing or waiting for or, once it is over, its result in a sentence.",
+            NO_ACTION,
+        ),
         Term::Progress => explanation(
             "Trials that ended, of those known to be needed. The second number changes when the bracket is found.",
             "Use `kubectl bcmp watch NAME` for the progress of each variant.",
@@ -136,6 +178,11 @@ pub const fn term(term: Term) -> Explanation {
             "One configuration that is compared: the baseline, or one of up to five candidates (`spec.variants`).",
             NO_ACTION,
         ),
+        Term::Baseline => explanation(
+            "The variant that the others are compared with: the first, unless another has `role: Baseline`.",
+            NO_ACTION,
+        ),
+        Term::Candidate => explanation("A variant that is compared with the baseline.", NO_ACTION),
         Term::Run => explanation(
             "A comparison carried out once, from prediction to verdict; numbered from 1.",
             "Use `kubectl bcmp rerun NAME` for another, and `kubectl bcmp stop NAME` to end it.",
@@ -171,6 +218,10 @@ pub const fn term(term: Term) -> Explanation {
         Term::DecidingLevel => explanation(
             "A level on which throughput at the SLA depends. It gets `load.decisionTrials` trials in each round.",
             "Raise `load.decisionTrials` to make it more certain.",
+        ),
+        Term::Capacity => explanation(
+            "The concurrent requests that a variant's engines hold at once. More of them wait, so throughput grows no further.",
+            NO_ACTION,
         ),
         Term::Estimate => explanation(
             "The predictor's figures for what is really deployed, at each level. The claim is what it advertises, at its own level.",

@@ -1,12 +1,10 @@
 //! What a comparison needs in a cluster, checked against what was read there.
 
-use k8s_openapi::api::core::v1::{Taint, Toleration};
-
 use super::findings::{CheckOutcome, CheckRow};
 use super::images;
+use super::nodes::{GpuNode, gpus, needed, taints};
 use super::pulls::{Pull, named};
-use super::systems::system_of;
-use crate::api::{BenchmarkComparisonSpec, GROUP, Mode, SourceKind, VERSION};
+use crate::api::{BenchmarkComparisonSpec, GROUP, VERSION};
 use crate::dynamo;
 use crate::report::format::counted;
 
@@ -44,17 +42,6 @@ pub const RIGHTS: [Right; 6] = [
     right("list", "", "pods", "see what holds GPUs (tree, stop)", false),
     right("get", "", "pods/log", "read logs", false),
 ];
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GpuNode {
-    pub name: String,
-    pub product: Option<String>,
-    /// Labels, for node selectors.
-    pub labels: std::collections::BTreeMap<String, String>,
-    pub gpus: u32,
-    pub taints: Vec<Taint>,
-    pub unschedulable: bool,
-}
 
 /// A limit of a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,20 +108,14 @@ pub fn findings(cluster: &ClusterState, subject: CheckedSubject, before: bool) -
     findings.extend((!before).then(|| installed(cluster)));
     findings.push(dynamo_served(cluster));
     findings.extend(rights(cluster, before));
-    findings.push(gpus(cluster, subject));
-    findings.extend(taints(cluster, subject));
+    findings.push(gpus(&cluster.nodes, subject));
+    findings.extend(taints(&cluster.nodes, subject));
     findings.extend(quotas(cluster, subject));
     findings.extend(cluster.claims.iter().map(|(name, claim)| volume_claim(cluster, name, claim)));
     findings.extend(cluster.secrets.iter().map(|(name, there)| secret(cluster, name, there)));
     findings.extend(subject.into_iter().flat_map(|spec| images(cluster, spec)));
     findings.push(clock(cluster));
     findings
-}
-
-fn unknown(check: impl Into<String>, why: &str) -> CheckRow {
-    let (found, remedy) =
-        why.split_once(": ask ").map_or((why, String::new()), |(why, ask)| (why, format!("ask {ask}")));
-    CheckRow::other(CheckOutcome::Unknown, check, found, remedy)
 }
 
 fn kubernetes(cluster: &ClusterState) -> CheckRow {
@@ -167,7 +148,7 @@ fn namespace(cluster: &ClusterState) -> CheckRow {
             format!("{name} does not exist"),
             format!("run kubectl create namespace {name}, or choose another with -n"),
         ),
-        Err(why) => unknown("namespace", why),
+        Err(why) => CheckRow::unknown("namespace", why),
     }
 }
 
@@ -188,7 +169,7 @@ fn installed(cluster: &ClusterState) -> CheckRow {
             format!("{} is served, and this plugin knows {VERSION}", versions.join(", ")),
             "install the plugin in the operator's version",
         ),
-        Err(why) => unknown("bcmp", why),
+        Err(why) => CheckRow::unknown("bcmp", why),
     }
 }
 
@@ -210,7 +191,7 @@ fn dynamo_served(cluster: &ClusterState) -> CheckRow {
             format!("{} is served in {}", dynamo::KIND, versions.join(", ")),
             format!("install a Dynamo operator that serves {}", dynamo::VERSIONS.join(" or ")),
         ),
-        Err(why) => unknown("Dynamo", why),
+        Err(why) => CheckRow::unknown("Dynamo", why),
     }
 }
 
@@ -231,7 +212,7 @@ fn rights(cluster: &ClusterState, before: bool) -> Vec<CheckRow> {
                     format!("ask for the role {role}: kubectl -n {} create rolebinding NAME --clusterrole={role} --user=YOU", cluster.namespace),
                 ));
             }
-            Err(why) => missing.push(unknown(check, why)),
+            Err(why) => missing.push(CheckRow::unknown(check, why)),
         }
     }
     if granted > 0 {
@@ -240,114 +221,11 @@ fn rights(cluster: &ClusterState, before: bool) -> Vec<CheckRow> {
     missing
 }
 
-fn gpus(cluster: &ClusterState, subject: CheckedSubject) -> CheckRow {
-    let nodes = match &cluster.nodes {
-        Ok(nodes) => nodes,
-        Err(why) => return unknown("GPUs", why),
-    };
-    let chosen = |node: &&GpuNode| {
-        let selector = subject.map(|spec| &spec.hardware.node_selector);
-        selector.is_none_or(|selector| selector.iter().all(|(key, value)| node.labels.get(key) == Some(value)))
-    };
-    let usable: Vec<&GpuNode> = nodes.iter().filter(|node| !node.unschedulable).filter(chosen).collect();
-    let (total, each) = (usable.iter().map(|node| node.gpus).sum::<u32>(), by_product(&usable));
-    let Some(spec) = subject else {
-        return match total {
-            0 => CheckRow::other(
-                CheckOutcome::Bad,
-                "GPUs",
-                "no schedulable node has GPUs",
-                "add nodes with GPUs, and their device plugin",
-            ),
-            _ => CheckRow::good("GPUs", each),
-        };
-    };
-    let (needed, who) = needed(spec);
-    let resource = &spec.hardware.gpu_resource_name;
-    if total < needed {
-        let found = format!("{total} × {resource} on nodes that can be used; {who} up to {needed}");
-        return CheckRow::other(
-            CheckOutcome::Bad,
-            "GPUs",
-            found,
-            "lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes",
-        );
-    }
-    let systems: Vec<&str> = usable.iter().filter_map(|node| system_of(node.product.as_deref()?)).collect();
-    if !systems.is_empty() && !systems.contains(&spec.hardware.system.as_str()) {
-        let found = format!("{each}; the comparison is about {}", spec.hardware.system);
-        let remedy = format!("set hardware.system to {}, or choose nodes with hardware.nodeSelector", systems[0]);
-        return CheckRow::other(CheckOutcome::Bad, "GPUs", found, remedy);
-    }
-    CheckRow::good("GPUs", format!("{each}; {who} up to {needed}"))
-}
-
-/// GPUs that are held at a time, and by whom.
-fn needed(spec: &BenchmarkComparisonSpec) -> (u32, &'static str) {
-    let deployed = spec.variants.iter().filter(|variant| variant.source.kind != SourceKind::Endpoint).count();
-    let each = spec.hardware.gpus_per_variant;
-    match (spec.execution.mode, u32::try_from(deployed)) {
-        (Mode::Parallel, Ok(variants @ 2..)) => (each.saturating_mul(variants), "all variants together need"),
-        _ => (each, "a variant needs"),
-    }
-}
-
-/// `2 nodes with 8 × NVIDIA-H200`.
-fn by_product(nodes: &[&GpuNode]) -> String {
-    let mut kinds: std::collections::BTreeMap<(&str, u32), usize> = std::collections::BTreeMap::new();
-    for node in nodes {
-        *kinds.entry((node.product.as_deref().unwrap_or("an unlabelled product"), node.gpus)).or_default() += 1;
-    }
-    let each =
-        kinds.iter().map(|((product, gpus), count)| format!("{} with {gpus} × {product}", counted(*count, "node")));
-    each.collect::<Vec<_>>().join(", ")
-}
-
-/// Taints that keep pods away from nodes with GPUs.
-fn taints(cluster: &ClusterState, subject: CheckedSubject) -> Option<CheckRow> {
-    let nodes = cluster.nodes.as_ref().ok()?;
-    let tolerations = subject.map_or(&[][..], |spec| &spec.hardware.tolerations);
-    let mut refused: Vec<String> = nodes
-        .iter()
-        .filter(|node| !node.unschedulable)
-        .flat_map(|node| &node.taints)
-        .filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"))
-        .filter(|taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint)))
-        .map(|taint| match &taint.value {
-            Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
-            None => format!("{}:{}", taint.key, taint.effect),
-        })
-        .collect();
-    refused.sort_unstable();
-    refused.dedup();
-    (!refused.is_empty()).then(|| {
-        let found = format!("GPU nodes carry {}", refused.join(", "));
-        CheckRow::other(
-            CheckOutcome::Warning,
-            "taints",
-            found,
-            "add them to hardware.tolerations, unless an admission plugin does",
-        )
-    })
-}
-
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let effect = toleration.effect.as_ref().is_none_or(|effect| *effect == taint.effect);
-    let exists = toleration.operator.as_deref() == Some("Exists");
-    let key = match &toleration.key {
-        Some(key) => *key == taint.key,
-        None => exists,
-    };
-    effect
-        && key
-        && (exists || toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default())
-}
-
 fn quotas(cluster: &ClusterState, subject: CheckedSubject) -> Vec<CheckRow> {
     let resource = subject.map_or("nvidia.com/gpu", |spec| spec.hardware.gpu_resource_name.as_str());
     let quotas = match &cluster.quotas {
         Ok(quotas) => quotas,
-        Err(why) => return vec![unknown("quota", why)],
+        Err(why) => return vec![CheckRow::unknown("quota", why)],
     };
     let of_gpus = quotas.iter().filter(|quota| quota.resource.strip_prefix("requests.") == Some(resource));
     let found: Vec<CheckRow> = of_gpus.map(|quota| gpu_quota(quota, subject)).collect();
@@ -380,7 +258,7 @@ fn volume_claim(cluster: &ClusterState, name: &str, claim: &Lookup<Option<Volume
             let found = format!("no PersistentVolumeClaim {name} in namespace {}", cluster.namespace);
             return CheckRow::other(CheckOutcome::Bad, check, found, "create it, or name another in the comparison");
         }
-        Err(why) => return unknown(check, why),
+        Err(why) => return CheckRow::unknown(check, why),
     };
     let found = format!("{}, {}, {}", claim.phase, claim.access_modes.join(" "), claim.size);
     let is_shared = claim.access_modes.iter().any(|mode| matches!(mode.as_str(), "ReadWriteMany" | "ReadOnlyMany"));
@@ -410,7 +288,7 @@ fn secret(cluster: &ClusterState, name: &str, there: &Lookup<bool>) -> CheckRow 
             let found = format!("no Secret {name} in namespace {}", cluster.namespace);
             CheckRow::other(CheckOutcome::Bad, check, found, "create it, or name another in the comparison")
         }
-        Err(why) => unknown(check, why),
+        Err(why) => CheckRow::unknown(check, why),
     }
 }
 
@@ -440,7 +318,7 @@ fn pulled(field: &str, image: &str, pull: Option<&ImagePull>) -> CheckRow {
     match pull {
         None => CheckRow::good(field, format!("{image} (whether it can be pulled was not tried: --pull does)")),
         Some(ImagePull { pull: Ok(pull), seconds, .. }) => pull.row(field, image, *seconds),
-        Some(ImagePull { pull: Err(why), .. }) => unknown(field, why),
+        Some(ImagePull { pull: Err(why), .. }) => CheckRow::unknown(field, why),
     }
 }
 

@@ -50,6 +50,13 @@ impl CheckRow {
         Self { check: check.into(), outcome: CheckOutcome::Good, found: found.into(), remedy: String::new() }
     }
 
+    /// What nobody with these rights can see: `why`, and whom to ask.
+    pub fn unknown(check: impl Into<String>, why: &str) -> Self {
+        let (found, remedy) =
+            why.split_once(": ask ").map_or((why, String::new()), |(why, ask)| (why, format!("ask {ask}")));
+        Self::other(CheckOutcome::Unknown, check, found, remedy)
+    }
+
     pub fn other(
         outcome: CheckOutcome,
         check: impl Into<String>,

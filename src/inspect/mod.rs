@@ -7,6 +7,7 @@ pub mod check;
 pub mod findings;
 mod images;
 pub mod logs;
+pub mod nodes;
 pub mod promote;
 pub mod pulls;
 pub mod sample;

@@ -1,7 +1,8 @@
 //! A first comparison for a cluster: what was seen there, in a file with comments.
 
-use super::check::{GpuNode, VolumeClaim};
+use super::check::VolumeClaim;
 use super::images;
+use super::nodes::GpuNode;
 use super::systems::system_of;
 use crate::text::cut;
 

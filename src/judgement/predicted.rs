@@ -73,6 +73,11 @@ pub fn predicted_side(sla: &SlaLimits, estimates: &dyn Estimates) -> Option<Pred
     Some(value(at.log_tokens, f64::from(at.concurrency), None))
 }
 
+/// r of an estimate at a level (METHOD §3); `None` where no limit can be held against it.
+pub fn estimated_r(sla: &SlaLimits, concurrency: u32, estimate: &Estimate) -> Option<f64> {
+    RatedEstimate::of(sla, concurrency, estimate).map(|rated| rated.ratios().r())
+}
+
 /// An estimate held against the limits.
 #[derive(Clone, Debug)]
 struct RatedEstimate {

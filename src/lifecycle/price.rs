@@ -14,9 +14,8 @@ pub fn price(status: &BenchmarkComparisonStatus, world: &World, judged: &Judged)
     // As before anything was deployed: later rounds are priced anew, the promise stays.
     let earlier = |name: &str| minutes(variant(status, name)?.last_ready_seconds.map(u64::from)?);
     let promised = RunPrice::of(judged, planned(world), earlier).map(|price| price.status(&judged.evidence));
-    let (expected, most) = promised.unzip();
     let actual = actual(status, judged);
-    (expected.is_some() || actual.is_some()).then_some(Price { expected, most, actual })
+    (promised.is_some() || actual.is_some()).then(|| Price { actual, ..promised.unwrap_or_default() })
 }
 
 fn actual(status: &BenchmarkComparisonStatus, judged: &Judged) -> Option<crate::api::Cost> {

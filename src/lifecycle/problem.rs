@@ -234,7 +234,8 @@ fn cure_of_refusal(message: &str) -> &'static str {
         }
         // Of a graph; a comparison has another field for it.
         _ if message.contains("runtimeVersionOverride") => {
-            "set spec.runtime.version to the Dynamo release in the image, for example 1.3.0"
+            "set spec.runtime.version to the Dynamo release in the image, for example 1.3.0, or runtimeVersionOverride in manifests \
+             of your own"
         }
         _ => "correct what the server names",
     }

@@ -15,8 +15,9 @@ use super::plan_map::plan_config_map;
 use super::publish_identity::{publish_role, publish_role_binding, publish_service_account};
 use super::report_map::{ReportFiles, report_config_map};
 use super::results_map::results_config_map;
-use super::variant::{VariantDeployment, instantiate};
+use super::variant::{Author, VariantDeployment, instantiate};
 use crate::api::{Deadlines, SourceKind, Variant};
+use crate::dynamo;
 use crate::plan::Plan;
 
 /// A child to create, or several that are created together.
@@ -85,6 +86,9 @@ pub struct Children<'a> {
     /// Variant → its prepared objects, of the variants that can be deployed; empty for an endpoint.
     pub servers: BTreeMap<&'a str, &'a [Value]>,
     pub report: Option<ReportFiles>,
+    /// The cluster serves the version in which Dynamo's operator stores graphs: generated ones are created in it, and need no
+    /// conversion. Those of users are created in the version in which they are given.
+    pub newest_graphs: bool,
 }
 
 impl Children<'_> {
@@ -134,7 +138,12 @@ impl Children<'_> {
             Create::Configurations => vec![json(&configurations_config_map(plan))?],
             Create::GenerateJob => vec![json(&generate_job(plan, self.deadlines))?],
             Create::Results { variant } => vec![json(&results_config_map(plan, variant))?],
-            Create::Server { variant, deployment } => self.deployment(variant, *deployment)?.objects,
+            Create::Server { variant, deployment } => {
+                let objects = self.deployment(variant, *deployment)?.objects;
+                let newest = self.newest_graphs && self.is_generated(variant);
+                let in_version = |object| if newest { dynamo::to_beta(&object).unwrap_or(object) } else { object };
+                objects.into_iter().map(in_version).collect()
+            }
             Create::LoadJob { variant, deployment, round } => {
                 let url = self.deployment(variant, *deployment)?.endpoint_url;
                 let (deployment, round) = (*deployment, *round);
@@ -145,6 +154,12 @@ impl Children<'_> {
                 vec![json(&report_config_map(plan, report))?]
             }
         })
+    }
+
+    /// Whether the predictor writes a variant's manifests.
+    fn is_generated(&self, variant: &str) -> bool {
+        let named = self.plan.spec.variants.iter().find(|of| of.name == variant);
+        named.is_some_and(|of| Author::of(of.source.kind) == Author::Predictor)
     }
 
     fn deployment(&self, variant: &str, deployment: u32) -> Result<VariantDeployment, ChildError> {

@@ -1,5 +1,7 @@
 //! Why manifests cannot be used: each error names object and field, what was found, and what to do.
 
+use std::collections::BTreeMap;
+
 use crate::api::Reason;
 
 /// Manifests that cannot be used.
@@ -17,6 +19,16 @@ pub enum ManifestError {
         problem: String,
         /// What to do.
         cure: String,
+    },
+    /// Several fields at once, so that the list that the administrator has to extend is told once.
+    #[error("{object}: {}; {}", asked(.features), allowing(.features, .allowed))]
+    NotAllowed {
+        /// Kind and name.
+        object: String,
+        /// Pod features that are not allowed, and the fields that ask for each.
+        features: BTreeMap<String, Vec<String>>,
+        /// What is allowed.
+        allowed: String,
     },
     /// Something is missing or there is too much of it.
     #[error("the manifests are not one server: {problem}; {cure}")]
@@ -40,6 +52,20 @@ pub enum ManifestError {
         object: String,
         problem: String,
     },
+}
+
+/// What an administrator can do about features that are not allowed.
+pub(crate) fn allowing<T>(features: &BTreeMap<String, T>, allowed: &str) -> String {
+    let names = features.keys().map(|feature| format!("`{feature}`")).collect::<Vec<_>>().join(", ");
+    let them = if features.len() == 1 { "it" } else { "them" };
+    format!(
+        "remove {them}, or have an administrator add {names} to the namespace's allowedPodFeatures (now: {allowed})"
+    )
+}
+
+fn asked(features: &BTreeMap<String, Vec<String>>) -> String {
+    let each = features.iter().map(|(feature, fields)| format!("{feature} ({})", fields.join(", ")));
+    format!("pods of the namespace may not have {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// Errors that are listed; the rest are counted.
@@ -84,7 +110,7 @@ impl ManifestError {
             // The first one's: a refusal before what is missing.
             Self::Several(errors) => errors.first().map_or(Reason::ManifestsRefused, Self::reason),
             Self::NotYaml { .. } => Reason::ManifestsNotReadable,
-            Self::Refused { .. } => Reason::ManifestsRefused,
+            Self::Refused { .. } | Self::NotAllowed { .. } => Reason::ManifestsRefused,
             Self::Incomplete { .. } => Reason::ManifestsIncomplete,
             Self::Patch { .. } => Reason::PatchFailed,
             Self::TooLarge { .. } => Reason::TooLarge,

@@ -108,6 +108,9 @@ pub struct Facts {
     /// Mean SM clock of the GPUs that the tool was told to watch, in MHz.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sm_clock_megahertz: Option<f64>,
+    /// Share of the trial, in percent, for which the power limit held back the GPU that it held back most, of those watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_percent: Option<f64>,
     /// Set where the tool does not count completed requests: then `requests` stands for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_unknown: Option<bool>,

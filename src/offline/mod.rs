@@ -3,6 +3,7 @@
 //! `judgement` decides, as it does for the operator.
 
 pub mod measured;
+pub mod outlook;
 pub mod predicted;
 pub mod results;
 pub mod silicon;

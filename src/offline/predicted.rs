@@ -8,7 +8,7 @@ use crate::manifests::demand;
 use crate::manifests::variant::{Author, Preparation, parse, prepare};
 use crate::method::sla::{SlaError, SlaLimits};
 use crate::plan::PodFeatures;
-use crate::prediction::configurations::{self, Configurations, GenerationOutcome};
+use crate::prediction::configurations::{self, Configurations, GenerationOutcome, Ready};
 use crate::prediction::predictors::expected;
 use crate::prediction::{
     Files, Like, PickError, Picked, Prediction, Shape, Wanted, gpus_claimed, hinted_shape, pick, pick_deployed,
@@ -257,6 +257,11 @@ struct Deployment {
     /// GPUs that the manifests request.
     gpus: Option<u32>,
     unclear: Option<String>,
+}
+
+/// GPUs that a generated variant holds.
+pub(super) fn gpus_of(ready: &Ready, spec: &BenchmarkComparisonSpec) -> Option<u32> {
+    ready.shape.as_ref().map(|shape| shape.gpus).or_else(|| asked_for(&ready.objects, spec))
 }
 
 /// GPUs that objects request; parts that cannot be read count for nothing.

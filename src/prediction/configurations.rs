@@ -26,12 +26,17 @@ pub struct Configurations {
 }
 
 impl Configurations {
+    /// A variant that can be deployed.
+    pub fn ready(&self, variant: &str) -> Option<&Ready> {
+        self.variants.iter().find(|one| one.variant == variant).and_then(|one| match &one.outcome {
+            GenerationOutcome::Ready(ready) => Some(ready.as_ref()),
+            GenerationOutcome::Refused { .. } => None,
+        })
+    }
+
     /// The objects of a variant that can be deployed.
     pub fn objects(&self, variant: &str) -> Option<&[serde_json::Value]> {
-        match &self.variants.iter().find(|one| one.variant == variant)?.outcome {
-            GenerationOutcome::Ready(ready) => Some(&ready.objects),
-            GenerationOutcome::Refused { .. } => None,
-        }
+        self.ready(variant).map(|ready| ready.objects.as_slice())
     }
 }
 

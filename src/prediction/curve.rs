@@ -269,6 +269,11 @@ impl Curve {
         }
     }
 
+    /// The factor for arriving together in the TTFT at a load, of the replica that has most of it; `None` where it is not known.
+    pub fn burst_factor(&self, concurrency: u32) -> Option<f64> {
+        self.burst.factor(concurrency.div_ceil(self.replicas))
+    }
+
     /// Replicas that are busy with `held` requests over all, by how many each has.
     fn busy(&self, held: u32) -> impl Iterator<Item = (u32, u32)> {
         let (each, more) = (held / self.replicas, held % self.replicas);

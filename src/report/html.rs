@@ -39,6 +39,7 @@ struct ReportPage<'a> {
     level_heads: Heads,
     level_tables: bool,
     beyond: &'static str,
+    burst: String,
     plot_size: (u32, u32),
     plots: Vec<PlotFigure>,
     markers: Vec<(usize, &'static str)>,
@@ -158,8 +159,9 @@ pub fn page(report: &Report, omission: Omission) -> String {
         level_heads: table::heads(&LevelRow::PAGE),
         level_tables: has_tables,
         beyond: sentences::BEYOND,
+        burst: sentences::burst(report),
         plot_size: plot::SIZE,
-        plots: if has_tables { plots::plots(report).into_iter().map(figure).collect() } else { vec![] },
+        plots: if has_tables { drawn(report) } else { vec![] },
         markers: (0..report.variants.len()).map(|index| (index, svg::marker_shape(index))).collect(),
         more_findings: findings.len() - shown,
         meanings: meanings(&findings),
@@ -187,7 +189,8 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         facts.push(("Variants", known(sentences::meeting(report))));
         facts.push(("Winner", known(sentences::winner(report))));
         facts.push(("Measured gain", known(verdict.gain.clone())));
-        facts.push(("Claim", known(verdict.claim.clone())));
+        facts.push(("Claim → measured, tokens/s/GPU", known(sentences::claimed(report))));
+        facts.push(("Estimate → measured, tokens/s/GPU", known(sentences::estimated(report))));
         facts.push(("Mean error of estimates", known(verdict.estimate_error.clone())));
         facts.extend(report.ordering.as_ref().map(|of| ("Predicted order", sentences::ordering(of))));
     }
@@ -308,6 +311,11 @@ fn variant(report: &Report, index: usize, variant: &ReportVariant) -> VariantSec
 
 fn table_cell(cell: Cell) -> TableCell {
     TableCell { text: cell.shown(Digits::Readable), tone: cell.tone().map(Tone::class) }
+}
+
+/// The plots that have anything to show.
+fn drawn(report: &Report) -> Vec<PlotFigure> {
+    plots::plots(report).into_iter().filter(|plot| !plot.is_empty()).map(figure).collect()
 }
 
 fn figure(plot: Plot) -> PlotFigure {

@@ -124,7 +124,7 @@ impl<'a> LevelRow<'a> {
     /// For a terminal or a plain file of 80 columns.
     pub const SUMMARY: [Column<Self>; 10] = [
         Self::CONCURRENCY,
-        Self::TTFT_ESTIMATED,
+        Self::TTFT_ESTIMATED.titled("est. †"),
         Self::TTFT_MEASURED,
         Self::TPOT_ESTIMATED,
         Self::TPOT_MEASURED,
@@ -157,7 +157,7 @@ impl<'a> LevelRow<'a> {
         Self::SLA,
         Self::TTFT_ESTIMATED,
         Self::TTFT_MEASURED,
-        Self::TTFT_ERROR,
+        Self::TTFT_ERROR.titled("error †"),
         Self::TTFT_P99,
         Self::TPOT_ESTIMATED,
         Self::TPOT_MEASURED,

@@ -17,6 +17,7 @@ use crate::plan::Images;
 use crate::prediction::{OperatingPoint, PredictedClaim, Prediction};
 use crate::units::{Milliseconds, TokensPerSecond};
 use crate::verdict::figures::{ErrorFigures, LevelFigures, Ordering, VariantFigures, figures};
+use crate::verdict::forecast::forecast;
 use crate::verdict::rows::estimated_at;
 use crate::verdict::{Judged, VariantRecords, conditions, status};
 
@@ -53,6 +54,9 @@ pub struct Report {
     pub conditions: Vec<ReportCondition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_seconds: Option<GpuSeconds>,
+    /// What was predicted to come out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<String>,
     /// What the run was expected to cost, and what it has cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
@@ -252,6 +256,7 @@ impl Report {
             verdict: over.then(|| status::verdict(judged)),
             conditions: conditions.iter().flatten().map(ReportCondition::from).collect(),
             gpu_seconds: None,
+            forecast: forecast(judged),
             price: None,
             rounds: vec![],
             ordering: figures.ordering,

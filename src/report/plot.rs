@@ -5,7 +5,7 @@ use super::format::readable;
 use super::svg::{self, Anchor, Beside, Ink, Pixel};
 
 /// Width and height of a plot in its own pixels; the page scales it.
-pub const SIZE: (u32, u32) = (460, 330);
+pub const SIZE: (u32, u32) = (460, 350);
 
 /// The edges of the plane that the axes span, in pixels. The labels are to its left and below it.
 const LEFT: f64 = 62.0;
@@ -16,8 +16,13 @@ const TICK: f64 = 4.0;
 /// The middles of the axes' own labels.
 const Y_LABEL: f64 = 7.0;
 const X_LABEL: f64 = 320.0;
+/// The middle of the line that says what was measured.
+const ABOUT: f64 = 340.0;
 /// Radius of the ring around a claim: it goes round a marker.
 const RING: f64 = 8.0;
+/// From the middle of a marker to where an arrow ends, and the length of the arrow's head.
+const MARKER: f64 = 6.0;
+const HEAD: f64 = 7.0;
 /// Share of the horizontal axis from which on a limit has its text at its left.
 const FAR_RIGHT: f64 = 0.6;
 
@@ -38,6 +43,8 @@ pub struct Series {
     /// One line for each range of loads that has an estimate.
     pub estimate: Vec<Vec<(f64, f64)>>,
     pub claim: Option<(f64, f64)>,
+    /// What was measured at the claim's own load, where an arrow from promise to outcome tells something.
+    pub outcome: Option<(f64, f64)>,
     pub measured: Vec<PlotPoint>,
 }
 
@@ -59,6 +66,8 @@ pub struct Plot {
     pub x_limit: Option<LimitLine>,
     pub y_limit: Option<LimitLine>,
     pub series: Vec<Series>,
+    /// Model, hardware, run and day: a picture is shown without its page, too.
+    pub about: String,
     /// A word about the picture itself, in its corner.
     pub mark: Option<&'static str>,
 }
@@ -77,7 +86,9 @@ impl Plot {
         ];
         let series = self.series.iter().map(|series| plane.series(series));
         let mark = self.mark.map(mark);
-        [plane.axes(self)].into_iter().chain(limits.into_iter().flatten()).chain(series).chain(mark).collect()
+        let about = svg::text(Ink::Text, Pixel { x: RIGHT, y: ABOUT }, Anchor::End, Beside::Level, &self.about);
+        let parts = [plane.axes(self)].into_iter().chain(limits.into_iter().flatten()).chain(series);
+        parts.chain(mark).chain([about]).collect()
     }
 
     /// The points as a sentence, for those who do not see the plot.
@@ -169,10 +180,14 @@ impl Plane {
         let markers: String = markers.map(|at| svg::marker(series.index, at)).collect();
         let claim = series.claim.and_then(|claim| self.pixel(claim));
         let ring = claim.map(|at| svg::ring(Ink::Claim(series.index), at, RING)).unwrap_or_default();
+        let outcome = claim.zip(series.outcome.and_then(|outcome| self.pixel(outcome)));
+        let arrow =
+            outcome.map(|(from, to)| svg::lines(Ink::Claim(series.index), &arrow(from, to))).unwrap_or_default();
         svg::lines(Ink::Estimate(series.index), &estimate)
             + &svg::lines(Ink::Measured(series.index), &bars)
             + &markers
             + &ring
+            + &arrow
     }
 
     fn pixels(&self, line: &[(f64, f64)]) -> Vec<Pixel> {
@@ -187,6 +202,20 @@ impl Plane {
         let level = apart(point.x).map(|(low, high)| [(low, y), (high, y)]);
         upright.into_iter().chain(level).map(|ends| self.pixels(&ends)).collect()
     }
+}
+
+/// Shaft and head from the edge of a claim's ring to the marker of what was measured; nothing where one covers the other.
+fn arrow(from: Pixel, to: Pixel) -> Vec<Vec<Pixel>> {
+    let (x, y) = (to.x - from.x, to.y - from.y);
+    let length = x.hypot(y);
+    if length < 2.5 * RING {
+        return vec![];
+    }
+    let (x, y) = (x / length, y / length);
+    let at = |along: f64, aside: f64| Pixel { x: to.x - along * x - aside * y, y: to.y - along * y + aside * x };
+    let tip = at(MARKER, 0.0);
+    let start = Pixel { x: from.x + RING * x, y: from.y + RING * y };
+    vec![vec![start, tip], vec![at(MARKER + HEAD, HEAD / 2.0), tip, at(MARKER + HEAD, -HEAD / 2.0)]]
 }
 
 /// In the lower right corner, where curves seldom are.
@@ -218,6 +247,7 @@ mod tests {
             x_limit: None,
             y_limit: None,
             series: vec![series],
+            about: "model, system, run 1".into(),
             mark: None,
         }
     }
@@ -262,6 +292,20 @@ mod tests {
         let limit = LimitLine { value: 500.0, text: "SLA 500 ms".into() };
         let drawn = Plot { y_limit: Some(limit), ..plot(measured(&[(1.0, 5.0)])) }.elements();
         assert!(drawn.contains(r#"<path class="s""#) && drawn.contains(">SLA 500 ms</text>"), "{drawn}");
+    }
+
+    #[test]
+    fn an_arrow_leads_from_the_claim_to_what_was_measured() {
+        let claimed = |outcome| Series { claim: Some((1.0, 5.0)), outcome, ..measured(&[(2.0, 5.0)]) };
+        let paths = |series: Series| plot(series).elements().matches(r#"<path class="c v0""#).count();
+        assert_eq!(paths(claimed(Some((2.0, 5.0)))), 1);
+        assert_eq!(paths(claimed(Some((1.0, 5.0)))), 0, "it was kept to the digit");
+        assert_eq!(paths(claimed(None)), 0, "its load was not measured");
+    }
+
+    #[test]
+    fn a_picture_says_what_was_measured() {
+        assert!(plot(measured(&[(1.0, 5.0)])).elements().contains(">model, system, run 1</text>"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The plots of a report: the five of NVIDIA's guide and the Pareto view, estimates and claims over measurements.
+//! The plots of a report: the five of NVIDIA's guide, the Pareto view, and how the measurements relate to the estimates.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -41,7 +41,8 @@ struct PlottedQuantity {
 /// Every plot of the report, the most telling one first.
 pub fn plots(report: &Report) -> Vec<Plot> {
     let over = [throughput(), ttft(report), tpot(report), median_tpot(report), requests()];
-    std::iter::once(pareto(report)).chain(over.into_iter().map(|over| over_concurrency(report, over))).collect()
+    let over = over.into_iter().map(|over| over_concurrency(report, over));
+    [pareto(report), over_estimated(report)].into_iter().chain(over).collect()
 }
 
 fn throughput() -> PlottedQuantity {
@@ -136,6 +137,7 @@ fn over_concurrency(report: &Report, over: PlottedQuantity) -> Plot {
         x_limit: None,
         y_limit: over.limit.clone(),
         series: of_variants(report, series),
+        about: about(report),
         mark: report.simulated.then_some("simulated"),
     }
 }
@@ -148,22 +150,62 @@ fn pareto(report: &Report) -> Plot {
     let series = |variant: &ReportVariant, series: &mut Series| {
         let lines = lines(report, variant);
         series.estimate = lines.iter().map(|line| line.iter().map(|(_, point)| at(point)).collect()).collect();
-        series.claim = report.claim(variant).map(|claim| at(&claim.point));
+        let claim = report.claim(variant);
+        series.claim = claim.map(|claim| at(&claim.point));
+        let kept = claim.and_then(|claim| measured(variant).find(|level| level.concurrency == claim.concurrency));
+        series.outcome = kept.and_then(pareto_point).map(|point| point.at);
         series.measured = measured(variant).filter_map(pareto_point).collect();
     };
     let limit = limit(report, Statistic::Mean, report.spec.sla.tpot_limit());
     Plot {
         id: "pareto",
         title: "Efficiency: what a GPU delivers over what a user gets",
-        caption: "Each point is a level. Further up and to the right is better; points to the right of the line meet the SLA on TPOT.",
+        caption: "Each point is a level. Further up and to the right is better; points to the right of the line meet the SLA on TPOT. An arrow leads from a claim to what was measured at its load.",
         x: Axis { label: "tokens/s/user", scale: Scale::Linear },
         y: Axis { label: "tokens/s/GPU", scale: Scale::Linear },
         x_limit: limit
             .map(|limit| LimitLine { value: 1000.0 / limit.value, text: limit.text.replace("SLA ", "SLA: TPOT ") }),
         y_limit: None,
         series: of_variants(report, series),
+        about: about(report),
         mark: report.simulated.then_some("simulated"),
     }
+}
+
+/// Measured ÷ estimated throughput: how far each estimate is off, whatever its size.
+fn over_estimated(report: &Report) -> Plot {
+    let series = |variant: &ReportVariant, series: &mut Series| {
+        let curve = report.predictions.get(&variant.name).and_then(|prediction| prediction.curve.as_ref());
+        let ratio = |level: &LevelFigures| {
+            let estimated = curve?.at(level.concurrency)?.point.tokens_per_second_per_gpu.get();
+            let (tokens, spread) = (level.tokens_per_second_per_gpu, level.spread.tokens_per_second_per_gpu);
+            let y = Some((spread.low / estimated, spread.high / estimated));
+            let point = PlotPoint { at: (f64::from(level.concurrency), tokens / estimated), x: None, y };
+            (estimated > 0.0).then_some(point)
+        };
+        series.measured = measured(variant).filter_map(ratio).collect();
+    };
+    Plot {
+        id: "ratio",
+        title: "Measured over estimated throughput",
+        caption: "Tokens per second and GPU as measured, divided by the estimate at the same load. Below the line, the estimate promises more than was measured.",
+        x: CONCURRENCY,
+        y: Axis { label: "measured ÷ estimated", scale: Scale::Linear },
+        x_limit: None,
+        y_limit: Some(LimitLine { value: 1.0, text: "as estimated".into() }),
+        series: of_variants(report, series),
+        about: about(report),
+        mark: report.simulated.then_some("simulated"),
+    }
+}
+
+/// What was measured where, and when.
+fn about(report: &Report) -> String {
+    let run = report.run.as_ref();
+    let day = run.map(|run| run.start_time.as_ref().unwrap_or(&run.queued_time).0.strftime("%F").to_string());
+    let system = report.spec.hardware.system.clone();
+    let parts = [Some(report.spec.model.name.clone()), Some(system), run.map(|run| format!("run {}", run.number)), day];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn pareto_point(level: &LevelFigures) -> Option<PlotPoint> {

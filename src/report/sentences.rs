@@ -3,7 +3,7 @@
 use super::format::{counted, readable};
 use super::labels::{self, Tone};
 use super::model::{Report, ReportVariant};
-use crate::api::{AtSlaKind, ClaimPredictor, MeasuredOutcome, PredictedOutcome, Price, Sla};
+use crate::api::{AtSlaKind, ClaimPredictor, MeasuredOutcome, PredictedOutcome, Price, Sla, SlaState};
 use crate::prediction::PredictedClaim;
 use crate::verdict::figures::{Ordering, cost_per_million_tokens};
 
@@ -26,8 +26,12 @@ pub fn headline(report: &Report) -> Headline {
         return Headline { badge, tone, sentence: verdict.summary.clone() };
     }
     let is_measured = report.variants.iter().any(|variant| variant.levels.iter().any(|level| level.accepted > 0));
-    let sentence = if is_measured { "The run has no verdict." } else { "Predictions only: nothing has been measured." };
-    Headline { badge: "No verdict", tone: Tone::Plain, sentence: sentence.into() }
+    let sentence = match (&report.forecast, is_measured) {
+        (_, true) => "The run has no verdict.".into(),
+        (Some(forecast), false) => format!("Nothing has been measured yet. By the predictions, {forecast}."),
+        (None, false) => "Nothing has been measured yet.".into(),
+    };
+    Headline { badge: "No verdict", tone: Tone::Plain, sentence }
 }
 
 /// The hardware of each variant.
@@ -64,7 +68,12 @@ pub fn price(price: &Price) -> Vec<(&'static str, String)> {
         let rounds = counted(cost.rounds, "round");
         Some((name, format!("{} GPU-hours{money}, {} min, {rounds}", cost.gpu_hours, cost.minutes)))
     });
-    shown.collect()
+    let mut shown: Vec<_> = shown.collect();
+    let each = price.variants.iter().map(|of| format!("{} {} GPU-hours, {} min", of.name, of.gpu_hours, of.minutes));
+    if let Some(each) = joined(each) {
+        shown.insert(1.min(shown.len()), ("Per variant", each));
+    }
+    shown
 }
 
 /// How many variants meet the SLA.
@@ -192,6 +201,69 @@ pub fn estimate(variant: &ReportVariant) -> Option<String> {
 /// How well the predictor ordered the candidates.
 pub fn ordering(ordering: &Ordering) -> String {
     format!("holds for {} of {} pairs of candidates", ordering.agreeing, ordering.pairs)
+}
+
+/// Claims beside what was measured at their load, in tokens/s/GPU.
+pub fn claimed(report: &Report) -> Option<String> {
+    let each = report.variants.iter().filter_map(|variant| {
+        let claim = report.claim(variant)?;
+        let kept = variant.claim.as_ref().map(|claim| format!(", {}", labels::kept(claim.kept).0));
+        let advertised = claim.advertised().tokens_per_second_per_gpu.get();
+        let held = held(variant, claim.concurrency, advertised)?;
+        Some(format!("{} {held}{}", variant.name, kept.unwrap_or_default()))
+    });
+    joined(each)
+}
+
+/// Estimates beside what was measured, in tokens/s/GPU: at the claim's load or, without a claim, at the highest level that
+/// meets the SLA.
+pub fn estimated(report: &Report) -> Option<String> {
+    let each = report.variants.iter().filter_map(|variant| {
+        let meeting = variant.levels.iter().filter(|level| level.sla == Some(SlaState::Met));
+        let concurrency = match report.claim(variant) {
+            Some(claim) => claim.concurrency,
+            None => meeting.map(|level| level.concurrency).max()?,
+        };
+        let level = variant.levels.iter().find(|level| level.concurrency == concurrency)?;
+        let estimate = level.estimate.filter(|estimate| !estimate.beyond_operating_point)?;
+        let held = held(variant, concurrency, estimate.point.tokens_per_second_per_gpu.get())?;
+        Some(format!("{} {held}", variant.name))
+    });
+    joined(each)
+}
+
+/// `286 → 215 (-24.8 %) at 12 requests`, in tokens/s/GPU and concurrent requests; `None` where that load was not measured.
+fn held(variant: &ReportVariant, concurrency: u32, promised: f64) -> Option<String> {
+    let level = variant.levels.iter().find(|level| level.concurrency == concurrency)?;
+    let measured = level.measured?.point.tokens_per_second_per_gpu.get();
+    let error = (promised > 0.0).then(|| 100.0 * (measured / promised - 1.0))?;
+    let (promised, measured) = (readable(promised), readable(measured));
+    Some(format!("{promised} → {measured} ({error:+.1} %) at {}", counted(concurrency, "request")))
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
+    Some(parts.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
+}
+
+/// What the mark beside TTFT means, with the factors in the estimates of the levels where they are known.
+pub fn burst(report: &Report) -> String {
+    let factors = report.variants.iter().flat_map(|variant| {
+        let curve = report.predictions.get(&variant.name).and_then(|prediction| prediction.curve.as_ref());
+        variant.levels.iter().filter_map(move |level| curve?.burst_factor(level.concurrency))
+    });
+    let factors: Vec<f64> = factors.filter(|factor| *factor != 1.0).collect();
+    let Some(lowest) = factors.iter().copied().reduce(f64::min) else {
+        return "† the predictor's TTFT may hold a factor for requests that arrive at once: its error is shown, not judged".into();
+    };
+    let highest = factors.iter().copied().fold(lowest, f64::max);
+    let range = match format!("{lowest:.1}") == format!("{highest:.1}") {
+        true => format!("{lowest:.1}"),
+        false => format!("{lowest:.1} to {highest:.1}"),
+    };
+    format!(
+        "† the predictor multiplies its TTFT by {range} for requests that arrive at once, which those of a steady load do not: its \
+         error is shown, not judged"
+    )
 }
 
 /// What the mark behind an estimate means.

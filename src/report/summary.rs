@@ -74,8 +74,10 @@ fn head(report: &Report, text: &mut Text) {
     if let Some(verdict) = &report.verdict {
         text.field("Variants", &sentences::meeting(report).unwrap_or_else(|| ABSENT.into()));
         text.field("Winner", &sentences::winner(report).unwrap_or_else(|| ABSENT.into()));
-        if let Some(claim) = &verdict.claim {
-            text.field("Claim", &format!("{claim} (tokens/s/GPU at its own load, measured against advertised)"));
+        let held =
+            [("Claim → measured", sentences::claimed(report)), ("Estimate → meas.", sentences::estimated(report))];
+        for (name, value) in held {
+            value.iter().for_each(|value| text.field(name, &format!("{value} (tokens/s/GPU)")));
         }
         if let Some(error) = &verdict.estimate_error {
             text.field("Estimates", &format!("{error} off on average for the worst variant"));
@@ -160,6 +162,7 @@ fn evidence(report: &Report, text: &mut Text) {
     if levels.any(|level| level.is_beyond_operating_point()) {
         text.line(sentences::BEYOND);
     }
+    text.paragraph("", 2, &sentences::burst(report));
 }
 
 fn origin(report: &Report, text: &mut Text) {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::api_server::{Cluster, meta};
+use super::api_server::{ApiFailure, Cluster, meta};
 use super::lab::Lab;
 use super::serving::reality::SimulatedServing;
 
@@ -43,6 +43,9 @@ pub async fn serve(
         let _ = lab.cluster.try_put(definition);
     }
     let router = Router::new().fallback(answer).with_state(lab.cluster.clone());
+    lab.cluster.admission(|resource, object| {
+        super::dynamo::refusal(resource, object).map(|message| ApiFailure::new(403, "Forbidden", &message))
+    });
     let clock = ClockThread::start(speed);
     let events = events(lab.cluster.clone());
     tokio::select! {

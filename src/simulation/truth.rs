@@ -53,21 +53,20 @@ fn curve(kind: SourceKind) -> Curve {
 
 fn graph(kind: SourceKind) -> Value {
     let (replicas, gpus) = shape_of(kind);
-    let component = |name: &str, kind: &str, replicas: u32, limits: Value| {
-        json!({"name": name, "type": kind, "replicas": replicas, "podTemplate": {"spec": {"containers": [
-            {"name": "main", "image": "registry.example/runtime:1.3.0", "resources": {"limits": limits}}]}}})
-    };
-    let mut worker = component("TRTLLMWorker", "worker", replicas, json!({"nvidia.com/gpu": gpus.to_string()}));
-    let main = &mut worker["podTemplate"]["spec"]["containers"][0];
-    main["command"] = json!(["python3", "-m", "dynamo.trtllm"]);
-    main["args"] =
-        json!(["--tensor-parallel-size", gpus.to_string(), "--max-batch-size", "64", "--max-num-tokens", "8192"]);
+    let image = "registry.example/runtime:1.3.0";
+    let worker = json!({
+        "image": image, "command": ["python3", "-m", "dynamo.trtllm"],
+        "args": ["--tensor-parallel-size", gpus.to_string(), "--max-batch-size", "64", "--max-num-tokens", "8192"],
+    });
     json!({
-        "apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
-        "spec": {"components": [
-            component("Frontend", "frontend", 1, json!({})),
-            worker,
-        ]},
+        "apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
+        "spec": {"services": {
+            "Frontend": {"componentType": "frontend", "replicas": 1, "extraPodSpec": {"mainContainer": {"image": image}}},
+            "TRTLLMWorker": {
+                "componentType": "worker", "replicas": replicas, "extraPodSpec": {"mainContainer": worker},
+                "resources": {"limits": {"gpu": gpus.to_string()}},
+            },
+        }},
     })
 }
 
@@ -216,6 +215,7 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
             unsteadiness_percent: Some(0.1),
             loaded_seconds: None,
             sm_clock_megahertz: None,
+            throttled_percent: None,
             requests_unknown: None,
             not_finite: vec![],
         },

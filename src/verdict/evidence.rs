@@ -276,6 +276,10 @@ fn reject_other_work(variants: &mut [VariantRecords], baseline: usize) {
 
 /// Part of a difference may be the clocks', and not the configurations'.
 fn compare_clocks(variants: &mut [VariantRecords], baseline: usize) {
+    for variant in &mut *variants {
+        let throttled = variant.throttled().and_then(across::throttling);
+        variant.findings.extend(throttled);
+    }
     let Some(base) = variants.get(baseline).and_then(VariantRecords::sm_clock) else { return };
     for variant in variants.iter_mut().filter(|variant| variant.role == Role::Candidate) {
         let apart = variant.sm_clock().and_then(|own| across::clocks(own, base));
@@ -302,6 +306,11 @@ impl VariantRecords {
     /// Mean SM clock over its accepted records, where it is known.
     fn sm_clock(&self) -> Option<f64> {
         self.mean(|measured| measured.facts.sm_clock_megahertz)
+    }
+
+    /// The most that a GPU was throttled in any accepted trial, in percent of its time, where it is known.
+    fn throttled(&self) -> Option<f64> {
+        self.accepted().filter_map(|(_, measured)| measured.facts.throttled_percent).reduce(f64::max)
     }
 
     fn mean(&self, of: fn(&Measurement) -> Option<f64>) -> Option<f64> {

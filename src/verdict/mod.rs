@@ -7,6 +7,7 @@
 //!                    ├─ sentences ─ status of the verdict
 //!                    ├─ conditions
 //!                    ├─ figures ── the numbers of a report
+//!                    ├─ forecast ─ what is predicted to come out
 //!                    └─ price ──── what the run costs
 //! ```
 
@@ -15,6 +16,7 @@ pub mod decimals;
 pub mod evidence;
 pub mod figures;
 pub mod findings;
+pub mod forecast;
 pub mod judged;
 pub mod open;
 pub mod price;

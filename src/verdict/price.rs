@@ -48,14 +48,24 @@ impl RunPrice {
         Some(Self { variants: minutes.collect::<Option<_>>()?, rounds: rounds(judged) })
     }
 
-    /// What is expected and what it is at most, as the status shows it.
-    pub fn status(&self, evidence: &RunEvidence) -> (api::Cost, api::Cost) {
+    /// What is expected, of the run and of each variant, and what it is at most, as the status shows it.
+    pub fn status(&self, evidence: &RunEvidence) -> api::Price {
         let minutes: Vec<VariantMinutes> = self.variants.iter().map(|(_, minutes)| *minutes).collect();
         let limits = evidence.rules.rounds;
         let maximum = if evidence.rules.repeatable { limits.maximum } else { 1 };
         let price = ExpectedPrice::of(&minutes, self.rounds, limits.minimum.min(maximum), maximum);
         let shown = |cost: RoundsCost, rounds| shown(cost, rounds, evidence.gpu_hourly_cost);
-        (shown(price.expected, price.rounds), shown(price.most, maximum))
+        let of_variant = |(name, minutes): &(String, VariantMinutes)| {
+            let cost = RoundsCost::of(&[*minutes], price.rounds);
+            let minutes = count(cost.minutes.round() as u64);
+            api::VariantCost { name: name.clone(), minutes, gpu_hours: format!("{:.1}", cost.gpu_hours) }
+        };
+        api::Price {
+            expected: Some(shown(price.expected, price.rounds)),
+            most: Some(shown(price.most, maximum)),
+            actual: None,
+            variants: self.variants.iter().map(of_variant).collect(),
+        }
     }
 
     /// What a round costs that deploys these variants: the first, or a later one.

@@ -6,7 +6,7 @@ use super::decimals::{gain_interval, signed_log, signed_share};
 use super::evidence::VariantRecords;
 use super::judged::{Judged, JudgedVariant};
 use super::open::{Known, OpenAnswer};
-use crate::api::{EvidenceCode, Outcome, Stopped, VerdictResult};
+use crate::api::{EvidenceCode, MOST_ROUNDS, Outcome, Stopped, VerdictResult};
 use crate::judgement::CandidateJudgement;
 use crate::judgement::accuracy::JudgedMetric;
 use crate::judgement::comparison::{Look, Standing, Standpoint};
@@ -176,7 +176,7 @@ impl<'a> Compared<'a> {
     fn would_tell(&self) -> String {
         let candidates = self.judged.judgement.candidates.len();
         let more = self.last().zip(self.gain()).and_then(|(look, gain)| {
-            let rounds = gain.rounds_to_tell(GAIN_TO_TELL, candidates, 2 * crate::sweep::MOST_LEVELS)?;
+            let rounds = gain.rounds_to_tell(GAIN_TO_TELL, candidates, usize::try_from(MOST_ROUNDS).ok()?)?;
             rounds.checked_sub(look.shared_rounds).filter(|more| *more > 0)
         });
         more.map(|more| format!("; {more} more could detect +10 %")).unwrap_or_default()
@@ -230,7 +230,8 @@ impl<'a> Compared<'a> {
         }
     }
 
-    fn said(&self, outcome: Outcome, gain: Option<f64>) -> String {
+    /// An outcome, with its gain where it has one.
+    pub fn said(&self, outcome: Outcome, gain: Option<f64>) -> String {
         let Self { candidate, baseline, .. } = self;
         let gain = gain.map(|gain| format!(" ({} %)", signed_share(gain))).unwrap_or_default();
         match outcome {
@@ -285,13 +286,6 @@ impl<'a> Compared<'a> {
         ];
         differences.into_iter().filter(|(code, _)| has(*code)).map(|(_, sentence)| sentence).collect()
     }
-}
-
-/// What is predicted to come out for the first candidate.
-pub fn forecast(judged: &Judged) -> Option<String> {
-    let (variant, of) = judged.variants().find_map(|variant| Some((variant, variant.candidate?)))?;
-    let first = of.predicted.first()?;
-    Some(Compared::new(judged, variant, of).said(first.outcome, first.gain))
 }
 
 fn metric_name(metric: JudgedMetric) -> &'static str {

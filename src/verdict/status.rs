@@ -34,6 +34,7 @@ pub fn verdict(judged: &Judged) -> Verdict {
         rounds: 0,
         stopped: None,
     };
+    let is_measured = judged.evidence.variants.iter().any(|of| of.accepted().next().is_some());
     Verdict {
         result: comparisons.first().map_or(VerdictResult::Inconclusive, |of| of.result),
         summary: compared.as_ref().map(Compared::summary).unwrap_or_default(),
@@ -43,7 +44,8 @@ pub fn verdict(judged: &Judged) -> Verdict {
         estimate_error: estimate_column(judged),
         predicted: comparisons.first().map_or_else(|| predicted(None), |of| of.predicted.clone()),
         measured: comparisons.first().map_or_else(undetermined, |of| of.measured.clone()),
-        sla: Some(format!("{meeting}/{} meet", judged.evidence.variants.len())),
+        // Of what was not measured, nobody knows.
+        sla: is_measured.then(|| format!("{meeting}/{} meet", judged.evidence.variants.len())),
         comparisons,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::api::{Deployed, EvidenceCode, Finding, Role, VariantStatus};
 use crate::measurement::record::TrialRecord;
+use crate::prediction::checks::family;
 
 /// Nodes that a message names.
 const MOST_NAMED: usize = 3;
@@ -46,7 +47,7 @@ pub fn redeployed(records: &[TrialRecord]) -> Option<Finding> {
 fn precision_differs((own, base): (&Deployed, &Deployed)) -> Option<String> {
     let differ = |what: &str, own: &Option<String>, base: &Option<String>| {
         let (own, base) = (own.as_ref()?, base.as_ref()?);
-        (own != base).then(|| format!("{what} {own} here and {base} for the baseline"))
+        (family(own) != family(base)).then(|| format!("{what} {own} here and {base} for the baseline"))
     };
     let differences =
         [differ("weights are", &own.weights, &base.weights), differ("the KV cache is", &own.kv_cache, &base.kv_cache)];
@@ -204,6 +205,28 @@ mod tests {
         let expected: Vec<_> =
             expected.map(|said| (EvidenceCode::ContextDiffers, said.to_owned())).into_iter().collect();
         assert_eq!(found(own, base), expected);
+    }
+
+    fn with_weights(weights: &str) -> Deployed {
+        Deployed { weights: Some(weights.into()), ..Deployed::default() }
+    }
+
+    /// Tools have several names for the same type.
+    #[rstest]
+    #[case::another(
+        with_weights("fp8"),
+        with_weights("bfloat16"),
+        Some("weights are fp8 here and bfloat16 for the baseline")
+    )]
+    #[case::another_name(with_weights("bf16"), with_weights("bfloat16"), None)]
+    #[case::not_known(with_weights("fp8"), Deployed::default(), None)]
+    fn precision_is_compared(#[case] own: Deployed, #[case] base: Deployed, #[case] expected: Option<&str>) {
+        let found = found(own, base);
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{found:?}");
+        for ((code, message), expected) in found.iter().zip(expected) {
+            assert_eq!(*code, EvidenceCode::PrecisionDiffers);
+            assert!(message.contains(expected), "{message}");
+        }
     }
 
     /// Deployments of a variant on node `n`, each beside one of these.

@@ -1,44 +1,18 @@
-//! What Dynamo's operator 1.5.0 wants to know of a graph's images: its admission webhook, as it was seen to answer.
+//! What Dynamo's operator 1.5.0 takes of what is generated: images of a known release, in the version that it stores.
 
-use bcmp::simulation::api_server::ApiFailure;
+use bcmp::api::Phase;
+use bcmp::simulation::api_server::{ApiFailure, Verb};
+use bcmp::simulation::dynamo;
 use bcmp::simulation::lab::{GRAPHS, Lab, seconds, small};
 use bcmp::simulation::serving::reality::predicted;
-use regex::Regex;
 use rstest::rstest;
-use serde_json::{Value, json};
-
-/// A tag that Dynamo's operator reads the runtime's version from.
-const SEMANTIC: &str = r"^[vV]?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?$";
-/// What it takes in the tag's place.
-const OVERRIDE: &str = r"^(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})$";
-
-/// The webhook's answer to a component, where it refuses it.
-fn refusal(component: &Value) -> Option<String> {
-    let of = |field: &str| format!("spec.components[{}].{field}", component["name"].as_str().unwrap_or_default());
-    let denied = |field: &str, what: &str| {
-        let webhook = "admission webhook \"vdynamographdeployment.kb.io\" denied the request";
-        Some(format!("{webhook}: {}: {what}", of(field)))
-    };
-    let image = component["podTemplate"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
-    let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("", |(_, tag)| tag);
-    match component["runtimeVersionOverride"].as_str() {
-        Some(version) if !Regex::new(OVERRIDE).unwrap().is_match(version) => {
-            denied("runtimeVersionOverride", &format!("Invalid value: \"{version}\": should match '{OVERRIDE}'"))
-        }
-        None if !Regex::new(SEMANTIC).unwrap().is_match(tag) => denied(
-            "runtimeVersionOverride",
-            "Required value: is required when the specified main container image has no parseable semantic-version tag",
-        ),
-        _ => None,
-    }
-}
+use serde_json::json;
 
 /// A lab with this webhook, and a comparison with an image of this tag.
 fn compared(tag: &str, version: Option<&str>) -> Lab {
     let lab = Lab::predicting(&[8], |plan| predicted(plan).unwrap());
-    lab.cluster.admission(|plural, object| {
-        let components = object["spec"]["components"].as_array().filter(|_| plural == "dynamographdeployments")?;
-        components.iter().find_map(refusal).map(|message| ApiFailure::new(403, "Forbidden", &message))
+    lab.cluster.admission(|resource, object| {
+        dynamo::refusal(resource, object).map(|message| ApiFailure::new(403, "Forbidden", &message))
     });
     let mut spec = small();
     spec["runtime"] = json!({"image": format!("registry.example/runtime:{tag}"), "version": version});
@@ -72,4 +46,28 @@ async fn an_image_of_no_known_release_asks_for_its_version(#[case] tag: &str) {
     assert!(failure.message.contains("set spec.runtime.version to the Dynamo release"), "{}", failure.message);
     assert!(status.run.as_ref().unwrap().start_time.is_none(), "it was admitted");
     assert!(!lab.cluster.history().iter().any(|record| record.key.resource == GRAPHS), "a graph was created");
+}
+
+/// The predictor writes v1alpha1. What is asked beforehand is what is created: neither needs the older version, nor the
+/// webhook that converts between the two.
+#[rstest]
+#[case::the_older_version_is_gone(false)]
+#[case::the_conversion_is_down(true)]
+#[tokio::test(start_paused = true)]
+async fn what_is_generated_needs_no_older_version(#[case] served: bool) {
+    let lab = compared("1.3.0", None);
+    if served {
+        lab.cluster.conversion(false);
+    } else {
+        lab.cluster.install(&dynamo::crd(&["v1beta1"]));
+    }
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    let writes = lab.cluster.writes();
+    let graphs = writes.iter().filter(|logged| logged.request.plural == "dynamographdeployments");
+    let created = graphs.filter(|logged| logged.request.verb == Some(Verb::Create));
+    let created: Vec<_> =
+        created.map(|logged| (logged.request.query.contains_key("dryRun"), &*logged.request.version)).collect();
+    assert!(created.contains(&(true, "v1beta1")) && created.contains(&(false, "v1beta1")), "{created:?}");
+    assert!(created.iter().all(|(_, version)| *version == "v1beta1"), "{created:?}");
 }

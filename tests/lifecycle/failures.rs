@@ -213,7 +213,8 @@ async fn a_kind_that_was_just_installed_is_waited_for_without_a_word() {
     assert_eq!(said.filter(|object| object["status"].to_string().contains("was refused")).count(), 0);
     let metrics = lab.metrics.text();
     let errors = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_errors_total"));
-    assert_eq!(errors.collect::<Vec<_>>(), Vec::<&str>::new());
+    let counted: Vec<&str> = errors.filter(|line| !line.ends_with(" 0")).collect();
+    assert_eq!(counted, Vec::<&str>::new());
 }
 
 /// What refuses the load's first pod is mended at once; the servers have loaded for longer than a refusal may last.

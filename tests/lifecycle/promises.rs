@@ -9,7 +9,7 @@ use bcmp::measurement::record::SCHEMA_VERSION;
 use bcmp::prediction::configurations::GenerationOutcome;
 use bcmp::simulation::actors::{Actor, PodContext, PodScript, condition as condition_of, has_label};
 use bcmp::simulation::api_server::{ApiFailure, Cluster, Fault, Verb, meta};
-use bcmp::simulation::lab::{GRAPHS, Lab, gpus_held, seconds, small};
+use bcmp::simulation::lab::{GRAPHS, Lab, condition, gpus_held, seconds, small};
 use bcmp::simulation::truth;
 use bcmp::units::Milliseconds;
 use jiff::Timestamp;
@@ -333,10 +333,19 @@ async fn what_the_api_server_would_not_take_asks_for_no_gpus() {
     lab.apply("qwen", small());
     lab.until("qwen", "it is said", 60, |status| message(status).contains("runtimeVersionOverride")).await;
     assert_eq!(lab.status("qwen").phase, Some(Phase::Queued));
+    assert_eq!(condition(&lab.status("qwen"), "Reconciling"), ("True", "AdmissionRefused"));
+    lab.apply("mistral", small());
+    lab.until("mistral", "it is admitted", 120, |status| {
+        status.run.as_ref().is_some_and(|run| run.start_time.is_some())
+    })
+    .await;
+    assert_eq!(lab.status("qwen").phase, Some(Phase::Queued), "the refusal is not final yet");
     let status = lab.finished("qwen", 1).await;
     assert_eq!(failure(&status, 0).0, "AdmissionRefused", "{}", failure(&status, 0).1);
     assert!(status.run.as_ref().unwrap().start_time.is_none(), "it was admitted");
-    assert!(!lab.cluster.history().iter().any(|record| record.key.resource == GRAPHS), "nothing was deployed");
+    let history = lab.cluster.history();
+    let mut graphs = history.iter().filter(|record| record.key.resource == GRAPHS);
+    assert!(graphs.all(|record| !record.key.name.starts_with("qwen")), "nothing was deployed");
 }
 
 /// A webhook that is away while a run waits may be back in time.

@@ -1,5 +1,7 @@
 //! Manifests as NVIDIA publishes them: what is deployed of them, and what an administrator has to allow first.
 
+use bcmp::api::conditions::LONGEST_MESSAGE;
+use bcmp::api::{EvidenceCode, Finding};
 use bcmp::manifests::variant::{Author, instantiate, parse};
 use bcmp::plan::{Plan, PodFeatures};
 use bcmp::prediction::read_shape;
@@ -104,10 +106,15 @@ fn affinity_by_expressions_follows_the_graph() {
 fn what_an_administrator_has_to_allow_is_named() {
     let objects = recipe("qwen3-32b-vllm-aws-p5");
     let refused = prepared(&objects, &plan(&["rdma"], "nvidia.com/gpu"), Author::User).unwrap_err().to_string();
-    for feature in ["privileged", "ipcLock", "capability:SYS_PTRACE"] {
-        let told = format!("add `{feature}` to the namespace's allowedPodFeatures (now: rdma)");
-        assert_eq!(refused.matches(&told).count(), 2, "{feature}: {refused}");
+    let told = "add `capability:SYS_PTRACE`, `ipcLock`, `privileged` to the namespace's allowedPodFeatures (now: rdma)";
+    assert_eq!(refused.matches(told).count(), 1, "{refused}");
+    for worker in ["DecodeWorker", "PrefillWorker"] {
+        for field in ["privileged", "capabilities"] {
+            let field = format!("spec.services.{worker}.extraPodSpec.mainContainer.securityContext.{field}");
+            assert!(refused.contains(&field), "{field} is missing in {refused}");
+        }
     }
+    assert!(refused.chars().count() <= LONGEST_MESSAGE, "{} characters are cut in the status", refused.chars().count());
     let allowed = plan(&["rdma", "ipcLock", "capability:SYS_PTRACE", "privileged"], "nvidia.com/gpu");
     assert_eq!(prepared(&objects, &allowed, Author::User).unwrap().gpus, 8);
 }
@@ -162,8 +169,8 @@ fn a_volume_claim_beside_the_graph_is_not_created() {
     let prepared = prepared(&recipe("trtllm-disagg-multinode"), &plan, Author::User).unwrap();
     assert_eq!(prepared.gpus, 16);
     assert!(prepared.objects.iter().all(|object| object["kind"] != "PersistentVolumeClaim"));
-    let told = "PersistentVolumeClaim models of the manifests is not created, as its contents outlive the variant: create it beforehand";
-    assert!(prepared.findings.iter().any(|finding| finding == told), "{:?}", prepared.findings);
+    let told = "PersistentVolumeClaim models is among the manifests and is not created, as its contents outlive the variant: create it, and fill it, before the run";
+    assert_eq!(prepared.findings, [Finding::new(EvidenceCode::VolumeNotCreated, told)]);
 }
 
 /// Pods of an image that nobody filled in would hold GPUs and never start.

@@ -18,7 +18,7 @@ fn identities(children: &[Value]) -> Vec<String> {
 /// The children of a first run in which these variants can be deployed.
 fn children(plan: &Plan, servers: &[(&str, &[Value])]) -> Vec<Value> {
     let (deadlines, servers) = (&Deadlines::default(), servers.iter().copied().collect::<BTreeMap<_, _>>());
-    Children { plan, deadlines, servers, report: None }.all().unwrap()
+    Children { plan, deadlines, servers, report: None, newest_graphs: false }.all().unwrap()
 }
 
 #[test]
@@ -66,7 +66,8 @@ fn manifests_that_cannot_be_deployed_are_an_error() {
 fn a_job_gets_the_deadlines_that_hold_when_it_is_created() {
     let plan = given::plan(given::smallest_spec());
     let deadlines = Deadlines { generate_seconds: 100, ..Deadlines::default() };
-    let children = Children { plan: &plan, deadlines: &deadlines, servers: BTreeMap::new(), report: None };
+    let children =
+        Children { plan: &plan, deadlines: &deadlines, servers: BTreeMap::new(), report: None, newest_graphs: false };
     let job = &children.objects(&Create::GenerateJob).unwrap()[0];
     assert_eq!(job["spec"]["activeDeadlineSeconds"], 160);
 }
@@ -75,7 +76,8 @@ fn a_job_gets_the_deadlines_that_hold_when_it_is_created() {
 fn what_a_child_is_made_from_must_be_there() {
     let plan = given::plan(given::smallest_spec());
     let deadlines = Deadlines::default();
-    let children = Children { plan: &plan, deadlines: &deadlines, servers: BTreeMap::new(), report: None };
+    let children =
+        Children { plan: &plan, deadlines: &deadlines, servers: BTreeMap::new(), report: None, newest_graphs: false };
     let error = |create| children.objects(&create).unwrap_err().to_string();
     assert_eq!(
         error(Create::Server { variant: "optimized".into(), deployment: 1 }),

@@ -15,7 +15,7 @@ const COMPARISONS: &str = "benchmarkcomparisons.bcmp.dev";
 const SHARE: usize = 1500;
 
 /// How the messages of refusals bid somebody do something.
-const CURES: [&str; 9] = [
+const CURES: [&str; 10] = [
     "must",
     "should",
     "equire",
@@ -23,6 +23,7 @@ const CURES: [&str; 9] = [
     "may not be more than",
     "allowed only",
     "set ",
+    "write ",
     "has no effect",
     "expected",
 ];

@@ -123,6 +123,7 @@ async fn the_winner_is_printed_as_somebody_would_deploy_it() {
     );
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
     let graph = documents.iter().find(|document| document["kind"] == "DynamoGraphDeployment").unwrap();
+    assert_eq!(graph["apiVersion"], "nvidia.com/v1beta1", "the version that was deployed, not the predictor's");
     let metadata = &graph["metadata"];
     assert!(metadata["ownerReferences"].is_null() && metadata["uid"].is_null(), "{metadata}");
     let manifests: String = text.lines().filter(|line| !line.starts_with('#')).collect();

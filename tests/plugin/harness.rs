@@ -27,6 +27,12 @@ impl Ran {
         self.out
     }
 
+    /// Its output, when it went well, and what it noted beside it.
+    pub fn noted(self) -> (String, String) {
+        assert_eq!(self.code, 0, "{}", self.err);
+        (self.out, self.err)
+    }
+
     /// Everything a person sees, for snapshots.
     pub fn seen(&self) -> String {
         let said: String = self.err.lines().map(|line| format!("! {line}\n")).collect();

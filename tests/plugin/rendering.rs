@@ -36,7 +36,8 @@ async fn every_object_is_shown_as_the_operator_creates_it() {
     spec["execution"] = json!({"rounds": {"maximum": 1}, "deadlines": {"trialSeconds": 1200, "generateSeconds": 900}});
     lab.apply("qwen", spec);
     lab.finished("qwen", 1).await;
-    let rendered = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.json();
+    let (rendered, _) = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.noted();
+    let rendered: Value = serde_json::from_str(&rendered).unwrap();
     let mut created = created(&lab);
     let report = created.pop().unwrap();
     assert_eq!(identity(&report), "ConfigMap qwen-r1-report", "the report is not known before");
@@ -55,10 +56,12 @@ async fn every_object_is_shown_as_the_operator_creates_it() {
 #[tokio::test(start_paused = true)]
 async fn what_a_run_creates_is_rendered_with_what_was_generated() {
     let lab = measured().await;
-    let list = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.json();
+    let (list, notes) = bcmp(&lab.cluster, &["render", "qwen", "-o", "json"]).await.noted();
+    assert!(notes.starts_with("by the predictions, ") && notes.contains("\nexpected cost: "), "{notes}");
+    let list: Value = serde_json::from_str(&list).unwrap();
     insta::assert_snapshot!("rendered", names(&list).join("\n"));
     assert_eq!(list["items"][0]["metadata"]["ownerReferences"][0]["uid"], uid(&lab, "qwen"));
-    let yaml = bcmp(&lab.cluster, &["render", "qwen"]).await.ok();
+    let (yaml, _) = bcmp(&lab.cluster, &["render", "qwen"]).await.noted();
     let documents: Vec<Value> = serde_saphyr::from_multiple(&yaml).unwrap();
     assert_eq!(json!(documents), list["items"]);
 }
@@ -73,6 +76,7 @@ async fn what_is_not_known_yet_is_left_out_with_a_reason() {
     qwen has had no run yet: this is what one would create
     variant baseline is left out: its configuration is not generated yet
     variant optimized is left out: its configuration is not generated yet
+    predictions and price are not known before a run; `bcmp simulate` estimates them
     ");
 }
 
@@ -103,7 +107,11 @@ async fn a_file_is_rendered_without_a_cluster() {
     let ran = bcmp(&cluster, &["render", "-f", file.to_str().unwrap(), "-o", "json"]).await;
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (0, "variant baseline is left out: its configuration is not generated yet\n")
+        (
+            0,
+            "variant baseline is left out: its configuration is not generated yet\n\
+             predictions and price are not known before a run; `bcmp simulate` estimates them\n"
+        )
     );
     insta::assert_snapshot!("rendered_file", names(&serde_json::from_str(&ran.out).unwrap()).join("\n"));
     let ran = bcmp(&cluster, &["render", "-f", "/nowhere/at/all.yaml"]).await;
@@ -153,15 +161,22 @@ async fn the_spec_and_the_patches_of_the_file_are_applied_to_what_the_predictor_
     ]}]);
     let [file, configurations] = generated(directory.path(), fields, patches, Some(GRAPH));
     let arguments = ["render", "-f", &file, "--configurations", &configurations, "-o", "json"];
-    let list = bcmp(&cluster, &arguments).await.json();
-    let worker = |below: &str| at(&list, &format!("/spec/services/Worker/{below}")).clone();
-    assert_eq!(worker("extraPodSpec/nodeSelector"), json!({"gpu": "h200"}));
-    assert_eq!(worker("extraPodSpec/imagePullSecrets"), json!([{"name": "registry"}]));
-    assert_eq!(worker("extraPodSpec/runtimeClassName"), "nvidia");
-    assert_eq!(worker("extraPodSpec/mainContainer/image"), "registry.example/runtime:2.0.0");
-    assert_eq!(worker("extraPodMetadata/labels/kueue.x-k8s.io~1queue-name"), "gpus");
+    let (list, notes) = bcmp(&cluster, &arguments).await.noted();
+    assert_eq!(notes, "predictions and price are not known before a run; `bcmp simulate` estimates them\n");
+    let list: Value = serde_json::from_str(&list).unwrap();
+    // The patches are for what the predictor wrote; what is created of it is the newest version.
+    let component = |name: &str| {
+        let components = at(&list, "/spec/components").as_array().unwrap();
+        components.iter().find(|component| component["name"] == name).unwrap().clone()
+    };
+    let (worker, pod) = (component("Worker"), component("Worker")["podTemplate"]["spec"].clone());
+    assert_eq!(pod["nodeSelector"], json!({"gpu": "h200"}));
+    assert_eq!(pod["imagePullSecrets"], json!([{"name": "registry"}]));
+    assert_eq!(pod["runtimeClassName"], "nvidia");
+    assert_eq!(pod["containers"][0]["image"], "registry.example/runtime:2.0.0");
+    assert_eq!(worker["podTemplate"]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "gpus");
     assert_eq!(*at(&list, "/metadata/labels/kueue.x-k8s.io~1queue-name"), "gpus");
-    assert_eq!(*at(&list, "/spec/services/Frontend/replicas"), Value::Null);
+    assert_eq!(component("Frontend")["replicas"], Value::Null);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +208,8 @@ async fn a_file_with_the_manifests_beside_the_comparison_is_rendered() {
     let cluster = bcmp::simulation::api_server::Cluster::bare();
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/samples/own-manifests.yaml");
     let ran = bcmp(&cluster, &["render", "-f", sample]).await;
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let note = "predictions and price are not known before a run; `bcmp simulate` estimates them\n";
+    assert_eq!((ran.code, ran.err.as_str()), (0, note));
     let rendered: Vec<serde_json::Value> = serde_saphyr::from_multiple(&ran.out).unwrap();
     let graphs = rendered.iter().filter(|object| object["kind"] == "DynamoGraphDeployment");
     assert_eq!(graphs.count(), 2, "one from the ConfigMap, one inline");

@@ -77,7 +77,7 @@ fn predictions_alone_are_a_report() {
     let report = judged(&spec(), |evidence| evidence.records.clear());
     let report = edited(&report, |report| report["verdict"] = Value::Null);
     let files = render(&report);
-    assert!(files[SUMMARY].contains("Predictions only: nothing has been measured."), "{}", files[SUMMARY]);
+    assert!(files[SUMMARY].contains("No verdict: Nothing has been measured yet."), "{}", files[SUMMARY]);
     assert!(files[HTML].contains(r#"<path class="e v1""#), "the estimates are drawn");
     assert!(!files[HTML].contains(r##"<use href="#k1" x="##), "no point is measured");
 }
@@ -86,7 +86,9 @@ fn predictions_alone_are_a_report() {
 fn nothing_known_is_still_a_page() {
     let report = judged(&spec(), |evidence| (evidence.records, evidence.prediction) = (vec![], None));
     let files = render(&edited(&report, |report| report["verdict"] = Value::Null));
-    assert!(files[HTML].contains("Nothing to show."));
+    assert!(
+        files[HTML].contains("There is nothing to plot: nothing is predicted, and no level has an accepted trial.")
+    );
 }
 
 /// Place of a column of levels.csv.

@@ -8,10 +8,11 @@ use crate::fixture::{edited, simulated};
 /// Closes whatever may be open, and runs if it is read as anything but text.
 const EVIL: &str = "\"'></title></style></svg></pre><script>alert(1)</script><img src=x onerror=alert(2)>&{{ 7*7 }}";
 
-/// Every text of the document that is not of a closed list of words becomes hostile.
-fn poisoned(value: &mut Value, path: &str) {
+/// Every text of the document that is not of a closed list of words becomes another.
+fn rewritten(value: &mut Value, path: &str, word: &str) {
     let open = [
         "note",
+        "forecast",
         "message",
         "summary",
         "reason",
@@ -50,10 +51,10 @@ fn poisoned(value: &mut Value, path: &str) {
         "key",
     ];
     match value {
-        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| poisoned(field, name)),
-        Value::Array(items) => items.iter_mut().for_each(|item| poisoned(item, path)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| rewritten(field, name, word)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rewritten(item, path, word)),
         Value::String(text) if open.contains(&path) && !["Met", "Missed", "Marginal"].contains(&text.as_str()) => {
-            *text = EVIL.into();
+            *text = word.into();
         }
         _ => {}
     }
@@ -61,12 +62,14 @@ fn poisoned(value: &mut Value, path: &str) {
 
 #[test]
 fn hostile_text_never_breaks_out() {
-    let report = edited(&simulated(), |report| {
-        poisoned(report, "");
-        report["note"] = json!(EVIL);
-    });
-    let page = &render(&report)[HTML];
-    let clean = &render(&simulated())[HTML];
+    let page = |word: &str| {
+        let report = edited(&simulated(), |report| {
+            rewritten(report, "", word);
+            report["note"] = json!(word);
+        });
+        render(&report)[HTML].clone()
+    };
+    let (page, clean) = (page(EVIL), page("word"));
     assert!(page.matches("&#60;script").count() + page.matches("&lt;script").count() > 20, "hostile text is shown");
     for forbidden in ["<script", "<img", "onerror=alert(2)>", "</style></svg>"] {
         assert!(!page.contains(forbidden), "{forbidden}");

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use bcmp::api::BenchmarkComparison;
+use bcmp::plan::{Identity, Images, Plan};
+use bcmp::simulation::serving::reality::predicted;
 use serde_json::Value;
 
 use super::command::{Ran, bcmp};
@@ -39,9 +42,14 @@ fn price_course_and_power_are_forecast() {
     let counted: u64 = forecast["results"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(counted, 2);
     let hours = |cost: &Value| cost["gpuHours"].as_str().unwrap().parse::<f64>().unwrap();
-    let money = forecast["expected"]["cost"].as_str().unwrap().parse::<f64>().unwrap();
-    assert!((money - 2.5 * hours(&forecast["expected"])).abs() < 0.2, "{forecast}");
-    assert!(hours(&forecast["most"]) > hours(&forecast["expected"]), "{forecast}");
+    let price = &answer["price"];
+    let money = price["expected"]["cost"].as_str().unwrap().parse::<f64>().unwrap();
+    assert!((money - 2.5 * hours(&price["expected"])).abs() < 0.2, "{price}");
+    assert!(hours(&price["most"]) > hours(&price["expected"]), "{price}");
+    let each: f64 = price["variants"].as_array().unwrap().iter().map(hours).sum();
+    assert!((each - hours(&price["expected"])).abs() < 0.2, "{price}");
+    let predicted = answer["predicted"].as_str().unwrap();
+    assert!(predicted.contains("optimized is better") && predicted.contains("the SLA is met up to"), "{predicted}");
     assert!(forecast["gainPercent"]["median"].as_f64().unwrap() > 20.0, "{forecast}");
     let rounds: Vec<u64> =
         forecast["course"].as_array().unwrap().iter().map(|held| held["round"].as_u64().unwrap()).collect();
@@ -51,6 +59,18 @@ fn price_course_and_power_are_forecast() {
 /// The same file, as AIConfigurator might have predicted it: here by the simulation's own predictor.
 #[test]
 fn engines_take_what_other_predictions_estimate() {
+    let directory = tempfile::tempdir().unwrap();
+    let comparison: BenchmarkComparison =
+        serde_saphyr::from_str(&std::fs::read_to_string(file(directory.path(), "25")).unwrap()).unwrap();
+    let identity = Identity { namespace: "default".into(), name: "qwen3-32b".into(), uid: String::new() };
+    let images = Images { agent: "a".into(), predictor: "p".into(), load: "l".into() };
+    let made = predicted(&Plan::new(identity, 1, comparison.spec, &images, Default::default())).unwrap();
+    let configurations = directory.path().join("configurations.json");
+    std::fs::write(&configurations, serde_json::to_string(&made).unwrap()).unwrap();
+    let answer = json("25", &["--runs", "1", "--configurations", configurations.to_str().unwrap()]);
+    assert!(answer["predictor"].as_str().unwrap().contains("configurations.json"), "{answer}");
+    assert_eq!(answer["price"], json("25", &["--runs", "1"])["price"], "the same predictions have the same price");
+
     let answer = simulate("25", &["--runs", "1", "--configurations", "nowhere.json"]);
     assert!(answer.code == 1 && answer.err.contains("nowhere.json"), "{}", answer.err);
 }
@@ -58,7 +78,15 @@ fn engines_take_what_other_predictions_estimate() {
 #[test]
 fn people_get_a_table() {
     let shown = simulate("7", &["--runs", "1"]).ok();
-    for part in ["simulated 1 time\n", "expected cost", "an answer       in 100 %", "no number", "FROM MINUTE"] {
+    for part in [
+        "simulated 1 time\n",
+        "only optimized meets the SLA, up to 10 concurrent requests",
+        "expected cost",
+        "per variant",
+        "an answer       in 100 %",
+        "no number",
+        "FROM MINUTE",
+    ] {
         assert!(shown.contains(part), "no `{part}` in\n{shown}");
     }
 }

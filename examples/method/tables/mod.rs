@@ -26,10 +26,9 @@ pub const TABLES: [(&str, Print); 7] = [
     ("cost", cost::print),
 ];
 
-/// Standard deviations beyond which two shares are not the same but for chance: about one figure in a thousand is by chance.
-const CHANCE: f64 = 3.3;
-/// Shares are known no better than by so many of all: none of 500 is not the same as never.
-const FEW: f64 = 1.0;
+/// Two shares are not the same when chance alone would set them as far apart, in that direction, less often than this: with
+/// some three hundred figures, one is by chance in about one call of seven.
+const CHANCE: f64 = 0.0005;
 
 /// A share beside the one it is to come near, both in percent, of so many comparisons each.
 struct Beside {
@@ -52,19 +51,30 @@ impl Beside {
         Self { ours, promised, of, fault: Fault::Either }
     }
 
-    /// How many standard deviations they are apart.
-    fn apart(&self) -> f64 {
-        let (n, m) = (self.of.0 as f64, self.of.1 as f64);
-        let pooled = (self.ours * n + self.promised * m) / (n + m) / 100.0;
-        let least = FEW / n.min(m);
-        let share = pooled.clamp(least, 1.0 - least);
-        (self.ours - self.promised) / 100.0 / (share * (1.0 - share) * (1.0 / n + 1.0 / m)).sqrt()
+    /// How often chance alone gives as many or more, and as many or fewer, as ours are, were both of the same kind (Fisher's
+    /// exact test: a normal approximation is too sharp where counts are small).
+    fn by_chance(&self) -> (f64, f64) {
+        let (n, m) = self.of;
+        let counted = |percent: f64, of: usize| (percent / 100.0 * of as f64).round() as usize;
+        let (ours, promised) = (counted(self.ours, n), counted(self.promised, m));
+        let all = ours + promised;
+        let logs: Vec<f64> = std::iter::once(0.0)
+            .chain((1..=n + m).scan(0.0, |sum, k| {
+                *sum += (k as f64).ln();
+                Some(*sum)
+            }))
+            .collect();
+        let choose = |of: usize, some: usize| logs[of] - logs[some] - logs[of - some];
+        let exactly = |k: usize| (choose(n, k) + choose(m, all - k) - choose(n + m, all)).exp();
+        let possible = all.saturating_sub(m)..=all.min(n);
+        let sum = |wanted: &dyn Fn(usize) -> bool| possible.clone().filter(|k| wanted(*k)).map(exactly).sum::<f64>();
+        (sum(&|k| k >= ours), sum(&|k| k <= ours))
     }
 
     fn is_chance(&self) -> bool {
-        let apart = self.apart();
-        let no_less = self.fault == Fault::More || apart >= -CHANCE;
-        let no_more = self.fault == Fault::Less || apart <= CHANCE;
+        let (more, fewer) = self.by_chance();
+        let no_less = self.fault == Fault::More || fewer >= CHANCE;
+        let no_more = self.fault == Fault::Less || more >= CHANCE;
         no_less && no_more
     }
 }

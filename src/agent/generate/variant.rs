@@ -28,7 +28,7 @@ struct Drafted {
     /// The manifests as the predictor wrote them.
     generated: Option<String>,
     /// What is doubtful about generated manifests.
-    finding: Option<Finding>,
+    findings: Vec<Finding>,
 }
 
 impl Drafted {
@@ -66,7 +66,9 @@ pub(super) fn configured(
 
 fn of_generated(plan: &Plan, variant: &Variant, generated: Generated) -> Result<Drafted, NotGenerated> {
     let Generated { manifests, row, finding } = generated;
-    Ok(Drafted { row, finding, ..drafted(plan, variant, &manifests)? })
+    let drafted = drafted(plan, variant, &manifests)?;
+    let findings = finding.into_iter().chain(drafted.findings).collect();
+    Ok(Drafted { row, findings, ..drafted })
 }
 
 fn own_manifests<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, NotGenerated> {
@@ -80,22 +82,19 @@ fn drafted(plan: &Plan, variant: &Variant, manifests: &str) -> Result<Drafted, N
     let prepared = prepare_variant(plan, variant, manifests);
     let Prepared { objects, gpus, findings } =
         prepared.map_err(|error| NotGenerated::refused(error.reason(), error))?;
-    for finding in findings {
-        println!("{}: {finding}", variant.name);
-    }
     // The last deployment there may be has the longest name.
     let last = u32::try_from(MOST_DEPLOYMENTS).unwrap_or(u32::MAX);
     instantiate(&objects, plan, &variant.name, last).map_err(|error| NotGenerated::refused(error.reason(), error))?;
     let shape = read_shape(&objects, gpus, variant.shape.as_ref()).map_err(|error| error.to_string());
     let generated = (Author::of(variant.source.kind) == Author::Predictor).then(|| manifests.to_owned());
-    Ok(Drafted { objects, gpus, shape, row: None, generated, finding: None })
+    Ok(Drafted { objects, gpus, shape, row: None, generated, findings })
 }
 
 fn endpoint(variant: &Variant) -> Drafted {
     let gpus = variant.source.endpoint.as_ref().map_or(1, |endpoint| endpoint.gpus);
     let shape = hinted_shape(gpus, variant.shape.as_ref());
     let shape = shape.ok_or_else(|| "the shape of an endpoint cannot be read: set the variant's shape".to_owned());
-    Drafted { objects: vec![], gpus, shape, row: None, generated: None, finding: None }
+    Drafted { objects: vec![], gpus, shape, row: None, generated: None, findings: vec![] }
 }
 
 /// The given claim, held against what is deployed. One that is not for that refuses the variant, before a GPU is held: it
@@ -133,7 +132,7 @@ fn predicted(
     drafted: &Drafted,
     given: Option<CheckedClaim>,
 ) -> Result<(Prediction, Option<Shape>), NotGenerated> {
-    let mut findings: Vec<Finding> = drafted.finding.clone().into_iter().collect();
+    let mut findings = drafted.findings.clone();
     let estimation = match estimation(dialogue, variant, drafted)? {
         Ok(estimation) => Some(estimation),
         Err(why) => {

@@ -222,7 +222,7 @@ pub struct GpuSeconds {
 }
 
 /// What a run costs. Of deployments that were queued or suspended, only the time during which GPUs are held counts.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Price {
     /// By what is predicted.
@@ -234,6 +234,24 @@ pub struct Price {
     /// Over deployments that are gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<Cost>,
+    /// What each variant is expected to take, over the expected rounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6))]
+    pub variants: Vec<VariantCost>,
+}
+
+/// What a variant is expected to take.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariantCost {
+    /// Name in the spec.
+    #[schemars(length(max = 40))]
+    pub name: String,
+    /// Minutes during which it holds GPUs.
+    pub minutes: Count,
+    /// GPUs held × hours, for example `3.4`.
+    #[schemars(length(max = 16))]
+    pub gpu_hours: String,
 }
 
 /// What rounds cost.

@@ -116,6 +116,12 @@ pub fn write_report(
     let unwritten = |path: &Path, error: std::io::Error| EvaluateError::Failed(format!("{}: {error}", path.display()));
     let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
+    if directory.is_file() {
+        return Err(EvaluateError::Usage(format!(
+            "{} is a file: name a directory for the report",
+            directory.display()
+        )));
+    }
     std::fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
     for (name, content) in render(&report) {
         let path = directory.join(name);

@@ -202,7 +202,11 @@ spec:
         "gpusPerVariant: many",
         "spec.hardware.gpusPerVariant in body must be of type integer"
     )]
-    #[case::form("h200_sxm", "H200", "spec.hardware.system in body should match")]
+    #[case::form(
+        "h200_sxm",
+        "H200",
+        "spec.hardware.system: Invalid value: write the predictor's name of the GPU system"
+    )]
     #[case::choice(
         "tpotMilliseconds: \"6.5\"",
         "tpot: {milliseconds: 7, statistic: Median}",

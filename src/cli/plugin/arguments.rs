@@ -485,23 +485,31 @@ pub struct EvaluateArguments {
     pub report: Option<PathBuf>,
 }
 
+/// A number of percent, as it is written.
+fn percent(text: &str) -> Result<String, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(text.to_owned()),
+        _ => Err("write a number without %, for example 10".into()),
+    }
+}
+
 /// Single rules, which override those of the object or the file. The CRD says which values are valid.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RuleOverrides {
     /// judgement.accuracyTolerancePercent
-    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT", value_parser = percent)]
     pub accuracy_tolerance_percent: Option<String>,
     /// judgement.equivalenceMarginPercent
-    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT", value_parser = percent)]
     pub equivalence_margin_percent: Option<String>,
     /// evidence.maximumErrorPercent
-    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT", value_parser = percent)]
     pub maximum_error_percent: Option<String>,
     /// evidence.lengthTolerancePercent
-    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT", value_parser = percent)]
     pub length_tolerance_percent: Option<String>,
     /// judgement.assumedScatterPercent
-    #[arg(long, help_heading = "Rules", value_name = "PERCENT")]
+    #[arg(long, help_heading = "Rules", value_name = "PERCENT", value_parser = percent)]
     pub assumed_scatter_percent: Option<String>,
     /// judgement.failOn
     #[arg(long, help_heading = "Rules", value_name = "OUTCOME,…", value_delimiter = ',', value_parser = variants_of::<FailOn>())]

@@ -50,6 +50,7 @@ pub fn file_name(plot: &Plot) -> String {
         "tpot-p50" => "p50_inter_token_latency_vs_concurrency.png".into(),
         "requests" => "request_throughput_vs_concurrency.png".into(),
         "throughput" => "tok_s_gpu_vs_concurrency.png".into(),
+        "ratio" => "measured_over_estimated_vs_concurrency.png".into(),
         other => format!("{other}.png"),
     }
 }
@@ -125,6 +126,7 @@ fn key(plot: &Plot) -> String {
         ("dashed: estimate", has(|series| !series.estimate.is_empty())),
         ("points: measured", has(|series| !series.measured.is_empty())),
         ("ring: claim", has(|series| series.claim.is_some())),
+        ("arrow: what became of it", has(|series| series.outcome.is_some())),
     ];
     parts.iter().filter(|(_, is_there)| *is_there).map(|(text, _)| *text).collect::<Vec<_>>().join("; ")
 }

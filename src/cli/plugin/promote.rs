@@ -7,7 +7,11 @@ use super::arguments::PromoteArguments;
 use super::error::PluginError;
 use super::report;
 use super::stored::{self, stored_run};
+use super::survey;
+use crate::api::BenchmarkComparisonSpec;
+use crate::dynamo;
 use crate::inspect::promote::{choose, deployable, heading};
+use crate::manifests::variant::Author;
 
 pub async fn promote(plugin: &mut Plugin, arguments: &PromoteArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
@@ -31,11 +35,18 @@ pub async fn promote(plugin: &mut Plugin, arguments: &PromoteArguments) -> Resul
     }
     let place = format!("{}/{}", comparison.namespace().unwrap_or_default(), comparison.name_any());
     let mut text = heading(&place, number, variant, verdict.as_ref());
-    for (nth, object) in deployable(objects).iter().enumerate() {
-        let document = serde_saphyr::to_string(object).map_err(|error| PluginError::failed(error.to_string()))?;
+    let stored = is_generated(&run.plan.spec, variant) && survey::serves_newest_graphs(cluster.client()).await;
+    for (nth, object) in deployable(objects).into_iter().enumerate() {
+        let object = if stored { dynamo::to_beta(&object).unwrap_or(object) } else { object };
+        let document = serde_saphyr::to_string(&object).map_err(|error| PluginError::failed(error.to_string()))?;
         text.push_str(if nth > 0 { "---\n" } else { "" });
         text.push_str(&document);
     }
     plugin.screen.document(&text)?;
     Ok(0)
+}
+
+/// Whether the predictor wrote the variant's manifests: the operator creates those in the newest version that is served.
+fn is_generated(spec: &BenchmarkComparisonSpec, variant: &str) -> bool {
+    spec.variants.iter().any(|of| of.name == variant && Author::of(of.source.kind) == Author::Predictor)
 }

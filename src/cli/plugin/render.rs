@@ -8,6 +8,7 @@ use super::Plugin;
 use super::arguments::RenderArguments;
 use super::error::PluginError;
 use super::stored::{self, stored_run};
+use super::survey;
 use crate::cli::evaluate::EvaluateError;
 use crate::cli::render::{Rendered, of_file, of_run, plan};
 
@@ -29,11 +30,12 @@ async fn of_comparison(plugin: &mut Plugin, name: &str, arguments: &RenderArgume
     if !begun && arguments.run.run.is_none() {
         plugin.screen.note(&format!("{} has had no run yet: this is what one would create", comparison.name_any()));
         let plan = plan(&comparison, &arguments.source, BTreeMap::new());
-        return Ok(of_run(&plan, deadlines, None, form)?);
+        return Ok(of_run(&plan, deadlines, None, true, form)?);
     }
     let number = stored::number(&comparison, arguments.run.run)?;
     let run = stored_run(&cluster, &comparison, number).await?;
-    Ok(of_run(&run.plan, deadlines, run.configurations.as_ref(), form)?)
+    let newest_graphs = survey::serves_newest_graphs(cluster.client()).await;
+    Ok(of_run(&run.plan, deadlines, run.configurations.as_ref(), newest_graphs, form)?)
 }
 
 impl From<EvaluateError> for PluginError {

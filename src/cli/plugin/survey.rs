@@ -17,7 +17,8 @@ use crate::controller::call::{call, optional};
 use crate::controller::error::Error;
 use crate::controller::lists::pages;
 use crate::dynamo;
-use crate::inspect::check::{GpuNode, Lookup, Quota, RIGHTS, Right, VolumeClaim};
+use crate::inspect::check::{Lookup, Quota, RIGHTS, Right, VolumeClaim};
+use crate::inspect::nodes::GpuNode;
 use crate::inspect::systems::PRODUCT_LABEL;
 
 fn refusal<T>(error: Error) -> Lookup<T> {
@@ -46,6 +47,11 @@ pub async fn served(client: &Client, group: &str, kind: &str) -> Lookup<Vec<Stri
 
 pub async fn comparisons(client: &Client) -> Lookup<Vec<String>> {
     served(client, GROUP, crate::api::KIND).await
+}
+
+/// Whether the cluster serves the version that Dynamo's operator stores. Where nobody says so, the predictor's will do.
+pub async fn serves_newest_graphs(client: &Client) -> bool {
+    graphs(client).await.is_ok_and(|versions| versions.iter().any(|version| version == dynamo::VERSIONS[0]))
 }
 
 pub async fn graphs(client: &Client) -> Lookup<Vec<String>> {

@@ -1,6 +1,8 @@
+use k8s_openapi::api::core::v1::Taint;
 use rstest::rstest;
 
 use super::*;
+use crate::inspect::nodes::tolerates;
 use crate::testing::spec;
 
 const NO_RIGHT: &str = "list nodes: not allowed: ask for a ClusterRole";
@@ -71,6 +73,7 @@ type Change = fn(&mut ClusterState);
 #[case::cordoned("GPUs", |c: &mut ClusterState| c.nodes.as_mut().unwrap().iter_mut().for_each(|node| node.unschedulable = true), "missing: 0 × nvidia.com/gpu on nodes that can be used; a variant needs up to 8 → lower hardware.gpusPerVariant, change hardware.nodeSelector, or add nodes")]
 #[case::other_gpus("GPUs", |c: &mut ClusterState| c.nodes = Ok(vec![node("NVIDIA-B200", 8)]), "missing: 1 node with 8 × NVIDIA-B200; the comparison is about h200_sxm → set hardware.system to b200_sxm, or choose nodes with hardware.nodeSelector")]
 #[case::tainted("taints", |c: &mut ClusterState| c.nodes.as_mut().unwrap()[0].taints = vec![taint("gpu", "NoSchedule"), taint("soft", "PreferNoSchedule")], "warning: GPU nodes carry gpu:NoSchedule → add them to hardware.tolerations, unless an admission plugin does")]
+#[case::no_product("GPUs", |c: &mut ClusterState| c.nodes.as_mut().unwrap().iter_mut().for_each(|node| node.product = None), "warning: 2 nodes with 8 × an unlabelled product; a variant needs up to 8; generated variants select nodes by the label nvidia.com/gpu.product, which none has → install NVIDIA's GPU feature discovery, or set hardware.nodeSelector to a label that the nodes have")]
 #[case::small_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("4", "0")]), "missing: gpus: 0 of 4 requests.nvidia.com/gpu used → raise the quota to at least 8")]
 #[case::used_quota("quota", |c: &mut ClusterState| c.quotas = Ok(vec![quota("16", "12")]), "warning: gpus: 12 of 16 requests.nvidia.com/gpu used → wait until what uses it has ended, or raise the quota")]
 #[case::no_claim("claim model", |c: &mut ClusterState| c.claims = vec![("model".into(), Ok(None))], "missing: no PersistentVolumeClaim model in namespace bench → create it, or name another in the comparison")]
@@ -114,6 +117,22 @@ fn before_the_operator_is_installed_nothing_of_it_is_missed() {
 fn tolerations_match_as_the_scheduler_matches_them(#[case] toleration: &str, #[case] expected: bool) {
     let taint = Taint { value: Some("yes".into()), ..taint("gpu", "NoSchedule") };
     assert_eq!(tolerates(&serde_json::from_str(toleration).unwrap(), &taint), expected);
+}
+
+/// The taint that GPU nodes usually have is in the manifests that the predictor writes, and not in those of users.
+#[rstest]
+#[case::generated(false)]
+#[case::own(true)]
+fn generated_manifests_tolerate_the_usual_taint(#[case] told: bool) {
+    let mut cluster = cluster();
+    let usual = Taint { value: Some("true".into()), ..taint("nvidia.com/gpu", "NoSchedule") };
+    cluster.nodes.as_mut().unwrap()[0].taints = vec![usual];
+    let mut spec = spec();
+    if told {
+        spec.variants[1].source.kind = crate::api::SourceKind::Manifests;
+    }
+    let findings = findings(&cluster, Some(&spec), false);
+    assert_eq!(findings.iter().any(|finding| finding.check == "taints"), told, "{findings:#?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::api::{AnyReason, BenchmarkComparisonStatus, EarlyEnd, FailOn, Phase, 
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, live};
 use crate::lifecycle::judge;
 use crate::lifecycle::remains::nothing_left;
-use crate::lifecycle::stages::teardown;
+use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::world::World;
 use crate::prediction::configurations::GenerationOutcome;
 use crate::verdict::{Judged, conditions};
@@ -35,7 +35,8 @@ pub fn all(
 ) -> Vec<NewCondition> {
     let state = state(status, world, phase);
     let stuck = teardown::overdue(status, world, now);
-    let reason = reason(status, phase, judge::caught(judged, world), stuck.is_some());
+    let reason =
+        refused(status, world).unwrap_or_else(|| reason(status, phase, judge::caught(judged, world), stuck.is_some()));
     let finished = matches!(state, RunState::Well | RunState::Badly);
     let mut all = vec![
         NewCondition::new(ConditionType::Finished, if finished { True } else { False }, &reason, message),
@@ -80,6 +81,12 @@ fn state(status: &BenchmarkComparisonStatus, world: &World, phase: Phase) -> Run
         Phase::Pending if status.run.is_none() && world.spec.execution.start == Start::OnRequest => RunState::Idle,
         _ => RunState::Active,
     }
+}
+
+/// Why the API server would not take what a waiting run is to deploy. Others in the queue read it, too.
+fn refused(status: &BenchmarkComparisonStatus, world: &World) -> Option<AnyReason> {
+    let run = queue::waiting(status, world)?;
+    queue::refused(status, run, world).map(|(_, problem)| problem.reason.into())
 }
 
 fn reason(status: &BenchmarkComparisonStatus, phase: Phase, caught: Option<FailOn>, stuck: bool) -> AnyReason {

@@ -12,7 +12,7 @@ use crate::lifecycle::stages::{generate, measure, start, teardown};
 use crate::lifecycle::world::World;
 use crate::plan::Component;
 use crate::verdict::Judged;
-use crate::verdict::sentences::forecast;
+use crate::verdict::forecast::forecast;
 
 /// What is judged of the run.
 #[derive(Clone, Copy)]

@@ -1,5 +1,7 @@
 //! What no manifest may contain, whoever wrote it: creating a comparison must not allow more than creating pods does.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::graph_fields;
@@ -7,13 +9,14 @@ use super::object::{ManifestKind, describe, elsewhere, kind};
 use super::parse::has_placeholder;
 use crate::dynamo::{Layout, PodSet};
 use crate::manifests::ManifestError;
+use crate::manifests::error::allowing;
 use crate::plan::{PodFeature, PodFeatures};
 use crate::pointer::{element_pointers, path, text};
 
 /// Everything that is refused in one object.
 pub(super) fn check(object: &Value, namespace: &str, allowed: &PodFeatures) -> Vec<ManifestError> {
     let Some(kind) = kind(object) else { return vec![] };
-    let mut refused = Refusals { object, allowed, list: vec![] };
+    let mut refused = Refusals { object, allowed, list: vec![], not_allowed: BTreeMap::new() };
     refused.metadata(namespace);
     refused.list.extend(shape(object));
     if kind != ManifestKind::ConfigMap {
@@ -26,7 +29,7 @@ pub(super) fn check(object: &Value, namespace: &str, allowed: &PodFeatures) -> V
         ManifestKind::LeaderWorkerSet => refused.claims_that_stay("/spec/leaderWorkerTemplate"),
         _ => {}
     }
-    refused.list
+    refused.all()
 }
 
 /// The object's kind, if it has a name and is of a kind that may be deployed. `number` is its place among the documents,
@@ -110,14 +113,45 @@ pub(super) fn shape(object: &Value) -> Vec<ManifestError> {
     refused
 }
 
+/// What a field that asks for a feature does.
+fn effect(feature: &PodFeature) -> String {
+    match feature {
+        PodFeature::Rdma => "asks for network devices of the node".to_owned(),
+        PodFeature::HostIpc => "shares a namespace of the node".to_owned(),
+        PodFeature::Privileged => "gives the container full access to the node".to_owned(),
+        PodFeature::Capability(name) => format!("adds the capability {name}"),
+        PodFeature::HostPath(path) => format!("mounts {path} of the node"),
+    }
+}
+
 /// What is refused in one object, as it is found.
 struct Refusals<'a> {
     object: &'a Value,
     allowed: &'a PodFeatures,
     list: Vec<ManifestError>,
+    /// Features that are not allowed, and the fields that ask for each.
+    not_allowed: BTreeMap<PodFeature, Vec<String>>,
 }
 
 impl Refusals<'_> {
+    fn all(mut self) -> Vec<ManifestError> {
+        let allowed = self.allowed.to_string();
+        let features = std::mem::take(&mut self.not_allowed);
+        let error = match features.iter().next() {
+            None => return self.list,
+            Some((feature, fields)) if features.len() == 1 && fields.len() == 1 => {
+                let cure = allowing(&BTreeMap::from([(feature.to_string(), ())]), &allowed);
+                ManifestError::refused(describe(self.object), fields.concat(), effect(feature), cure)
+            }
+            Some(_) => {
+                let features = features.into_iter().map(|(feature, fields)| (feature.to_string(), fields)).collect();
+                ManifestError::NotAllowed { object: describe(self.object), features, allowed }
+            }
+        };
+        self.list.insert(0, error);
+        self.list
+    }
+
     fn refuse(&mut self, field: impl Into<String>, problem: impl Into<String>, cure: impl Into<String>) {
         self.list.push(ManifestError::refused(describe(self.object), field, problem, cure));
     }
@@ -144,8 +178,8 @@ impl Refusals<'_> {
             Value::Object(map) => map.iter().for_each(|(key, child)| {
                 let field = format!("{at}.{key}");
                 let features = features(key, child);
-                for feature in features.iter().filter(|feature| !allowed.allow(feature)) {
-                    self.not_allowed(&field, feature);
+                for feature in features.into_iter().filter(|feature| !allowed.allow(feature)) {
+                    self.not_allowed.entry(feature).or_default().push(field.clone());
                 }
                 if let Some(image) = unfinished_image(key, child) {
                     let cure = "write the name of the image, or set it with a patch";
@@ -162,21 +196,6 @@ impl Refusals<'_> {
             }
             _ => {}
         }
-    }
-
-    fn not_allowed(&mut self, field: &str, feature: &PodFeature) {
-        let problem = match feature {
-            PodFeature::Rdma => "asks for network devices of the node".to_owned(),
-            PodFeature::HostIpc => "shares a namespace of the node".to_owned(),
-            PodFeature::Privileged => "gives the container full access to the node".to_owned(),
-            PodFeature::Capability(name) => format!("adds the capability {name}"),
-            PodFeature::HostPath(path) => format!("mounts {path} of the node"),
-        };
-        let cure = format!(
-            "remove it, or have an administrator add `{feature}` to the namespace's allowedPodFeatures (now: {})",
-            self.allowed
-        );
-        self.refuse(field, problem, cure);
     }
 
     fn service(&mut self) {

@@ -131,7 +131,9 @@ fn refusal(object: &Value, pointer: &str, name: &str) -> ManifestError {
             "remove the field: start from the checkpoint's image where that is to be measured",
         ),
         "failover" => ("adds engines whose GPUs are not counted", "remove the field"),
-        "gpuMemoryService" => ("hands the GPUs to pods that are not counted", "remove the field"),
+        "gpuMemoryService" => {
+            ("replaces the containers' limits of GPUs with shared claims, which are not counted", "remove the field")
+        }
         "autoscaling" => {
             ("lets something else change the replicas during the measurement", "remove the field, and fix replicas")
         }

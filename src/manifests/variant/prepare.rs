@@ -6,7 +6,7 @@ use super::endpoint::endpoint;
 use super::object::{ManifestKind, describe, is_volume_claim};
 use super::parse::parse;
 use super::{adapt, check, claims, gpus, patch};
-use crate::api::{BenchmarkComparisonSpec, Patch, SourceKind, Variant};
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Patch, SourceKind, Variant};
 use crate::manifests::ManifestError;
 use crate::plan::{Plan, PodFeatures};
 
@@ -49,8 +49,8 @@ pub struct Prepared {
     pub objects: Vec<Value>,
     /// GPUs they hold together, at least one.
     pub gpus: u32,
-    /// Doubts that do not prevent the deployment, one sentence each.
-    pub findings: Vec<String>,
+    /// What people should know of them before they trust the result.
+    pub findings: Vec<Finding>,
 }
 
 /// Applies the spec, then the variant's patches, which have the last word, and checks the result.
@@ -76,11 +76,18 @@ pub fn prepare(raw: &[Value], preparation: &Preparation<'_>) -> Result<Prepared,
         refused.extend(patch::apply(&mut objects, patches));
     }
     let mut prepared = finished(objects, namespace, spec, allowed, refused)?;
-    prepared.findings.extend(claims.iter().map(|claim| {
-        let claim = describe(claim);
-        format!("{claim} of the manifests is not created, as its contents outlive the variant: create it beforehand")
-    }));
+    prepared.findings.extend(claims.iter().map(not_created));
     Ok(prepared)
+}
+
+/// What is said of a PersistentVolumeClaim among the manifests.
+fn not_created(claim: &Value) -> Finding {
+    let message = format!(
+        "{} is among the manifests and is not created, as its contents outlive the variant: create it, and fill it, before the \
+         run",
+        describe(claim)
+    );
+    Finding::new(EvidenceCode::VolumeNotCreated, message)
 }
 
 /// Checks objects that are said to be prepared, and changes nothing but what no manifest has: what was checked by somebody
@@ -128,8 +135,7 @@ fn finished(
         0
     };
     ManifestError::all(without_doubles(refused))?;
-    let findings = unused(gpus, spec).into_iter().collect();
-    Ok(Prepared { objects, gpus, findings })
+    Ok(Prepared { objects, gpus, findings: vec![] })
 }
 
 /// Errors that are found before the patches and after them are one.
@@ -214,11 +220,4 @@ fn count(objects: &[Value], spec: &BenchmarkComparisonSpec) -> Result<u32, Manif
 
 fn allowed(spec: &BenchmarkComparisonSpec) -> u32 {
     spec.hardware.gpus_per_variant
-}
-
-/// GPUs that the variant may have and does not request: throughput is counted per GPU held.
-fn unused(gpus: u32, spec: &BenchmarkComparisonSpec) -> Option<String> {
-    let (allowed, resource) = (allowed(spec), &spec.hardware.gpu_resource_name);
-    let unused = allowed.saturating_sub(gpus);
-    (unused > 0).then(|| format!("its pods request {gpus} of {allowed} {resource}: {unused} stay unused"))
 }

@@ -8,6 +8,8 @@ const VARIATION_PERCENT: f64 = 5.0;
 /// How far mean prompt lengths of variants may be apart, in percent.
 const INPUT_LENGTH_PERCENT: f64 = 1.0;
 
+/// For how much of a trial the power limit may hold a GPU back, in percent. METHOD names none.
+const THROTTLED_PERCENT: f64 = 1.0;
 /// How far mean SM clocks of variants may be apart, in percent.
 const CLOCKS_PERCENT: f64 = 3.0;
 
@@ -63,6 +65,17 @@ pub fn clocks(own: f64, baseline: f64) -> Option<Finding> {
         let message = format!(
             "the GPUs ran at {own:.0} MHz here and at {baseline:.0} MHz for the baseline on average: {apart:.1} % apart; \
              up to {CLOCKS_PERCENT} % is normal"
+        );
+        Finding::new(EvidenceCode::ClocksDiffer, message)
+    })
+}
+
+/// The largest share of a trial for which the power limit held a GPU back: `ClocksDiffer` where it is more than 1 %.
+pub fn throttling(percent: f64) -> Option<Finding> {
+    exceeds(percent, THROTTLED_PERCENT).then(|| {
+        let message = format!(
+            "the power limit held a GPU back for {percent:.1} % of a trial; up to {THROTTLED_PERCENT} % is normal: its clock is not \
+             the one of a GPU that is cooler or draws less"
         );
         Finding::new(EvidenceCode::ClocksDiffer, message)
     })

@@ -139,7 +139,7 @@ fn quantization_mismatch(shape: &Shape, origin: &PredictionOrigin) -> Option<Fin
 }
 
 /// Types that are the same for speed and size: names differ between tools and versions.
-fn family(name: &str) -> String {
+pub fn family(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     if ["bfloat16", "bf16", "float16", "fp16", "half"].contains(&name.as_str()) {
         return "16 bit".into();

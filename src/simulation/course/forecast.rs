@@ -12,12 +12,6 @@ use crate::api::{BenchmarkComparisonStatus, Cost, VerdictResult};
 pub struct Forecast {
     /// Simulated comparisons.
     pub runs: usize,
-    /// By what is predicted, before any GPU is held (METHOD §9).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<Cost>,
-    /// With as many rounds as are allowed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub most: Option<Cost>,
     /// Of the simulated ones.
     pub minutes: Range,
     /// Of the simulated ones.
@@ -94,8 +88,6 @@ impl Forecast {
         let gains = verdicts().filter_map(|verdict| verdict.measured.gain_percent.as_ref()?.parse().ok()).collect();
         Self {
             runs: statuses.len(),
-            expected: prices().find_map(|price| price.expected.clone()),
-            most: prices().find_map(|price| price.most.clone()),
             minutes: actual(|cost| f64::from(cost.minutes)),
             gpu_hours: actual(|cost| cost.gpu_hours.parse().unwrap_or_default()),
             rounds: actual(|cost| f64::from(cost.rounds)),
@@ -138,7 +130,7 @@ mod tests {
         let outcome = json!({"outcome": "CandidateBetter"});
         let cost = json!({"rounds": 2, "minutes": minutes, "gpuHours": "4.5"});
         serde_json::from_value(json!({
-            "price": {"expected": cost, "most": cost, "actual": cost},
+            "price": {"actual": cost},
             "verdict": {"result": result, "summary": "", "predicted": outcome, "comparisons": [],
                         "measured": {"outcome": "CandidateBetter", "gainPercent": gain, "rounds": 2}},
         }))

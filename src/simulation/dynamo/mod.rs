@@ -1,10 +1,12 @@
 //! Dynamo's API as far as its operator's neighbours see it. Shared by the actor that plays the operator in memory and
 //! by the stand-in for real clusters; nothing here knows of either.
 
+mod admission;
 mod children;
 mod faults;
 mod versions;
 
+pub use admission::refusal;
 pub use children::{Environment, child_name, children, grandchildren, left_behind};
 pub use faults::{Readiness, annotated};
 pub use versions::{convert, to_beta};

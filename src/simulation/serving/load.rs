@@ -108,6 +108,7 @@ pub fn measure(
             loaded_seconds: Some(milliseconds / 1000.0),
             unsteadiness_percent: window.unsteadiness_percent,
             sm_clock_megahertz: None,
+            throttled_percent: None,
             requests_unknown: None,
             not_finite: vec![],
         },

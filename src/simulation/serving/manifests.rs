@@ -1,25 +1,26 @@
 //! Manifests of generated variants: what AIConfigurator writes, without what only real engines need.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::Backend;
 use crate::prediction::Workers;
 
 /// The manifests of a deployment with these workers, as YAML; `None` where they cannot be written.
 pub fn graph(backend: Backend, image: &str, model: &str, workers: &Workers) -> Option<String> {
-    let component = |name: &str, kind: &str, replicas: u32, container: Value| json!({"name": name, "type": kind, "replicas": replicas, "podTemplate": {"spec": {"containers": [container]}}});
-    let frontend = json!({"name": "main", "image": image, "command": ["python3", "-m", "dynamo.frontend"]});
-    let gpus = workers.gpus_per_replica().to_string();
+    let frontend = json!({"image": image, "command": ["python3", "-m", "dynamo.frontend"]});
     let worker = json!({
-        "name": "main", "image": image, "resources": {"limits": {"nvidia.com/gpu": gpus}},
+        "image": image,
         "command": ["python3", "-m", module(backend)], "args": arguments(backend, model, workers),
     });
     let graph = json!({
-        "apiVersion": "nvidia.com/v1beta1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
-        "spec": {"components": [
-            component("Frontend", "frontend", 1, frontend),
-            component("Worker", "worker", workers.replicas, worker),
-        ]},
+        "apiVersion": "nvidia.com/v1alpha1", "kind": "DynamoGraphDeployment", "metadata": {"name": "agg"},
+        "spec": {"services": {
+            "Frontend": {"componentType": "frontend", "replicas": 1, "extraPodSpec": {"mainContainer": frontend}},
+            "Worker": {
+                "componentType": "worker", "replicas": workers.replicas, "extraPodSpec": {"mainContainer": worker},
+                "resources": {"limits": {"gpu": workers.gpus_per_replica().to_string()}},
+            },
+        }},
     });
     serde_saphyr::to_string(&graph).ok()
 }
@@ -56,6 +57,7 @@ fn arguments(backend: Backend, model: &str, workers: &Workers) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde_json::Value;
 
     use super::*;
     use crate::prediction::{Serving, read_backend, read_shape};

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::full::{full, remove, set, smallest};
 
 const ROUNDS: &str = "execution.rounds.minimum must not exceed execution.rounds.maximum";
+const SYSTEM: &str = "write the predictor's name of the GPU system in lower-case letters, digits and underscores";
 const CLAIM: &str = "claim is allowed only with source.type Manifests or Endpoint";
 const TTFT: &str = "sla needs one limit for the time to first token: set ttftMilliseconds, or ttft";
 const TPOT: &str = "sla needs one limit for the time per output token: set tpotMilliseconds, or tpot";
@@ -33,6 +34,9 @@ pub fn broken() -> Vec<(Value, &'static str)> {
     vec![
         (changed(&[("/spec/variants/0/claim", claim.clone())], &[]), CLAIM),
         (changed(&[("/spec/variants/1/claim", claim)], &[]), CLAIM),
+        (changed(&[("/spec/hardware/system", json!("H200"))], &[]), SYSTEM),
+        (changed(&[("/spec/hardware/system", json!("_a"))], &[]), SYSTEM),
+        (changed(&[("/spec/hardware/system", json!("h200-sxm"))], &[]), SYSTEM),
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
         (changed(&[("/spec/sla/ttftMilliseconds", json!(500))], &[]), TTFT),
@@ -125,6 +129,8 @@ pub fn kept() -> Vec<(Value, &'static str)> {
     let mut baseline_last = of(&naive, &naive);
     baseline_last["spec"]["variants"][0]["role"] = json!("Candidate");
     baseline_last["spec"]["variants"][1]["role"] = json!("Baseline");
+    let mut system = smallest();
+    system["spec"]["hardware"]["system"] = json!("b200");
     let mut rounds = smallest();
     rounds["spec"]["execution"]["rounds"] = json!({"minimum": 7, "maximum": 7});
     let mut names = of(&naive, &naive);
@@ -143,6 +149,7 @@ pub fn kept() -> Vec<(Value, &'static str)> {
         (claimed(&endpoint), CLAIM),
         (claimed(&json!({"type": "Manifests", "manifests": {"inline": "x"}})), CLAIM),
         (of(&naive, &naive), CLAIM),
+        (system, SYSTEM),
         (arguments, "predictor.extraArguments has no effect because no variant is generated"),
         (no_image, "runtime.image is required for generated variants"),
         (smallest(), TTFT),

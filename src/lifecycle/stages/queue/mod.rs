@@ -207,8 +207,8 @@ fn requested_mode(world: &World) -> Mode {
 
 fn choose_mode(world: &World, all_fit: bool) -> (Mode, String) {
     match planned(world).execution.mode {
-        Mode::Sequential => (Mode::Sequential, "as execution.mode says".into()),
-        Mode::Parallel => (Mode::Parallel, "as execution.mode says".into()),
+        Mode::Sequential => (Mode::Sequential, "execution.mode asks for it".into()),
+        Mode::Parallel => (Mode::Parallel, "execution.mode asks for it".into()),
         Mode::Auto if world.nodes.is_none() => (Mode::Sequential, "Auto: the operator may not see nodes".into()),
         Mode::Auto if world.nodes.as_deref().is_some_and(<[_]>::is_empty) => {
             let resource = &planned(world).hardware.gpu_resource_name;

@@ -2,7 +2,9 @@
 
 use kube::ResourceExt;
 
-use crate::api::{BenchmarkComparison, Mode, SourceKind, Until, VariantStatus};
+use crate::api::codes::ReasonGroup;
+use crate::api::conditions::ConditionType;
+use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Mode, Reason, SourceKind, Until, VariantStatus};
 use crate::lifecycle::facts::{active_run, live};
 use crate::lifecycle::world::Rival;
 
@@ -11,7 +13,10 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
     let status = comparison.status.as_ref()?;
     let run = active_run(status)?;
     let is_over = run.ended.is_some() || run.settled.is_some() || comparison.metadata.deletion_timestamp.is_some();
-    let wants = !is_over && !comparison.spec.suspend && comparison.spec.execution.until == Until::Verdict;
+    let wants = !is_over
+        && !comparison.spec.suspend
+        && comparison.spec.execution.until == Until::Verdict
+        && !(run.start_time.is_none() && is_refused(status));
     let holds_any = status.variants.iter().any(holds);
     if !wants && !holds_any {
         return None;
@@ -40,6 +45,15 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
         gpu_resource: comparison.spec.hardware.gpu_resource_name.clone(),
         demand,
     })
+}
+
+/// Whether the API server would not take what the run is to deploy: it is not admitted before that changes, and has another
+/// look itself.
+fn is_refused(status: &BenchmarkComparisonStatus) -> bool {
+    let reconciling = ConditionType::Reconciling.as_str();
+    let condition = status.conditions.iter().find(|condition| condition.type_ == reconciling);
+    let reason = condition.and_then(|condition| condition.reason.parse::<Reason>().ok());
+    reason.is_some_and(|reason| reason.group() == ReasonGroup::Failure)
 }
 
 /// Whether a variant holds GPUs, or may: objects that stay when their pods are gone hold none.

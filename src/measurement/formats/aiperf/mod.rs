@@ -216,6 +216,7 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             unsteadiness_percent: None,
             loaded_seconds: None,
             sm_clock_megahertz: summary.sm_clock_megahertz(),
+            throttled_percent: summary.throttled_percent(),
             requests_unknown: None,
             not_finite: reader.not_finite,
         },
@@ -317,10 +318,11 @@ mod tests {
         assert_eq!(level.facts, Facts { warmup_requests: Some(0), ..Facts::default() });
     }
 
-    /// As AIPerf writes what a DCGM exporter tells: GPUs by endpoint, each with statistics of its metrics.
+    /// As AIPerf 0.13.0 writes what a DCGM exporter tells: GPUs by endpoint, each with statistics of its metrics. The clock is
+    /// there where a file of metrics asks for `DCGM_FI_DEV_SM_CLOCK`.
     #[test]
     fn the_clock_is_the_mean_over_all_gpus_that_were_watched() {
-        let gpu = |clock: Value| json!({"gpu_name": "NVIDIA H200", "metrics": {"sm_clock_frequency": clock}});
+        let gpu = |clock: Value| json!({"gpu_name": "NVIDIA H200", "metrics": {"nvidia_sm_clock": clock}});
         let clock = |endpoints: Value| {
             let mut summary = smallest();
             summary["telemetry_data"] = json!({"summary": {}, "endpoints": endpoints});
@@ -331,6 +333,21 @@ mod tests {
         assert_eq!(clock(json!({"a:9400": {"gpus": two}, "b:9400": {"gpus": idle}})), Some(1890.0));
         assert_eq!(clock(json!({})), None);
         assert_eq!(clock(Value::Null), None);
+    }
+
+    /// Microseconds over the trial, as a counter's difference.
+    #[test]
+    fn throttling_is_that_of_the_gpu_that_was_held_back_most() {
+        let gpu =
+            |microseconds: f64| json!({"metrics": {"nvidia_power_violation": {"unit": "us", "avg": microseconds}}});
+        let throttled = |duration: Value| {
+            let mut summary = smallest();
+            summary["benchmark_duration"] = duration;
+            summary["telemetry_data"] = json!({"endpoints": {"a:9400": {"gpus": {"0": gpu(0.0), "1": gpu(3e6)}}}});
+            parse(&summary.to_string()).unwrap().facts.throttled_percent
+        };
+        assert_eq!(throttled(json!({"unit": "sec", "avg": 60.0})), Some(5.0));
+        assert_eq!(throttled(Value::Null), None);
     }
 
     #[rstest]

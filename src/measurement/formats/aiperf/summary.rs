@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::measurement::error::{ParseError, Place};
 use crate::measurement::formats::Asked;
+use crate::measurement::json::Number;
 use crate::measurement::statistics::Statistics;
 use crate::text;
 
@@ -34,6 +35,8 @@ pub(super) struct Summary {
     pub request_count: Option<Statistics>,
     #[serde(default)]
     pub error_request_count: Option<Statistics>,
+    #[serde(default)]
+    benchmark_duration: Option<Statistics>,
     #[serde(default)]
     pub request_throughput: Option<Statistics>,
     #[serde(default)]
@@ -100,12 +103,24 @@ impl Summary {
 
     /// Mean SM clock of all GPUs that were watched. What cannot be read says nothing.
     pub fn sm_clock_megahertz(&self) -> Option<f64> {
+        let clocks = self.watched("nvidia_sm_clock");
+        Some(clocks.iter().sum::<f64>() / clocks.len() as f64).filter(|mean| mean.is_finite() && *mean > 0.0)
+    }
+
+    /// The share of the trial, in percent, for which the power limit held back the GPU that it held back most.
+    pub fn throttled_percent(&self) -> Option<f64> {
+        let Some(Number::Finite(seconds)) = self.benchmark_duration.as_ref()?.avg else { return None };
+        let microseconds = self.watched("nvidia_power_violation").into_iter().reduce(f64::max)?;
+        Some(100.0 * microseconds / 1e6 / seconds).filter(|percent| percent.is_finite() && *percent >= 0.0)
+    }
+
+    /// What was seen of each GPU that was watched: the mean of a gauge, or how far a counter moved.
+    fn watched(&self, metric: &str) -> Vec<f64> {
         let each = |of: &Value, name: &str| {
             of[name].as_object().into_iter().flat_map(Map::values).cloned().collect::<Vec<_>>()
         };
         let gpus = each(&self.telemetry_data, "endpoints").into_iter().flat_map(|endpoint| each(&endpoint, "gpus"));
-        let clocks: Vec<f64> = gpus.filter_map(|gpu| gpu["metrics"]["sm_clock_frequency"]["avg"].as_f64()).collect();
-        Some(clocks.iter().sum::<f64>() / clocks.len() as f64).filter(|mean| mean.is_finite() && *mean > 0.0)
+        gpus.filter_map(|gpu| gpu["metrics"][metric]["avg"].as_f64()).collect()
     }
 
     pub fn most_frequent_error(&self) -> Option<String> {
