@@ -64,8 +64,7 @@ pub(super) fn gpus(nodes: &Result<Vec<GpuNode>, String>, subject: Option<&Benchm
         return CheckRow::other(CheckOutcome::Bad, "GPUs", found, remedy);
     }
     let found = format!("{each}; {who} up to {needed}");
-    let is_selected =
-        spec.hardware.node_selector.is_empty() && spec.variants.iter().any(|variant| is_generated(variant));
+    let is_selected = spec.hardware.node_selector.is_empty() && spec.variants.iter().any(is_generated);
     if is_selected && systems.is_empty() && usable.iter().all(|node| node.product.is_none()) {
         return CheckRow::other(
             CheckOutcome::Warning,

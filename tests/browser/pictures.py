@@ -17,7 +17,7 @@ def main(target):
     try:
         if target.suffix == ".png":
             target.parent.mkdir(parents=True, exist_ok=True)
-            return take(browser, target, height=860, scale=0.7)
+            return take(browser, target, height=700, scale=0.7)
         target.mkdir(parents=True, exist_ok=True)
         for name, scheme, width in [("light", "light", 1280), ("dark", "dark", 1280), ("narrow", "light", 400)]:
             take(browser, target / f"{name}.png", scheme, width)

@@ -16,7 +16,7 @@ pub fn rival(comparison: &BenchmarkComparison) -> Option<Rival> {
     let wants = !is_over
         && !comparison.spec.suspend
         && comparison.spec.execution.until == Until::Verdict
-        && !(run.start_time.is_none() && is_refused(status));
+        && (run.start_time.is_some() || !is_refused(status));
     let holds_any = status.variants.iter().any(holds);
     if !wants && !holds_any {
         return None;
