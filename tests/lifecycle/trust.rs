@@ -37,7 +37,7 @@ fn created(cluster: &Cluster) -> Vec<String> {
 }
 
 fn worker(objects: &mut [Value]) -> &mut Value {
-    &mut objects[0]["spec"]["components"][1]["podTemplate"]["spec"]
+    &mut objects[0]["spec"]["services"]["TRTLLMWorker"]["extraPodSpec"]
 }
 
 fn balancer(objects: &mut Vec<Value>) {
@@ -49,7 +49,7 @@ fn balancer(objects: &mut Vec<Value>) {
 #[case::node_network(|objects: &mut Vec<Value>| worker(objects)["hostNetwork"] = json!(true), "hostNetwork")]
 #[case::node_files(|objects: &mut Vec<Value>| worker(objects)["volumes"] = json!([{"name": "v", "hostPath": {"path": "/"}}]), "hostPath")]
 #[case::privileged(
-    |objects: &mut Vec<Value>| worker(objects)["containers"][0]["securityContext"] = json!({"privileged": true}),
+    |objects: &mut Vec<Value>| worker(objects)["mainContainer"]["securityContext"] = json!({"privileged": true}),
     "privileged"
 )]
 #[case::finalizers(|objects: &mut Vec<Value>| objects[0]["metadata"]["finalizers"] = json!(["evil.example/hold"]), "finalizers")]
@@ -58,7 +58,7 @@ fn balancer(objects: &mut Vec<Value>) {
     |objects: &mut Vec<Value>| objects.push(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}})),
     "Secret"
 )]
-#[case::more_gpus(|objects: &mut Vec<Value>| objects[0]["spec"]["components"][1]["replicas"] = json!(64), "gpusPerVariant")]
+#[case::more_gpus(|objects: &mut Vec<Value>| objects[0]["spec"]["services"]["TRTLLMWorker"]["replicas"] = json!(64), "gpusPerVariant")]
 #[tokio::test(start_paused = true)]
 async fn what_generation_must_not_publish_is_not_created(#[case] change: fn(&mut Vec<Value>), #[case] says: &str) {
     let lab = Lab::predicting(&[8, 64], move |plan| forged(truth::configurations(&plan.spec), change));
