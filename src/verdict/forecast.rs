@@ -21,16 +21,17 @@ pub fn forecast(judged: &Judged) -> Option<String> {
     }
     let mut parts = said;
     let loads: Vec<(&str, String)> = judged.variants().filter_map(|variant| met_up_to(judged, variant)).collect();
+    let one_meets = outcomes.iter().all(|outcome| one_sided(*outcome));
     match (loads.as_slice(), parts.as_mut_slice()) {
         ([], _) => {}
         // Whose load it is stands before it.
-        ([(_, load)], [only]) => only.push_str(&format!(", up to {load}")),
+        ([(_, load)], [only]) if one_meets => only.push_str(&format!(", up to {load}")),
         (loads, _) => {
             let each: Vec<String> = loads.iter().map(|(name, load)| format!("{load} ({name})")).collect();
             parts.push(format!("the SLA is met up to {}", each.join(" and ")));
         }
     }
-    if outcomes.iter().all(|outcome| one_sided(*outcome)) {
+    if one_meets {
         parts.push("so there can be no gain in percent".into());
     }
     parts.extend(judged.variants().filter_map(|variant| doubtful_claim(judged, variant)));
