@@ -58,7 +58,8 @@ fn met_up_to<'a>(judged: &Judged, variant: JudgedVariant<'a>) -> Option<(&'a str
 /// A claim that the estimate for what is deployed does not keep.
 fn doubtful_claim(judged: &Judged, variant: JudgedVariant) -> Option<String> {
     let prediction = variant.records.prediction.as_ref()?;
-    let PredictedClaim { concurrency, point, .. } = *prediction.claim.as_ref()?;
+    let claim = prediction.claim.as_ref()?;
+    let PredictedClaim { concurrency, point, .. } = *claim;
     let estimate = Estimates::at(prediction.curve.as_ref()?, concurrency)?;
     let rules = &judged.evidence.rules;
     let tolerance = rules.accuracy_tolerance.get() / 100.0;
@@ -68,12 +69,13 @@ fn doubtful_claim(judged: &Judged, variant: JudgedVariant) -> Option<String> {
         || tokens < point.tokens_per_second_per_gpu.get() * (1.0 - tolerance)
         || tpot > point.tpot.get() * (1.0 + tolerance);
     fails.then(|| {
+        let advertised = claim.advertised();
         format!(
             "the claim of {} is predicted to fail: with {concurrency} concurrent requests, {tokens:.1} tokens/s/GPU and a TPOT of \
              {tpot:.2} ms are estimated for what is deployed, against {:.1} and {:.2} ms",
             variant.records.name,
-            point.tokens_per_second_per_gpu.get(),
-            point.tpot.get(),
+            advertised.tokens_per_second_per_gpu.get(),
+            advertised.tpot.get(),
         )
     })
 }

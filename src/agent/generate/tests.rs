@@ -13,8 +13,9 @@ use super::*;
 use crate::agent::interruption::Interruption;
 use crate::agent::outbox::Outbox;
 use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
+use crate::offline::outlook::outlook;
 use crate::plan::{Identity, Images};
-use crate::prediction::configurations::{self, Ready};
+use crate::prediction::configurations::{self, Configuration, Configurations, Ready};
 use crate::prediction::{PredictedLevel, Serving};
 
 /// Python that has the tool; without it the test of the real tool only says that it did not run.
@@ -207,6 +208,22 @@ fn the_guide_s_claim_and_the_estimate_of_what_is_deployed(#[case] case: &str) {
     assert!(!deployed.beyond_operating_point && at(&optimized, 13).beyond_operating_point);
     let row = optimized.prediction.findings.iter().find(|f| f.code == EvidenceCode::ClaimNotDeployable).unwrap();
     assert!(row.message.contains("needs 8010 tokens in a step, but the deployed engine allows max_num_tokens 4512"));
+}
+
+/// The claim meets the SLA; the engine that is generated for it does not, by its own estimate.
+#[test]
+fn a_claim_that_does_not_survive_deployment_is_predicted_to_fail() {
+    let outcomes = outcomes("guide").into_iter().zip(["baseline", "optimized"]);
+    let variants = outcomes.map(|(outcome, variant)| Configuration { variant: variant.into(), outcome }).collect();
+    let configurations = Configurations { schema_version: 1, load_tool: None, variants };
+    let forecast = outlook(&spec("guide"), &configurations).unwrap().forecast.unwrap();
+    for part in [
+        "only optimized meets the SLA, up to 11 concurrent requests; so there can be no gain in percent; ",
+        "the claim of optimized is predicted to fail: with 12 concurrent requests, ",
+        "a TPOT of 7.12 ms are estimated for what is deployed, against 199.6 and 6.57 ms",
+    ] {
+        assert!(forecast.contains(part), "no `{part}` in {forecast}");
+    }
 }
 
 #[rstest]
