@@ -188,7 +188,7 @@ pub const fn code(code: EvidenceCode) -> Explanation {
         EvidenceCode::VolumeNotCreated => of(
             "The manifests hold a PersistentVolumeClaim, which the operator does not create.",
             "Its contents, weights most often, outlive the variant; where the claim is missing, the pods find no node.",
-            "Create the claim in the comparison's namespace, and fill it, before the run; `kubectl bcmp check` says whether it is there.",
+            "Create the claim in the comparison's namespace, and fill it, before the run; `kubectl get pvc` says whether it is there.",
         ),
         EvidenceCode::ImageChanged => of(
             "The image behind a tag changed between two deployments.",

@@ -15,7 +15,7 @@ use super::plan_map::plan_config_map;
 use super::publish_identity::{publish_role, publish_role_binding, publish_service_account};
 use super::report_map::{ReportFiles, report_config_map};
 use super::results_map::results_config_map;
-use super::variant::{Author, VariantDeployment, instantiate};
+use super::variant::{VariantDeployment, instantiate, is_generated};
 use crate::api::{Deadlines, SourceKind, Variant};
 use crate::dynamo;
 use crate::plan::Plan;
@@ -140,7 +140,7 @@ impl Children<'_> {
             Create::Results { variant } => vec![json(&results_config_map(plan, variant))?],
             Create::Server { variant, deployment } => {
                 let objects = self.deployment(variant, *deployment)?.objects;
-                let newest = self.newest_graphs && self.is_generated(variant);
+                let newest = self.newest_graphs && is_generated(&plan.spec, variant);
                 let in_version = |object| if newest { dynamo::to_beta(&object).unwrap_or(object) } else { object };
                 objects.into_iter().map(in_version).collect()
             }
@@ -154,12 +154,6 @@ impl Children<'_> {
                 vec![json(&report_config_map(plan, report))?]
             }
         })
-    }
-
-    /// Whether the predictor writes a variant's manifests.
-    fn is_generated(&self, variant: &str) -> bool {
-        let named = self.plan.spec.variants.iter().find(|of| of.name == variant);
-        named.is_some_and(|of| Author::of(of.source.kind) == Author::Predictor)
     }
 
     fn deployment(&self, variant: &str, deployment: u32) -> Result<VariantDeployment, ChildError> {

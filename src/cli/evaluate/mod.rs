@@ -13,6 +13,7 @@ pub use arguments::{EvaluateArgs, Format, Named, named};
 pub use inputs::{comparison, content, text_at};
 use kube::ResourceExt;
 
+use crate::agent::directory::Directory;
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
 use crate::offline::measured::Inputs;
 use crate::offline::silicon::{self, Silicon};
@@ -113,19 +114,12 @@ pub fn write_report(
     comparison: &BenchmarkComparison,
     evaluated: &Evaluated,
 ) -> Result<(), EvaluateError> {
-    let unwritten = |path: &Path, error: std::io::Error| EvaluateError::Failed(format!("{}: {error}", path.display()));
+    let unwritten = |error: std::io::Error| EvaluateError::Failed(error.to_string());
     let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
-    if directory.is_file() {
-        return Err(EvaluateError::Usage(format!(
-            "{} is a file: name a directory for the report",
-            directory.display()
-        )));
-    }
-    std::fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
+    let directory = Directory::given(directory).map_err(unwritten)?;
     for (name, content) in render(&report) {
-        let path = directory.join(name);
-        std::fs::write(&path, content).map_err(|error| unwritten(&path, error))?;
+        directory.write(name, content.as_bytes()).map_err(unwritten)?;
     }
     Ok(())
 }

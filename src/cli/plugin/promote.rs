@@ -8,10 +8,9 @@ use super::error::PluginError;
 use super::report;
 use super::stored::{self, stored_run};
 use super::survey;
-use crate::api::BenchmarkComparisonSpec;
 use crate::dynamo;
 use crate::inspect::promote::{choose, deployable, heading};
-use crate::manifests::variant::Author;
+use crate::manifests::variant::is_generated;
 
 pub async fn promote(plugin: &mut Plugin, arguments: &PromoteArguments) -> Result<u8, PluginError> {
     let cluster = plugin.cluster().await?;
@@ -44,9 +43,4 @@ pub async fn promote(plugin: &mut Plugin, arguments: &PromoteArguments) -> Resul
     }
     plugin.screen.document(&text)?;
     Ok(0)
-}
-
-/// Whether the predictor wrote the variant's manifests: the operator creates those in the newest version that is served.
-fn is_generated(spec: &BenchmarkComparisonSpec, variant: &str) -> bool {
-    spec.variants.iter().any(|of| of.name == variant && Author::of(of.source.kind) == Author::Predictor)
 }

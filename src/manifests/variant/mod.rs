@@ -20,5 +20,5 @@ pub use endpoint::ENDPOINT_ANNOTATION;
 pub use gpus::gpu_pods;
 pub use instantiate::{MainObject, VariantDeployment, instantiate};
 pub use parse::{parse, yaml_documents};
-pub use prepare::{Author, Preparation, Prepared, prepare, prepare_variant, prepared};
+pub use prepare::{Author, Preparation, Prepared, is_generated, prepare, prepare_variant, prepared};
 pub use references::{Reference, references};

@@ -29,6 +29,11 @@ impl Author {
     }
 }
 
+/// Whether the predictor writes the manifests of the variant of this name.
+pub fn is_generated(spec: &BenchmarkComparisonSpec, variant: &str) -> bool {
+    spec.variants.iter().any(|of| of.name == variant && Author::of(of.source.kind) == Author::Predictor)
+}
+
 /// What manifests are prepared for.
 #[derive(Clone, Copy, Debug)]
 pub struct Preparation<'a> {

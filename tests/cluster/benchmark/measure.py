@@ -189,7 +189,7 @@ def report(status, writes, begun, watches):
     line("levels measured in it", levels)
     line("GPU-seconds held", status["gpuSeconds"]["held"])
     line("of these measuring", status["gpuSeconds"]["measuring"])
-    line("of these idle: engines serve, and no request is under way", status["gpuSeconds"].get("idle", "unknown"))
+    line("of these idle: engines serve, and no request is under way", status["gpuSeconds"]["idle"])
     print("reaction times, as watches of the API server saw them")
     line("comparison applied → generate Job created", seconds(between(begun, jobs.first("added measured-r1-generate"))))
     line("configurations published → first variant created", seconds(between(maps.first("generated"), graphs.first(f"added {first}"))))
