@@ -117,20 +117,9 @@ fn a_trial_that_drains_shows_the_steady_throughput() {
     assert!(kind == AtSlaKind::Value && is_near(at_sla, 198.3, 0.5), "{kind} {at_sla}");
 }
 
-/// A level with 12 concurrent requests, the capacity of the new engines, is not among the files: a sweep would have added it. What
-/// one deployment of each tells without it is too little, and holds the truth; it was called no difference.
+/// Capacities of 10 and 12 lie between the levels of the files, where throughput bends: read off a straight line, this was no
+/// difference.
 #[test]
-fn two_more_places_in_the_batch_are_not_called_no_difference() {
-    let answer = Answer::of("cap-10-12");
-    assert_ne!(answer.verdict.measured.outcome, Outcome::NoDifference, "{}", answer.verdict.summary);
-    let interval = answer.verdict.measured.interval.as_ref().unwrap();
-    let (low, high) = interval.split_once('…').unwrap();
-    let ends = [low, high].map(|end| end.parse::<f64>().unwrap());
-    assert!((ends[0]..=ends[1]).contains(&13.5), "{interval}");
-}
-
-#[test]
-#[ignore = "the files lack the level at capacity, so one deployment of each tells +9.7 % (-0.2…+20.6) and no more"]
 fn two_more_places_in_the_batch_are_seen() {
     let answer = Answer::of("cap-10-12");
     assert_eq!(answer.verdict.measured.outcome, Outcome::CandidateBetter, "{}", answer.verdict.summary);

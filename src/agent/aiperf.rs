@@ -45,19 +45,21 @@ pub fn program(path: &OsStr, is_program: impl Fn(&Path) -> bool) -> Option<(Path
     })
 }
 
-/// The first of `extra` that must not be given, with what may be.
+/// The first of `extra` that must not be given, with what may be. A value may be a secret: its place is named instead.
 pub fn refused(extra: &[String]) -> Option<String> {
     // Values that the flag before still takes: headers and telemetry may have several.
     let mut values = 0_usize;
-    for argument in extra {
+    for (index, argument) in extra.iter().enumerate() {
         let (flag, own_value) =
             argument.split_once('=').map_or((argument.as_str(), None), |(flag, value)| (flag, Some(value)));
         let is_value = !argument.starts_with('-') && values > 0;
         let is_setting = SETTINGS.contains(&flag);
         let is_switch = SWITCHES.contains(&flag) && own_value.is_none();
         if !(is_value || is_setting || is_switch) {
+            let place = format!("item {}, a value that belongs to no flag", index + 1);
+            let named = if argument.starts_with('-') { flag } else { &place };
             return Some(format!(
-                "{argument}: remove it, because it may change the load or is set from other fields; allowed are {}, {}",
+                "{named}: remove it, because it may change the load or is set from other fields; allowed are {}, {}",
                 SETTINGS.join(", "),
                 SWITCHES.join(", ")
             ));
@@ -253,12 +255,13 @@ mod tests {
     #[rstest]
     #[case(&["--header", "a:b", "c:d", "--verbose", "--workers-max", "8", "--api-key=-x="], None)]
     #[case(&["--workers-max", "8", "--concurrency", "5"], Some("--concurrency"))]
-    #[case(&["--request-count=7"], Some("--request-count=7"))]
+    #[case(&["--request-count=7"], Some("--request-count"))]
     #[case(&["--random_seed", "7"], Some("--random_seed"))]
-    #[case(&["--workers-max", "8", "9"], Some("9"))]
-    #[case(&["--verbose", "5"], Some("5"))]
-    #[case(&["--verbose=5"], Some("--verbose=5"))]
-    #[case(&["prefill"], Some("prefill"))]
+    #[case(&["--workers-max", "8", "9"], Some("item 3, a value that belongs to no flag"))]
+    #[case(&["--api-key", "a", "sk-1"], Some("item 3, a value that belongs to no flag"))]
+    #[case(&["--verbose", "5"], Some("item 2, a value that belongs to no flag"))]
+    #[case(&["--verbose=5"], Some("--verbose"))]
+    #[case(&["prefill"], Some("item 1, a value that belongs to no flag"))]
     #[case(&["--"], Some("--"))]
     #[case(&["-c8"], Some("-c8"))]
     fn what_might_change_the_load_is_refused(#[case] extra: &[&str], #[case] expected: Option<&str>) {

@@ -24,7 +24,8 @@ pub fn crd() -> CustomResourceDefinition {
         let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
             continue;
         };
-        write_counts_as_int32(root);
+        each(root, &write_counts_as_int32);
+        each(root, &keep_defaults);
         if let Some(status) = status_schema(root) {
             status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
             limit_conditions(status);
@@ -48,10 +49,23 @@ fn write_counts_as_int32(schema: &mut JSONSchemaProps) {
         schema.minimum.get_or_insert(least);
         schema.maximum.get_or_insert(most);
     }
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| write_counts_as_int32(property));
+}
+
+/// Of a null that a schema allows, no API server makes the default, and the field could not be read. Such a schema comes of each
+/// number that may also be text and is not required.
+fn keep_defaults(schema: &mut JSONSchemaProps) {
+    if schema.x_kubernetes_int_or_string == Some(true) && schema.default.is_some() {
+        schema.nullable = None;
+    }
+}
+
+/// A schema and all below it.
+fn each(schema: &mut JSONSchemaProps, change: &impl Fn(&mut JSONSchemaProps)) {
+    change(schema);
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| each(property, change));
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => write_counts_as_int32(items),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(write_counts_as_int32),
+        Some(JSONSchemaPropsOrArray::Schema(items)) => each(items, change),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(|items| each(items, change)),
         None => {}
     }
 }

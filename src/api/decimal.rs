@@ -1,18 +1,26 @@
-//! Decimal numbers as the API carries them: strings, never floats.
+//! Decimal numbers as the API carries them: strings or whole numbers, never floats.
 
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// A non-negative decimal number written as a string, for example `"6.5"`.
+/// A non-negative decimal number, written as a string such as `"6.5"` or as a whole number. Whichever it was, it is the same
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Decimal(String);
+pub struct Decimal(#[serde(deserialize_with = "text")] String);
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match IntOrString::deserialize(deserializer)? {
+        IntOrString::Int(number) => number.to_string(),
+        IntOrString::String(text) => text,
+    })
+}
 
 impl Decimal {
-    /// What the schema accepts.
+    /// How one is written as text.
     pub const PATTERN: &'static str = r"^[0-9]{1,9}(\.[0-9]{1,6})?$";
 
     /// Wraps text that is known to be a decimal; the schema checks what people write.
@@ -23,6 +31,11 @@ impl Decimal {
     /// The number, or `None` when the text is not a non-negative decimal.
     pub fn value(&self) -> Option<f64> {
         parse(&self.0)
+    }
+
+    /// The schema of one that the operator writes: text.
+    pub fn written(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": Self::PATTERN, "maxLength": 16})
     }
 }
 
@@ -42,7 +55,13 @@ impl JsonSchema for Decimal {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": Self::PATTERN, "maxLength": 16})
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "x-kubernetes-validations": [{
+                "rule": "string(self).matches('^[0-9]{1,9}([.][0-9]{1,6})?$')",
+                "message": "must be a number from 0 to below 1000000000 with at most 6 decimals: an integer such as 20, or a string such as \"2.5\""
+            }]
+        })
     }
 }
 
@@ -109,6 +128,8 @@ fn parse(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use rstest::rstest;
 
     use super::*;
@@ -124,6 +145,13 @@ mod tests {
     #[case("1.", None)]
     fn decimals_are_plain(#[case] text: &str, #[case] expected: Option<f64>) {
         assert_eq!(Decimal::new(text).value(), expected);
+    }
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        let read = |value: serde_json::Value| serde_json::from_value::<Decimal>(value);
+        assert_eq!(read(serde_json::json!(20)).unwrap(), read(serde_json::json!("20")).unwrap());
+        assert!(read(serde_json::json!(2.5)).is_err(), "floats are not exact");
     }
 
     #[rstest]

@@ -19,6 +19,7 @@ use crate::controller::lease::LeaseSettings;
 use crate::controller::metrics::Metrics;
 use crate::controller::run;
 use crate::controller::serve::serve;
+use crate::lifecycle::run_limits::RunLimits;
 use crate::lifecycle::world::Settings;
 use crate::manifests::checked::ReservedAccount;
 use crate::plan::{AllowedPodFeatures, Images};
@@ -43,6 +44,10 @@ pub struct ControllerArgs {
     /// SYS_RESOURCE]
     #[arg(long, env = "BCMP_ALLOWED_POD_FEATURES", default_value = "{}", hide_default_value = true)]
     allowed_pod_features: AllowedPodFeatures,
+    /// How many runs of a namespace may hold GPUs, or wait for nodes, at the same time: JSON, NAMESPACE or * → number
+    /// [default: no limit]
+    #[arg(long, env = "BCMP_RUN_LIMITS", default_value = "{}", hide_default_value = true)]
+    run_limits: RunLimits,
     /// Namespace of the operator's own pod
     #[arg(long, env = "BCMP_OWN_NAMESPACE")]
     own_namespace: Option<String>,
@@ -103,6 +108,8 @@ fn quiet(filter: EnvFilter) -> EnvFilter {
 async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::infer().await?;
     config.read_timeout = Some(Duration::from_secs(300));
+    // What is answered is said at once and tried again at the next look; a write is not repeated when another replica may write.
+    config.default_retry = false;
     let client = Client::try_from(config)?;
     let metrics = Metrics::new(arguments.result_metrics);
     let lease = arguments.lease();
@@ -119,6 +126,7 @@ async fn operate(arguments: ControllerArgs) -> Result<(), Box<dyn std::error::Er
                 load: arguments.load_image,
             },
             pod_features: arguments.allowed_pod_features,
+            run_limits: arguments.run_limits,
             own_account: own_account(arguments.own_namespace, arguments.own_service_account),
         },
         scope.clone(),

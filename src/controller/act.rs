@@ -7,11 +7,12 @@ use kube::core::response::Status;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::call::{call, optional};
+use super::call::{call, if_there, optional};
 use super::children;
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
+use super::lists::Written;
 use crate::api::{FIELD_MANAGER, Reason, labels};
 use crate::dynamo;
 use crate::lifecycle::decision::{Action, Create, Delete};
@@ -146,12 +147,14 @@ async fn create_one(
     let resource = resource_of(&object)?;
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let place = format!("{} {}", resource.kind, object.name_any());
-    if !dry_run {
-        context.begin_write("create")?;
-    }
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), dry_run };
-    let error = match call(format!("create {place}"), api.create(&parameters, &object)).await {
-        Ok(_) => {
+    let (name, request) = (format!("create {place}"), api.create(&parameters, &object));
+    let created = if dry_run { call(name, request).await } else { context.write("create", name, request).await };
+    let error = match created {
+        Ok(created) => {
+            if !dry_run {
+                note(context, world, &resource, created.resource_version().as_deref());
+            }
             context.accepted(&world.object.uid, &place);
             return Ok(true);
         }
@@ -182,7 +185,8 @@ async fn create_one(
         }
         409 if status.reason == "AlreadyExists" => {
             let there = optional(format!("get {place}"), api.get(&object.name_any())).await?;
-            if there.as_ref().is_some_and(|there| is_same(there, &object)) {
+            if let Some(there) = there.filter(|there| is_same(there, &object)) {
+                note(context, world, &resource, there.resource_version().as_deref());
                 context.accepted(&world.object.uid, &place);
                 return Ok(true);
             }
@@ -209,6 +213,13 @@ async fn create_one(
             Ok(false)
         }
         _ => Err(error),
+    }
+}
+
+/// Remembers what we wrote: the next lists are to show it.
+fn note(context: &Context, world: &World, resource: &ApiResource, version: Option<&str>) {
+    if let Some(kind) = ChildKind::parse(&resource.kind) {
+        context.recall.wrote(&world.object.uid, kind, Written::of(version));
     }
 }
 
@@ -253,9 +264,11 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
     for resource in kinds::resources(delete.kind, version) {
         // The answer is the object, which may be nested more deeply than can be read.
         let api = kinds::lean(&context.client, &world.object.namespace, &resource);
-        context.begin_write("delete")?;
-        match optional(format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters)).await
-        {
+        let (name, request) =
+            (format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters));
+        let deleted = if_there(context.write("delete", name, request).await);
+        note(context, world, &resource, None);
+        match deleted {
             // Not there, or not served in this version.
             Ok(None) => {}
             // Another object has this name now: ours is gone.
@@ -283,8 +296,12 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     let api: Api<ConfigMap> = Api::namespaced(context.client.clone(), &world.object.namespace);
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({"immutable": true}));
-    context.begin_write("patch")?;
-    optional(format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await.map(drop)
+    let sealed = context.write("patch", format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await;
+    if let Some(sealed) = if_there(sealed)? {
+        let written = Written::of(sealed.resource_version().as_deref());
+        context.recall.wrote(&world.object.uid, ChildKind::ConfigMap, written);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub async fn awakened(context: &Context, namespace: Option<&str>) -> Vec<ObjectR
             None
         });
         let rivals: Vec<Rival> = rivals.iter().filter(|rival| rival.gpu_resource == gpu_resource).cloned().collect();
-        awakened.extend(awaken(&runs, &rivals, nodes.as_deref(), (context.clock)()));
+        awakened.extend(awaken(&runs, &rivals, &context.settings.run_limits, nodes.as_deref(), (context.clock)()));
     }
     // GPUs that are free cost as much as those in use.
     awakened.iter().for_each(|uid| context.lanes.hurry(uid));

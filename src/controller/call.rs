@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::{Error, is_not_found};
 
-/// How long one call may take, retries of the client included.
+/// How long one call may take.
 const SECONDS: u64 = 30;
 
 /// Runs a call; `name` is part of its error.
@@ -22,7 +22,12 @@ pub async fn optional<T>(
     name: impl Into<String>,
     future: impl Future<Output = kube::Result<T>>,
 ) -> Result<Option<T>, Error> {
-    match call(name, future).await {
+    if_there(call(name, future).await)
+}
+
+/// What was answered, if the object is there.
+pub fn if_there<T>(answered: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answered {
         Ok(value) => Ok(Some(value)),
         Err(Error::Api { source, .. }) if is_not_found(&source) => Ok(None),
         Err(error) => Err(error),

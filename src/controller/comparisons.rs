@@ -124,6 +124,15 @@ impl Comparisons {
         }
     }
 
+    /// Forgets one that does not exist any more. Who waited behind it is woken.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.waiting).remove(uid);
+        let known = lock(&self.rivals).remove(uid);
+        if known.is_some_and(|known| known.rival.is_some()) {
+            self.wake_queue();
+        }
+    }
+
     /// Remembers what the others are to know of a comparison; who waits is woken when that is news.
     pub fn learn(&self, comparison: &BenchmarkComparison) {
         let (Some(uid), Some(version)) = (comparison.uid(), comparison.resource_version()) else { return };
@@ -134,6 +143,11 @@ impl Comparisons {
         if remember(&mut lock(&self.rivals), uid, found) {
             self.wake_queue();
         }
+    }
+
+    /// The version in which a comparison was seen last.
+    pub fn version(&self, uid: &str) -> Option<String> {
+        lock(&self.rivals).get(uid).map(|known| known.version.clone())
     }
 
     /// A comparison waits for GPUs, or does so no longer.
@@ -284,6 +298,7 @@ mod tests {
                 queued: jiff::Timestamp::UNIX_EPOCH,
                 admitted: None,
                 deployed,
+                pending_since: None,
                 gpu_resource: "nvidia.com/gpu".into(),
                 demand: vec![],
             })

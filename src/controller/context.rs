@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Reporter;
 
-use super::call::optional;
+use super::call::{call, optional};
 use super::capacity::Capacity;
 use super::comparisons::Comparisons;
 use super::error::Error;
@@ -91,13 +91,22 @@ impl Context {
         Self { lease: Some(lease), leadership: Leadership::new(false), ..self }
     }
 
-    /// Before each write: counts it, unless another replica may write now.
-    pub fn begin_write(&self, verb: &'static str) -> Result<(), Error> {
+    /// Runs a write and counts it, unless another replica may write now. It is given up when another may.
+    pub async fn write<T>(
+        &self,
+        verb: &'static str,
+        name: impl Into<String>,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Error> {
         if !self.leadership.may_write() {
             return Err(Error::NotLeading);
         }
         self.metrics.wrote(verb);
-        Ok(())
+        let request = call(name, request);
+        match self.leadership.ends() {
+            None => request.await,
+            Some(end) => tokio::time::timeout_at(end, request).await.unwrap_or(Err(Error::NotLeading)),
+        }
     }
 
     /// Forgets everything about comparisons that do not exist any more.
@@ -191,6 +200,7 @@ impl Context {
         self.lanes.forget(uid);
         self.recall.forget(uid);
         self.metrics.forget(uid);
+        self.comparisons.forget(uid);
     }
 
     /// Counts a failed reconciliation; returns how many failed in a row.

@@ -12,8 +12,35 @@ use crate::api::BenchmarkComparison;
 
 /// Reads a comparison; `None` when there is none of this name.
 pub async fn fetch(client: &Client, namespace: &str, name: &str) -> Result<Option<BenchmarkComparison>, Error> {
+    fetch_with(client, namespace, name, &GetParams::default()).await
+}
+
+/// Reads a comparison as the API server has it at hand, if that is not older than these versions, and else as it is now.
+pub async fn fetch_not_older(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    versions: &[Option<String>],
+) -> Result<Option<BenchmarkComparison>, Error> {
+    let least: Option<Vec<u64>> = versions.iter().map(|version| version.as_ref()?.parse().ok()).collect();
+    if let Some(least) = least {
+        let at_hand = fetch_with(client, namespace, name, &GetParams::any()).await?;
+        let version = at_hand.as_ref().and_then(|found| found.metadata.resource_version.as_ref()?.parse().ok());
+        if version.is_some_and(|version: u64| least.iter().all(|least| version >= *least)) {
+            return Ok(at_hand);
+        }
+    }
+    fetch(client, namespace, name).await
+}
+
+async fn fetch_with(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    parameters: &GetParams,
+) -> Result<Option<BenchmarkComparison>, Error> {
     let request = Request::new(BenchmarkComparison::url_path(&(), Some(namespace)));
-    let request = request.get(name, &GetParams::default()).map_err(|error| Error::Body(error.to_string()))?;
+    let request = request.get(name, parameters).map_err(|error| Error::Body(error.to_string()))?;
     let text = optional("get benchmarkcomparison", client.request_text(request)).await?;
     text.map(|text| read(namespace, name, &text)).transpose()
 }

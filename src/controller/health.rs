@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// How long lists may fail before the operator is not ready: a watch that is started again fails for a moment.
 const FAILING: Duration = Duration::from_secs(15);
+/// A watch that has not failed for so long goes on, even if nothing changes: it is started again every 30 s at most.
+const RECOVERED: Duration = Duration::from_secs(60);
 /// How long the task that drives all watches may do nothing.
 const SILENT: Duration = Duration::from_secs(60);
 /// Between two signs of life.
@@ -32,7 +34,24 @@ struct HealthState {
 #[derive(Default)]
 struct NamespaceList {
     listed: bool,
-    failing: Option<(Instant, String)>,
+    failing: Option<ListFailure>,
+}
+
+/// Since when a list fails, when it failed last, and why.
+struct ListFailure {
+    since: Instant,
+    last: Instant,
+    error: String,
+}
+
+impl NamespaceList {
+    fn failure(&self) -> Option<&ListFailure> {
+        self.failing.as_ref().filter(|failure| !self.listed || failure.last.elapsed() < RECOVERED)
+    }
+
+    fn works(&self) -> bool {
+        self.listed && self.failure().is_none_or(|failure| failure.since.elapsed() < FAILING)
+    }
 }
 
 impl Health {
@@ -51,8 +70,9 @@ impl Health {
     pub fn failed(&self, namespace: Option<&str>, error: &str) {
         let mut state = self.state();
         let list = state.lists.entry(namespace.unwrap_or_default().to_owned()).or_default();
-        let since = list.failing.take().map_or_else(Instant::now, |(since, _)| since);
-        list.failing = Some((since, error.to_owned()));
+        let now = Instant::now();
+        let since = list.failure().map_or(now, |failure| failure.since);
+        list.failing = Some(ListFailure { since, last: now, error: error.to_owned() });
     }
 
     /// Another replica acts.
@@ -90,13 +110,10 @@ impl Health {
         if state.standing_by {
             return Ok(());
         }
-        let works = |list: &NamespaceList| {
-            list.listed && list.failing.as_ref().is_none_or(|(since, _)| since.elapsed() < FAILING)
-        };
-        if state.lists.values().any(works) {
+        if state.lists.values().any(NamespaceList::works) {
             return Ok(());
         }
-        let why: Vec<&str> = state.lists.values().filter_map(|list| Some(list.failing.as_ref()?.1.as_str())).collect();
+        let why: Vec<&str> = state.lists.values().filter_map(|list| Some(list.failure()?.error.as_str())).collect();
         let why = if why.is_empty() { "no answer yet".to_owned() } else { why.join("; ") };
         Err(format!("benchmarkcomparisons.bcmp.dev cannot be listed: {why}"))
     }
@@ -136,6 +153,22 @@ mod tests {
         health.failed(None, "forbidden");
         assert!(health.ready().unwrap_err().contains("forbidden"));
         health.listed(None);
+        health.ready().unwrap();
+    }
+
+    /// A watch whose connection broke goes on without a list, and where nothing changes it shows nothing.
+    #[tokio::test(start_paused = true)]
+    async fn who_failed_once_is_ready_again() {
+        let health = Health::default();
+        health.begins();
+        health.listed(None);
+        health.failed(None, "connection reset");
+        later(30).await;
+        assert!(health.ready().unwrap_err().contains("connection reset"));
+        later(30).await;
+        health.ready().unwrap();
+        health.failed(None, "connection reset");
+        later(10).await;
         health.ready().unwrap();
     }
 

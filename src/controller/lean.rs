@@ -22,9 +22,9 @@ pub struct Sparse<S, T> {
     kind: Option<String>,
     #[serde(default, deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub spec: S,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub status: T,
 }
 
@@ -34,6 +34,11 @@ pub type Lean = Sparse<Nothing, Value>;
 /// No field is asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Nothing {}
+
+/// A field that is there and null is as good as absent: Go writes an empty list so.
+pub fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
 
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     Metadata::deserialize(deserializer).map(ObjectMeta::from)

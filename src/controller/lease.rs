@@ -55,6 +55,14 @@ impl Leadership {
         }
     }
 
+    /// When another replica may begin, as far as this one may trust; `None`: there is no other, or this one may not write at all.
+    pub fn ends(&self) -> Option<Instant> {
+        match *self.until() {
+            WriteLimit::Always | WriteLimit::Never => None,
+            WriteLimit::Instant(until) => Some(until),
+        }
+    }
+
     pub fn holds_since(&self, asked: Instant) {
         *self.until() = WriteLimit::Instant(asked + TRUSTED);
     }
@@ -78,5 +86,6 @@ mod tests {
         assert!(!leadership.may_write());
         assert!(TRUSTED < LASTS);
         assert!(Leadership::new(true).may_write());
+        assert_eq!(Leadership::new(true).ends(), None);
     }
 }

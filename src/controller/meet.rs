@@ -6,7 +6,7 @@ use kube::api::ListParams;
 use super::context::Context;
 use super::error::Error;
 use super::fetch::fetch_page;
-use super::lists::PAGE;
+use super::lists::WHOLE;
 use crate::api::BenchmarkComparison;
 use crate::lifecycle::facts::anything_deployed;
 
@@ -23,7 +23,7 @@ async fn meet_all(context: &Context, namespace: Option<&str>) -> Result<(), Erro
         context.lanes.learn(comparison.metadata.uid.as_deref().unwrap_or_default(), holds);
         context.comparisons.learn(comparison);
     };
-    let mut parameters = ListParams::default().limit(PAGE);
+    let mut parameters = ListParams::default().limit(WHOLE);
     while let Some(token) = fetch_page(&context.client, namespace, &parameters, learn).await? {
         parameters = parameters.continue_token(&token);
     }

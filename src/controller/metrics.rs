@@ -164,6 +164,15 @@ impl Default for Metrics {
     }
 }
 
+/// A reconciliation that goes on.
+pub struct ActiveWorker(Gauge);
+
+impl Drop for ActiveWorker {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Metrics {
     /// `results`: whether measured figures are told of, too.
     pub fn new(results: bool) -> Self {
@@ -242,13 +251,15 @@ impl Metrics {
         }
     }
 
-    pub fn begins(&self) {
-        self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).inc();
+    /// A reconciliation begins; it is active until what is returned is dropped.
+    pub fn begins(&self) -> ActiveWorker {
+        let workers = self.active_workers.get_or_create_owned(&ControllerLabel { controller: CONTROLLER });
+        workers.inc();
+        ActiveWorker(workers)
     }
 
     /// A reconciliation ended; `error` is its category.
     pub fn reconciled(&self, took: Duration, error: Option<&'static str>) {
-        self.active_workers.get_or_create(&ControllerLabel { controller: CONTROLLER }).dec();
         let result = if error.is_some() { "error" } else { "success" };
         self.reconciles.get_or_create(&ResultLabel { controller: CONTROLLER, result }).inc();
         self.seconds.get_or_create(&ControllerLabel { controller: CONTROLLER }).observe(took.as_secs_f64());
@@ -329,11 +340,26 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_reconciliation_that_is_broken_off_is_not_active() {
+        let metrics = Metrics::default();
+        let active = || {
+            metrics
+                .text()
+                .lines()
+                .any(|line| line.starts_with("controller_runtime_active_workers{") && line.ends_with(" 1"))
+        };
+        let worker = metrics.begins();
+        assert!(active());
+        drop(worker);
+        assert!(!active());
+    }
+
     /// Dashboards made for controller-runtime select by this label.
     #[test]
     fn all_metrics_of_a_reconciliation_name_the_controller() {
         let metrics = Metrics::default();
-        metrics.begins();
+        drop(metrics.begins());
         metrics.reconciled(Duration::from_millis(7), Some("api"));
         let text = metrics.text();
         let samples: Vec<&str> = text.lines().filter(|line| line.starts_with("controller_runtime_")).collect();

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use super::call::optional;
 use super::error::Error;
 use super::lean::Sparse;
-use super::lists::{readable, watched};
+use super::lists::{readable, watched_whole};
 use super::metrics::Metrics;
 
-/// How long a reconciliation waits for the first list.
+/// How long a reconciliation waits for the first list, and how long a list that was answered with 404 is not asked for again.
 const FIRST_LIST: Duration = Duration::from_secs(30);
 
 /// Before a cluster that does not serve a kind is asked again.
@@ -58,6 +58,11 @@ impl<T: PartialEq> Mirror<T> {
         self.state().objects.clear();
     }
 
+    /// Whether there is anything to read without waiting.
+    pub fn is_listed(&self) -> bool {
+        *self.listed.borrow()
+    }
+
     /// Reads all objects, once the first list is complete.
     pub async fn read<R>(&self, read: impl FnOnce(&BTreeMap<NamespacedName, T>) -> R) -> Result<R, Error> {
         let mut listed = self.listed.subscribe();
@@ -69,7 +74,7 @@ impl<T: PartialEq> Mirror<T> {
         }
     }
 
-    /// Follows a watch for as long as the kind is served. `reduce` returns nothing for objects of which nothing is asked; `changed` is told when
+    /// Follows a watch for ever. `reduce` returns nothing for objects of which nothing is asked; `changed` is told when
     /// what is known is another than before.
     pub async fn follow<K>(
         &self,
@@ -83,39 +88,55 @@ impl<T: PartialEq> Mirror<T> {
         K::DynamicType: Clone,
     {
         let readable = |object| readable(metrics, self.what, object).and_then(|object| reduce(&object));
-        self.follow_all(api, config, metrics, readable, changed).await;
+        loop {
+            // Every server has these kinds: whoever answers so stands between, and not for long.
+            let code = self.follow_while_answered(&api, config.clone(), &[404], metrics, readable, &changed).await;
+            self.failed(metrics, &format!("the list was answered with {code}"));
+            tokio::time::sleep(FIRST_LIST).await;
+        }
     }
 
-    async fn follow_all<K>(
+    fn failed(&self, metrics: &Metrics, error: &str) {
+        metrics.watch_failed(self.what);
+        tracing::warn!(error, what = self.what, "a watch failed; it is started again");
+    }
+
+    /// Follows a watch until a list is answered with one of these codes, which it returns.
+    async fn follow_while_answered<K>(
         &self,
-        api: Api<K>,
+        api: &Api<K>,
         config: watcher::Config,
+        ends: &[u16],
         metrics: &Metrics,
         reduce: impl Fn(K) -> Option<T>,
         changed: impl Fn(),
-    ) where
+    ) -> u16
+    where
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
         K::DynamicType: Clone,
     {
-        let mut events = watch_objects(api, config).default_backoff().boxed();
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => {
+        let mut events = watch_objects(api.clone(), config).default_backoff().boxed();
+        loop {
+            match events.next().await {
+                Some(Ok(event)) => {
                     if self.apply(event, &reduce) {
                         changed();
                     }
                 }
-                Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.is_not_found() => return,
-                Err(error) => {
-                    metrics.watch_failed(self.what);
-                    tracing::warn!(%error, what = self.what, "a watch failed; it is started again");
+                Some(Err(watcher::Error::InitialListFailed(kube::Error::Api(status))))
+                    if ends.contains(&status.code) =>
+                {
+                    return status.code;
                 }
+                Some(Err(error)) => self.failed(metrics, &error.to_string()),
+                // A watcher has no end.
+                None => std::future::pending().await,
             }
         }
     }
 
-    /// Follows objects of a kind that a cluster may not serve, in the first version that it does. Where it serves none,
-    /// there are no objects, and it is asked again from time to time. Of an object only what `S` and `U` name is read.
+    /// Follows objects of a kind that a cluster may not serve, in the first version that it does. Where it serves none, or the
+    /// operator may not list it, there are no objects, and it is asked again from time to time. Of an object only what `S` and `U` name is read.
     pub async fn follow_served<S, U>(
         &self,
         client: &Client,
@@ -132,7 +153,11 @@ impl<T: PartialEq> Mirror<T> {
                 Ok(Some(resource)) => {
                     let api = Api::all_with(client.clone(), resource);
                     let reduce = |object: Sparse<S, U>| reduce(&object);
-                    self.follow_all(api, watched(), metrics, reduce, &changed).await;
+                    let code =
+                        self.follow_while_answered(&api, watched_whole(), &[403, 404], metrics, reduce, &changed).await;
+                    self.failed(metrics, &format!("the list was answered with {code}; none are assumed"));
+                    self.listed.send_replace(true);
+                    tokio::time::sleep(if code == 403 { UNSERVED } else { FIRST_LIST }).await;
                 }
                 Ok(None) => {
                     self.listed.send_replace(true);

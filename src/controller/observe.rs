@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod as ApiPod};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, GetParams, ListParams};
 use kube::core::{ApiResource, DeserializeGuard, DynamicObject};
 use strum::IntoEnumIterator;
 
@@ -17,7 +17,7 @@ use super::error::{Error, is_not_found};
 use super::kinds;
 use super::lists::{Freshness, fresh, list};
 use super::sources::sources;
-use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, annotations, labels};
+use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparisonStatus, annotations, labels};
 use crate::dynamo;
 use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, teardown};
@@ -44,23 +44,32 @@ pub async fn observe(
     // What holds GPUs is looked at all the time.
     let recalls = anything_deployed(&status);
     if !recalls {
-        context.recall.forget(&object.uid);
+        context.recall.rest(&object.uid);
     }
     let of = Lists { context, object: &object, graph_version, freshness, recalls };
     let kinds = common_kinds();
-    let (mut children, quiet) = futures::try_join!(of.children(&kinds), of.quiet_children())?;
+    let graphs = async { Ok(of.children(&[ChildKind::DynamoGraphDeployment]).await) };
+    let (mut children, graphs, quiet) = futures::try_join!(of.children(&kinds), graphs, of.quiet_children())?;
     children.extend(quiet);
+    let unlisted = match graphs {
+        Ok(graphs) => {
+            children.extend(graphs);
+            None
+        }
+        Err(error) => Some(error),
+    };
     explain_jobs(context, &object, &mut children).await?;
     context.complaining(&object.uid, &mut children);
-    let documents = Documents { context, object: &object, children: &children, recalls };
+    let documents = Documents { context, object: &object, children: &children, freshness, recalls };
     let run = status.run_number();
-    // Each is not older than what it is judged with: results than Jobs that ended, pods than results that they may have spoilt.
+    // Where it matters, each is not older than what it is judged with: results than Jobs that ended, pods than results that
+    // they may have spoilt. What is decided for good is looked at again, as it is now.
     let (plan, configurations, results) = futures::try_join!(
         documents.get(run, Component::Plan, None),
         documents.get(run, Component::Configurations, None),
         documents.results(run, &comparison.spec),
     )?;
-    let pods = list_pods(context, comparison, &object).await?;
+    let pods = list_pods(context, comparison, &object, freshness).await?;
     let plan = documents::plan(plan, &object.identity(), &status);
     let own_account = context.settings.own_account.as_ref();
     let (configurations, configurations_seal) =
@@ -71,6 +80,9 @@ pub async fn observe(
         }
         _ => Sources::default(),
     };
+    if let Some(error) = unlisted {
+        without_graphs(&status, &configurations, error)?;
+    }
     let rare = rare_kinds(&configurations);
     children.extend(of.children(&rare).await?);
     // A number that nobody counts to is somebody's joke: the next run would have none.
@@ -100,8 +112,8 @@ pub async fn observe(
     }
     world.nodes = match competes {
         true => context.nodes(&world.spec.hardware.gpu_resource_name).await?,
-        // For a label only: without an answer the status does not say what product the nodes have.
-        false if deployed::on_unknown_nodes(&world) => {
+        // For a label only: without an answer the status does not say what product the nodes have, and nothing waits for it.
+        false if deployed::on_unknown_nodes(&world) && context.capacity.is_listed() => {
             context.nodes(&world.spec.hardware.gpu_resource_name).await.unwrap_or_default()
         }
         false => None,
@@ -123,23 +135,44 @@ fn object(comparison: &BenchmarkComparison) -> Object {
     }
 }
 
-/// Kinds of which every run has children that hold or publish something.
+/// Kinds of which every run has children that hold or publish something; graphs apart.
 fn common_kinds() -> Vec<ChildKind> {
-    let is_common = |kind: &ChildKind| !ChildKind::RARE.contains(kind) && !ChildKind::QUIET.contains(kind);
+    let is_common = |kind: &ChildKind| {
+        !ChildKind::RARE.contains(kind) && !ChildKind::QUIET.contains(kind) && *kind != ChildKind::DynamoGraphDeployment
+    };
     ChildKind::iter().filter(is_common).collect()
+}
+
+/// Graphs cannot be listed, as while a webhook that converts one of them does not answer. A run that has none goes on; to any
+/// other, what is not seen would look as if it were gone.
+fn without_graphs(
+    status: &BenchmarkComparisonStatus,
+    configurations: &Output<Configurations>,
+    error: Error,
+) -> Result<(), Error> {
+    let first = status.run.as_ref().is_some_and(|run| run.number == 1);
+    let has_none = || !kinds_of(configurations).contains(&ChildKind::DynamoGraphDeployment);
+    if first && configurations.present().is_some() && has_none() {
+        tracing::warn!(%error, "DynamoGraphDeployments cannot be listed; this run has none");
+        return Ok(());
+    }
+    Err(error)
 }
 
 /// The other kinds that the run's variants consist of.
 fn rare_kinds(configurations: &Output<Configurations>) -> Vec<ChildKind> {
+    kinds_of(configurations).into_iter().filter(|kind| ChildKind::RARE.contains(kind)).collect()
+}
+
+/// The kinds that the run's variants consist of.
+fn kinds_of(configurations: &Output<Configurations>) -> BTreeSet<ChildKind> {
     let ready = configurations.present().into_iter().flat_map(|all| &all.variants).filter_map(|variant| match &variant
         .outcome
     {
         GenerationOutcome::Ready(ready) => Some(&ready.objects),
         GenerationOutcome::Refused { .. } => None,
     });
-    let kinds = ready.flatten().filter_map(|object| ChildKind::parse(object["kind"].as_str()?));
-    let rare: BTreeSet<ChildKind> = kinds.filter(|kind| ChildKind::RARE.contains(kind)).collect();
-    rare.into_iter().collect()
+    ready.flatten().filter_map(|object| ChildKind::parse(object["kind"].as_str()?)).collect()
 }
 
 /// Lists of a comparison's children.
@@ -189,13 +222,17 @@ impl Lists<'_> {
             ListParams::default().labels(&comparison_selector(&self.object.name)),
         );
         // Contents of ConfigMaps are read one by one; status is needed of workloads only.
+        let (recall, uid) = (&self.context.recall, &self.object.uid);
+        let written = recall.written(uid, kind);
         let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
             let api = &kinds::lean(client, namespace, resource);
-            let listed = fresh(self.freshness, &what, &of, |page| async move { api.list(&page).await }).await?;
+            let listed =
+                fresh(self.freshness, written, &what, &of, |page| async move { api.list(&page).await }).await?;
             listed.into_iter().map(DynamicObject::from).collect()
         } else {
             let api = &kinds::api(client, namespace, resource);
-            let metadata = fresh(self.freshness, &what, &of, |page| async move { api.list_metadata(&page).await });
+            let metadata =
+                fresh(self.freshness, written, &what, &of, |page| async move { api.list_metadata(&page).await });
             let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
                 types: meta.types,
                 metadata: meta.metadata,
@@ -203,6 +240,9 @@ impl Lists<'_> {
             };
             metadata.await?.into_iter().map(bare).collect()
         };
+        if written.is_some() {
+            recall.shown(uid, kind);
+        }
         Ok(objects.iter().filter_map(|listed| children::child(listed, kind, self.object)).collect())
     }
 }
@@ -213,7 +253,7 @@ async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]
     let podless = |c: &&mut Child| c.ours && !c.terminating() && c.job == Some(JobState::Running) && !c.has_pods;
     for job in children.iter_mut().filter(podless) {
         let about = ListParams::default().fields(&format!("involvedObject.uid={},reason=FailedCreate", job.uid));
-        let failed = list(&context.metrics, "list events of a Job", &events, &about).await?;
+        let failed = list(&context.metrics, Freshness::AtHand, "list events of a Job", &events, &about).await?;
         let last = failed.into_iter().max_by_key(|event| event.last_timestamp.clone());
         let message = last.and_then(|event| event.message);
         job.complaint = message.map(|message| Complaint { message, since: Timestamp::MAX });
@@ -222,15 +262,20 @@ async fn explain_jobs(context: &Context, object: &Object, children: &mut [Child]
 }
 
 /// Pods with the comparison's label, and those of its DynamoGraphDeployments that carry only the labels of Dynamo's operator.
-async fn list_pods(context: &Context, comparison: &BenchmarkComparison, object: &Object) -> Result<Vec<ApiPod>, Error> {
+async fn list_pods(
+    context: &Context,
+    comparison: &BenchmarkComparison,
+    object: &Object,
+    freshness: Freshness,
+) -> Result<Vec<ApiPod>, Error> {
     let api: Api<DeserializeGuard<ApiPod>> = Api::namespaced(context.client.clone(), &object.namespace);
+    let listed = |what, of| list(&context.metrics, freshness, what, &api, of);
     let labelled = ListParams::default().labels(&comparison_selector(&object.name));
     let graphs = graphs(comparison);
     let of_graphs: Vec<ListParams> =
         graphs.keys().map(|name| ListParams::default().labels(&dynamo_selector(name))).collect();
-    let more = of_graphs.iter().map(|of| list(&context.metrics, "list pods of a DynamoGraphDeployment", &api, of));
-    let (mut pods, more) =
-        futures::try_join!(list(&context.metrics, "list pods", &api, &labelled), futures::future::try_join_all(more))?;
+    let more = of_graphs.iter().map(|of| listed("list pods of a DynamoGraphDeployment", of));
+    let (mut pods, more) = futures::try_join!(listed("list pods", &labelled), futures::future::try_join_all(more))?;
     pods.extend(more.into_iter().flatten().filter(|pod| !pod.labels().contains_key(labels::RUN)));
     Ok(pods)
 }
@@ -271,6 +316,7 @@ struct Documents<'a> {
     context: &'a Context,
     object: &'a Object,
     children: &'a [Child],
+    freshness: Freshness,
     recalls: bool,
 }
 
@@ -289,7 +335,11 @@ impl Documents<'_> {
             return Ok(Some(known));
         }
         let api: Api<ConfigMap> = Api::namespaced(self.context.client.clone(), &self.object.namespace);
-        let read = optional(format!("get ConfigMap {}", child.name), api.get(&child.name)).await?;
+        let parameters = match self.freshness {
+            Freshness::AtHand => GetParams::any(),
+            Freshness::Now => GetParams::default(),
+        };
+        let read = optional(format!("get ConfigMap {}", child.name), api.get_with(&child.name, &parameters)).await?;
         if let Some(map) = read.as_ref().filter(|_| self.recalls) {
             recall.keep_document(comparison, map);
         }

@@ -7,14 +7,23 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 
+use super::lists::Written;
 use crate::lifecycle::world::Child;
+use crate::plan::ChildKind;
 
 /// How long the list of quiet children is believed. Nobody but the operator creates or deletes them, unless by mistake.
 const QUIET_SECONDS: i64 = 60;
 
+/// Bytes of all documents that are kept. What has no room is read again at each look.
+const MOST_BYTES: usize = 16 << 20;
+
 /// Of comparisons, by UID. Losing it costs requests and nothing else.
 #[derive(Default)]
-pub struct Recall(Mutex<HashMap<String, Recalled>>);
+pub struct Recall {
+    known: Mutex<HashMap<String, Recalled>>,
+    /// What we wrote of a kind, until a list has shown it.
+    written: Mutex<HashMap<(String, ChildKind), Written>>,
+}
 
 #[derive(Default)]
 struct Recalled {
@@ -23,9 +32,38 @@ struct Recalled {
     documents: HashMap<String, ConfigMap>,
 }
 
+impl Recalled {
+    fn bytes(&self) -> usize {
+        self.documents.values().map(bytes).sum()
+    }
+}
+
+fn bytes(map: &ConfigMap) -> usize {
+    map.data.iter().flatten().map(|(key, value)| key.len() + value.len()).sum()
+}
+
 impl Recall {
     fn all(&self) -> MutexGuard<'_, HashMap<String, Recalled>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writes(&self) -> MutexGuard<'_, HashMap<(String, ChildKind), Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// We wrote an object of this kind.
+    pub fn wrote(&self, comparison: &str, kind: ChildKind, written: Written) {
+        self.writes().insert((comparison.to_owned(), kind), written);
+    }
+
+    /// What of a kind a list is to show.
+    pub fn written(&self, comparison: &str, kind: ChildKind) -> Option<Written> {
+        self.writes().get(&(comparison.to_owned(), kind)).copied()
+    }
+
+    /// A list has shown it.
+    pub fn shown(&self, comparison: &str, kind: ChildKind) {
+        self.writes().remove(&(comparison.to_owned(), kind));
     }
 
     /// The quiet children of a comparison, as they were read not long ago.
@@ -55,15 +93,26 @@ impl Recall {
     /// Keeps a ConfigMap if it accepts no more writes.
     pub fn keep_document(&self, comparison: &str, map: &ConfigMap) {
         let (Some(true), Some(uid)) = (map.immutable, map.uid()) else { return };
-        self.all().entry(comparison.to_owned()).or_default().documents.insert(uid, map.clone());
+        let mut all = self.all();
+        let kept: usize = all.values().map(Recalled::bytes).sum();
+        if kept + bytes(map) <= MOST_BYTES {
+            all.entry(comparison.to_owned()).or_default().documents.insert(uid, map.clone());
+        }
+    }
+
+    /// Nothing of the comparison is looked at all the time any more.
+    pub fn rest(&self, comparison: &str) {
+        self.all().remove(comparison);
     }
 
     pub fn forget(&self, comparison: &str) {
-        self.all().remove(comparison);
+        self.rest(comparison);
+        self.writes().retain(|(of, _), _| of != comparison);
     }
 
     pub fn retain(&self, exists: impl Fn(&str) -> bool) {
         self.all().retain(|comparison, _| exists(comparison));
+        self.writes().retain(|(comparison, _), _| exists(comparison));
     }
 }
 
@@ -90,6 +139,24 @@ mod tests {
         assert_eq!(recall.quiet("a", at(99)), None, "the clock was set back");
         recall.changed("a");
         assert_eq!(recall.quiet("a", at(101)), None);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let recall = Recall::default();
+        let large = |uid: &str| {
+            let mut large = map(true);
+            large.metadata.uid = Some(uid.into());
+            large.data = Some([("plan".to_owned(), "x".repeat(MOST_BYTES / 2 - 4))].into());
+            large
+        };
+        for (comparison, uid) in [("a", "1"), ("b", "2"), ("c", "3")] {
+            recall.keep_document(comparison, &large(uid));
+        }
+        assert_eq!([recall.document("b", "2").is_some(), recall.document("c", "3").is_some()], [true, false]);
+        recall.forget("a");
+        recall.keep_document("c", &large("3"));
+        assert!(recall.document("c", "3").is_some());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::act::{act, rehearse};
 use super::comparisons::{Listed, WaitingRun};
 use super::context::Context;
 use super::error::Error;
-use super::fetch::fetch;
+use super::fetch::{fetch, fetch_not_older};
 use super::gauges::GaugeInput;
 use super::lists::Freshness;
 use super::observe::observe;
@@ -50,7 +50,8 @@ async fn in_lane(comparison: &Listed, context: &Context) -> Result<Next, Error> 
     let uid = comparison.uid().unwrap_or_default();
     let _place = context.lanes.enter(&uid).await;
     let started = (context.clock)();
-    context.metrics.begins();
+    // Until it is dropped: a look ends early where the lease is lost.
+    let _active = context.metrics.begins();
     // Apart, as what waits is to take little room.
     let result = Box::pin(look_until_quiet(comparison, context)).await;
     let took = Duration::try_from((context.clock)().duration_since(started)).unwrap_or_default();
@@ -70,44 +71,70 @@ async fn name_unreadable(comparison: &Listed, context: &Context, error: &Error) 
 }
 
 async fn look_until_quiet(comparison: &Listed, context: &Context) -> Result<Next, Error> {
-    let namespace = comparison.namespace().unwrap_or_default();
-    let mut wake = Wake::Now;
-    for pass in 0..PASSES {
-        // The informer's copy may be older than our own last write, and shows metadata only.
-        let Some(live) = fetch(&context.client, &namespace, &comparison.name_any()).await? else {
+    let (mut wake, mut conflict, mut written) = (Wake::Now, None, None);
+    for _ in 0..PASSES {
+        let live = match written.take() {
+            Some(written) => Some(written),
+            None => live(comparison, context, conflict.is_some()).await?,
+        };
+        let Some(live) = live else {
             context.forget(&comparison.uid().unwrap_or_default());
             return Ok(Next::await_change());
         };
         context.comparisons.learn(&live);
-        // What follows from our own writes is to see them.
-        let freshness = if pass == 0 { Freshness::AtHand } else { Freshness::Now };
-        wake = match look(&live, comparison, context, freshness).await {
-            Err(Error::Conflict(_)) => Wake::Now,
+        wake = match look(&live, comparison, context).await {
+            Err(error @ Error::Conflict(_)) => {
+                conflict = Some(error);
+                Wake::Now
+            }
             Err(early @ Error::TooEarly(_)) => {
+                conflict = None;
                 tracing::info!(%early, retry_in_seconds = A_MOMENT.as_secs(), "trying again");
                 Wake::At((context.clock)() + A_MOMENT)
             }
-            other => other?,
+            other => {
+                conflict = None;
+                let looked = other?;
+                written = looked.written;
+                looked.wake
+            }
         };
         if wake != Wake::Now {
             break;
         }
     }
+    // Who writes all the time, or refuses every status, is not asked without a pause.
+    if let Some(conflict) = conflict {
+        return Err(conflict);
+    }
     Ok(next(wake, (context.clock)()))
 }
 
+/// The comparison, whole: the informer's copy shows metadata only. It is not older than that, and than what we wrote.
+async fn live(listed: &Listed, context: &Context, now: bool) -> Result<Option<BenchmarkComparison>, Error> {
+    let (namespace, name) = (listed.namespace().unwrap_or_default(), listed.name_any());
+    if now {
+        return fetch(&context.client, &namespace, &name).await;
+    }
+    let known = context.comparisons.version(&listed.uid().unwrap_or_default());
+    let versions = [listed.resource_version(), known.or_else(|| listed.resource_version())];
+    fetch_not_older(&context.client, &namespace, &name, &versions).await
+}
+
+/// What came of a pass.
+struct Looked {
+    wake: Wake,
+    /// The comparison with the status that was written, if one was.
+    written: Option<BenchmarkComparison>,
+}
+
 /// One pass.
-async fn look(
-    comparison: &BenchmarkComparison,
-    listed: &Listed,
-    context: &Context,
-    freshness: Freshness,
-) -> Result<Wake, Error> {
-    let mut world = observe(context, comparison, freshness).await?;
+async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Context) -> Result<Looked, Error> {
+    let mut world = observe(context, comparison, Freshness::AtHand).await?;
     rehearse(context, &world).await?;
     world.refusals = context.refusals(&world.object.uid);
     let mut decision = decide(&world, (context.clock)());
-    if freshness == Freshness::AtHand && decision.is_decisive(&world.status) {
+    if decision.is_decisive(&world.status) {
         world = observe(context, comparison, Freshness::Now).await?;
         decision = decide(&world, (context.clock)());
     }
@@ -128,7 +155,8 @@ async fn look(
         context.recall.changed(&world.object.uid);
     }
     let wake = if refusals_changed(context, &world) { Wake::Now } else { wake };
-    if record(context, comparison, &status).await? {
+    let written = record(context, comparison, &status).await?;
+    if written.is_some() {
         report(context, &world.status, &status);
         publish_events(context, comparison, &events).await;
     }
@@ -137,12 +165,12 @@ async fn look(
     let now = (context.clock)();
     let leaked = remains::leaked(&status, &world);
     if !context.comparisons.exists(listed) {
-        return Ok(wake);
+        return Ok(Looked { wake, written });
     }
     let silent_since = stalled::silent_since(&status, &world);
     let seen = GaugeInput { status: &status, next_look: due(wake, now), leaked, silent_since, now };
     context.metrics.saw(&world.object, seen);
-    Ok(wake)
+    Ok(Looked { wake, written })
 }
 
 fn waiting(listed: &Listed, world: &World, decision: &Decision, context: &Context) -> WaitingRun {

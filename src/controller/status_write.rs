@@ -9,7 +9,6 @@ use kube::runtime::events::{self, EventType, Recorder};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::call::call;
 use super::context::Context;
 use super::error::{Error, answer};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, FIELD_MANAGER, GROUP, KIND, Reason, VERSION};
@@ -23,7 +22,7 @@ const LONGEST_NOTE: usize = 1024;
 /// How long publishing an event may take: nobody waits for it.
 const EVENT: Duration = Duration::from_secs(10);
 
-/// Writes the status if it differs from the stored one; returns whether it was written.
+/// Writes the status if it differs from the stored one; returns the comparison with it if it was written.
 ///
 /// A status that the API server refuses would be refused again at each look, and no fact be stored any more: the facts are
 /// written without the rest then, and the run ends.
@@ -31,7 +30,7 @@ pub async fn record(
     context: &Context,
     comparison: &BenchmarkComparison,
     status: &BenchmarkComparisonStatus,
-) -> Result<bool, Error> {
+) -> Result<Option<BenchmarkComparison>, Error> {
     let error = match write(context, comparison, status).await {
         Err(Error::Api { call, source }) if is_refused(&source) => Error::Api { call, source },
         written => return written,
@@ -41,13 +40,11 @@ pub async fn record(
         return Err(error);
     };
     tracing::error!(%error, "the status is refused: only the facts are written");
-    if !write(context, comparison, &least).await? {
-        return Ok(false);
-    }
+    let Some(written) = write(context, comparison, &least).await? else { return Ok(None) };
     let message = least.message.clone().unwrap_or_default();
     let event = Event { warning: true, reason: Reason::StatusRefused.into(), message };
     publish_events(context, comparison, &[event]).await;
-    Ok(true)
+    Ok(Some(written))
 }
 
 /// Whether the server has something against the content, which does not change by itself.
@@ -60,9 +57,9 @@ async fn write(
     context: &Context,
     comparison: &BenchmarkComparison,
     status: &BenchmarkComparisonStatus,
-) -> Result<bool, Error> {
+) -> Result<Option<BenchmarkComparison>, Error> {
     if comparison.status.as_ref() == Some(status) {
-        return Ok(false);
+        return Ok(None);
     }
     let namespace = comparison.namespace().unwrap_or_default();
     let name = comparison.name_any();
@@ -73,15 +70,12 @@ async fn write(
         "metadata": {"name": name, "uid": comparison.uid(), "resourceVersion": comparison.resource_version()},
         "status": status,
     });
-    context.begin_write("status")?;
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let written =
-        call(format!("write status of {namespace}/{name}"), api.patch_status(&name, &parameters, &Patch::Apply(&body)))
-            .await;
-    match written {
+    let (what, body) = (format!("write status of {namespace}/{name}"), Patch::Apply(&body));
+    match context.write("status", what, api.patch_status(&name, &parameters, &body)).await {
         Ok(written) => {
             context.comparisons.learn(&written);
-            Ok(true)
+            Ok(Some(written))
         }
         Err(Error::Api { call, source }) if answer(&source).is_some_and(|status| is_outdated(status, &name)) => {
             Err(Error::Conflict(call))
@@ -99,10 +93,12 @@ fn is_outdated(status: &Status, name: &str) -> bool {
 /// Publishes events. They are for people only: a failure is logged and not repeated.
 pub async fn publish_events(context: &Context, comparison: &BenchmarkComparison, events: &[Event]) {
     let reference = comparison.object_ref(&());
-    for event in events {
+    let publish = |event: &Event| {
         let kind = if event.warning { EventType::Warning } else { EventType::Normal };
-        publish(context, &reference, kind, &event.reason.to_string(), &event.message).await;
-    }
+        let (reason, message, reference) = (event.reason.to_string(), event.message.clone(), &reference);
+        async move { publish(context, reference, kind, &reason, &message).await }
+    };
+    futures::future::join_all(events.iter().map(publish)).await;
 }
 
 pub async fn publish(context: &Context, about: &ObjectReference, kind: EventType, reason: &str, message: &str) {
@@ -113,15 +109,12 @@ pub async fn publish(context: &Context, about: &ObjectReference, kind: EventType
         action: "Reconcile".into(),
         secondary: None,
     };
-    if context.begin_write("event").is_err() {
-        return;
-    }
     // A recorder that remembers earlier events would count the same reason of another variant as the same event once more, and
     // drop its message.
     let recorder = Recorder::new(context.client.clone(), context.reporter.clone());
-    let published = tokio::time::timeout(EVENT, recorder.publish(&body, about)).await;
-    match published {
-        Ok(Ok(())) => {}
+    let publishing = context.write("event", "publish an event", recorder.publish(&body, about));
+    match tokio::time::timeout(EVENT, publishing).await {
+        Ok(Ok(()) | Err(Error::NotLeading)) => {}
         Ok(Err(error)) => tracing::warn!(%error, reason, "cannot publish an event"),
         Err(_) => tracing::warn!(reason, "cannot publish an event: no answer in time"),
     }

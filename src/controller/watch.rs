@@ -1,7 +1,6 @@
 //! Changes that lead to a reconciliation: those of children, of DynamoGraphDeployments in either version, and of the queue.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
@@ -9,6 +8,7 @@ use kube::api::Api;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
+use tokio::time::Instant;
 
 use super::awaken::awakened;
 use super::comparisons::Listed;
@@ -19,6 +19,9 @@ use super::lists::watched;
 use crate::api::labels;
 use crate::dynamo;
 use crate::manifests::labels::all_selector;
+
+/// A watch that went on for so long did not fail for a reason that stays: objects may be listed where none can be watched.
+const LASTED: Duration = Duration::from_secs(60);
 
 /// Objects of the operator's only.
 pub fn ours() -> watcher::Config {
@@ -57,14 +60,19 @@ pub fn graphs(client: Client, scope: &Scope) -> impl Stream<Item = ObjectRef<Lis
 }
 
 fn graphs_in(client: Client, namespace: Option<String>) -> impl Stream<Item = ObjectRef<Listed>> {
-    let failures = Arc::new(AtomicU32::new(0));
-    stream::unfold(0_u32, move |round| {
-        let (client, namespace, failures) = (client.clone(), namespace.clone(), failures.clone());
+    stream::unfold((None, 0), move |(began, failures): (Option<Instant>, u32)| {
+        let (client, namespace) = (client.clone(), namespace.clone());
         async move {
-            if round > 0 {
-                tokio::time::sleep(pause(failures.fetch_add(1, Ordering::Relaxed))).await;
-            }
-            Some((follow(client, namespace, failures).await, round.saturating_add(1)))
+            let failures = match began {
+                None => 0,
+                Some(began) => {
+                    let failures = if began.elapsed() >= LASTED { 0 } else { failures };
+                    tokio::time::sleep(pause(failures)).await;
+                    failures.saturating_add(1)
+                }
+            };
+            let began = Instant::now();
+            Some((follow(client, namespace).await, (Some(began), failures)))
         }
     })
     .flatten()
@@ -76,12 +84,8 @@ fn pause(failures: u32) -> Duration {
 }
 
 /// Watches DynamoGraphDeployments until the watch fails, or not at all where they are not served. The caller then asks
-/// for the served version again, after a pause that is short again once the watch has shown something.
-async fn follow(
-    client: Client,
-    namespace: Option<String>,
-    failures: Arc<AtomicU32>,
-) -> stream::BoxStream<'static, ObjectRef<Listed>> {
+/// for the served version again, after a pause.
+async fn follow(client: Client, namespace: Option<String>) -> stream::BoxStream<'static, ObjectRef<Listed>> {
     for version in dynamo::VERSIONS {
         let resource = graph(version);
         let api: Api<Lean> = match &namespace {
@@ -89,12 +93,9 @@ async fn follow(
             None => Api::all_with(client.clone(), &resource),
         };
         if api.list(&kube::api::ListParams::default().limit(1)).await.is_ok() {
-            let changes = watcher(api, ours()).touched_objects().take_while(move |object| {
-                match object {
-                    Ok(_) => failures.store(0, Ordering::Relaxed),
-                    Err(error) => {
-                        tracing::warn!(%error, "the watch of DynamoGraphDeployments ended; it is started again");
-                    }
+            let changes = watcher(api, ours()).touched_objects().take_while(|object| {
+                if let Err(error) = object {
+                    tracing::warn!(%error, "the watch of DynamoGraphDeployments ended; it is started again");
                 }
                 futures::future::ready(object.is_ok())
             });

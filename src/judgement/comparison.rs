@@ -6,6 +6,7 @@ use super::gain::{Allowed, Call, IntervalEstimate, Margin, SideReadings, gain, o
 use super::rounds::{Round, TrialOrigin, numbers, rounds};
 use super::rules::Rules;
 use super::side::{Doubt, Reading, Side, WhyNotKnown, side};
+use super::waiting::at_capacity;
 use crate::api::{Outcome, Stopped};
 use crate::method::trial::Trial;
 use crate::sweep::{Deciding, deciding};
@@ -112,7 +113,12 @@ impl Standpoint {
             };
         };
         let rounds = rounds(&rules.sla, deciding, &trials, evidence.origin);
-        let (side, reading) = side(&rules.sla, deciding, &rounds, doubt);
+        // A sweep has run a level at capacity; of files none can be.
+        let (read, rounds) = match evidence.origin {
+            TrialOrigin::Sweep => (deciding, rounds),
+            TrialOrigin::Files => at_capacity(&rules.sla, deciding, &trials, rounds),
+        };
+        let (side, reading) = side(&rules.sla, read, &rounds, doubt);
         let own = reading.and_then(|reading| own(&rules.sla, SideReadings { rounds: &rounds, reading }, doubt));
         let own = own.filter(|_| side.throughput().is_some());
         let lost_rounds = count(numbers(&trials).len() - rounds.len()).saturating_add(failed_rounds);

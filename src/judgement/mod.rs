@@ -13,6 +13,7 @@ pub mod rules;
 pub mod side;
 pub mod statistics;
 pub mod verdict;
+mod waiting;
 
 #[cfg(test)]
 mod worked_example;

@@ -25,9 +25,7 @@ impl Decision {
     /// Whether a fact is new on which the rest of the run depends: the run itself, a failure, a deployment, or that something
     /// is gone. Such a fact is recorded from what is now only: in an answer that may be old, what is missing may exist.
     pub fn is_decisive(&self, before: &BenchmarkComparisonStatus) -> bool {
-        before.run != self.status.run
-            || turning_points(before) != turning_points(&self.status)
-            || self.takes_gpus(before)
+        before.run != self.status.run || turning_points(before) != turning_points(&self.status)
     }
 
     /// Whether the run is admitted, or servers are created.

@@ -36,6 +36,7 @@ pub mod price;
 pub mod problem;
 pub mod remains;
 pub mod report;
+pub mod run_limits;
 pub mod stages;
 pub mod status;
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Reason};
+use crate::lifecycle::run_limits::RunLimits;
 use crate::manifests::checked::ReservedAccount;
 use crate::measurement::ledger::Ledger;
-use crate::plan::{AllowedPodFeatures, ChildKind, Component, Identity, Images, Plan};
+use crate::plan::{AllowedPodFeatures, ChildKind, Component, Demand, Identity, Images, Plan};
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
 
 /// Everything one decision is made from.
@@ -90,6 +91,8 @@ pub struct Settings {
     pub images: Images,
     /// What pods of variants may have beside the ordinary, by namespace.
     pub pod_features: AllowedPodFeatures,
+    /// How many runs of a namespace are admitted at the same time.
+    pub run_limits: RunLimits,
     /// The operator's own ServiceAccount, where it is known.
     pub own_account: Option<ReservedAccount>,
 }
@@ -300,10 +303,19 @@ pub struct Rival {
     pub admitted: Option<Timestamp>,
     /// A variant of it holds GPUs, or may.
     pub deployed: bool,
+    /// Since when its pods wait for nodes, if they do.
+    pub pending_since: Option<Timestamp>,
     /// Name of the GPUs' extended resource.
     pub gpu_resource: String,
-    /// Pods it will hold at once: (count, GPUs each).
-    pub demand: Vec<(u32, u32)>,
+    /// Pods it will hold at once.
+    pub demand: Vec<Demand>,
+}
+
+impl Rival {
+    /// Of its comparison.
+    pub fn namespace(&self) -> &str {
+        self.name.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
 }
 
 /// A node with the GPU resource.

@@ -270,6 +270,13 @@ impl LogRatios {
         Some(Self((0..criteria).map(|at| all.clone().map(|ratios| ratios.0[at]).sum::<f64>() / count).collect()))
     }
 
+    /// These, with `other`'s where `takes` says so, by the place of the criterion; of the same SLA.
+    #[must_use]
+    pub fn with_some_of(&self, other: &Self, takes: impl Fn(usize) -> bool) -> Self {
+        let both = self.0.iter().zip(&other.0).enumerate();
+        Self(both.map(|(at, (own, other))| if takes(at) { *other } else { *own }).collect())
+    }
+
     /// One for each criterion.
     pub fn each(&self) -> &[f64] {
         &self.0

@@ -19,6 +19,7 @@ struct OverviewPage<'a> {
     place: &'a str,
     time: String,
     rows: Vec<OverviewRow>,
+    unreadable: &'a [String],
 }
 
 struct OverviewRow {
@@ -34,11 +35,11 @@ struct OverviewRow {
     runs: Vec<(i64, String)>,
 }
 
-/// The page. `place` is where they were looked for.
-pub fn page(place: &str, comparisons: &[BenchmarkComparison], now: Timestamp) -> String {
+/// The page. `place` is where they were looked for, `unreadable` what is wrong with those that are not among them.
+pub fn page(place: &str, comparisons: &[BenchmarkComparison], unreadable: &[String], now: Timestamp) -> String {
     let rows = comparisons.iter().map(row).collect();
     let time = now.strftime("%H:%M:%S UTC").to_string();
-    let page = OverviewPage { style: include_str!("report.css"), seconds: SECONDS, place, time, rows };
+    let page = OverviewPage { style: include_str!("report.css"), seconds: SECONDS, place, time, rows, unreadable };
     page.render().unwrap_or_default()
 }
 

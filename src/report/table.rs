@@ -243,9 +243,17 @@ pub fn csv<R>(columns: &[Column<R>], rows: &[R], digits: Digits) -> String {
     // Writing to memory cannot fail: every row has as many fields as there are columns.
     let _ = writer.write_record(columns.iter().map(|column| column.name));
     for row in rows {
-        let _ = writer.write_record(columns.iter().map(|column| (column.cell)(row).stored(digits)));
+        let _ = writer.write_record(columns.iter().map(|column| harmless((column.cell)(row), digits)));
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+/// What a spreadsheet would take for a formula begins with an apostrophe: texts come from files and tools.
+fn harmless(cell: Cell, digits: Digits) -> String {
+    match cell {
+        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        cell => cell.stored(digits),
+    }
 }
 
 /// The two lines of heads of a table in HTML.

@@ -157,7 +157,8 @@ impl LevelSearch<'_> {
         if !self.is_worth_refining(&lo, &hi) {
             return Went::NoFurther;
         }
-        let capacity = self.capacity_between(&lo, &hi);
+        let following = f64::from(self.rules.output_tokens.saturating_sub(1));
+        let capacity = capacity_between(&lo, &hi, following).filter(|capacity| !self.rejected.contains(capacity));
         if capacity.is_some() {
             self.found.estimated_capacity = self.found.estimated_capacity.or(capacity);
         }
@@ -183,21 +184,6 @@ impl LevelSearch<'_> {
         more && width >= NARROW && hi.concurrency - lo.concurrency > 1
     }
 
-    /// Ĉ: where requests wait at the upper end, it is beyond capacity, and works on as many as its rate and the latency without
-    /// waiting say (Little's law).
-    fn capacity_between(&self, lo: &Rated, hi: &Rated) -> Option<u32> {
-        if hi.ttft <= WAITING * lo.ttft {
-            return None;
-        }
-        let following = f64::from(self.rules.output_tokens.saturating_sub(1));
-        let latency = (lo.ttft + following * hi.tpot) / 1000.0;
-        // A float beyond u32 saturates.
-        let capacity = (hi.requests_per_second * latency).round() as u32;
-        let waits = f64::from(hi.concurrency) >= LEAST_WAITING * f64::from(capacity);
-        let between = lo.concurrency < capacity && waits;
-        (between && !self.rejected.contains(&capacity)).then_some(capacity)
-    }
-
     /// What a level shows, once it is run; `Some(None)` where it was rejected, `None` where it is still to be run.
     fn run(&mut self, concurrency: u32, purpose: Purpose) -> Option<Option<Rated>> {
         let slot = Slot::selecting(concurrency, purpose);
@@ -215,6 +201,19 @@ impl LevelSearch<'_> {
             }
         }
     }
+}
+
+/// Ĉ: where requests wait at the upper end, it is beyond capacity, and works on as many as its rate and the latency without
+/// waiting say (Little's law). `following`: output tokens of a request after the first.
+pub fn capacity_between(lo: &Rated, hi: &Rated, following: f64) -> Option<u32> {
+    if hi.ttft <= WAITING * lo.ttft {
+        return None;
+    }
+    let latency = (lo.ttft + following * hi.tpot) / 1000.0;
+    // A float beyond u32 saturates.
+    let capacity = (hi.requests_per_second * latency).round() as u32;
+    let waits = f64::from(hi.concurrency) >= LEAST_WAITING * f64::from(capacity);
+    (lo.concurrency < capacity && waits).then_some(capacity)
 }
 
 /// The whole number nearest the geometric mean. Of two levels that are not neighbours it lies strictly between.

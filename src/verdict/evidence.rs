@@ -65,6 +65,8 @@ pub struct VariantRecords {
     pub gpus: NonZeroU32,
     /// What was predicted, where something was.
     pub prediction: Option<Prediction>,
+    /// GPU-hours that its last deployment held which is over.
+    pub round_gpu_hours: Option<f64>,
     /// Everything its load pods published in this run, audited.
     pub records: Vec<AuditedRecord>,
     /// The same, as the method sees them.
@@ -248,6 +250,7 @@ fn of_variant(
         role: variant.role,
         gpus,
         prediction: stored.prediction.cloned(),
+        round_gpu_hours: round_gpu_hours(variant, gpus),
         trials: records.iter().map(trial).collect(),
         failed_rounds: failed.copied().collect(),
         findings: surroundings::findings(variant, all)
@@ -289,6 +292,15 @@ fn compare_clocks(variants: &mut [VariantRecords], baseline: usize) {
 
 fn rejects(record: &AuditedRecord) -> bool {
     record.findings.iter().any(Finding::rejects)
+}
+
+/// GPU-hours of a variant's last deployment that holds none any more.
+fn round_gpu_hours(variant: &VariantStatus, gpus: NonZeroU32) -> Option<f64> {
+    let seconds = variant.deployments.iter().rev().find_map(|deployment| {
+        let freed = deployment.freed.as_ref().or(deployment.gone.as_ref())?;
+        Some(freed.0.duration_since(deployment.scheduled.as_ref()?.0).as_secs_f64().max(0.0))
+    })?;
+    Some(seconds / 3600.0 * f64::from(gpus.get()))
 }
 
 impl VariantRecords {

@@ -172,14 +172,19 @@ impl<'a> Compared<'a> {
         }
     }
 
-    /// How many rounds more would tell a gain of 10 %.
+    /// How many rounds more would tell a gain of 10 %, and what they would hold.
     fn would_tell(&self) -> String {
         let candidates = self.judged.judgement.candidates.len();
         let more = self.last().zip(self.gain()).and_then(|(look, gain)| {
             let rounds = gain.rounds_to_tell(GAIN_TO_TELL, candidates, usize::try_from(MOST_ROUNDS).ok()?)?;
             rounds.checked_sub(look.shared_rounds).filter(|more| *more > 0)
         });
-        more.map(|more| format!("; {more} more could detect +10 %")).unwrap_or_default()
+        let hours = |more: usize| {
+            let both = self.judged.baseline().round_gpu_hours? + self.records.round_gpu_hours?;
+            Some(format!(" (about {:.1} GPU-hours)", both * more as f64))
+        };
+        more.map(|more| format!("; {more} more{} could detect +10 %", hours(more).unwrap_or_default()))
+            .unwrap_or_default()
     }
 
     /// The side without a throughput, and why it has none.

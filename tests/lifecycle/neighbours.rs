@@ -9,9 +9,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::access::requests;
+use crate::queueing::of_one_pod;
 
 use bcmp::simulation::api_server::{ApiFailure, Fault, Verb, meta};
 use bcmp::simulation::lab::{COMPARISONS, Lab, comparison, seconds, small};
+use bcmp::simulation::truth;
 
 /// The server accepts what this version of the operator cannot read, as after a downgrade.
 fn accept_any_seed(lab: &Lab) {
@@ -157,9 +159,48 @@ async fn a_claim_for_devices_nested_without_a_limit_hides_no_other() {
         "metadata": {"name": "deep", "namespace": "default"}, "spec": {"devices": {"config": config}},
         "status": {"allocation": {"devices": {"config": config, "results": []}}}}));
     lab.cluster.put(json!({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "a"},
-        "spec": {"driver": "gpu.example.com", "nodeName": "node-0", "pool": {"name": "a", "generation": 1, "resourceSliceCount": 1}}}));
+        "spec": {"driver": "gpu.example.com", "nodeName": "node-0", "pool": {"name": "a", "generation": 1, "resourceSliceCount": 1},
+            "devices": null}}));
     lab.start();
     lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+}
+
+/// An operator with an older role, or a server in the middle of an upgrade: what no claim can be seen of is nobody's.
+#[rstest]
+#[case::forbidden(403)]
+#[case::served_and_not_found(404)]
+#[tokio::test(start_paused = true)]
+async fn devices_that_cannot_be_listed_hold_up_nobody(#[case] code: u16) {
+    let mut lab = Lab::new(&[8]);
+    lab.kill();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    lab.cluster.faults(move |request| {
+        let listed = request.group == "resource.k8s.io" && request.verb == Some(Verb::List);
+        listed.then(|| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Fault::Refuse(ApiFailure::new(code, "Refused", "not this one"))
+        })
+    });
+    lab.start();
+    lab.apply("qwen", small());
+    let status = lab.finished("qwen", 1).await;
+    assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
+    assert!((1..1000).contains(&asked.load(Ordering::Relaxed)), "{asked:?}");
+}
+
+/// A webhook of Dynamo's that converts a graph does not answer: whoever has no graph goes on.
+#[tokio::test(start_paused = true)]
+async fn graphs_that_cannot_be_listed_hold_up_nobody_without_one() {
+    let lab = Lab::predicting(&[8], |plan| of_one_pod(truth::configurations(&plan.spec), 8));
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.cluster.faults(|request| {
+        let listed = request.plural == "dynamographdeployments" && request.verb == Some(Verb::List);
+        listed.then(|| Fault::Refuse(ApiFailure::new(500, "InternalError", "conversion webhook failed")))
+    });
     let status = lab.finished("qwen", 1).await;
     assert_eq!(status.phase, Some(Phase::Succeeded), "{:?}", status.message);
 }

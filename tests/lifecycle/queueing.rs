@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bcmp::api::{Phase, labels};
+use bcmp::api::{BenchmarkComparisonStatus, Phase, labels};
+use bcmp::lifecycle::world::Settings;
+use bcmp::plan::Images;
 use bcmp::prediction::configurations::{Configurations, GenerationOutcome};
 use serde_json::{Value, json};
 
@@ -23,7 +25,7 @@ fn reads(lab: &Lab) -> BTreeMap<String, usize> {
 }
 
 /// Every variant is one Deployment of one pod with that many GPUs.
-fn of_one_pod(configurations: Configurations, gpus: u32) -> Configurations {
+pub fn of_one_pod(configurations: Configurations, gpus: u32) -> Configurations {
     let mut configurations = configurations;
     for variant in &mut configurations.variants {
         let GenerationOutcome::Ready(ready) = &mut variant.outcome else { continue };
@@ -244,4 +246,26 @@ async fn after_a_restart_who_holds_gpus_does_not_wait_for_who_waits() {
         logged.request.resource() == "pods" && logged.request.query.values().any(|value| value.contains("z-head"))
     };
     assert!(lab.cluster.requests().iter().any(of_head), "the head was not looked at");
+}
+
+/// Half of the GPUs are free all the time; the namespace may have one run at a time.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_has_no_more_runs_at_a_time_than_it_may() {
+    let mut lab = Lab::new(&[8, 8]);
+    let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
+    let run_limits = r#"{"*": 1}"#.parse().unwrap();
+    lab.configure(Settings { images, pod_features: Default::default(), run_limits, own_account: None });
+    lab.apply("first", small());
+    lab.until("first", "measuring", 3600, |status| status.phase == Some(Phase::Measuring)).await;
+    lab.apply("second", small());
+    let says =
+        |status: &BenchmarkComparisonStatus| status.message.as_ref().is_some_and(|said| said.contains("runLimits"));
+    lab.until("second", "waiting for its namespace", 600, says).await;
+    let first = lab.finished("first", 1).await.run.unwrap().completion_time.unwrap().0;
+    lab.until("second", "admitted", 600, |status| status.run.as_ref().is_some_and(|run| run.start_time.is_some()))
+        .await;
+    let second = lab.status("second").run.unwrap().start_time.unwrap().0;
+    let after = second.as_second() - first.as_second();
+    // Its GPUs are free a moment before it is complete.
+    assert!((-3..=3).contains(&after), "{after} s after the first one ended");
 }

@@ -260,7 +260,12 @@ async fn a_variant_does_not_run_as_the_operator() {
         })
     });
     let account = ReservedAccount { namespace: "default".into(), name: "bcmp-operator".into() };
-    lab.configure(Settings { images, pod_features: Default::default(), own_account: Some(account) });
+    lab.configure(Settings {
+        images,
+        pod_features: Default::default(),
+        run_limits: Default::default(),
+        own_account: Some(account),
+    });
     lab.apply("qwen", small());
     let status = lab.finished("qwen", 1).await;
     let (reason, message) = ended(&status);

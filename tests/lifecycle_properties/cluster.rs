@@ -110,7 +110,12 @@ impl Cluster {
             object: earlier.object.clone(),
             spec: earlier.spec.clone(),
             status: earlier.status.clone(),
-            settings: Settings { images: images(), pod_features: Default::default(), own_account: None },
+            settings: Settings {
+                images: images(),
+                pod_features: Default::default(),
+                run_limits: Default::default(),
+                own_account: None,
+            },
             highest_plan: highest.unwrap_or(0),
             sources: match &plan {
                 Output::Absent if run > 0 => Sources { manifests, claims: BTreeMap::new() },

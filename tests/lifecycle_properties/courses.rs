@@ -4,11 +4,13 @@
 //!
 //! `BCMP_SCHEDULES` says how many schedules are tried, `BCMP_SEED` which ones; `make schedules` tries many.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bcmp::api::{BenchmarkComparisonSpec, Mode, Rounds};
 use bcmp::simulation::engine::random::Random;
 use jiff::Timestamp;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::happenings::Happening;
@@ -46,12 +48,16 @@ fn over(lab: &Lab) -> bool {
     lab.cluster.status.run.as_ref().is_some_and(|run| run.completion_time.is_some())
 }
 
+/// What deployments held, in sentences.
+static HOURS: LazyLock<Regex> = LazyLock::new(|| Regex::new("[0-9.]+ GPU-hours").expect("a pattern"));
+
 /// A status without times and what follows from them. Whether variants that are deployed side by side are there at the same time
 /// is a matter of time, too; those that follow each other never are.
 fn timeless(value: &Value, mode: Mode) -> Value {
     let is_chance = |item: &&Value| mode != Mode::Sequential && item["code"] == "SharedNodes";
     match value {
         Value::String(text) if text.parse::<Timestamp>().is_ok() => json!("a time"),
+        Value::String(text) => json!(HOURS.replace_all(text, "").into_owned()),
         Value::Array(items) => items.iter().filter(|item| !is_chance(item)).map(|item| timeless(item, mode)).collect(),
         Value::Object(fields) => {
             let is_chance = |key: &str| mode != Mode::Sequential && key == "beside";

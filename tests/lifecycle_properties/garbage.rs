@@ -15,7 +15,7 @@ use bcmp::measurement::counted::{LimitRatios, OverLimit};
 use bcmp::measurement::ledger::{Ledger, Mark};
 use bcmp::measurement::record::{Purpose, TrialKey, TrialPlan, TrialRecord};
 use bcmp::measurement::{CountedRequests, Distribution, Facts, Measurement, Metric};
-use bcmp::plan::{ChildKind, Component};
+use bcmp::plan::{ChildKind, Component, Demand};
 use bcmp::plan::{Identity, Images, Plan};
 use bcmp::prediction::claim::{OperatingPoint, PredictedClaim};
 use bcmp::prediction::configurations::{Configuration, Configurations, GenerationOutcome, Ready};
@@ -505,8 +505,9 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn rival()((name, uid, gpu_resource, queued, admitted, deployed) in (text(), text(), text(), time(), maybe(time()), any::<bool>()), claim in some((count(), count()), 3)) -> Rival {
-        Rival { name, uid, gpu_resource, queued, admitted, deployed, demand: claim }
+    fn rival()((name, uid, gpu_resource, queued, admitted, deployed) in (text(), text(), text(), time(), maybe(time()), any::<bool>()), pending_since in maybe(time()), claim in some((count(), count()), 3)) -> Rival {
+        let demand = claim.into_iter().map(|(pods, gpus)| Demand { pods, gpus, node_selector: BTreeMap::new() }).collect();
+        Rival { name, uid, gpu_resource, queued, admitted, deployed, pending_since, demand }
     }
 }
 
@@ -573,6 +574,7 @@ pub fn world() -> impl Strategy<Value = World> {
             let settings = Settings {
                 images: Images { agent: image(), predictor: image(), load: image() },
                 pod_features: Default::default(),
+                run_limits: Default::default(),
                 own_account: None,
             };
             World {

@@ -1,10 +1,12 @@
 //! What happens in the cluster whether the operator looks or not: one small step each, picked among what is possible.
 
+use std::collections::BTreeMap;
+
 use bcmp::api::{EvidenceCode, Finding, SourceKind};
 use bcmp::lifecycle::world::{Child, Complaint, Container, JobState, Output, Pod, Rival, Termination};
 use bcmp::measurement::ledger::Mark;
 use bcmp::measurement::record::SCHEMA_VERSION;
-use bcmp::plan::{ChildKind, Component};
+use bcmp::plan::{ChildKind, Component, Demand};
 use bcmp::sweep::{Next, VariantSweep};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -169,8 +171,9 @@ impl Cluster {
                     queued,
                     admitted: Some(queued),
                     deployed: true,
+                    pending_since: None,
                     gpu_resource: "nvidia.com/gpu".into(),
-                    demand: vec![(1, 8)],
+                    demand: vec![Demand { pods: 1, gpus: 8, node_selector: BTreeMap::new() }],
                 };
                 self.rivals = if *came { vec![rival] } else { vec![] };
             }

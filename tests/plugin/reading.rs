@@ -42,6 +42,21 @@ async fn objects_are_printed_whole() {
     assert_eq!(yaml, object);
 }
 
+/// As after an upgrade of the CRD: whoever cannot be read is named, and hides no other.
+#[tokio::test(start_paused = true)]
+async fn a_comparison_that_cannot_be_read_hides_no_other() {
+    let lab = Lab::new(&[]);
+    let mut crd = serde_json::to_value(bcmp::api::crd::crd()).unwrap();
+    let seed = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/load/properties/seed";
+    *crd.pointer_mut(seed).unwrap() = json!({"x-kubernetes-preserve-unknown-fields": true});
+    lab.cluster.install(&crd);
+    lab.apply("odd", json!({"load": {"seed": "seven"}}));
+    lab.apply("usual", json!({"execution": {"start": "OnRequest"}}));
+    let ran = bcmp(&lab.cluster, &["get"]).await;
+    assert!(ran.out.contains("usual") && !ran.out.contains("odd"), "{}", ran.out);
+    assert!(ran.err.contains("comparison odd cannot be read: spec.load.seed"), "{}", ran.err);
+}
+
 #[tokio::test(start_paused = true)]
 async fn labels_select() {
     let lab = Lab::new(&[]);

@@ -14,6 +14,7 @@ use driver::Driver;
 pub use driver::DriverCommand;
 pub use pod::{Generate, run_in_pod};
 
+use super::aiperf;
 use super::outbox::OutboxError;
 use crate::plan::Plan;
 use crate::prediction::configurations::{Configuration, Configurations, GenerationOutcome, SCHEMA_VERSION};
@@ -87,6 +88,10 @@ async fn converse<T: Send + 'static>(
 
 /// The dialogue about a plan, with anybody who answers.
 fn generate(plan: &Plan, ask: &mut dyn Ask, load_tool: Option<String>) -> Result<Configurations, GenerateError> {
+    // The load pod would refuse the same, while the servers hold GPUs.
+    if let Some(refused) = aiperf::refused(&plan.spec.load.extra_arguments) {
+        return Err(GenerateError::Plan(format!("load.extraArguments holds {refused}")));
+    }
     let task = Task::new(&plan.spec)?;
     let mut dialogue = generating(plan.spec.predictor.kind).open(task, ask)?;
     answered(plan, &task, dialogue.as_mut(), load_tool)

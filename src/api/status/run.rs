@@ -75,6 +75,7 @@ pub struct Settled {
     pub rounds: Count,
     /// `execution.budget.gpuHours`, where another round would not have fitted in what was left of it. Raised, the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "Decimal::written")]
     pub budget_gpu_hours: Option<Decimal>,
     /// `execution.rounds.maximum`, where it allowed no further round. Raised, the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,21 @@ use strsim::jaro_winkler;
 /// How similar a name has to be to be suggested, from 0 to 1.
 const SIMILAR: f64 = 0.85;
 
+/// Fields of the first version of the method, by their last name, and what there is in their place.
+const GONE: [(&str, &str); 5] = [
+    ("requestsPerConcurrency", "a trial has whole waves of requests now, and trialMinutes limits how long it takes"),
+    ("minimumRequests", "a trial has whole waves of requests now, and trialMinutes limits how long it takes"),
+    ("warmupPerConcurrency", "one wave before the first trial of a deployment warms it up now"),
+    ("decisionRepetitions", "write decisionTrials, the number of trials in each round, and rounds under execution"),
+    ("levelSeconds", "write trialSeconds"),
+];
+
+/// What to do about a field that an earlier version had.
+pub fn gone(path: &str) -> Option<&'static str> {
+    let name = path.rsplit('.').next()?;
+    GONE.iter().find(|(gone, _)| *gone == name).map(|(_, cure)| *cure)
+}
+
 /// The known field next to an unknown one whose name is most similar to it.
 pub fn similar_field(schema: &Value, path: &str) -> Option<String> {
     let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));

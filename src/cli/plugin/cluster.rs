@@ -174,6 +174,18 @@ pub fn parse(object: DynamicObject) -> Result<BenchmarkComparison, PluginError> 
     })
 }
 
+/// Those that can be read, and what is wrong with the others: one hides none.
+pub fn parse_each(objects: Vec<DynamicObject>) -> (Vec<BenchmarkComparison>, Vec<String>) {
+    let (mut read, mut unreadable) = (vec![], vec![]);
+    for object in objects {
+        match parse(object) {
+            Ok(comparison) => read.push(comparison),
+            Err(error) => unreadable.push(error.message),
+        }
+    }
+    (read, unreadable)
+}
+
 async fn config(connection: &Connection) -> Result<Config, PluginError> {
     let unusable = |place: &str, error: &dyn std::fmt::Display| {
         PluginError::failed(format!("{place}: {error}: set a valid one with --kubeconfig or KUBECONFIG"))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Plugin;
 use super::arguments::{GetArguments, Listing};
-use super::cluster::parse;
+use super::cluster::{parse, parse_each};
 use super::error::PluginError;
 use super::screen::{Page, clean, plain, toned};
 use crate::api::{
@@ -52,12 +52,13 @@ pub async fn get(plugin: &mut Plugin, arguments: &GetArguments) -> Result<u8, Pl
             }
         }
         form => {
-            let comparisons: Result<Vec<_>, _> = objects.into_iter().map(parse).collect();
+            let (comparisons, unreadable) = parse_each(objects);
             let wide = form == Some(Listing::Wide);
             // Whoever asks for more columns gets them all.
             let width = (plugin.screen.is_terminal() && !wide).then(|| plugin.screen.width());
-            let (text, left_out) = listed(&comparisons?, arguments.all_namespaces, wide, plugin.now(), width);
+            let (text, left_out) = listed(&comparisons, arguments.all_namespaces, wide, plugin.now(), width);
             plugin.screen.document(&text)?;
+            unreadable.iter().for_each(|why| plugin.screen.note(why));
             if !left_out.is_empty() {
                 let left_out = left_out.join(", ");
                 plugin.screen.note(&format!("no room for {left_out}: use -o wide, or name one comparison"));

@@ -16,10 +16,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::arguments::ServeArguments;
-use super::cluster::{NamespaceClient, parse};
+use super::cluster::{NamespaceClient, parse_each};
 use super::error::PluginError;
 use super::{Clock, Plugin, report, stored};
-use crate::api::BenchmarkComparison;
 use crate::report::overview;
 
 /// What is served.
@@ -86,12 +85,12 @@ async fn guarded(State(served): State<ServedSite>, headers: HeaderMap, request: 
 
 async fn list(State(served): State<ServedSite>) -> Result<Html<String>, Failed> {
     let objects = served.cluster.objects(served.all_namespaces, None).await?;
-    let comparisons: Vec<BenchmarkComparison> = objects.into_iter().map(parse).collect::<Result<_, _>>()?;
+    let (comparisons, unreadable) = parse_each(objects);
     let place = match served.all_namespaces {
         true => "all namespaces".to_owned(),
         false => format!("namespace {}", served.cluster.namespace),
     };
-    Ok(Html(overview::page(&place, &comparisons, (served.clock)())))
+    Ok(Html(overview::page(&place, &comparisons, &unreadable, (served.clock)())))
 }
 
 async fn run(

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 
 use crate::api::labels;
-use crate::controller::lean::{Nothing, Sparse};
+use crate::controller::lean::{Nothing, Sparse, or_default};
 use crate::manifests::variant::is_gpu_class;
 
 /// NVIDIA's driver publishes whole GPUs and parts of them, which two classes of its own tell apart.
@@ -23,6 +23,7 @@ pub(super) struct SliceSpec {
     node_name: Option<String>,
     driver: Option<String>,
     pool: Option<PoolReference>,
+    #[serde(deserialize_with = "or_default")]
     devices: Vec<PublishedDevice>,
 }
 
@@ -75,6 +76,7 @@ struct ClaimAllocation {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct AllocatedDevices {
+    #[serde(deserialize_with = "or_default")]
     results: Vec<AllocatedDevice>,
 }
 
@@ -109,7 +111,8 @@ pub(super) struct DeviceClaim {
     devices: Vec<(DevicePool, String)>,
 }
 
-/// Devices that are on no single node, such as those of a fabric, are not GPUs.
+/// Devices that are on no single node, such as those of a fabric, are not GPUs. A slice without devices counts: it says that
+/// those of earlier generations are gone.
 pub(super) fn slice(published: &PublishedSlice) -> Option<Slice> {
     let spec = &published.spec;
     let (node, driver, pool) = (spec.node_name.clone()?, spec.driver.as_ref()?, spec.pool.as_ref()?);
@@ -117,7 +120,7 @@ pub(super) fn slice(published: &PublishedSlice) -> Option<Slice> {
     let pool = (driver.clone(), pool.name.clone()?);
     let device = |device: &PublishedDevice| Some((device.name.clone()?, class_of(driver, device)));
     let devices: BTreeMap<String, String> = spec.devices.iter().filter_map(device).collect();
-    (!devices.is_empty()).then_some(Slice { node, pool, generation, devices })
+    Some(Slice { node, pool, generation, devices })
 }
 
 /// DeviceClasses select by expressions that only the scheduler evaluates. Those of the vendors are called as their drivers are.
@@ -225,6 +228,17 @@ mod tests {
     fn a_pool_that_was_published_anew_counts_once() {
         let slices = [published(1, &[("gpu-0", "gpu"), ("gpu-1", "gpu")]), published(2, &[("gpu-0", "gpu")])];
         assert_eq!(Gpus::of(slices.iter(), "nvidia.com/gpu").by_node(), [("n", 1)].into());
+    }
+
+    /// Go writes an empty list as null: whoever publishes it hides no other slice.
+    #[test]
+    fn an_empty_pool_takes_back_what_was_published_before() {
+        let spec = json!({"driver": "gpu.nvidia.com", "nodeName": "n", "pool": {"name": "n", "generation": 2}, "devices": null});
+        let empty = slice(&read(json!({"metadata": {"name": "n-none"}, "spec": spec}))).unwrap();
+        let slices = [published(1, &[("gpu-0", "gpu")]), empty];
+        assert_eq!(Gpus::of(slices.iter(), "nvidia.com/gpu").by_node(), [].into());
+        assert_eq!(held(Value::Null), None);
+        assert_eq!(claim(&read(json!({"metadata": {"name": "c"}, "status": null}))), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::children::{Devices, devices, set_aside};
 use super::comparisons::Comparisons;
 use super::error::Error;
 use super::kinds;
-use super::lists::watched;
+use super::lists::watched_whole;
 use super::metrics::Metrics;
 use super::mirror::{Mirror, NamespacedName};
 use crate::api::labels;
@@ -74,6 +74,11 @@ impl Capacity {
         self.claims.clear();
     }
 
+    /// Whether all of it is known, so that nobody has to wait.
+    pub fn is_listed(&self) -> bool {
+        self.nodes.is_listed() && self.pods.is_listed() && self.slices.is_listed() && self.claims.is_listed()
+    }
+
     /// Nodes with devices of this name. `uids` are those of comparisons, by namespace and name.
     pub async fn nodes(&self, resource: &str, uids: &HashMap<(String, String), String>) -> Result<Vec<Node>, Error> {
         let owner = |namespace: &str, comparison: Option<&String>| {
@@ -100,7 +105,8 @@ impl Capacity {
         let mut nodes = self.nodes.read(|nodes| nodes_with(nodes, resource, &gpus.by_node())).await?;
         for (node, owner, count) in held {
             if let Some(node) = nodes.get_mut(&node) {
-                *node.used.entry(owner).or_insert(0) += count;
+                let used = node.used.entry(owner).or_insert(0);
+                *used = count.saturating_add(*used);
             }
         }
         Ok(nodes.into_values().collect())
@@ -112,7 +118,7 @@ impl Capacity {
         let pods: Api<DeserializeGuard<ApiPod>> = Api::all(client.clone());
         let (slices, claims) = (kinds::slices(), kinds::claims());
         let changed = || self.changed.notify_one();
-        let config = watched();
+        let config = watched_whole();
         futures::join!(
             self.nodes.follow(nodes, config.clone(), metrics, node_devices, changed),
             self.pods.follow(pods, config.fields(NOT_OVER), metrics, pod_devices, changed),

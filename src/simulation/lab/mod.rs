@@ -87,7 +87,8 @@ impl Lab {
         let of_agents = clocks.clone();
         cast.script(move |pod| agents::script(pod, &reality, &of_agents));
         let images = Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() };
-        let settings = Settings { images, pod_features: Default::default(), own_account: None };
+        let settings =
+            Settings { images, pod_features: Default::default(), run_limits: Default::default(), own_account: None };
         let metrics = Metrics::default();
         let (scope, lease, replicas) = (Scope::Cluster, false, std::cell::Cell::new(0));
         let mut lab = Self { cluster, cast, metrics, clocks, operator: None, settings, scope, lease, replicas };

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use bcmp::api::{BenchmarkComparison, BenchmarkComparisonSpec};
 use bcmp::simulation::api_server::meta;
 use full::{full, remove, set, smallest};
-use limits::{ENUMS, ITEMS, LENGTHS, PATTERNS, PROPERTIES, RANGES, REQUIRED};
+use limits::{DECIMALS, ENUMS, ITEMS, LENGTHS, PATTERNS, PROPERTIES, RANGES, REQUIRED};
 use rules::{broken, kept};
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ on_both_servers! {
     lists_and_maps_have_a_size,
     what_is_needed_is_said,
     rules_say_what_to_do,
+    decimals_are_text_or_whole_numbers,
     names_fit_the_names_made_from_them,
     wrong_types_are_refused,
     a_null_is_as_good_as_nothing,
@@ -223,6 +224,21 @@ async fn rules_say_what_to_do(bed: &Bed) {
     }
 }
 
+async fn decimals_are_text_or_whole_numbers(bed: &Bed) {
+    let good = [json!(0), json!(20), json!("0"), json!("2.5"), json!("0.000001"), json!("123456789.654321")];
+    let bad = ["", "-1", "1.", ".5", "1e3", "1,5", "0.0000001", "1234567890", "NaN"].map(|text| json!(text));
+    let bad: Vec<Value> = bad.into_iter().chain([json!(-1), json!(1_000_000_000), json!(i64::MAX)]).collect();
+    let message = "must be a number from 0 to below 1000000000 with at most 6 decimals";
+    for path in DECIMALS {
+        for value in &good {
+            accepts(bed, path, with(path, value.clone())).await;
+        }
+        for value in &bad {
+            refuses(bed, &format!("{path} = {value}"), with(path, value.clone()), &[&field(path), message]).await;
+        }
+    }
+}
+
 async fn names_fit_the_names_made_from_them(bed: &Bed) {
     let named = |name: &str| with("/metadata/name", json!(name));
     for name in ["a", "qwen3-32b-h200", &"x".repeat(40)] {
@@ -241,7 +257,7 @@ async fn wrong_types_are_refused(bed: &Bed) {
         ("/spec/workload/inputTokens", json!(1.5), "must be of type integer"),
         ("/spec/sla/ttft/milliseconds", json!(6.5), "must be of type integer,string"),
         ("/spec/model/name", json!(7), "must be of type string"),
-        ("/spec/evidence/maximumErrorPercent", json!(1), "must be of type string"),
+        ("/spec/evidence/maximumErrorPercent", json!(1.5), "must be of type integer,string"),
         ("/spec/variants", json!({}), "must be of type array"),
     ];
     for (path, value, message) in cases {
@@ -417,7 +433,8 @@ fn every_constraint_has_a_case() {
     let named = |cases: Vec<(Value, &'static str)>| cases.into_iter().map(|(_, message)| message).collect::<Vec<_>>();
     let (broken, kept) = (named(broken()), named(kept()));
     for message in messages {
-        let elsewhere = message.starts_with("must be a positive number") || message.starts_with("metadata.name must");
+        let elsewhere = ["must be a positive number", "must be a number from 0", "metadata.name must"];
+        let elsewhere = elsewhere.iter().any(|beginning| message.starts_with(beginning));
         assert!(elsewhere || broken.iter().any(|m| message.starts_with(m)), "no case breaks: {message}");
         assert!(elsewhere || kept.iter().any(|m| message.starts_with(m)), "no case keeps: {message}");
     }

@@ -116,6 +116,7 @@ impl Stage {
         let settings = Settings {
             images: Images { agent: "bcmp:1".into(), predictor: "tools:1".into(), load: "tools:1".into() },
             pod_features: self.features.to_string().parse().expect("a list of features"),
+            run_limits: Default::default(),
             own_account: None,
         };
         let context = Context::new(

@@ -59,9 +59,11 @@ impl End {
 }
 
 /// What the names of a Deployment's pods end in, numbers of this server that count its requests, what those of nodes end in, and
-/// times in sentences: variants that are deployed at once take nodes in the order in which their creation succeeds.
-static CHANCE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"-[0-9a-f]{8}-[0-9a-f]{5}|\bnode-\d+|\d{4}-\d\d-\d\dT[0-9:.]+Z").expect("a pattern"));
+/// times in sentences, or what follows from them: variants that are deployed at once take nodes in the order in which their creation succeeds.
+static CHANCE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"-[0-9a-f]{8}-[0-9a-f]{5}|\bnode-\d+|\d{4}-\d\d-\d\dT[0-9:.]+Z|[0-9.]+ GPU-hours";
+    Regex::new(pattern).expect("a pattern")
+});
 
 /// A status without times and names of pods and nodes, and what follows from them.
 fn timeless(value: &Value) -> Value {

@@ -76,6 +76,7 @@ mod tests {
             admitted: None,
             gpu_resource: "nvidia.com/gpu".into(),
             deployed: false,
+            pending_since: None,
             demand: vec![],
         };
         let rivals: Vec<Rival> = (0..count).map(rival).collect();

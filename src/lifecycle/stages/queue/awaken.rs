@@ -2,13 +2,14 @@
 //! waits behind others than its status says. The others would find what they found before: in a long queue that would be
 //! thousands of requests for each run that ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::ahead::Ahead;
 use super::capacity::Free;
 use super::{claim, is_passed};
+use crate::lifecycle::run_limits::RunLimits;
 use crate::lifecycle::world::{Node, Rival};
 
 /// Those that may find room are awakened so many at a time: each that does is news, which awakens the next ones.
@@ -24,13 +25,21 @@ pub struct Waiting<'a> {
 }
 
 /// The UIDs of those that are to look again.
-pub fn awaken<'a>(waiting: &[Waiting<'a>], rivals: &[Rival], nodes: Option<&[Node]>, now: Timestamp) -> Vec<&'a str> {
-    let order = QueueOrder::of(rivals, nodes, now);
+pub fn awaken<'a>(
+    waiting: &[Waiting<'a>],
+    rivals: &[Rival],
+    limits: &RunLimits,
+    nodes: Option<&[Node]>,
+    now: Timestamp,
+) -> Vec<&'a str> {
+    let order = QueueOrder::of(rivals, limits, nodes, now);
     let may_fit = order.may_fit(nodes);
     let known: BTreeMap<&str, &Rival> = rivals.iter().map(|rival| (rival.uid.as_str(), rival)).collect();
     let wakes = |one: &&Waiting| match known.get(one.uid) {
         // It was admitted already and waits for room to go on, or nothing is known of it.
         None | Some(Rival { admitted: Some(_), .. }) => true,
+        // Its namespace is at its limit: it looks again when that is news, or no longer so.
+        Some(own) if order.holds_back(own) => one.ahead.is_some(),
         Some(own) => {
             may_fit.contains(&one.uid) || order.count_before(own) == 0 || one.ahead != Some(&order.ahead_of(own))
         }
@@ -44,14 +53,25 @@ struct QueueOrder<'a> {
     admitted: Vec<&'a Rival>,
     /// In the order in which they are to be admitted.
     queued: Vec<&'a Rival>,
+    /// Namespaces of which no other run is admitted now.
+    reached: BTreeSet<&'a str>,
 }
 
 impl<'a> QueueOrder<'a> {
-    fn of(rivals: &'a [Rival], nodes: Option<&[Node]>, now: Timestamp) -> Self {
+    fn of(rivals: &'a [Rival], limits: &RunLimits, nodes: Option<&[Node]>, now: Timestamp) -> Self {
         let mut all: Vec<&Rival> = rivals.iter().filter(|rival| !is_passed(rival, nodes, now)).collect();
         all.sort_by_key(|rival| (rival.queued, &rival.uid));
-        let (admitted, queued) = all.into_iter().partition(|rival| rival.admitted.is_some());
-        Self { admitted, queued }
+        let (admitted, mut queued): (Vec<&Rival>, Vec<&Rival>) =
+            all.into_iter().partition(|rival| rival.admitted.is_some());
+        let holders = rivals.iter().filter(|rival| rival.admitted.is_some());
+        let reached = limits.reached(holders.map(Rival::namespace));
+        queued.retain(|rival| !reached.contains(rival.namespace()));
+        Self { admitted, queued, reached }
+    }
+
+    /// Whether a run that waits is not to be admitted whatever is free.
+    fn holds_back(&self, own: &Rival) -> bool {
+        self.reached.contains(own.namespace())
     }
 
     /// Of those that are queued, the ones before a run.
@@ -92,6 +112,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::lifecycle::testing;
 
     fn nodes(count: usize) -> Vec<Node> {
         let node = |index| Node {
@@ -113,8 +134,7 @@ mod tests {
             queued: at(number),
             admitted: (number < admitted).then(|| at(number)),
             deployed: number < admitted,
-            gpu_resource: "nvidia.com/gpu".into(),
-            demand: vec![(1, 8)],
+            ..testing::rival("team/0", &[(1, 8)])
         };
         (0..count).map(rival).collect()
     }
@@ -125,7 +145,7 @@ mod tests {
         let waiting: Vec<Waiting> =
             waiting.iter().zip(&ahead).map(|(rival, ahead)| Waiting { uid: &rival.uid, ahead: Some(ahead) }).collect();
         let now = Timestamp::from_second(60).unwrap();
-        awaken(&waiting, rivals, nodes, now).into_iter().map(str::to_owned).collect()
+        awaken(&waiting, rivals, &RunLimits::default(), nodes, now).into_iter().map(str::to_owned).collect()
     }
 
     /// Twenty of them wait for eight GPUs each, and their statuses are up to date.
@@ -144,7 +164,8 @@ mod tests {
     ) {
         let rivals = rivals(20, admitted);
         let nodes = count.map(nodes);
-        let order = QueueOrder::of(&rivals, nodes.as_deref(), Timestamp::UNIX_EPOCH);
+        let limits = RunLimits::default();
+        let order = QueueOrder::of(&rivals, &limits, nodes.as_deref(), Timestamp::UNIX_EPOCH);
         assert_eq!(awakened(&rivals, nodes.as_deref(), |own| order.ahead_of(own)), expected);
     }
 
@@ -152,7 +173,8 @@ mod tests {
     #[test]
     fn whoever_waits_behind_others_than_it_says_is_awakened() {
         let (before, after) = (rivals(15, 3), rivals(15, 3).split_off(1));
-        let order = QueueOrder::of(&before, None, Timestamp::UNIX_EPOCH);
+        let limits = RunLimits::default();
+        let order = QueueOrder::of(&before, &limits, None, Timestamp::UNIX_EPOCH);
         let expected = ["3", "4", "5", "6", "7", "8", "9", "10", "11"];
         assert_eq!(awakened(&after, None, |own| order.ahead_of(own)), expected);
     }
@@ -161,6 +183,17 @@ mod tests {
     fn whoever_goes_on_or_is_not_known_is_awakened() {
         let rivals = rivals(3, 2);
         let waiting = ["0", "unknown"].map(|uid| Waiting { uid, ahead: None });
-        assert_eq!(awaken(&waiting, &rivals, None, Timestamp::UNIX_EPOCH), ["0", "unknown"]);
+        let awakened = awaken(&waiting, &rivals, &RunLimits::default(), None, Timestamp::UNIX_EPOCH);
+        assert_eq!(awakened, ["0", "unknown"]);
+    }
+
+    /// The status says so, or still names those before it.
+    #[rstest]
+    #[case::which_it_knows(None, &[])]
+    #[case::which_is_news(Some(Ahead::of(&[])), &["2"])]
+    fn whoever_waits_for_its_own_namespace_is_left_alone(#[case] ahead: Option<Ahead>, #[case] expected: &[&str]) {
+        let limits = r#"{"team": 2}"#.parse().unwrap();
+        let waiting = [Waiting { uid: "2", ahead: ahead.as_ref() }];
+        assert_eq!(awaken(&waiting, &rivals(3, 2), &limits, Some(&nodes(9)), Timestamp::UNIX_EPOCH), expected);
     }
 }

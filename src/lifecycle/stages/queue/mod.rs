@@ -5,6 +5,8 @@ pub mod awaken;
 pub mod capacity;
 pub mod rivals;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Mode, Reason, Run, Until};
@@ -20,7 +22,7 @@ use crate::manifests::demand;
 use crate::plan::Component;
 use crate::plan::Demand;
 
-/// How long a claim that no node can take holds others up: a new node may come meanwhile.
+/// How long a claim that no node takes holds others up: a new node may come meanwhile.
 const PASS_SECONDS: i64 = 600;
 
 /// Admits the run when it is first in the queue and its GPUs are free, or ends it when there is nothing to compare or the wait is over.
@@ -115,9 +117,9 @@ fn rivals(world: &World) -> impl Iterator<Item = &Rival> {
     world.rivals.iter().filter(move |rival| rival.gpu_resource == *own)
 }
 
-/// When claims that no node can take begin to let others pass.
+/// When claims that no node takes begin to let others pass.
 pub fn passes(world: &World) -> impl Iterator<Item = Timestamp> {
-    rivals(world).filter(move |rival| !has_room(rival, world.nodes.as_deref())).map(passes_at)
+    rivals(world).filter_map(|rival| passes_at(rival, world.nodes.as_deref()))
 }
 
 /// What is still there of a deleted comparison of the same name.
@@ -158,6 +160,9 @@ pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     if asked.is_empty() {
         return Admission::Admit { mode: requested_mode(world), reason: "no GPU is asked for".into() };
     }
+    if reached(world).contains(world.object.namespace.as_str()) {
+        return Admission::Wait(at_limit(world));
+    }
     let earlier = earlier(run, world, now);
     let fits =
         |demands: &[Demand]| world.nodes.as_deref().is_some_and(|nodes| fits_beside(nodes, &earlier, world, demands));
@@ -169,13 +174,28 @@ pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     Admission::Wait(behind(&earlier))
 }
 
+/// Namespaces of which no other run is admitted now.
+fn reached(world: &World) -> BTreeSet<&str> {
+    let admitted = rivals(world).filter(|rival| rival.admitted.is_some());
+    world.settings.run_limits.reached(admitted.map(Rival::namespace))
+}
+
+fn at_limit(world: &World) -> String {
+    let namespace = &world.object.namespace;
+    let limit = world.settings.run_limits.of(namespace).unwrap_or_default();
+    format!(
+        "waits for another run of namespace {namespace}, of which {limit} may be admitted at a time (the operator's runLimits)"
+    )
+}
+
 fn behind(rivals: &[&Rival]) -> String {
     format!("waits for GPUs behind {}", Ahead::of(rivals))
 }
 
 /// Whom a run waits behind that was not admitted yet.
 pub fn ahead(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<Ahead> {
-    waiting(status, world).map(|run| Ahead::of(&earlier(run, world, now)))
+    let run = waiting(status, world)?;
+    (!reached(world).contains(world.object.namespace.as_str())).then(|| Ahead::of(&earlier(run, world, now)))
 }
 
 /// Whether it matters what others hold: the run waits to be admitted, or was and nothing of it is deployed.
@@ -238,20 +258,25 @@ fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
 
 fn earlier<'a>(run: &Run, world: &'a World, now: Timestamp) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
-    let is_earlier = |rival: &&Rival| rival.admitted.is_some() || (rival.queued, rival.uid.as_str()) < mine;
+    let reached = reached(world);
+    let may_be_next = |rival: &Rival| (rival.queued, rival.uid.as_str()) < mine && !reached.contains(rival.namespace());
+    let is_earlier = |rival: &&Rival| rival.admitted.is_some() || may_be_next(rival);
     let mut earlier: Vec<&Rival> =
         rivals(world).filter(is_earlier).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
     earlier.sort_by_key(|rival| (rival.queued, rival.uid.clone()));
     earlier
 }
 
-/// A claim that no node can take stays first, and lets others pass: it is kept free once there is a node for it.
+/// A claim that no node takes stays first, and lets others pass: it is kept free once there is a node for it.
 fn is_passed(rival: &Rival, nodes: Option<&[Node]>, now: Timestamp) -> bool {
-    now >= passes_at(rival) && !has_room(rival, nodes)
+    passes_at(rival, nodes).is_some_and(|at| now >= at)
 }
 
-fn passes_at(rival: &Rival) -> Timestamp {
-    after(rival.admitted.unwrap_or(rival.queued), PASS_SECONDS)
+/// When a claim begins to let others pass: no node is large enough for it, or has the labels that it asks for; or its pods find
+/// none for a reason that only the scheduler knows, such as a taint.
+fn passes_at(rival: &Rival, nodes: Option<&[Node]>) -> Option<Timestamp> {
+    let roomless = (!has_room(rival, nodes)).then(|| rival.admitted.unwrap_or(rival.queued));
+    roomless.into_iter().chain(rival.pending_since).min().map(|since| after(since, PASS_SECONDS))
 }
 
 /// Whether the nodes there are could take a claim if nobody else used them. Nobody knows where nodes are not shown, or where
@@ -262,8 +287,7 @@ fn has_room(rival: &Rival, nodes: Option<&[Node]>) -> bool {
 }
 
 fn claim(rivals: &[&Rival]) -> Vec<Demand> {
-    let held = rivals.iter().flat_map(|rival| &rival.demand);
-    held.map(|&(pods, gpus)| Demand { pods, gpus, node_selector: Default::default() }).collect()
+    rivals.iter().flat_map(|rival| &rival.demand).cloned().collect()
 }
 
 fn fits_beside(nodes: &[Node], earlier: &[&Rival], world: &World, asked: &[Demand]) -> bool {
@@ -276,24 +300,19 @@ fn fits_beside(nodes: &[Node], earlier: &[&Rival], world: &World, asked: &[Deman
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::collections::BTreeMap;
 
     use rstest::rstest;
 
     use super::*;
+    use crate::lifecycle::testing;
     use crate::lifecycle::testing::world;
     use crate::testing::spec;
 
     fn rival(demand: &[(u32, u32)]) -> Rival {
-        Rival {
-            name: "team/other".into(),
-            uid: "other".into(),
-            queued: Timestamp::UNIX_EPOCH,
-            admitted: Some(Timestamp::UNIX_EPOCH),
-            deployed: true,
-            gpu_resource: "nvidia.com/gpu".into(),
-            demand: demand.to_vec(),
-        }
+        testing::rival("team/other", demand)
     }
 
     /// Eight GPUs are asked for on a node of sixteen, behind a run that was admitted.
@@ -325,6 +344,58 @@ mod tests {
         let now = Timestamp::from_second(seconds).unwrap();
         assert!(!is_passed(&rival(claim), None, now), "nobody knows the nodes");
         assert_eq!(is_passed(&rival(claim), Some(&[node]), now), passed);
+    }
+
+    /// A node has room for it, without the labels it asks for.
+    #[test]
+    fn who_asks_for_labels_that_no_node_has_is_passed() {
+        let node = Node {
+            name: "n".into(),
+            labels: [("pool".to_owned(), "h200".to_owned())].into(),
+            allocatable: 8,
+            used: BTreeMap::new(),
+            unschedulable: false,
+        };
+        let asks = |pool: &str| {
+            let mut rival = rival(&[(1, 8)]);
+            rival.demand[0].node_selector = [("pool".to_owned(), pool.to_owned())].into();
+            rival
+        };
+        let passed = |rival: &Rival, seconds| {
+            is_passed(rival, Some(std::slice::from_ref(&node)), Timestamp::from_second(seconds).unwrap())
+        };
+        assert_eq!([passed(&asks("h2000"), 599), passed(&asks("h2000"), 600)], [false, true]);
+        assert!(!passed(&asks("h200"), 6000));
+    }
+
+    /// By what the nodes show it has room; a taint keeps it away.
+    #[rstest]
+    #[case::for_a_while(699, false)]
+    #[case::for_long(700, true)]
+    fn whose_pods_find_no_node_is_passed(#[case] seconds: i64, #[case] passed: bool) {
+        let rival = Rival { pending_since: Timestamp::from_second(100).ok(), ..rival(&[(1, 8)]) };
+        let now = Timestamp::from_second(seconds).unwrap();
+        assert_eq!(is_passed(&rival, None, now), passed);
+    }
+
+    /// One run of team may be admitted at a time. It is, and another one of team that was queued before holds up nobody.
+    #[rstest]
+    #[case::of_the_same_namespace("team", Err("waits for another run of namespace team, of which 1 may be admitted"))]
+    #[case::of_another("other", Ok(()))]
+    fn a_namespace_at_its_limit_holds_up_itself_only(#[case] namespace: &str, #[case] expected: Result<(), &str>) {
+        let mut world = world(spec());
+        world.settings.run_limits = r#"{"team": 1}"#.parse().unwrap();
+        world.object.namespace = namespace.into();
+        let waits = Rival { admitted: None, deployed: false, ..testing::rival("team/waits", &[(1, 8)]) };
+        world.rivals = vec![rival(&[(1, 8)]), waits];
+        let run = serde_json::json!({"number": 1, "inputsHash": "v1:", "queuedTime": "1970-01-01T00:01:00Z"});
+        let run: Run = serde_json::from_value(run).unwrap();
+        let names: Vec<&str> = earlier(&run, &world, Timestamp::UNIX_EPOCH).iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["team/other"]);
+        match (reached(&world).contains(namespace), expected) {
+            (true, Err(message)) => assert!(at_limit(&world).starts_with(message), "{}", at_limit(&world)),
+            (reached, expected) => assert_eq!(!reached, expected.is_ok()),
+        }
     }
 
     /// Eight free GPUs of one kind are nobody's who waits for another.
