@@ -170,8 +170,9 @@ impl Page {
                 ],
                 vec![
                     format!("`{}`", annotations::CANCEL_REQUESTED),
-                    "the number of the run to cancel. A value that names no active run cancels nothing, and an event \
-                     (`CancelMissed`) says so; a later run of that number is cancelled when it starts"
+                    "`active` for the run that is active when this is set (the next time `active-` and anything: only a new \
+                     value is a new request), or the number of a run. A value that names no active run cancels nothing, and an \
+                     event (`CancelMissed`) says so; a later run of that number is cancelled when it starts"
                         .into(),
                 ],
             ],

@@ -8,15 +8,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use kube::api::{Api, ListParams, PartialObjectMeta};
+use kube::api::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use tokio::sync::watch;
 
 use super::error::Error;
 use super::fetch::fetch;
-use super::lists::pages;
-use super::scope::Scope;
 use crate::api::BenchmarkComparison;
 use crate::lifecycle::stages::queue::ahead::Ahead;
 use crate::lifecycle::stages::queue::rivals;
@@ -164,35 +162,12 @@ impl Comparisons {
         self.queue.send_modify(|count| *count += 1);
     }
 
-    /// The other comparisons' runs that want GPUs or hold them, as far as watches have shown them.
+    /// The other comparisons' runs that want GPUs or hold them. One that the watch has not shown yet holds none: only this
+    /// process admits runs, and it remembers what it wrote.
     pub async fn rivals(&self, client: &Client, own_uid: &str) -> Result<Vec<Rival>, Error> {
         let listed = self.listed();
-        self.competing(client, own_uid, listed.iter().map(|listed| &**listed).collect()).await
-    }
-
-    /// The same, listed now.
-    pub async fn rivals_now(&self, client: &Client, scope: &Scope, own_uid: &str) -> Result<Vec<Rival>, Error> {
-        let mut listed = vec![];
-        for api in apis(client, scope) {
-            let page = |parameters: ListParams| {
-                let api = &api;
-                async move { api.list_metadata(&parameters).await }
-            };
-            match pages("list benchmarkcomparisons", &ListParams::default(), page).await {
-                // A watched namespace was deleted, and the operator's Role with it: it has no rivals. A refusal for the
-                // whole cluster is an error.
-                Err(error) if *scope != Scope::Cluster && error.is_forbidden() => {
-                    tracing::warn!(%error, "a watched namespace cannot be read: assuming that it was deleted");
-                }
-                found => listed.extend(found?),
-            }
-        }
-        self.competing(client, own_uid, listed.iter().collect()).await
-    }
-
-    async fn competing(&self, client: &Client, own_uid: &str, listed: Vec<&Listed>) -> Result<Vec<Rival>, Error> {
         let others: Vec<&Listed> =
-            listed.into_iter().filter(|listed| listed.uid().as_deref() != Some(own_uid)).collect();
+            listed.iter().map(|listed| &**listed).filter(|listed| listed.uid().as_deref() != Some(own_uid)).collect();
         let reading = self.reading.lock().await;
         let read = self.unknown(&others).into_iter().map(|listed| read(client, listed));
         let read: Vec<(String, KnownRival)> =
@@ -264,13 +239,6 @@ fn is_newer(version: &str, than: &str) -> bool {
     match (version.parse::<u64>(), than.parse::<u64>()) {
         (Ok(version), Ok(than)) => version > than,
         _ => false,
-    }
-}
-
-fn apis(client: &Client, scope: &Scope) -> Vec<Api<BenchmarkComparison>> {
-    match scope {
-        Scope::Cluster => vec![Api::all(client.clone())],
-        Scope::Namespaces(names) => names.iter().map(|n| Api::namespaced(client.clone(), n)).collect(),
     }
 }
 

@@ -139,11 +139,6 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
         decision = decide(&world, (context.clock)());
     }
     let competes = queue::looks_at_others(&world.status, &world);
-    if competes && decision.takes_gpus(&world.status) {
-        // What watches show may be a moment old: whoever takes GPUs asks anew who else does.
-        world.rivals = context.comparisons.rivals_now(&context.client, &context.scope, &world.object.uid).await?;
-        decision = decide(&world, (context.clock)());
-    }
     context.lanes.learn(&world.object.uid, anything_deployed(&decision.status));
     context.comparisons.waits(&world.object.uid, competes.then(|| waiting(listed, &world, &decision, context)));
     let Decision { actions, status, events, wake } = decision;

@@ -213,8 +213,8 @@ pub const fn reason(reason: Reason) -> Explanation {
         }
         Reason::ManifestsNotReadable => of("The variant's manifests are not valid YAML.", "Correct the manifests."),
         Reason::ManifestsRefused => of(
-            "A manifest contains what a comparison may not create; the message names object and field.",
-            "Remove the field, or patch it away.",
+            "A manifest contains what a comparison may not create, or starts another model than the comparison is about; the message names it.",
+            "Remove the field, or patch it away; compare variants of one model and revision.",
         ),
         Reason::ClaimRefused => of(
             "What `variants[].claim` names is not a claim for this variant: another model, GPU system, engine, workload or shape, or a file that cannot be read. No GPU was held.",

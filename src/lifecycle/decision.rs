@@ -27,14 +27,6 @@ impl Decision {
     pub fn is_decisive(&self, before: &BenchmarkComparisonStatus) -> bool {
         before.run != self.status.run || turning_points(before) != turning_points(&self.status)
     }
-
-    /// Whether the run is admitted, or servers are created.
-    pub fn takes_gpus(&self, before: &BenchmarkComparisonStatus) -> bool {
-        let admitted =
-            |status: &BenchmarkComparisonStatus| status.run.as_ref().is_some_and(|run| run.start_time.is_some());
-        let creates = |action: &Action| matches!(action, Action::Create(Create::Server { .. }));
-        (admitted(&self.status) && !admitted(before)) || self.actions.iter().any(creates)
-    }
 }
 
 /// Of each variant, why it failed, and of its deployments what cannot be taken back.
@@ -141,17 +133,5 @@ mod tests {
         change(&mut status.variants[0].deployments);
         let decision = Decision { actions: vec![], status, events: vec![], wake: Wake::OnChange };
         assert_eq!(decision.is_decisive(&serving()), expected);
-    }
-
-    #[test]
-    fn whoever_creates_servers_takes_gpus() {
-        let decision = |create| Decision {
-            actions: vec![Action::Create(create)],
-            status: serving(),
-            events: vec![],
-            wake: Wake::OnChange,
-        };
-        assert!(decision(Create::Server { variant: "baseline".into(), deployment: 1 }).is_decisive(&serving()));
-        assert!(!decision(Create::Report).is_decisive(&serving()));
     }
 }

@@ -184,6 +184,12 @@ pub fn gpu_hours(status: &BenchmarkComparisonStatus, now: Timestamp) -> f64 {
     status.variants.iter().map(of).sum()
 }
 
+/// Whether a request to cancel means whichever run is active: `active`, or `active-` and something that makes it another
+/// request than the last one.
+pub fn means_the_active_run(request: &str) -> bool {
+    request.strip_prefix("active").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Ends the active run, unless it has ended already.
 pub fn end(
     status: &mut BenchmarkComparisonStatus,

@@ -77,11 +77,26 @@ impl Like<'_> {
 }
 
 /// Words at the end of a checkpoint's name that tell its types, which are compared by themselves.
-const TYPES: [&str; 12] =
-    ["fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "int8", "int4", "awq", "gptq", "w8a8", "static"];
+const TYPES: [&str; 15] = [
+    "fp8",
+    "fp4",
+    "nvfp4",
+    "mxfp4",
+    "bf16",
+    "fp16",
+    "int8",
+    "int4",
+    "awq",
+    "gptq",
+    "w8a8",
+    "w4a16",
+    "static",
+    "dynamic",
+    "quantized",
+];
 
 /// Whether two names are of one model: `QWEN3_32B`, `Qwen/Qwen3-32B` and `/models/Qwen3-32B-FP8` are.
-fn same_model(one: &str, other: &str) -> bool {
+pub fn same_model(one: &str, other: &str) -> bool {
     base(one) == base(other)
 }
 
@@ -104,6 +119,7 @@ mod tests {
     #[case("QWEN3_32B", "Qwen/Qwen3-32B", true)]
     #[case("Qwen/Qwen3-32B-FP8", "Qwen/Qwen3-32B", true)]
     #[case("nvidia/DeepSeek-R1-NVFP4", "/models/DeepSeek-R1/", true)]
+    #[case("RedHatAI/Qwen3-32B-FP8-dynamic", "Qwen/Qwen3-32B", true)]
     #[case("Qwen/Qwen3-8B", "Qwen/Qwen3-32B", false)]
     #[case("Qwen/Qwen3-32B-Instruct", "Qwen/Qwen3-32B", false)]
     #[case("meta-llama/Llama-3.1-70B", "meta-llama/Llama-3.3-70B", false)]

@@ -202,7 +202,8 @@ pod_features() {
 import json, sys
 env = json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["env"]
 told = json.loads(next(e["value"] for e in env if e["name"] == "BCMP_ALLOWED_POD_FEATURES"))
-assert told == json.loads(sys.argv[1]), told' "$lists"
+assert told == json.loads(sys.argv[1]), told
+assert json.loads(next(e["value"] for e in env if e["name"] == "BCMP_RUN_LIMITS")) == {}, env' "$lists"
 }
 
 operators_rights() {

@@ -329,6 +329,21 @@ async fn an_upgrade_with_other_images_changes_no_run() {
     assert!(is_finished(&lab.status("qwen"), 1), "and no run is started");
 }
 
+/// Without its number nobody can name the wrong one; and a run that begins later was not meant.
+#[tokio::test(start_paused = true)]
+async fn the_active_run_is_cancelled_whatever_its_number() {
+    let lab = Lab::new(&[8]);
+    lab.apply("qwen", small());
+    lab.records("qwen", 1).await;
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "active");
+    assert_eq!(lab.finished("qwen", 1).await.phase, Some(Phase::Cancelled));
+    lab.annotate("qwen", annotations::RUN_REQUESTED, "again");
+    lab.records("qwen", 2).await;
+    assert!(lab.status("qwen").run.unwrap().ended.is_none(), "the request was for the run before");
+    lab.annotate("qwen", annotations::CANCEL_REQUESTED, "active-again");
+    assert_eq!(lab.finished("qwen", 2).await.phase, Some(Phase::Cancelled));
+}
+
 /// Whoever names the wrong run believes that GPUs are being freed: an event contradicts, once for each request.
 #[tokio::test(start_paused = true)]
 async fn a_request_to_cancel_that_names_no_active_run_is_answered_by_an_event() {
@@ -350,7 +365,7 @@ async fn a_request_to_cancel_that_names_no_active_run_is_answered_by_an_event() 
         notes,
         [
             "bcmp.dev/cancel-requested=2 names no active run, and nothing was cancelled: run 1 is active; to cancel it, set \
-             the annotation to 1; remove the annotation, or run 2 is cancelled when it starts",
+             the annotation to active; remove the annotation, or run 2 is cancelled when it starts",
             "bcmp.dev/cancel-requested=now names no active run, and nothing was cancelled: run 1 is over",
         ]
     );

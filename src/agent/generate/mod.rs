@@ -118,6 +118,7 @@ pub fn answered(
         };
         variants.push(Configuration { variant: variant.name.clone(), outcome });
     }
+    variant::of_one_revision(&mut variants);
     Ok(Configurations { schema_version: SCHEMA_VERSION, load_tool, variants })
 }
 

@@ -16,7 +16,7 @@ use crate::api::{BenchmarkComparisonSpec, EvidenceCode};
 use crate::offline::outlook::outlook;
 use crate::plan::{Identity, Images};
 use crate::prediction::configurations::{self, Configuration, Configurations, Ready};
-use crate::prediction::{PredictedLevel, Serving};
+use crate::prediction::{PredictedLevel, Prediction, Serving};
 
 /// Python that has the tool; without it the test of the real tool only says that it did not run.
 const PYTHON: &str = "BCMP_TEST_AIC_PYTHON";
@@ -552,4 +552,49 @@ async fn the_real_tool_gives_what_was_recorded() {
         let recorded = generate(&plan(case), &mut Recorded::new(case), None).unwrap();
         assert_eq!(real.unwrap(), recorded, "{case}");
     }
+}
+
+fn objects(manifest: &str) -> Vec<Value> {
+    vec![serde_saphyr::from_str(manifest).unwrap()]
+}
+
+#[rstest]
+#[case::its_own("Qwen/Qwen3-32B", None)]
+#[case::in_another_type("nvidia/Qwen3-32B-FP8", None)]
+#[case::from_where_the_weights_are("/workspace/anything", None)]
+#[case::another(
+    "Qwen/Qwen3-30B-A3B",
+    Some("start the model Qwen/Qwen3-30B-A3B, and the comparison is about Qwen/Qwen3-32B")
+)]
+fn manifests_of_another_model_are_refused(#[case] model: &str, #[case] expected: Option<&str>) {
+    let objects = objects(&VLLM.replace("Qwen/Qwen3-32B", model));
+    match (variant::of_the_model(&spec("guide"), &objects), expected) {
+        (Ok(()), None) => {}
+        (Err(NotGenerated::Refused { message, .. }), Some(expected)) => {
+            assert!(message.contains(expected), "{message}")
+        }
+        (found, _) => panic!("{found:?}"),
+    }
+}
+
+#[test]
+fn variants_are_of_one_revision() {
+    let of = |name: &str, revision: &str| {
+        let objects = objects(&VLLM.replace("Qwen/Qwen3-32B,", &format!("Qwen/Qwen3-32B{revision},")));
+        let ready = Ready { objects, generated: None, shape: None, prediction: Prediction::default() };
+        Configuration { variant: name.into(), outcome: GenerationOutcome::Ready(Box::new(ready)) }
+    };
+    let [main, other] = [", --revision, main", ", --revision, abc"];
+    let mut variants = [of("baseline", main), of("first", ""), of("second", main), of("third", other)];
+    variant::of_one_revision(&mut variants);
+    let refused: Vec<(&str, &str)> = variants
+        .iter()
+        .filter_map(|configuration| match &configuration.outcome {
+            GenerationOutcome::Ready(_) => None,
+            GenerationOutcome::Refused { message, .. } => Some((configuration.variant.as_str(), message.as_str())),
+        })
+        .collect();
+    let message = "the manifests start revision abc of the model, and those of variant baseline start main: compare variants of \
+                   one revision";
+    assert_eq!(refused, [("third", message)]);
 }

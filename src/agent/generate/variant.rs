@@ -2,18 +2,19 @@
 
 use serde_json::Value;
 
-use crate::api::{EvidenceCode, Finding, Reason, ServingMode, SourceKind, Variant};
+use crate::api::{BenchmarkComparisonSpec, EvidenceCode, Finding, Reason, ServingMode, SourceKind, Variant};
 use crate::lifecycle::stages::measure::MOST_DEPLOYMENTS;
 use crate::manifests::variant::{Author, Prepared, instantiate, prepare_variant};
 use crate::plan::Plan;
 use crate::prediction::checks::{Checked, check};
-use crate::prediction::configurations::Ready;
+use crate::prediction::configurations::{Configuration, GenerationOutcome, Ready};
 use crate::prediction::given::{CheckedClaim, given_claim};
 use crate::prediction::predictors::predictor::{
     DeployedEngine, Dialogue, Estimation, Generated, NotEstimated, NotGenerated, Task, Wanted,
 };
 use crate::prediction::{
-    Like, Prediction, PredictionOrigin, Row, Shape, claim_held, hinted_shape, read_backend, read_shape,
+    HubModel, Like, Prediction, PredictionOrigin, Row, Shape, claim_held, hinted_shape, read_backend, read_models,
+    read_shape, same_model,
 };
 
 /// A variant before anything is predicted.
@@ -56,7 +57,11 @@ pub(super) fn configured(
             let rank = usize::try_from(settings.rank).unwrap_or(1);
             of_generated(plan, variant, dialogue.recommended(settings.serving_mode, rank)?)?
         }
-        SourceKind::Manifests => drafted(plan, variant, own_manifests(plan, variant)?)?,
+        SourceKind::Manifests => {
+            let drafted = drafted(plan, variant, own_manifests(plan, variant)?)?;
+            of_the_model(&plan.spec, &drafted.objects)?;
+            drafted
+        }
         SourceKind::Endpoint => endpoint(variant),
     };
     let given = given(plan, task, variant, &drafted)?;
@@ -75,6 +80,39 @@ fn own_manifests<'p>(plan: &'p Plan, variant: &'p Variant) -> Result<&'p str, No
     let given = plan.given_manifests(variant);
     given
         .ok_or_else(|| NotGenerated::refused(Reason::ManifestsNotFound, "the plan holds no manifests for this variant"))
+}
+
+/// Refuses manifests that start another model than the comparison is about: what they serve could not be compared.
+pub(super) fn of_the_model(spec: &BenchmarkComparisonSpec, objects: &[Value]) -> Result<(), NotGenerated> {
+    let names = [Some(spec.model.name.as_str()), spec.model.path.as_deref(), spec.predictor.model.as_deref()];
+    let is_it = |model: &HubModel| names.iter().flatten().any(|name| same_model(&model.name, name));
+    let Some(other) = read_models(objects).into_iter().find(|model| !is_it(model)) else { return Ok(()) };
+    let message = format!(
+        "the manifests start the model {}, and the comparison is about {}: compare variants of one model, and set model.name \
+         to its name",
+        other.name, spec.model.name
+    );
+    Err(NotGenerated::refused(Reason::ManifestsRefused, message))
+}
+
+/// Refuses a variant whose manifests start another revision of the model than those of a variant before it.
+pub(super) fn of_one_revision(variants: &mut [Configuration]) {
+    let mut first: Option<(String, String)> = None;
+    for Configuration { variant, outcome } in variants {
+        let GenerationOutcome::Ready(ready) = &*outcome else { continue };
+        let Some(revision) = read_models(&ready.objects).into_iter().find_map(|model| model.revision) else { continue };
+        match &first {
+            None => first = Some((variant.clone(), revision)),
+            Some((_, known)) if *known == revision => {}
+            Some((other, known)) => {
+                let message = format!(
+                    "the manifests start revision {revision} of the model, and those of variant {other} start {known}: \
+                     compare variants of one revision"
+                );
+                *outcome = GenerationOutcome::Refused { reason: Reason::ManifestsRefused.into(), message };
+            }
+        }
+    }
 }
 
 /// Manifests as they are to be deployed, and what they deploy once they are patched.

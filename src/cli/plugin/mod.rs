@@ -37,6 +37,7 @@ mod stored;
 mod survey;
 mod suspend;
 mod tree;
+mod unknown;
 mod verbs;
 mod watch;
 
@@ -95,6 +96,10 @@ impl Plugin {
 
     /// Help and version are answers, the rest is wrong usage.
     fn unparsed(&mut self, error: &clap::Error) -> u8 {
+        if let Some(message) = unknown::message(error) {
+            self.screen.note(&message);
+            return USAGE;
+        }
         let text = error.render().to_string();
         if error.use_stderr() {
             self.screen.note(text.trim_end());

@@ -159,13 +159,15 @@ pub fn retained(history: Vec<PastRun>, keep: u32) -> Vec<PastRun> {
         .collect()
 }
 
-/// Ends the active run if the request names it. Whether it does or not, the request is recorded as seen, so that one that
-/// misses is answered once, by an event.
+/// Ends the active run if the request names it: by its number, or as the one that is active when the request is first seen.
+/// Whether it does or not, the request is recorded as seen, so that one that misses is answered once, by an event.
 fn cancel(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
     let Some(request) = &world.object.cancel_requested else { return };
-    status.last_handled_cancel_request = Some(stored_request(request));
+    let seen = Some(stored_request(request));
+    let is_new = status.last_handled_cancel_request != seen;
+    status.last_handled_cancel_request = seen;
     let Some(number) = active_run(status).map(|run| run.number) else { return };
-    if *request == number.to_string() {
+    if *request == number.to_string() || (is_new && facts::means_the_active_run(request)) {
         end(
             status,
             EarlyEnd::Cancelled,

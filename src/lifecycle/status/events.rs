@@ -4,7 +4,7 @@ use crate::api::annotations::CANCEL_REQUESTED;
 use crate::api::conditions::ConditionType;
 use crate::api::{AnyReason, BenchmarkComparisonStatus, Mode, Phase, Reason, VariantStatus};
 use crate::lifecycle::decision::Event;
-use crate::lifecycle::facts::active_run;
+use crate::lifecycle::facts::{active_run, means_the_active_run};
 use crate::lifecycle::report;
 use crate::lifecycle::world::World;
 
@@ -133,12 +133,12 @@ pub fn cancel_missed(before: &BenchmarkComparisonStatus, after: &BenchmarkCompar
     let request = request.filter(|request| before.last_handled_cancel_request.as_ref() != Some(*request))?;
     let run = after.run.as_ref();
     let active = active_run(after).map(|run| run.number);
-    if active.is_some_and(|active| *request == active.to_string()) {
+    if active.is_some_and(|active| *request == active.to_string() || means_the_active_run(request)) {
         return None;
     }
     let what = format!("{CANCEL_REQUESTED}={request} names no active run, and nothing was cancelled");
     let state = match (active, run) {
-        (Some(active), _) => format!("run {active} is active; to cancel it, set the annotation to {active}"),
+        (Some(active), _) => format!("run {active} is active; to cancel it, set the annotation to active"),
         (None, Some(run)) => format!("run {} is over", run.number),
         (None, None) => "there is no run yet".into(),
     };

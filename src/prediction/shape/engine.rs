@@ -2,6 +2,7 @@
 
 use super::error::ShapeError;
 use super::launch::{Duty, Launch};
+use super::model::{self, HubModel};
 use super::script::Script;
 use super::setting::Setting;
 use super::settings_file::{self, SettingsFile, TENSOR_PARALLEL};
@@ -40,6 +41,8 @@ pub(super) struct Readings {
 pub(super) struct ReadEngine {
     pub backend: Backend,
     pub work: Option<Duty>,
+    /// Its model, where the command names one of a hub.
+    pub model: Option<HubModel>,
     pub readings: Readings,
 }
 
@@ -63,7 +66,7 @@ impl ReadEngine {
         } else {
             return Ok(None);
         };
-        Ok(Some(Self { backend, work: work(&script), readings }))
+        Ok(Some(Self { backend, work: work(&script), model: model::of(&script), readings }))
     }
 }
 

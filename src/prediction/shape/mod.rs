@@ -3,6 +3,7 @@
 mod engine;
 mod error;
 mod launch;
+mod model;
 mod script;
 mod setting;
 mod settings_file;
@@ -13,6 +14,7 @@ mod words;
 use serde_json::Value;
 
 pub use self::error::ShapeError;
+pub use self::model::HubModel;
 
 use self::engine::{ReadEngine, Readings};
 use self::launch::{Duty, Launch, launches};
@@ -87,6 +89,12 @@ fn agreed(shape: Shape, hint: &Hint) -> Result<Shape, ShapeError> {
 pub fn read_backend(objects: &[Value]) -> Option<Backend> {
     let launches = launches(objects).ok()?;
     launches.iter().find_map(|launch| ReadEngine::of(launch).ok()?.map(|engine| engine.backend))
+}
+
+/// The models that the objects' engines are started with, as far as their commands name them.
+pub fn read_models(objects: &[Value]) -> Vec<HubModel> {
+    let launches = launches(objects).unwrap_or_default();
+    launches.iter().filter_map(|launch| ReadEngine::of(launch).ok()??.model).collect()
 }
 
 /// The shape of something that is only known by a hint, such as an endpoint: needs its tensor parallelism.

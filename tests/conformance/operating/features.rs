@@ -3,9 +3,12 @@
 use bcmp::api::labels;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, message};
+use super::kinds::{GRAPHS, LEADER_WORKER_SETS};
+use super::stage::{Stage, define, message};
 use super::{own_deployment, server, variants_of};
 use crate::COMPARISONS;
+
+const GROUPS: &str = "leaderworkersets.leaderworkerset.x-k8s.io";
 
 /// A name, the feature, what a pod does with it, and what the policy says to that; network devices are counted resources,
 /// at which the operator alone looks.
@@ -34,6 +37,28 @@ fn never() -> Vec<(&'static str, Value)> {
     vec![("network", json!({"hostNetwork": true})), ("processes", json!({"hostPID": true}))]
 }
 
+/// The Deployment's pods as other kinds have them, with the kind's name in the API.
+fn other_kinds(name: &str, pod: &Value) -> Vec<(&'static str, Value)> {
+    let deployment = own_deployment(name, pod);
+    let (selector, template) = (&deployment["spec"]["selector"], &deployment["spec"]["template"]);
+    let of = |api_version: &str, kind: &str, spec: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": deployment["metadata"], "spec": spec});
+    let group = |role: &str| {
+        let mut templates = json!({"size": 2, "workerTemplate": {"spec": {"containers": []}}});
+        templates[role] = template.clone();
+        of("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", json!({"replicas": 1, "leaderWorkerTemplate": templates}))
+    };
+    let components = json!([{"name": "Worker", "type": "worker", "replicas": 1, "podTemplate": template}]);
+    vec![
+        (
+            "statefulsets.apps",
+            of("apps/v1", "StatefulSet", json!({"serviceName": name, "selector": selector, "template": template})),
+        ),
+        (GROUPS, group("workerTemplate")),
+        (GROUPS, group("leaderTemplate")),
+        (GRAPHS, of("nvidia.com/v1beta1", "DynamoGraphDeployment", json!({"components": components}))),
+    ]
+}
+
 async fn failure(stage: &Stage, namespace: &str, name: &str) -> String {
     let comparison = stage.comparison(namespace, name).await;
     comparison["status"]["variants"][0]["failure"]["message"].as_str().unwrap_or_default().to_owned()
@@ -54,7 +79,18 @@ mod real {
         let all: Vec<&str> = features().iter().map(|(_, feature, ..)| *feature).collect();
         let Some(stage) = Stage::of("features", [json!([]), json!(all)]).await else { return };
         let (plain, trusted) = (stage.bed.namespace.clone(), stage.other.clone());
+        define(&stage.bed, LEADER_WORKER_SETS, "v1").await;
+        define(&stage.bed, include_str!("../../fixtures/dynamo/nvidia.com_dynamographdeployments.yaml"), "v1beta1")
+            .await;
         for (name, _, pod, refusal) in features() {
+            for (resource, object) in other_kinds(name, &pod) {
+                let reply = stage.try_as_operator(&plain, resource, object.clone()).await;
+                match refusal {
+                    Some(words) => reply.refused(403, "Forbidden", &[words]),
+                    None => drop(reply.ok()),
+                }
+                stage.try_as_operator(&trusted, resource, object).await.ok();
+            }
             // What somebody does who writes in the operator's name.
             let object = || own_deployment(name, &pod);
             let reply = stage.try_as_operator(&plain, "deployments.apps", object()).await;
@@ -68,6 +104,10 @@ mod real {
             }
         }
         for (name, pod) in never() {
+            for (resource, object) in other_kinds(name, &pod) {
+                let reply = stage.try_as_operator(&trusted, resource, object).await;
+                assert!(message(&reply).contains("may not use the node's network or processes"), "{reply:?}");
+            }
             for namespace in [&plain, &trusted] {
                 let reply = stage.try_as_operator(namespace, "deployments.apps", own_deployment(name, &pod)).await;
                 assert!(message(&reply).contains("may not use the node's network or processes"), "{reply:?}");

@@ -11,7 +11,7 @@ use super::{server, variants, variants_of};
 use crate::COMPARISONS;
 
 const DOMAINS: &str = "computedomains.resource.nvidia.com";
-const GRAPHS: &str = "dynamographdeployments.nvidia.com";
+pub const GRAPHS: &str = "dynamographdeployments.nvidia.com";
 const TEMPLATES: &str = "resourceclaimtemplates.resource.k8s.io";
 const CLAIMS: &str = "persistentvolumeclaims";
 /// What its controller puts on a ComputeDomain, and takes away when nothing is left of it.
@@ -29,7 +29,7 @@ const KINDS: [&str; 7] = [
 const NAME: &str = "kinds";
 
 /// LeaderWorkerSets as far as this test writes them; nobody looks after them here.
-const LEADER_WORKER_SETS: &str = r#"
+pub const LEADER_WORKER_SETS: &str = r#"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
