@@ -498,7 +498,7 @@ async fn a_finished_sweep_needs_no_server() {
 }
 
 #[rstest]
-#[case::own_flag(|plan: &mut Value| plan["spec"]["load"]["extraArguments"] = json!(["--concurrency=9"]), "--concurrency=9")]
+#[case::own_flag(|plan: &mut Value| plan["spec"]["load"]["extraArguments"] = json!(["--concurrency=9"]), "--concurrency: remove it")]
 #[case::newer_plan(|plan: &mut Value| plan["schemaVersion"] = json!(9), "schemaVersion is 9")]
 #[case::no_limit(|plan: &mut Value| plan["spec"]["sla"]["ttftMilliseconds"] = json!("fast"), "ttftMilliseconds")]
 #[tokio::test]

@@ -56,6 +56,7 @@ spec:
                 required: [workerTemplate]
                 properties:
                   size: {type: integer}
+                  leaderTemplate: {type: object, x-kubernetes-preserve-unknown-fields: true}
                   workerTemplate: {type: object, x-kubernetes-preserve-unknown-fields: true}
 "#;
 
@@ -194,6 +195,7 @@ async fn without_graph(stage: &Stage) -> bool {
 async fn recipe(stage: &Stage) {
     let manifests = include_str!("../../fixtures/recipes/kimi-k3-vllm-agg-gb300.yaml");
     let mut comparison = crate::comparison(NAME);
+    comparison["spec"]["model"]["name"] = json!("moonshotai/Kimi-K3");
     comparison["spec"]["hardware"]["gpusPerVariant"] = json!(16);
     comparison["spec"]["variants"] = variants(json!({"inline": manifests}));
     stage.bed.post(&stage.bed.path(COMPARISONS), comparison).await.ok();
