@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::api::{BenchmarkComparisonSpec, BenchmarkComparisonStatus, Reason};
-use crate::lifecycle::run_limits::RunLimits;
+use crate::lifecycle::run_limits::{Contender, RunLimits};
 use crate::manifests::checked::ReservedAccount;
 use crate::measurement::ledger::Ledger;
 use crate::plan::{AllowedPodFeatures, ChildKind, Component, Demand, Identity, Images, Plan};
@@ -312,9 +312,14 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// Of its comparison.
-    pub fn namespace(&self) -> &str {
-        self.name.split_once('/').map_or("", |(namespace, _)| namespace)
+    /// As far as it matters to how many runs its namespace has.
+    pub fn contender(&self) -> Contender<'_> {
+        Contender {
+            uid: &self.uid,
+            namespace: self.name.split_once('/').map_or("", |(namespace, _)| namespace),
+            admitted: self.admitted.is_some(),
+            queued: self.queued,
+        }
     }
 }
 

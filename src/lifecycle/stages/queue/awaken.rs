@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ahead::Ahead;
 use super::capacity::Free;
-use super::{claim, is_passed};
+use super::{claim, counts, is_passed};
 use crate::lifecycle::run_limits::RunLimits;
 use crate::lifecycle::world::{Node, Rival};
 
@@ -53,8 +53,8 @@ struct QueueOrder<'a> {
     admitted: Vec<&'a Rival>,
     /// In the order in which they are to be admitted.
     queued: Vec<&'a Rival>,
-    /// Namespaces of which no other run is admitted now.
-    reached: BTreeSet<&'a str>,
+    /// UIDs of those that wait for others of their namespace.
+    held_back: BTreeSet<&'a str>,
 }
 
 impl<'a> QueueOrder<'a> {
@@ -63,15 +63,15 @@ impl<'a> QueueOrder<'a> {
         all.sort_by_key(|rival| (rival.queued, &rival.uid));
         let (admitted, mut queued): (Vec<&Rival>, Vec<&Rival>) =
             all.into_iter().partition(|rival| rival.admitted.is_some());
-        let holders = rivals.iter().filter(|rival| rival.admitted.is_some());
-        let reached = limits.reached(holders.map(Rival::namespace));
-        queued.retain(|rival| !reached.contains(rival.namespace()));
-        Self { admitted, queued, reached }
+        let counted = rivals.iter().filter(|rival| counts(rival, nodes, now)).map(Rival::contender);
+        let held_back = limits.held_back(counted);
+        queued.retain(|rival| !held_back.contains(rival.uid.as_str()));
+        Self { admitted, queued, held_back }
     }
 
     /// Whether a run that waits is not to be admitted whatever is free.
     fn holds_back(&self, own: &Rival) -> bool {
-        self.reached.contains(own.namespace())
+        self.held_back.contains(own.uid.as_str())
     }
 
     /// Of those that are queued, the ones before a run.

@@ -13,11 +13,12 @@ use crate::api::{BenchmarkComparisonStatus, EarlyEnd, Failure, Mode, Reason, Run
 use crate::lifecycle::facts::end;
 use crate::lifecycle::facts::{active_run, all_measured, anything_deployed, comparable, may_deploy, mode, planned};
 use crate::lifecycle::problem::{Problem, of_objects};
+use crate::lifecycle::run_limits::Contender;
 use crate::lifecycle::stages::queue::ahead::Ahead;
 use crate::lifecycle::stages::queue::capacity::Free;
 use crate::lifecycle::stages::suspend::waits_since;
 use crate::lifecycle::time::{after, stamp};
-use crate::lifecycle::world::{Node, Rival, World};
+use crate::lifecycle::world::{Node, Object, Rival, World};
 use crate::manifests::demand;
 use crate::plan::Component;
 use crate::plan::Demand;
@@ -160,7 +161,7 @@ pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     if asked.is_empty() {
         return Admission::Admit { mode: requested_mode(world), reason: "no GPU is asked for".into() };
     }
-    if reached(world).contains(world.object.namespace.as_str()) {
+    if held_back(run, world, now).contains(world.object.uid.as_str()) {
         return Admission::Wait(at_limit(world));
     }
     let earlier = earlier(run, world, now);
@@ -174,10 +175,17 @@ pub fn admission(run: &Run, world: &World, now: Timestamp) -> Admission {
     Admission::Wait(behind(&earlier))
 }
 
-/// Namespaces of which no other run is admitted now.
-fn reached(world: &World) -> BTreeSet<&str> {
-    let admitted = rivals(world).filter(|rival| rival.admitted.is_some());
-    world.settings.run_limits.reached(admitted.map(Rival::namespace))
+/// UIDs of the runs, this one among them, that wait for others of their namespace.
+fn held_back<'a>(run: &Run, world: &'a World, now: Timestamp) -> BTreeSet<&'a str> {
+    let Object { uid, namespace, .. } = &world.object;
+    let own = Contender { uid, namespace, admitted: run.start_time.is_some(), queued: run.queued_time.0 };
+    let others = rivals(world).filter(|rival| counts(rival, world.nodes.as_deref(), now)).map(Rival::contender);
+    world.settings.run_limits.held_back(others.chain([own]))
+}
+
+/// Whether a run counts among those of its namespace: one that waits in vain lets the others pass.
+fn counts(rival: &Rival, nodes: Option<&[Node]>, now: Timestamp) -> bool {
+    rival.admitted.is_some() || !is_passed(rival, nodes, now)
 }
 
 fn at_limit(world: &World) -> String {
@@ -195,7 +203,8 @@ fn behind(rivals: &[&Rival]) -> String {
 /// Whom a run waits behind that was not admitted yet.
 pub fn ahead(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) -> Option<Ahead> {
     let run = waiting(status, world)?;
-    (!reached(world).contains(world.object.namespace.as_str())).then(|| Ahead::of(&earlier(run, world, now)))
+    let is_held_back = held_back(run, world, now).contains(world.object.uid.as_str());
+    (!is_held_back).then(|| Ahead::of(&earlier(run, world, now)))
 }
 
 /// Whether it matters what others hold: the run waits to be admitted, or was and nothing of it is deployed.
@@ -258,8 +267,9 @@ fn largest(demands: &[Vec<Demand>]) -> Vec<Demand> {
 
 fn earlier<'a>(run: &Run, world: &'a World, now: Timestamp) -> Vec<&'a Rival> {
     let mine = (run.queued_time.0, world.object.uid.as_str());
-    let reached = reached(world);
-    let may_be_next = |rival: &Rival| (rival.queued, rival.uid.as_str()) < mine && !reached.contains(rival.namespace());
+    let held_back = held_back(run, world, now);
+    let may_be_next =
+        |rival: &Rival| (rival.queued, rival.uid.as_str()) < mine && !held_back.contains(rival.uid.as_str());
     let is_earlier = |rival: &&Rival| rival.admitted.is_some() || may_be_next(rival);
     let mut earlier: Vec<&Rival> =
         rivals(world).filter(is_earlier).filter(|rival| !is_passed(rival, world.nodes.as_deref(), now)).collect();
@@ -385,16 +395,16 @@ mod tests {
     fn a_namespace_at_its_limit_holds_up_itself_only(#[case] namespace: &str, #[case] expected: Result<(), &str>) {
         let mut world = world(spec());
         world.settings.run_limits = r#"{"team": 1}"#.parse().unwrap();
-        world.object.namespace = namespace.into();
+        (world.object.namespace, world.object.uid) = (namespace.into(), "own".into());
         let waits = Rival { admitted: None, deployed: false, ..testing::rival("team/waits", &[(1, 8)]) };
         world.rivals = vec![rival(&[(1, 8)]), waits];
         let run = serde_json::json!({"number": 1, "inputsHash": "v1:", "queuedTime": "1970-01-01T00:01:00Z"});
         let run: Run = serde_json::from_value(run).unwrap();
         let names: Vec<&str> = earlier(&run, &world, Timestamp::UNIX_EPOCH).iter().map(|r| r.name.as_str()).collect();
         assert_eq!(names, ["team/other"]);
-        match (reached(&world).contains(namespace), expected) {
+        match (held_back(&run, &world, Timestamp::UNIX_EPOCH).contains("own"), expected) {
             (true, Err(message)) => assert!(at_limit(&world).starts_with(message), "{}", at_limit(&world)),
-            (reached, expected) => assert_eq!(!reached, expected.is_ok()),
+            (held_back, expected) => assert_eq!(!held_back, expected.is_ok()),
         }
     }
 
