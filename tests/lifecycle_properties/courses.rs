@@ -126,7 +126,19 @@ impl Schedule {
     }
 }
 
+/// Says how to repeat a schedule in which a rule is broken.
+struct Repeatable(u64);
+
+impl Drop for Repeatable {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to repeat it: BCMP_SCHEDULES=1 BCMP_SEED={}", self.0);
+        }
+    }
+}
+
 fn disturbed(spec: &BenchmarkComparisonSpec, expected: &Value, seed: u64) {
+    let _repeatable = Repeatable(seed);
     let (mut lab, mut schedule) = (Lab::new(spec.clone(), false), Schedule::new(seed));
     for _ in 0..LONGEST {
         lab.take(&schedule.step());
