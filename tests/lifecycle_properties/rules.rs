@@ -9,6 +9,7 @@ use bcmp::lifecycle::decision::{Action, Create, Decision, Wake};
 use bcmp::lifecycle::facts;
 use bcmp::lifecycle::report;
 use bcmp::lifecycle::stages::teardown;
+use bcmp::lifecycle::time::not_before_what_is_recorded;
 use bcmp::lifecycle::world::{Output, World};
 use bcmp::plan::Component;
 use bcmp::schema::Schema;
@@ -30,7 +31,9 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(STATUS.clone()));
 pub fn hold(world: &World, decision: &Decision, now: Timestamp) {
     facts_only_grow(&world.status, &decision.status);
     each_round_is_measured_once(&decision.status);
-    what_goes_was_recorded(world, &decision.actions, now);
+    // Deadlines are counted by a clock that is never set back behind what is recorded.
+    let counted = not_before_what_is_recorded(&world.status, now);
+    what_goes_was_recorded(world, &decision.actions, counted);
     there_is_a_wake(world, decision, now);
     can_be_stored(&decision.status);
 }
