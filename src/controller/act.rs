@@ -12,7 +12,7 @@ use super::children;
 use super::context::Context;
 use super::error::{Error, answer};
 use super::kinds;
-use super::lists::Written;
+use super::lists::Least;
 use crate::api::{FIELD_MANAGER, Reason, labels};
 use crate::dynamo;
 use crate::lifecycle::decision::{Action, Create, Delete};
@@ -160,6 +160,10 @@ async fn create_one(
         }
         Err(error) => error,
     };
+    if !dry_run && !matches!(error, Error::Api { .. }) {
+        // It may have been done all the same.
+        note(context, world, &resource, None);
+    }
     let number = |key: &str| object.labels().get(key).and_then(|number| number.parse::<i64>().ok());
     let refusal = |reason: &str, message: &str| Refusal {
         object: place.clone(),
@@ -219,7 +223,7 @@ async fn create_one(
 /// Remembers what we wrote: the next lists are to show it.
 fn note(context: &Context, world: &World, resource: &ApiResource, version: Option<&str>) {
     if let Some(kind) = ChildKind::parse(&resource.kind) {
-        context.recall.wrote(&world.object.uid, kind, Written::of(version));
+        context.recall.demand(&world.object.uid, kind, Least::of(version));
     }
 }
 
@@ -267,7 +271,9 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
         let (name, request) =
             (format!("delete {} {}", resource.kind, delete.name), api.delete(&delete.name, &parameters));
         let deleted = if_there(context.write("delete", name, request).await);
-        note(context, world, &resource, None);
+        // What goes after what it owns is answered with itself; of what is gone at once, no version is named.
+        let going = deleted.as_ref().ok().and_then(Option::as_ref).and_then(|answer| answer.as_ref().left());
+        note(context, world, &resource, going.and_then(|object| object.metadata.resource_version.as_deref()));
         match deleted {
             // Not there, or not served in this version.
             Ok(None) => {}
@@ -298,8 +304,8 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     let patch = Patch::Merge(json!({"immutable": true}));
     let sealed = context.write("patch", format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await;
     if let Some(sealed) = if_there(sealed)? {
-        let written = Written::of(sealed.resource_version().as_deref());
-        context.recall.wrote(&world.object.uid, ChildKind::ConfigMap, written);
+        let least = Least::of(sealed.resource_version().as_deref());
+        context.recall.demand(&world.object.uid, ChildKind::ConfigMap, least);
     }
     Ok(())
 }

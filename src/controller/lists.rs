@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::call::call;
 use super::error::Error;
 use super::metrics::Metrics;
+use crate::lifecycle::decision::Freshness;
 
 /// Objects of one answer of which only metadata is asked for, or a few: all of them are in memory at the same time, with who
 /// wrote which of their fields.
@@ -28,61 +29,73 @@ pub fn watched_whole() -> watcher::Config {
     watcher::Config::default().page_size(WHOLE)
 }
 
-/// How new an answer is to be.
+/// The least that a list of a kind is to show of a comparison's objects: what is there as far as we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// What the API server has at hand, which is there at once, if it shows what was written by ourselves. It may lack what
-    /// others wrote a moment ago.
-    AtHand,
-    /// Everything that was written before it was asked. The API server first waits until it has seen all that was written
-    /// anywhere: up to a tenth of a second.
-    Now,
-}
-
-/// What we wrote last of a kind, and lists are to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// A list is to have this version, or a higher one.
+pub enum Least {
+    /// A list is to have this version, or a higher one: all that we wrote, and found when we read anew, has none higher.
     Version(u64),
-    /// The answer did not say in which version it is stored, as that to a deletion.
+    /// We wrote something, and the answer did not say in which version it is stored, as that to a deletion, or there was none.
     Unknown,
 }
 
-impl Written {
+impl Least {
     /// By the version that an answer names.
     pub fn of(version: Option<&str>) -> Self {
         version.and_then(|version| version.parse().ok()).map_or(Self::Unknown, Self::Version)
     }
 
+    /// What a list shows that was read anew.
+    pub fn of_all<'a, K: Resource + 'a>(objects: impl IntoIterator<Item = &'a K>) -> Self {
+        objects.into_iter().fold(Self::Version(0), |least, object| {
+            match (least, Self::of(object.meta().resource_version.as_deref())) {
+                (Self::Version(least), Self::Version(version)) => Self::Version(least.max(version)),
+                _ => Self::Unknown,
+            }
+        })
+    }
+
     /// Whether a list of this version shows it. Versions of one kind are numbers that grow.
     fn is_shown_by(self, list: Option<&str>) -> bool {
         match (self, list.and_then(|version| version.parse::<u64>().ok())) {
-            (Self::Version(written), Some(listed)) => listed >= written,
+            (Self::Version(least), Some(listed)) => listed >= least,
             _ => false,
         }
     }
 }
 
+/// Objects, and whether they were read as they are now.
+pub struct Fresh<T> {
+    pub items: Vec<T>,
+    pub anew: bool,
+}
+
 /// Reads a list as new as it is to be. What is at hand comes in one page: no server divides it.
 pub async fn fresh<T, F>(
     freshness: Freshness,
-    written: Option<Written>,
+    least: Option<Least>,
     what: &str,
     parameters: &ListParams,
     page: impl Fn(ListParams) -> F,
-) -> Result<Vec<T>, Error>
+) -> Result<Fresh<T>, Error>
 where
     T: Clone,
     F: Future<Output = kube::Result<ObjectList<T>>>,
 {
-    if freshness == Freshness::AtHand && written != Some(Written::Unknown) {
+    if may_be_at_hand(freshness, least) {
         let list = call(what, page(parameters.clone().match_any())).await?;
-        let version = list.metadata.resource_version.as_deref();
-        if written.is_none_or(|written| written.is_shown_by(version)) {
-            return Ok(list.items);
+        if least.is_none_or(|least| least.is_shown_by(list.metadata.resource_version.as_deref())) {
+            return Ok(Fresh { items: list.items, anew: false });
         }
     }
-    pages(what, parameters, page).await
+    Ok(Fresh { items: pages(what, parameters, page).await?, anew: true })
+}
+
+fn may_be_at_hand(freshness: Freshness, least: Option<Least>) -> bool {
+    match (freshness, least) {
+        (Freshness::Now, _) | (_, Some(Least::Unknown)) => false,
+        (Freshness::AtHand, _) => true,
+        (Freshness::Certain, least) => least.is_some(),
+    }
 }
 
 /// Reads all pages of a list.
@@ -115,7 +128,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     let page = |parameters: ListParams| async move { api.list(&parameters).await };
-    let items = fresh(freshness, None, what, parameters, page).await?;
+    let items = fresh(freshness, None, what, parameters, page).await?.items;
     Ok(items.into_iter().filter_map(|item| readable(metrics, &K::plural(&()), item)).collect())
 }
 
@@ -138,6 +151,7 @@ pub fn readable<K: Resource>(metrics: &Metrics, plural: &str, item: DeserializeG
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
     use rstest::rstest;
 
     use super::*;
@@ -150,10 +164,39 @@ mod tests {
     #[case::a_deletion(None, Some("10"), false)]
     #[case::a_list_without_a_version(Some("7"), None, false)]
     fn a_list_shows_what_was_written_before_it(
-        #[case] written: Option<&str>,
+        #[case] least: Option<&str>,
         #[case] list: Option<&str>,
         #[case] shown: bool,
     ) {
-        assert_eq!(Written::of(written).is_shown_by(list), shown);
+        assert_eq!(Least::of(least).is_shown_by(list), shown);
+    }
+
+    #[rstest]
+    #[case::none(&[], Least::Version(0))]
+    #[case::the_highest(&[Some("9"), Some("10"), Some("2")], Least::Version(10))]
+    #[case::one_that_is_no_number(&[Some("9"), Some("a")], Least::Unknown)]
+    #[case::one_without(&[None, Some("9")], Least::Unknown)]
+    fn later_lists_show_what_was_there(#[case] versions: &[Option<&str>], #[case] expected: Least) {
+        let objects = versions.iter().map(|version| {
+            let mut map = ConfigMap::default();
+            map.metadata.resource_version = version.map(str::to_owned);
+            map
+        });
+        assert_eq!(Least::of_all(&objects.collect::<Vec<_>>()), expected);
+    }
+
+    #[rstest]
+    #[case::nothing_is_known(Freshness::AtHand, None, true)]
+    #[case::a_deletion_without_a_version(Freshness::AtHand, Some(Least::Unknown), false)]
+    #[case::what_is_missing_may_exist(Freshness::Certain, None, false)]
+    #[case::what_is_missing_is_gone(Freshness::Certain, Some(Least::Version(7)), true)]
+    #[case::a_deletion_is_to_be_seen(Freshness::Certain, Some(Least::Unknown), false)]
+    #[case::now(Freshness::Now, Some(Least::Version(7)), false)]
+    fn what_is_at_hand_is_enough_where_it_cannot_mislead(
+        #[case] freshness: Freshness,
+        #[case] least: Option<Least>,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(may_be_at_hand(freshness, least), expected);
     }
 }

@@ -15,10 +15,11 @@ use super::context::Context;
 use super::documents;
 use super::error::{Error, is_not_found};
 use super::kinds;
-use super::lists::{Freshness, fresh, list};
+use super::lists::{Fresh, Least, fresh, list};
 use super::sources::sources;
 use crate::api::{BenchmarkComparison, BenchmarkComparisonSpec, BenchmarkComparisonStatus, annotations, labels};
 use crate::dynamo;
+use crate::lifecycle::decision::Freshness;
 use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, teardown};
 use crate::lifecycle::status::deployed;
@@ -223,27 +224,26 @@ impl Lists<'_> {
         );
         // Contents of ConfigMaps are read one by one; status is needed of workloads only.
         let (recall, uid) = (&self.context.recall, &self.object.uid);
-        let written = recall.written(uid, kind);
-        let objects: Vec<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
+        let least = recall.least(uid, kind);
+        let listed: Fresh<DynamicObject> = if kind == ChildKind::Job || ChildKind::SERVERS.contains(&kind) {
             let api = &kinds::lean(client, namespace, resource);
-            let listed =
-                fresh(self.freshness, written, &what, &of, |page| async move { api.list(&page).await }).await?;
-            listed.into_iter().map(DynamicObject::from).collect()
+            let lean = fresh(self.freshness, least, &what, &of, |page| async move { api.list(&page).await }).await?;
+            Fresh { items: lean.items.into_iter().map(DynamicObject::from).collect(), anew: lean.anew }
         } else {
             let api = &kinds::api(client, namespace, resource);
             let metadata =
-                fresh(self.freshness, written, &what, &of, |page| async move { api.list_metadata(&page).await });
+                fresh(self.freshness, least, &what, &of, |page| async move { api.list_metadata(&page).await }).await?;
             let bare = |meta: kube::core::PartialObjectMeta<DynamicObject>| DynamicObject {
                 types: meta.types,
                 metadata: meta.metadata,
                 data: serde_json::Value::Null,
             };
-            metadata.await?.into_iter().map(bare).collect()
+            Fresh { items: metadata.items.into_iter().map(bare).collect(), anew: metadata.anew }
         };
-        if written.is_some() {
-            recall.shown(uid, kind);
+        if listed.anew {
+            recall.demand(uid, kind, Least::of_all(&listed.items));
         }
-        Ok(objects.iter().filter_map(|listed| children::child(listed, kind, self.object)).collect())
+        Ok(listed.items.iter().filter_map(|listed| children::child(listed, kind, self.object)).collect())
     }
 }
 
@@ -337,7 +337,7 @@ impl Documents<'_> {
         let api: Api<ConfigMap> = Api::namespaced(self.context.client.clone(), &self.object.namespace);
         let parameters = match self.freshness {
             Freshness::AtHand => GetParams::any(),
-            Freshness::Now => GetParams::default(),
+            Freshness::Certain | Freshness::Now => GetParams::default(),
         };
         let read = optional(format!("get ConfigMap {}", child.name), api.get_with(&child.name, &parameters)).await?;
         if let Some(map) = read.as_ref().filter(|_| self.recalls) {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 
-use super::lists::Written;
+use super::lists::Least;
 use crate::lifecycle::world::Child;
 use crate::plan::ChildKind;
 
@@ -21,8 +21,8 @@ const MOST_BYTES: usize = 16 << 20;
 #[derive(Default)]
 pub struct Recall {
     known: Mutex<HashMap<String, Recalled>>,
-    /// What we wrote of a kind, until a list has shown it.
-    written: Mutex<HashMap<(String, ChildKind), Written>>,
+    /// The least that the next list of a kind is to show.
+    least: Mutex<HashMap<(String, ChildKind), Least>>,
 }
 
 #[derive(Default)]
@@ -47,23 +47,18 @@ impl Recall {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writes(&self) -> MutexGuard<'_, HashMap<(String, ChildKind), Written>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leasts(&self) -> MutexGuard<'_, HashMap<(String, ChildKind), Least>> {
+        self.least.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// We wrote an object of this kind.
-    pub fn wrote(&self, comparison: &str, kind: ChildKind, written: Written) {
-        self.writes().insert((comparison.to_owned(), kind), written);
+    /// We wrote an object of this kind, or read all of them anew: later lists are to show that.
+    pub fn demand(&self, comparison: &str, kind: ChildKind, least: Least) {
+        self.leasts().insert((comparison.to_owned(), kind), least);
     }
 
-    /// What of a kind a list is to show.
-    pub fn written(&self, comparison: &str, kind: ChildKind) -> Option<Written> {
-        self.writes().get(&(comparison.to_owned(), kind)).copied()
-    }
-
-    /// A list has shown it.
-    pub fn shown(&self, comparison: &str, kind: ChildKind) {
-        self.writes().remove(&(comparison.to_owned(), kind));
+    /// The least that a list of this kind is to show.
+    pub fn least(&self, comparison: &str, kind: ChildKind) -> Option<Least> {
+        self.leasts().get(&(comparison.to_owned(), kind)).copied()
     }
 
     /// The quiet children of a comparison, as they were read not long ago.
@@ -107,12 +102,12 @@ impl Recall {
 
     pub fn forget(&self, comparison: &str) {
         self.rest(comparison);
-        self.writes().retain(|(of, _), _| of != comparison);
+        self.leasts().retain(|(of, _), _| of != comparison);
     }
 
     pub fn retain(&self, exists: impl Fn(&str) -> bool) {
         self.all().retain(|comparison, _| exists(comparison));
-        self.writes().retain(|(comparison, _), _| exists(comparison));
+        self.leasts().retain(|(comparison, _), _| exists(comparison));
     }
 }
 

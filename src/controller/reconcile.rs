@@ -16,11 +16,10 @@ use super::context::Context;
 use super::error::Error;
 use super::fetch::{fetch, fetch_not_older};
 use super::gauges::GaugeInput;
-use super::lists::Freshness;
 use super::observe::observe;
 use super::status_write::{publish, publish_events, record};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Phase};
-use crate::lifecycle::decision::{Decision, Wake};
+use crate::lifecycle::decision::{Decision, Freshness, Wake};
 use crate::lifecycle::facts::anything_deployed;
 use crate::lifecycle::stages::{queue, stalled};
 use crate::lifecycle::world::{Refusal, World};
@@ -134,8 +133,9 @@ async fn look(comparison: &BenchmarkComparison, listed: &Listed, context: &Conte
     rehearse(context, &world).await?;
     world.refusals = context.refusals(&world.object.uid);
     let mut decision = decide(&world, (context.clock)());
-    if decision.is_decisive(&world.status) {
-        world = observe(context, comparison, Freshness::Now).await?;
+    let freshness = decision.needs(&world.status);
+    if freshness > Freshness::AtHand {
+        world = observe(context, comparison, freshness).await?;
         decision = decide(&world, (context.clock)());
     }
     let competes = queue::looks_at_others(&world.status, &world);

@@ -22,19 +22,46 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether a fact is new on which the rest of the run depends: the run itself, a failure, a deployment, or that something
-    /// is gone. Such a fact is recorded from what is now only: in an answer that may be old, what is missing may exist.
-    pub fn is_decisive(&self, before: &BenchmarkComparisonStatus) -> bool {
-        before.run != self.status.run || turning_points(before) != turning_points(&self.status)
+    /// How new what this was decided from has to be. A fact on which the rest of the run depends - the run itself, a
+    /// deployment, that something is gone - is recorded only where what is missing does not exist: in an answer that may be
+    /// old, it may. What ends a deployment or a run, as a deadline does, is decided from what is now.
+    pub fn needs(&self, before: &BenchmarkComparisonStatus) -> Freshness {
+        if endings(before) != endings(&self.status) {
+            Freshness::Now
+        } else if before.run != self.status.run || deployments(before) != deployments(&self.status) {
+            Freshness::Certain
+        } else {
+            Freshness::AtHand
+        }
     }
 }
 
-/// Of each variant, why it failed, and of its deployments what cannot be taken back.
-fn turning_points(status: &BenchmarkComparisonStatus) -> impl PartialEq + use<'_> {
-    let of_deployment = |d: &'_ DeploymentStatus| (d.number, d.teardown.clone(), d.freed.clone(), d.gone.clone());
-    let of_variant = move |variant: &'_ VariantStatus| {
-        (variant.failure.clone(), variant.deployments.iter().map(of_deployment).collect::<Vec<_>>())
-    };
+/// How new an answer is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freshness {
+    /// What the API server has at hand, which is there at once, if it shows what was written by ourselves. It may lack what
+    /// others wrote a moment ago.
+    AtHand,
+    /// The same of objects that only we create, once they were read anew: what is missing is gone. Everything else as it is
+    /// now.
+    Certain,
+    /// Everything that was written before it was asked. The API server first waits until it has seen all that was written
+    /// anywhere: up to a tenth of a second.
+    Now,
+}
+
+/// When the run was over, why variants failed, and which deployments are to go.
+fn endings(status: &BenchmarkComparisonStatus) -> impl PartialEq + use<'_> {
+    let torn_down = |variant: &VariantStatus| variant.deployments.iter().filter(|d| d.teardown.is_some()).count();
+    let of_variants: Vec<_> = status.variants.iter().map(|v| (v.failure.clone(), torn_down(v))).collect();
+    (status.run.as_ref().and_then(|run| run.completion_time.clone()), of_variants)
+}
+
+/// Of each variant's deployments what cannot be taken back.
+fn deployments(status: &BenchmarkComparisonStatus) -> impl PartialEq + use<'_> {
+    let of_deployment = |d: &'_ DeploymentStatus| (d.number, d.freed.clone(), d.gone.clone());
+    let of_variant =
+        move |variant: &'_ VariantStatus| variant.deployments.iter().map(of_deployment).collect::<Vec<_>>();
     status.variants.iter().map(of_variant).collect::<Vec<_>>()
 }
 
@@ -101,7 +128,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::api::Role;
+    use crate::api::{Failure, Reason, Role};
     use crate::units::count;
 
     fn now() -> Time {
@@ -119,19 +146,20 @@ mod tests {
         BenchmarkComparisonStatus { variants: vec![variant], ..Default::default() }
     }
 
-    type Deployments = Vec<DeploymentStatus>;
+    type Variant = VariantStatus;
 
     #[rstest]
-    #[case::nothing(|_: &mut Deployments| {}, false)]
-    #[case::ready(|all: &mut Deployments| all[0].ready = Some(now()), false)]
-    #[case::torn_down(|all: &mut Deployments| all[0].teardown = Some(now()), true)]
-    #[case::freed(|all: &mut Deployments| all[0].freed = Some(now()), true)]
-    #[case::gone(|all: &mut Deployments| all[0].gone = Some(now()), true)]
-    #[case::deployed_again(|all: &mut Deployments| all.push(deployment(2)), true)]
-    fn what_cannot_be_taken_back_is_decisive(#[case] change: fn(&mut Deployments), #[case] expected: bool) {
+    #[case::nothing(|_: &mut Variant| {}, Freshness::AtHand)]
+    #[case::ready(|variant: &mut Variant| variant.deployments[0].ready = Some(now()), Freshness::AtHand)]
+    #[case::freed(|variant: &mut Variant| variant.deployments[0].freed = Some(now()), Freshness::Certain)]
+    #[case::gone(|variant: &mut Variant| variant.deployments[0].gone = Some(now()), Freshness::Certain)]
+    #[case::deployed_again(|variant: &mut Variant| variant.deployments.push(deployment(2)), Freshness::Certain)]
+    #[case::torn_down(|variant: &mut Variant| variant.deployments[0].teardown = Some(now()), Freshness::Now)]
+    #[case::failed(|variant: &mut Variant| variant.failure = Some(Failure::new(Reason::LoadFailed, "", now())), Freshness::Now)]
+    fn what_cannot_be_taken_back_needs_certainty(#[case] change: fn(&mut Variant), #[case] expected: Freshness) {
         let mut status = serving();
-        change(&mut status.variants[0].deployments);
+        change(&mut status.variants[0]);
         let decision = Decision { actions: vec![], status, events: vec![], wake: Wake::OnChange };
-        assert_eq!(decision.is_decisive(&serving()), expected);
+        assert_eq!(decision.needs(&serving()), expected);
     }
 }

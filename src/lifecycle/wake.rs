@@ -7,7 +7,7 @@ use crate::lifecycle::decision::Wake;
 use crate::lifecycle::facts::{active_run, live, rests_predicted};
 use crate::lifecycle::remains::is_torn_down;
 use crate::lifecycle::report;
-use crate::lifecycle::stages::{generate, measure, queue, teardown};
+use crate::lifecycle::stages::{generate, half_held, measure, queue, teardown};
 use crate::lifecycle::time::after;
 use crate::lifecycle::world::World;
 
@@ -57,6 +57,7 @@ fn deadlines(status: &BenchmarkComparisonStatus, world: &World, now: Timestamp) 
         due.push(generate::deadline(run, world));
     }
     due.extend(teardown::leftovers_due(status, world));
+    due.extend(half_held::until(status, world));
     due.extend(is_torn_down(status, world).then(|| report::given_up_at(status, world)));
     for variant in &status.variants {
         due.extend(measure::trouble_of(variant, run, world, now).map(|problem| problem.fatal));

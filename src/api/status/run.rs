@@ -56,6 +56,27 @@ pub struct Run {
     pub ended: Option<Ended>,
 }
 
+impl Run {
+    /// A run that is queued now, and of which nothing is known yet.
+    pub const fn new(number: i64, inputs_hash: String, queued_time: Time) -> Self {
+        Self {
+            number,
+            inputs_hash,
+            plan_hash: None,
+            configurations_hash: None,
+            queued_time,
+            generated_time: None,
+            paused: None,
+            start_time: None,
+            completion_time: None,
+            mode: None,
+            mode_reason: None,
+            settled: None,
+            ended: None,
+        }
+    }
+}
+
 /// A time during which a run was paused.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,14 +8,12 @@ use crate::lifecycle::facts::{self, active_run, is_endpoint, live, may_deploy, m
 use crate::lifecycle::problem::{self, Problem, unreadable};
 use crate::lifecycle::remains;
 use crate::lifecycle::stages::view::View;
-use crate::lifecycle::stages::{queue, stalled};
+use crate::lifecycle::stages::{half_held, queue, stalled};
 use crate::lifecycle::time::{after, stamp};
 use crate::lifecycle::world::{Child, Output, Pod, World};
 use crate::plan::{ChildKind, Component};
 use crate::sweep::VariantSweep;
 
-/// How long part of a parallel run may hold GPUs while the rest finds none.
-const HALF_HELD_SECONDS: i64 = 300;
 /// Deployments of a variant in one run, at most: as many as a status holds. Rounds take eight, the rest is for suspensions and
 /// for parallel runs that found GPUs for a part only.
 pub const MOST_DEPLOYMENTS: usize = 24;
@@ -32,7 +30,7 @@ pub fn advance(status: &mut BenchmarkComparisonStatus, world: &World, now: Times
         let others = with_nodes(status, index, world);
         observe(&mut status.variants[index], &run, world, now, others);
     }
-    fall_back(status, world, now);
+    half_held::fall_back(status, world, now);
     let run = active_run(status).cloned().unwrap_or(run);
     if may_deploy(world, &run) && !stops(world, status) && !facts::is_settled(status) {
         if !facts::anything_deployed(status) && queue::must_wait_behind(&run, world, now).is_some() {
@@ -282,32 +280,6 @@ fn not_ready(view: &View, fatal: Timestamp) -> Problem {
         view.variant, view.world.spec.execution.deadlines.ready_seconds
     );
     Problem { reason: Reason::NotReady, message, fatal }
-}
-
-/// Gives half-held GPUs back: Auto goes on one after the other, Parallel tries again later.
-fn fall_back(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
-    let Some(run) = status.run.as_mut().filter(|run| mode(run) == Mode::Parallel) else { return };
-    let number = run.number;
-    let pods = || {
-        world
-            .pods
-            .iter()
-            .filter(move |p| p.ours && p.run == number && p.component == Component::Server && !p.terminating)
-    };
-    let Some(first_bound) = pods().filter_map(|p| p.bound).min() else { return };
-    let starving = pods().any(|p| p.node.is_none() && now >= after(p.created.max(first_bound), HALF_HELD_SECONDS));
-    if !starving {
-        return;
-    }
-    if planned(world).execution.mode == Mode::Auto {
-        run.mode = Some(Mode::Sequential);
-        run.mode_reason = Some("Auto: only some of the variants found GPUs at once".into());
-    }
-    for variant in &mut status.variants {
-        if let Some(deployment) = variant.deployments.iter_mut().rfind(|d| facts::is_live(d)) {
-            deployment.teardown.get_or_insert(stamp(now));
-        }
-    }
 }
 
 /// Deploys what the round under way still lacks.

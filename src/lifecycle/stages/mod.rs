@@ -2,6 +2,7 @@
 
 pub mod finish;
 pub mod generate;
+pub mod half_held;
 pub mod measure;
 pub mod queue;
 pub mod rounds;

@@ -101,21 +101,7 @@ fn begin(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) 
     let handled = request.or(status.last_handled_run_request.take());
     *status = BenchmarkComparisonStatus {
         observed_generation: world.object.generation,
-        run: Some(Run {
-            number,
-            inputs_hash: inputs::hash(&world.spec),
-            plan_hash: None,
-            configurations_hash: None,
-            queued_time: stamp(now),
-            generated_time: None,
-            paused: None,
-            start_time: None,
-            completion_time: None,
-            mode: None,
-            mode_reason: None,
-            settled: None,
-            ended: None,
-        }),
+        run: Some(Run::new(number, inputs::hash(&world.spec), stamp(now))),
         variants,
         history: retained(history, world.spec.history.runs),
         last_handled_run_request: handled,

@@ -189,21 +189,7 @@ mod tests {
             message: "m".repeat(2000),
             time: stamp(Timestamp::MIN),
         };
-        let run = Run {
-            number: 1,
-            inputs_hash: String::new(),
-            plan_hash: None,
-            configurations_hash: None,
-            settled: None,
-            queued_time: stamp(Timestamp::MAX),
-            generated_time: None,
-            paused: None,
-            start_time: None,
-            completion_time: None,
-            mode: None,
-            mode_reason: None,
-            ended: Some(ended),
-        };
+        let run = Run { ended: Some(ended), ..Run::new(1, String::new(), stamp(Timestamp::MAX)) };
         let status = BenchmarkComparisonStatus {
             run: Some(run),
             variants: vec![variant; 8],

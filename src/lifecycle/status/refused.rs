@@ -88,21 +88,8 @@ mod tests {
 
     fn status(completed: bool) -> BenchmarkComparisonStatus {
         let time = || stamp(Timestamp::UNIX_EPOCH);
-        let run = Run {
-            number: 3,
-            inputs_hash: "v1:0".into(),
-            queued_time: time(),
-            generated_time: None,
-            paused: None,
-            start_time: Some(time()),
-            completion_time: completed.then(time),
-            mode: None,
-            mode_reason: None,
-            settled: None,
-            plan_hash: None,
-            configurations_hash: None,
-            ended: None,
-        };
+        let mut run = Run::new(3, "v1:0".into(), time());
+        (run.start_time, run.completion_time) = (Some(time()), completed.then(time));
         let mut variant = VariantStatus::new("a", Role::Baseline);
         variant.deployed = Some(Deployed { kind: Some("something that is refused".into()), ..Deployed::default() });
         BenchmarkComparisonStatus { run: Some(run), variants: vec![variant], ..Default::default() }
