@@ -55,6 +55,7 @@ const EXAMPLES: &[(&str, fn())] = &[
     ("verdict", judging::verdict),
     ("price", loading::price),
     ("cost", loading::cost),
+    ("energy", loading::energy),
     ("audit", auditing::limits_of_the_audit),
     ("scatter", auditing::scatter),
 ];

@@ -244,7 +244,7 @@ fn manifests_may_be_absent(#[case] sample: &str) {
     "0.12.0-exp-baseline-tp1x8",
     Aggregated,
     7.0,
-    "the nearest, TP1, 1 concurrent requests: TTFT 718.9 ms, TPOT 18.77 ms, misses TTFT by 44 % and misses TPOT by 169 %"
+    "the nearest, TP1, 1 concurrent request: TTFT 718.9 ms, TPOT 18.77 ms, misses TTFT by 44 % and misses TPOT by 169 %"
 )]
 fn a_missed_sla_is_told_by_how_much(
     #[case] sample: &str,

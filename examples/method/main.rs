@@ -1,7 +1,7 @@
 //! How often does a comparison say what is true? Thousands of comparisons of servers whose truth is known, by the product's
 //! own sweep and judgement, beside what METHOD promises.
 //!
-//! `cargo run --release --example method [TABLE…] [COMPARISONS]`; tables: replication shapes results percentiles failing price.
+//! `cargo run --release --example method [TABLE…] [COMPARISONS]`; tables: replication shapes results percentiles failing price cost.
 //! Seeds are fixed, so tables are reproducible. A figure that is further from the promised one than chance explains is marked
 //! with an exclamation mark, and the program ends with 1.
 #![allow(clippy::unwrap_used)]

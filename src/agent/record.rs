@@ -176,6 +176,8 @@ mod tests {
                 loaded_seconds: Some(number),
                 sm_clock_megahertz: Some(number),
                 throttled_percent: Some(number),
+                gpu_joules: Some(number),
+                gpus_watched: Some(100_000),
                 requests_unknown: None,
                 not_finite: vec![Metric::OutputTokensPerSecond; 13],
             },

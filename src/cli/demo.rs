@@ -13,7 +13,7 @@ use super::plugin::screen::Screen;
 use super::plugin::{Access, Plugin};
 use super::simulated::{RealityArguments, SimulatedError, levels, on_virtual_time, plan, predictions};
 use crate::api::Limit;
-use crate::report::format::duration;
+use crate::report::format::{duration, wrapped};
 use crate::report::{HTML, JSON, LEVELS, render};
 use crate::simulation::course::{Course, FinishedCourse};
 
@@ -79,9 +79,13 @@ async fn run(arguments: DemoArgs) -> Result<(), SimulatedError> {
         Course { comparison, config_maps: Default::default(), served, kill_operator_at: arguments.kill_operator_at };
     let show = |text: &str| super::print(text).map_err(|error| SimulatedError::Failed(error.to_string()));
     show(&format!("Simulated: cluster, clock and engines (seed {seed}). The operator is the real one.\n\n"))?;
+    let width = Screen::of_process().width();
     let mut shown = Ok(());
     let over = course
-        .run(|line| shown = std::mem::replace(&mut shown, Ok(())).and_then(|()| show(&format!("{line}\n"))))
+        .run(|line| {
+            let lines = line.wrapped(width).join("\n") + "\n";
+            shown = std::mem::replace(&mut shown, Ok(())).and_then(|()| show(&lines));
+        })
         .await?;
     shown?;
     show(&format!("\n$ kubectl bcmp get {name}\n"))?;
@@ -91,7 +95,8 @@ async fn run(arguments: DemoArgs) -> Result<(), SimulatedError> {
     let sentence =
         verdict.map_or("There is no verdict.".into(), |verdict| format!("{}: {}", verdict.result, verdict.summary));
     show(&format!(
-        "\n{sentence}\n\n{} on the simulated clock. Report: {}\n",
+        "\n{}\n\n{} on the simulated clock. Report: {}\n",
+        wrapped("", 0, &sentence, width).join("\n"),
         duration(over.took.as_secs()),
         report.display()
     ))

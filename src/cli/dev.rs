@@ -69,8 +69,12 @@ async fn run(arguments: &DevArgs) -> Result<(), SimulatedError> {
     let ended = ended().map_err(|error| failed("cannot wait for signals".into(), error))?;
     let config =
         serde_saphyr::to_string(&kubeconfig(address)).map_err(|error| SimulatedError::Failed(error.to_string()))?;
-    write_new(&path, &config).map_err(|error| {
-        failed(format!("cannot write {}; name another file with --kubeconfig", path.display()), error)
+    write_new(&path, &config).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => SimulatedError::Failed(format!(
+            "{} exists: another bcmp dev may use it; delete it if not, or name another file with --kubeconfig",
+            path.display()
+        )),
+        _ => failed(format!("cannot write {}; name another file with --kubeconfig", path.display()), error),
     })?;
     let shown = super::print(&format!(
         "Simulated cluster on http://{address}, clock × {}. Ctrl-C ends it.\n\nexport KUBECONFIG={}\n",

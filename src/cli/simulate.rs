@@ -1,7 +1,6 @@
 //! `bcmp simulate`: what a comparison in a file is likely to cost and to tell, without a cluster.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,13 +10,14 @@ use serde::Serialize;
 
 use super::evaluate::{Named, content, named};
 use super::file::{FileConfigMaps, FileContent};
+use super::plugin::screen::Screen;
 use super::render::{claims, configurations, manifests};
 use super::simulated::{RealityArguments, SimulatedError, levels, on_virtual_time, plan, predictions};
 use crate::api::{BenchmarkComparison, BenchmarkComparisonStatus, Manifests, Price};
 use crate::offline::outlook::{Outlook, outlook};
-use crate::report::format::counted;
+use crate::report::format::{counted, wrapped};
 use crate::report::{sentences, table};
-use crate::simulation::course::forecast::{Forecast, Range};
+use crate::simulation::course::forecast::{Forecast, Held, Range};
 use crate::simulation::course::{Course, CourseError};
 use crate::simulation::serving::adopted::adopted;
 use crate::simulation::serving::hardware::ModelOnGpu;
@@ -71,7 +71,7 @@ pub struct SimulateArgs {
 enum Form {
     /// For people
     Text,
-    /// `predictor`, `assumed` and `forecast`
+    /// `predicted`, `price` and `forecast`, and what they rest on
     Json,
 }
 
@@ -200,7 +200,7 @@ fn all(
 
 fn text(answer: &ForecastOutput, form: Form) -> Result<String, SimulatedError> {
     match form {
-        Form::Text => Ok(for_people(answer)),
+        Form::Text => Ok(for_people(answer, Screen::of_process().width())),
         Form::Json => {
             let text = serde_json::to_string_pretty(answer);
             Ok(text.map_err(|error| SimulatedError::Failed(error.to_string()))? + "\n")
@@ -208,40 +208,65 @@ fn text(answer: &ForecastOutput, form: Form) -> Result<String, SimulatedError> {
     }
 }
 
-fn for_people(answer: &ForecastOutput) -> String {
-    let Forecast { runs, results, course, .. } = &answer.forecast;
-    let mut text = format!("{}, simulated {}\n\n", answer.name, counted(*runs, "time"));
-    let mut field = |name: &str, value: &str| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {name:<15} {value}");
-    };
-    field("predictions", &answer.predictor);
-    answer.assumed.iter().for_each(|clause| field("assumed", clause));
-    if let Some(predicted) = &answer.predicted {
-        field("predicted", predicted);
-    }
-    for (name, cost) in answer.price.iter().flat_map(sentences::price) {
-        field(&name.to_lowercase(), &cost);
-    }
+/// Columns of a field's name.
+const NAMES: usize = 18;
+
+fn for_people(answer: &ForecastOutput, width: usize) -> String {
     let forecast = &answer.forecast;
-    field("simulated cost", &format!("{} GPU-hours", range(&forecast.gpu_hours, 1)));
-    field("minutes", &range(&forecast.minutes, 0));
-    field("rounds", &range(&forecast.rounds, 0));
-    field("an answer", &format!("in {:.0} % of the simulated comparisons", forecast.answered_percent));
-    for (result, count) in results {
-        field("", &format!("{result} {count} of {runs}"));
+    let mut lines = vec![format!("{}, simulated {}", answer.name, counted(forecast.runs, "time")), String::new()];
+    for (name, value) in fields(answer) {
+        lines.extend(wrapped(&format!("  {name:<15} "), NAMES, &value, width));
     }
-    match &forecast.gain_percent {
-        Some(gain) => field("measured gain", &format!("{} %", range(gain, 1))),
-        None => field("measured gain", "no number: at most one side meets the SLA, or neither has a value"),
+    if !forecast.course.is_empty() {
+        lines.extend([String::new(), "The first of them:".to_owned()]);
     }
+    let text = lines.join("\n") + "\n";
+    if forecast.course.is_empty() { text } else { text + &first_course(&forecast.course) }
+}
+
+fn fields(answer: &ForecastOutput) -> Vec<(String, String)> {
+    let forecast = &answer.forecast;
+    let mut fields = vec![("predictions".to_owned(), answer.predictor.clone())];
+    fields.extend(answer.assumed.iter().map(|clause| ("assumed".to_owned(), clause.clone())));
+    fields.extend(answer.predicted.iter().map(|predicted| ("predicted".to_owned(), predicted.clone())));
+    fields.extend(answer.price.iter().flat_map(sentences::price).map(|(name, cost)| (name.to_lowercase(), cost)));
+    if !forecast.course.is_empty() {
+        fields.extend(costs(forecast));
+    }
+    let answered = format!("in {:.0} % of the simulated comparisons", forecast.answered_percent);
+    fields.push(("an answer".to_owned(), answered));
+    let of_all = |count: &usize| format!("{count} of {}", forecast.runs);
+    fields
+        .extend(forecast.results.iter().map(|(result, count)| (String::new(), format!("{result} {}", of_all(count)))));
+    fields.extend(
+        forecast.ended.iter().map(|(why, count)| ("no verdict".to_owned(), format!("{why} ({})", of_all(count)))),
+    );
+    if forecast.ended.values().sum::<usize>() < forecast.runs {
+        let gain = match &forecast.gain_percent {
+            Some(gain) => format!("{} %", range(gain, 1)),
+            None => "no number: at most one side meets the SLA, or neither has a value".to_owned(),
+        };
+        fields.push(("measured gain".to_owned(), gain));
+    }
+    fields
+}
+
+/// What was held, where anything was.
+fn costs(forecast: &Forecast) -> [(String, String); 3] {
+    [
+        ("simulated cost".to_owned(), format!("{} GPU-hours", range(&forecast.gpu_hours, 1))),
+        ("minutes".to_owned(), range(&forecast.minutes, 0)),
+        ("rounds".to_owned(), range(&forecast.rounds, 0)),
+    ]
+}
+
+fn first_course(course: &[Held]) -> String {
     let titles = ["ROUND", "VARIANT", "GPUS", "FROM MINUTE", "MINUTES"];
     let rows = course.iter().map(|held| {
-        let numbers = [held.from_minute, held.minutes].map(|minutes| minutes.to_string());
-        let [from, minutes] = numbers;
+        let [from, minutes] = [held.from_minute, held.minutes].map(|minutes| minutes.to_string());
         vec![held.round.to_string(), held.variant.clone(), held.gpus.to_string(), from, minutes]
     });
-    text + "\nThe first of them:\n" + &table::listing(&titles, &rows.collect::<Vec<_>>())
+    table::listing(&titles, &rows.collect::<Vec<_>>())
 }
 
 fn range(range: &Range, decimals: usize) -> String {

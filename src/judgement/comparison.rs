@@ -217,8 +217,11 @@ pub fn compare(
             return Comparison { looks, standing: Standing::Closed { outcome, stopped } };
         }
     }
+    // More GPU-hours would not cure servers that fail.
+    let unstable = looks.last().is_some_and(Look::is_unstable);
+    let stopped = if unstable { Stopped::Unstable } else { Stopped::BudgetSpent };
     let standing = match progress.budget_spent {
-        true => Standing::Closed { outcome: Outcome::Undetermined, stopped: Stopped::BudgetSpent },
+        true => Standing::Closed { outcome: Outcome::Undetermined, stopped },
         false => Standing::Open,
     };
     Comparison { looks, standing }
@@ -245,6 +248,10 @@ impl Look {
         Self { round, baseline, candidate, shared_rounds, gain, outcome }
     }
 
+    fn is_unstable(&self) -> bool {
+        [&self.baseline, &self.candidate].iter().any(|side| side.failures.are_too_many())
+    }
+
     /// Whether the comparison ends here, and how.
     fn closed(&self, rules: &Rules, candidates: usize) -> Option<(Outcome, Stopped)> {
         let nothing = |stopped| Some((Outcome::Undetermined, stopped));
@@ -252,8 +259,7 @@ impl Look {
         let enough = is_last || self.round >= rules.rounds.minimum;
         let sides = [&self.baseline, &self.candidate];
         let decided = self.outcome.filter(|_| enough);
-        let unstable = sides.iter().any(|side| side.failures.are_too_many());
-        if unstable && (decided.is_some() || is_last || self.round >= UNSTABLE_FROM_ROUND) {
+        if self.is_unstable() && (decided.is_some() || is_last || self.round >= UNSTABLE_FROM_ROUND) {
             return nothing(Stopped::Unstable);
         }
         if let Some(outcome) = decided {

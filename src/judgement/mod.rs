@@ -164,7 +164,9 @@ fn is_ended_by_unknown_ttft(variant: &VariantCase, side: &Side) -> bool {
     let Some(estimates) = variant.estimates else { return false };
     let Some(throughput) = side.throughput() else { return false };
     let within_capacity = estimates.capacity().is_none_or(|capacity| throughput.concurrency < f64::from(capacity));
-    let unknown = estimates.at(1).is_some_and(|estimate| estimate.ttft.is_none());
+    // Tables may have no row for a single request.
+    let there = estimates.at(throughput.concurrency.round() as u32).or_else(|| estimates.at(1));
+    let unknown = there.is_some_and(|estimate| estimate.ttft.is_none());
     throughput.binding == Some(Criterion::Limit(LimitedMetric::Ttft)) && within_capacity && unknown
 }
 

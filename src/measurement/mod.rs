@@ -111,6 +111,12 @@ pub struct Facts {
     /// Share of the trial, in percent, for which the power limit held back the GPU that it held back most, of those watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_percent: Option<f64>,
+    /// Energy that all GPUs took together that the tool was told to watch, in joules, over the trial without its warm-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_joules: Option<f64>,
+    /// GPUs whose energy that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus_watched: Option<u32>,
     /// Set where the tool does not count completed requests: then `requests` stands for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_unknown: Option<bool>,

@@ -118,12 +118,20 @@ impl Rejection {
             EvidenceCode::ServerRestarted => Self::ServerRestarted,
             _ => Self::Other,
         });
-        causes.min_by_key(|cause| match cause {
+        Self::cause(&causes.collect::<Vec<_>>())
+    }
+
+    /// What the others are consequences of.
+    fn cause(causes: &[Self]) -> Option<Self> {
+        let cause = *causes.iter().min_by_key(|cause| match cause {
             Self::DeadlineReached => 0,
             cause if cause.may_pass() => 2 - u8::from(cause.is_the_servers()),
             Self::ServerRestarted => 3,
             _ => 4,
-        })
+        })?;
+        // What broke off, or had too few requests, while a server restarted is the server's fault, and may pass all the same.
+        let restarted = causes.contains(&Self::ServerRestarted);
+        Some(if restarted && cause.may_pass() { Self::Incomplete } else { cause })
     }
 }
 
@@ -152,5 +160,29 @@ impl Trial {
             TrialOutcome::Accepted(_) => None,
             TrialOutcome::Rejected(rejection) => Some(rejection),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(&[], None)]
+    #[case::alone(&[Rejection::LoadToolFailed], Some(Rejection::LoadToolFailed))]
+    #[case::what_may_pass_first(&[Rejection::Other, Rejection::ErrorRate], Some(Rejection::ErrorRate))]
+    #[case::the_deadline_before_all(&[Rejection::Incomplete, Rejection::DeadlineReached], Some(Rejection::DeadlineReached))]
+    #[case::a_restart_alone(&[Rejection::ServerRestarted], Some(Rejection::ServerRestarted))]
+    #[case::a_restart_that_broke_the_tool(&[Rejection::LoadToolFailed, Rejection::ServerRestarted], Some(Rejection::Incomplete))]
+    #[case::a_restart_that_left_fewer(&[Rejection::ServerRestarted, Rejection::ConcurrencyNotReached], Some(Rejection::Incomplete))]
+    fn a_trial_is_rejected_for_what_the_rest_follows_from(
+        #[case] causes: &[Rejection],
+        #[case] expected: Option<Rejection>,
+    ) {
+        assert_eq!(Rejection::cause(causes), expected);
+        let restarted = causes.contains(&Rejection::ServerRestarted);
+        assert!(!restarted || expected.is_some_and(Rejection::is_the_servers), "it counts as the server's");
     }
 }

@@ -77,6 +77,8 @@ impl Row {
     pub fn describe(&self) -> String {
         let (ttft, tpot) = (self.ttft.get(), self.tpot.get());
         let (serving, requests) = (self.serving.describe(), self.concurrency);
-        format!("{serving}, {requests} concurrent requests: TTFT {ttft:.1} ms, TPOT {tpot:.2} ms")
+        let requests =
+            if requests == 1 { "1 concurrent request".into() } else { format!("{requests} concurrent requests") };
+        format!("{serving}, {requests}: TTFT {ttft:.1} ms, TPOT {tpot:.2} ms")
     }
 }

@@ -37,10 +37,10 @@ pub fn csv(report: &Report) -> String {
 const EXPENDABLE: [&str; 6] = [
     "ttft_error_percent",
     "ttft_ms_estimated",
-    "ttft_ms_measured",
     "tpot_error_percent",
     "trials",
     "tpot_ms_estimated",
+    "ttft_ms_measured",
 ];
 
 /// The levels of a variant that have anything to show, for a terminal of so many columns; nothing where none has.
@@ -121,6 +121,9 @@ impl<'a> LevelRow<'a> {
         row.figure(|figures| figures.cost_per_million_output_tokens)
     });
 
+    pub const ENERGY: Column<Self> =
+        Column::number("joules_per_output_token", "", "J / token", |row| row.figure(|of| of.joules_per_output_token));
+
     /// For a terminal or a plain file of 80 columns.
     pub const SUMMARY: [Column<Self>; 10] = [
         Self::CONCURRENCY,
@@ -175,7 +178,7 @@ impl<'a> LevelRow<'a> {
     ];
 
     /// For `levels.csv`: everything.
-    pub const CSV: [Column<Self>; 37] = [
+    pub const CSV: [Column<Self>; 38] = [
         Column::text("variant", "variant", |row| Cell::Text(row.variant.name.clone())),
         Column::text("role", "role", |row| Cell::Text(labels::role(row.variant.role).into())),
         Column::number("gpus", "", "GPUs", |row| Cell::Count(row.gpus.into())),
@@ -229,6 +232,7 @@ impl<'a> LevelRow<'a> {
             None => Cell::Absent,
         }),
         Self::COST,
+        Self::ENERGY,
         Self::CODES,
     ];
 

@@ -216,6 +216,8 @@ fn measurement(trial: &TrialPlan, point: &OperatingPoint, noise: f64, spec: &Ben
             loaded_seconds: None,
             sm_clock_megahertz: None,
             throttled_percent: None,
+            gpu_joules: None,
+            gpus_watched: None,
             requests_unknown: None,
             not_finite: vec![],
         },

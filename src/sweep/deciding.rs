@@ -179,7 +179,11 @@ pub fn rated(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Rated> {
     let first = |purpose: Purpose| purpose.selects() && purpose != Purpose::Recheck;
     let anew = |purpose| purpose == Purpose::Decision;
     let rated = |at| of(at, again).or_else(|| of(at, first)).or_else(|| of(at, anew));
-    concurrencies.into_iter().filter_map(rated).collect()
+    // A level that joined, or was run for a claim, was not chosen. Files may have nothing that chooses.
+    let chooses = |trial: &&&Trial| trial.key.purpose.selects();
+    let chosen = |at: &u32| trials.iter().filter(chooses).any(|trial| trial.key.concurrency == *at);
+    let nothing_chooses = !trials.iter().any(|trial| trial.key.purpose.selects());
+    concurrencies.into_iter().filter(|at| nothing_chooses || chosen(at)).filter_map(rated).collect()
 }
 
 /// What decides, by all trials of a variant; `None` while no level is accepted.
@@ -278,6 +282,28 @@ mod tests {
         assert_eq!(decides(&trials), Some(Deciding::Bracket { lo: 10, hi: 15 }));
         trials[1] = rejected(trials[1].key, Rejection::Other);
         assert_eq!(decides(&trials), Some(Deciding::Bracket { lo: 10, hi: 15 }));
+    }
+
+    /// As the sweep has it: from 8 to 11 first, from 7 to 9 as both had missed, and 9 is no level that was looked for.
+    #[test]
+    fn levels_that_joined_choose_nothing() {
+        let run = |concurrency, purpose, tpot| {
+            accepted(key(1, concurrency, purpose, 1), figures(concurrency, 200.0, tpot, 100.0))
+        };
+        let trials = [
+            run(8, Purpose::Ladder, 6.79),
+            run(11, Purpose::Refinement, 6.99),
+            run(13, Purpose::Refinement, 7.09),
+            run(11, Purpose::Decision, 7.17),
+            run(13, Purpose::Decision, 7.3),
+            run(9, Purpose::Decision, 7.03),
+            run(8, Purpose::Decision, 6.9),
+        ];
+        let trials: Vec<&Trial> = trials.iter().collect();
+        let levels: Vec<u32> = rated(&means(500.0, 7.0), &trials).iter().map(|level| level.concurrency).collect();
+        assert_eq!(levels, [8, 11, 13]);
+        let joined: Vec<&Trial> = trials.iter().filter(|trial| !trial.key.purpose.selects()).copied().collect();
+        assert_eq!(rated(&means(500.0, 7.0), &joined).len(), 4, "files of deciding trials alone");
     }
 
     #[test]

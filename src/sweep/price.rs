@@ -52,6 +52,8 @@ pub struct PricedLoad<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VariantMinutes {
     pub first_round: f64,
+    /// In the first one, where it meets the SLA at some level, whatever was predicted.
+    pub first_at_most: f64,
     /// In each later one; 0 where nothing is predicted to be run again.
     pub later_round: f64,
     /// In a later one that deploys it, whatever was predicted.
@@ -80,8 +82,9 @@ impl VariantMinutes {
             PredictedEnd::Nowhere => (0.0, 0.0),
             PredictedEnd::At(_) => (another_round, found + anew),
         };
-        let first_round = variant.ready_minutes + (climb + more) / 60.0;
-        Some(Self { first_round, later_round, another_round, gpus: variant.gpus })
+        let first_round = |more: f64| variant.ready_minutes + (climb + more) / 60.0;
+        let (first_round, first_at_most) = (first_round(more), first_round(found + anew));
+        Some(Self { first_round, first_at_most, later_round, another_round, gpus: variant.gpus })
     }
 }
 
@@ -109,6 +112,15 @@ impl RoundsCost {
         let minutes = |variant: &VariantMinutes| match rounds {
             0 => 0.0,
             rounds => variant.first_round + f64::from(rounds - 1) * variant.later_round,
+        };
+        Self::sum(variants.iter().map(|variant| (minutes(variant), variant.gpus)))
+    }
+
+    /// The same where each meets the SLA somewhere, whatever is predicted, and is deployed in every round.
+    pub fn at_most(variants: &[VariantMinutes], rounds: u32) -> Self {
+        let minutes = |variant: &VariantMinutes| match rounds {
+            0 => 0.0,
+            rounds => variant.first_at_most + f64::from(rounds - 1) * variant.another_round,
         };
         Self::sum(variants.iter().map(|variant| (minutes(variant), variant.gpus)))
     }
@@ -145,7 +157,7 @@ impl ExpectedPrice {
     /// Of a run of these variants that is expected to have so many rounds, with so many at least and at most.
     pub fn of(variants: &[VariantMinutes], expected_rounds: u32, minimum: u32, maximum: u32) -> Self {
         let rounds = expected_rounds.max(minimum).min(maximum);
-        Self { rounds, expected: RoundsCost::of(variants, rounds), most: RoundsCost::of(variants, maximum) }
+        Self { rounds, expected: RoundsCost::of(variants, rounds), most: RoundsCost::at_most(variants, maximum) }
     }
 }
 
@@ -229,6 +241,8 @@ mod tests {
         // Measured to meet it after all, it is: two new trials of each level that decides, taken at a single request.
         assert!((of.another_round - (12.0 + 4.0 * 44.0 / 60.0)).abs() < 1e-9, "{of:?}");
         assert!((of.first_round - (12.0 + 116.0 / 60.0)).abs() < 1e-9);
+        // Two refinements of 44 s, and those new trials.
+        assert!((of.first_at_most - (12.0 + (116.0 + 6.0 * 44.0) / 60.0)).abs() < 1e-9);
     }
 
     #[rstest]
@@ -246,14 +260,14 @@ mod tests {
     #[test]
     fn a_price_is_that_of_the_expected_rounds_and_of_all_that_are_allowed() {
         let variants = [
-            VariantMinutes { first_round: 20.0, later_round: 15.0, another_round: 15.0, gpus: 8 },
-            VariantMinutes { first_round: 30.0, later_round: 0.0, another_round: 14.0, gpus: 4 },
+            VariantMinutes { first_round: 20.0, first_at_most: 20.0, later_round: 15.0, another_round: 15.0, gpus: 8 },
+            VariantMinutes { first_round: 30.0, first_at_most: 38.0, later_round: 0.0, another_round: 14.0, gpus: 4 },
         ];
         let price = ExpectedPrice::of(&variants, 3, 1, 8);
         assert_eq!(price.rounds, 3);
         assert!((price.expected.minutes - (20.0 + 2.0 * 15.0 + 30.0)).abs() < 1e-9);
         assert!((price.expected.gpu_hours - (50.0 * 8.0 + 30.0 * 4.0) / 60.0).abs() < 1e-9);
-        assert!((price.most.minutes - (20.0 + 7.0 * 15.0 + 30.0)).abs() < 1e-9);
+        assert!((price.most.minutes - (20.0 + 7.0 * 15.0 + 38.0 + 7.0 * 14.0)).abs() < 1e-9);
         assert!((price.expected.money(2.5) - 2.5 * price.expected.gpu_hours).abs() < 1e-9);
         assert_eq!(ExpectedPrice::of(&variants, 3, 4, 8).rounds, 4);
         assert_eq!(ExpectedPrice::of(&variants, 3, 1, 2).rounds, 2);

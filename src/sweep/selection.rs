@@ -159,9 +159,8 @@ impl LevelSearch<'_> {
         }
         let following = f64::from(self.rules.output_tokens.saturating_sub(1));
         let capacity = capacity_between(&lo, &hi, following).filter(|capacity| !self.rejected.contains(capacity));
-        if capacity.is_some() {
-            self.found.estimated_capacity = self.found.estimated_capacity.or(capacity);
-        }
+        let known = capacity_below(&lo, &hi, following);
+        self.found.estimated_capacity = self.found.estimated_capacity.or(known);
         let middle = capacity.unwrap_or_else(|| middle(lo.concurrency, hi.concurrency));
         if self.rejected.contains(&middle) {
             return Went::NoFurther;
@@ -203,9 +202,15 @@ impl LevelSearch<'_> {
     }
 }
 
-/// Ĉ: where requests wait at the upper end, it is beyond capacity, and works on as many as its rate and the latency without
-/// waiting say (Little's law). `following`: output tokens of a request after the first.
+/// Ĉ, where it is above the lower level.
 pub fn capacity_between(lo: &Rated, hi: &Rated, following: f64) -> Option<u32> {
+    capacity_below(lo, hi, following).filter(|capacity| lo.concurrency < *capacity)
+}
+
+/// Ĉ: where requests wait at the upper end, it is beyond capacity, and works on as many as its rate and the latency without
+/// waiting say (Little's law), and on no fewer than at the lower level, where none wait. `following`: output tokens of a
+/// request after the first.
+fn capacity_below(lo: &Rated, hi: &Rated, following: f64) -> Option<u32> {
     if hi.ttft <= WAITING * lo.ttft {
         return None;
     }
@@ -213,7 +218,7 @@ pub fn capacity_between(lo: &Rated, hi: &Rated, following: f64) -> Option<u32> {
     // A float beyond u32 saturates.
     let capacity = (hi.requests_per_second * latency).round() as u32;
     let waits = f64::from(hi.concurrency) >= LEAST_WAITING * f64::from(capacity);
-    (lo.concurrency < capacity && waits).then_some(capacity)
+    waits.then_some(capacity.max(lo.concurrency))
 }
 
 /// The whole number nearest the geometric mean. Of two levels that are not neighbours it lies strictly between.

@@ -2,6 +2,7 @@
 //! cost, and how well the predictor ordered the candidates.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,9 @@ pub struct LevelFigures {
     /// Cost of a million output tokens, in the currency of `hardware.gpuHourlyCost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_per_million_output_tokens: Option<f64>,
+    /// Energy that the variant's GPUs took, per output token, where the load tool watched all of them and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joules_per_output_token: Option<f64>,
 }
 
 /// How far the accepted trials of a level lie apart, for each figure that is plotted.
@@ -219,6 +223,7 @@ fn level_figures(concurrency: u32, variant: JudgedVariant, gpu_hourly_cost: Opti
         cost_per_million_output_tokens: gpu_hourly_cost
             .filter(|_| tokens > 0.0)
             .map(|cost| rounded(cost_per_million_tokens(cost, tokens))),
+        joules_per_output_token: of(&|trial| joules_per_output_token(trial, variant.records.gpus)).map(rounded),
     })
 }
 
@@ -229,6 +234,21 @@ fn mean(values: &[f64]) -> Option<f64> {
 /// What a million output tokens cost at so many tokens/s/GPU.
 pub fn cost_per_million_tokens(gpu_hourly_cost: f64, tokens_per_second_per_gpu: f64) -> f64 {
     gpu_hourly_cost / (tokens_per_second_per_gpu * SECONDS_PER_HOUR) * TOKENS_OF_COST
+}
+
+/// Energy per output token in joules, from the start to the end of a trial. Both have the times in them in which the
+/// deployment is not loaded in full.
+pub fn joules_per_token(joules: f64, requests: u32, output_tokens: f64) -> f64 {
+    joules / (f64::from(requests) * output_tokens)
+}
+
+/// None where others' GPUs were watched, too, or not all of the variant's.
+fn joules_per_output_token(trial: &Measurement, gpus: NonZeroU32) -> Option<f64> {
+    let facts = &trial.facts;
+    if facts.gpus_watched != Some(gpus.get()) || facts.requests_unknown == Some(true) {
+        return None;
+    }
+    Some(joules_per_token(facts.gpu_joules?, trial.requests, facts.output_tokens?)).filter(|joules| joules.is_finite())
 }
 
 /// To three decimals, as the status shows figures: more are noise, and take room.

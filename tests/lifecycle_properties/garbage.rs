@@ -337,6 +337,7 @@ prop_compose! {
              unsteadiness_percent] = numbers;
         Facts { model, complete, cancelled, streaming, input_tokens, output_tokens, effective_concurrency, client_wait_percent,
             cached_prompt_percent, cached_prompt_tokens, warmup_requests, unsteadiness_percent, sm_clock_megahertz: unsteadiness_percent, throttled_percent: unsteadiness_percent,
+            gpu_joules: output_tokens, gpus_watched: warmup_requests,
             loaded_seconds: unsteadiness_percent, requests_unknown,
             not_finite }
     }

@@ -14,7 +14,7 @@ use bcmp::sweep::price::{
 use bcmp::sweep::size::{Weight, ramp_seconds, request_timeout_seconds, waves};
 use bcmp::sweep::{Deciding, Next, SizeRules, SweepPlan, ladder, next};
 use bcmp::units::{RequestsPerSecond, TokensPerSecond};
-use bcmp::verdict::figures::cost_per_million_tokens;
+use bcmp::verdict::figures::{cost_per_million_tokens, joules_per_token};
 
 use crate::document::{Row, example, number, tables};
 use crate::support::{accepted, figures, limit, means, ms, users};
@@ -209,5 +209,13 @@ pub fn price() {
 pub fn cost() {
     for row in example("cost") {
         row.shows("per million tokens", cost_per_million_tokens(row.number("hourly cost"), row.number("tokens/s/GPU")));
+    }
+}
+
+pub fn energy() {
+    for row in example("energy") {
+        let joules = row.number("watts") * row.number("seconds");
+        let joules_each = joules_per_token(joules, row.number("requests") as u32, row.number("output tokens"));
+        row.shows("joules per token", joules_each);
     }
 }

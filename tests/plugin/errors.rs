@@ -138,7 +138,7 @@ fn a_kubeconfig_that_is_not_there_or_not_usable() {
     let (code, text) = said(program("/nonexistent/config").arg("get"));
     assert_eq!(code, 1);
     assert!(text.starts_with("kubectl bcmp: ") && text.contains("/nonexistent/config"), "{text}");
-    assert!(text.contains("set a valid one with --kubeconfig or KUBECONFIG"), "{text}");
+    assert!(text.contains("name one with --kubeconfig or KUBECONFIG"), "{text}");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     fs::write(&path, "clusters: 3").unwrap();

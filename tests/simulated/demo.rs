@@ -32,7 +32,22 @@ fn timeless(shown: &str) -> String {
 /// What was measured, in the order in which it was.
 fn trials(shown: &str) -> Vec<&str> {
     // Watches of the operator back off by chance, which moves times by parts of a second.
-    shown.lines().filter(|line| line.contains(" concurrent, ")).map(|line| &line[10..]).collect()
+    shown.lines().filter_map(|line| line.get(10..)).filter(|line| is_trial(line)).collect()
+}
+
+/// After who, `r1`.
+fn is_trial(line: &str) -> bool {
+    let round = line.split_whitespace().nth(1).and_then(|word| word.strip_prefix('r'));
+    round.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// It is the first thing that people see, in a terminal of any size.
+#[test]
+fn nothing_of_the_story_is_wider_than_a_small_terminal() {
+    let shown = shown(&[]);
+    let story = &shown[..shown.find("$ kubectl bcmp get").unwrap()];
+    let rows: Vec<&str> = story.lines().filter(|line| line.get(10..).is_some_and(is_trial)).collect();
+    assert!(rows.len() > 10 && rows.iter().all(|row| row.len() <= 80), "{story}");
 }
 
 #[test]
@@ -44,10 +59,11 @@ fn the_guides_experiment_runs_from_its_creation_to_its_verdict() {
         "Generating ",
         "baseline     round 1: is deployed on 8 GPUs",
         "baseline     round 1: serves",
-        "baseline     round 1,   1 concurrent, ladder ",
+        "conc.  trial    TTFT ms  TPOT ms  tokens/s/GPU  SLA",
+        "baseline     r1     1  ladder ",
         "baseline     round 1: is torn down",
         "optimized    round 1: is deployed on 8 GPUs",
-        "optimized    round 1,  10 concurrent, decides",
+        "optimized    r1    10  decides",
         "TearingDown ",
         "Succeeded ",
         "$ kubectl bcmp get qwen3-32b",
@@ -87,8 +103,8 @@ fn chance_comes_from_the_seed_alone() {
 
 /// TPOT of the candidate with one request, as the story shows it.
 fn tpot(shown: &str) -> f64 {
-    let line = shown.lines().find(|line| line.contains("optimized") && line.contains("  1 concurrent")).unwrap();
-    line.split("TPOT").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    let line = shown.lines().find(|line| line.contains("optimized    r1     1  ")).unwrap();
+    line.split_whitespace().nth(6).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -102,8 +118,8 @@ fn slower_engines_end_with_another_verdict() {
 #[test]
 fn a_level_with_bad_evidence_is_rejected() {
     let shown = shown(&["--break", "optimized@10=NotStreaming", "--break", "baseline@5=ErrorRate"]);
-    assert!(shown.contains("optimized    round 1,  10 concurrent, ladder   rejected: NotStreaming"), "{shown}");
-    assert!(shown.contains("baseline     round 1,   5 concurrent, ladder   rejected: ErrorRate"), "{shown}");
+    assert!(shown.contains("optimized    r1    10  ladder   rejected: NotStreaming"), "{shown}");
+    assert!(shown.contains("baseline     r1     5  ladder   rejected: ErrorRate"), "{shown}");
     let rejected = numbers(&shown).lines().filter(|line| line.ends_with("rejected"));
     let rejected: Vec<&str> = rejected.filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(rejected, ["5", "10"], "{shown}");

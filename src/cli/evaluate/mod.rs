@@ -13,6 +13,7 @@ pub use arguments::{EvaluateArgs, Format, Named, named};
 pub use inputs::{comparison, content, text_at};
 use kube::ResourceExt;
 
+use super::plugin::screen::Screen;
 use crate::agent::directory::Directory;
 use crate::api::{BenchmarkComparison, FailOn, VerdictResult};
 use crate::offline::measured::Inputs;
@@ -71,7 +72,7 @@ fn answer(arguments: &EvaluateArgs) -> Result<u8, EvaluateError> {
     if let Some(Export::Silicon) = arguments.export {
         return exported(&comparison, &known, &evaluated);
     }
-    let text = answered(&comparison, &known, &files, &evaluated, arguments.output)?;
+    let text = answered(&comparison, &known, &files, &evaluated, arguments.output, Screen::of_process().width())?;
     super::print(&text).map_err(|error| failed(&error))?;
     let (code, caught) = code(&comparison, &evaluated);
     if let Some(caught) = caught {
@@ -92,17 +93,18 @@ fn exported(
     Ok(0)
 }
 
-/// The answer in the requested format.
+/// The answer in the requested format; as text for so many columns.
 pub fn answered(
     comparison: &BenchmarkComparison,
     known: &BTreeMap<String, OfflineVariant>,
     files: &BTreeMap<String, Inputs>,
     evaluated: &Evaluated,
     form: Format,
+    width: usize,
 ) -> Result<String, EvaluateError> {
     let failed = |error: &dyn std::fmt::Display| EvaluateError::Failed(error.to_string());
     Ok(match form {
-        Format::Text => text::text(comparison, known, evaluated) + &text::files(files),
+        Format::Text => text::text(comparison, known, evaluated, width) + &text::files(files, width),
         Format::Json => serde_json::to_string_pretty(&evaluated.answer(files)).map_err(|error| failed(&error))? + "\n",
         Format::Yaml => serde_saphyr::to_string(&evaluated.answer(files)).map_err(|error| failed(&error))?,
     })

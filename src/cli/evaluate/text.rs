@@ -14,7 +14,6 @@ use crate::prediction::{Extent, PredictionOrigin, Serving};
 use crate::report::format::{ABSENT, counted, wrapped};
 use crate::report::{Report, ReportSubject, ReportVariant, labels, levels, sentences};
 
-const WIDTH: usize = 110;
 /// Files named for each variant.
 const MOST_LEFT_OUT: usize = 20;
 
@@ -22,11 +21,12 @@ pub fn text(
     comparison: &BenchmarkComparison,
     known: &BTreeMap<String, OfflineVariant>,
     evaluated: &Evaluated,
+    width: usize,
 ) -> String {
     let subject = ReportSubject { namespace: comparison.namespace(), name: comparison.name_any() };
     let report = Report::new(subject, comparison.spec.clone(), &evaluated.judged, evaluated.variants.clone(), true);
     let verdict = &evaluated.verdict;
-    let mut page = TextPage::default();
+    let mut page = TextPage::new(width);
     page.line(&format!("{}: {}", report.comparison.name, labels::result(verdict.result).0));
     page.paragraph("", &verdict.summary);
     page.line("");
@@ -42,12 +42,12 @@ pub fn text(
         self::variant(&mut page, &report, variant, known.get(&variant.name));
     }
     codes(&mut page, &report.variants);
-    page.0
+    page.text
 }
 
 /// Which runs were judged, and which files were met and not used, with the reason for each.
-pub fn files(files: &BTreeMap<String, Inputs>) -> String {
-    let mut page = TextPage::default();
+pub fn files(files: &BTreeMap<String, Inputs>, width: usize) -> String {
+    let mut page = TextPage::new(width);
     if !files.is_empty() {
         page.line("");
         page.line("Results that were read");
@@ -72,7 +72,7 @@ pub fn files(files: &BTreeMap<String, Inputs>) -> String {
             page.line(&format!("    not used: {} more; -o json lists them all", left_out.len() - MOST_LEFT_OUT));
         }
     }
-    page.0
+    page.text
 }
 
 /// Files of the load tool do not show which trials were made to decide.
@@ -81,18 +81,25 @@ fn selects_and_decides(known: &BTreeMap<String, OfflineVariant>) -> bool {
     records.peek().is_some() && records.all(|record| record.trial.key.purpose == Purpose::Ladder)
 }
 
-#[derive(Default)]
-struct TextPage(String);
+struct TextPage {
+    text: String,
+    /// Columns there are.
+    width: usize,
+}
 
 impl TextPage {
+    const fn new(width: usize) -> Self {
+        Self { text: String::new(), width }
+    }
+
     fn line(&mut self, line: &str) {
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
     }
 
     /// A text after a start, broken at the width; further lines begin below its first word.
     fn paragraph(&mut self, start: &str, text: &str) {
-        wrapped(start, start.chars().count(), text, WIDTH).iter().for_each(|line| self.line(line));
+        wrapped(start, start.chars().count(), text, self.width).iter().for_each(|line| self.line(line));
     }
 
     fn field(&mut self, name: &str, text: &str) {
@@ -161,7 +168,7 @@ fn variant(page: &mut TextPage, report: &Report, variant: &ReportVariant, known:
             lines => lines.join("; "),
         },
     );
-    let table = levels::terminal(variant, usize::MAX);
+    let table = levels::terminal(variant, page.width.saturating_sub(2));
     if !table.is_empty() {
         page.line("");
         table.lines().for_each(|line| page.line(&format!("  {line}")));
@@ -231,7 +238,7 @@ fn range(range: &RangeInclusive<u32>) -> String {
 /// What was found, once for each code and message: about the variant, then by level.
 fn findings(page: &mut TextPage, variant: &ReportVariant) {
     if variant.levels.iter().any(|level| level.is_beyond_operating_point()) {
-        page.line(&format!("  {}", sentences::BEYOND));
+        page.paragraph("  ", sentences::BEYOND);
     }
     let about_levels = variant
         .levels

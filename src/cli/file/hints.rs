@@ -77,6 +77,12 @@ fn wrong_form(schema: &Value, value: &Value) -> Option<String> {
         Value::Number(number) if wanted == "object" && is_range(schema) => {
             Some(format!("{number} must be an object: write {{minimum: {number}, maximum: {number}}}"))
         }
+        Value::Number(_) | Value::String(_) if wanted == "object" => {
+            let field = only_field(schema)?;
+            // As of numbers in a text's place: fractions are written as strings.
+            let written = if value.is_f64() { format!("\"{value}\"") } else { value.to_string() };
+            Some(format!("{value} must be an object: write {{{field}: {written}}}"))
+        }
         Value::String(text) if wanted == "array" => Some(format!("\"{text}\" must be a list: write [{text}]")),
         _ => None,
     }
@@ -88,6 +94,13 @@ fn is_range(schema: &Value) -> bool {
     names.eq(["maximum", "minimum"])
 }
 
+/// The field of an object that has one: a value in its place may well be meant for it.
+fn only_field(schema: &Value) -> Option<&str> {
+    let mut names = schema["properties"].as_object()?.keys();
+    let only = names.next()?;
+    names.next().is_none().then_some(only)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -95,12 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_number_in_the_place_of_a_range_is_written_out() {
+    fn a_value_in_the_place_of_an_object_is_written_out() {
         let number = json!({"type": "integer"});
         let schema = json!({"type": "object", "properties": {
             "rounds": {"type": "object", "properties": {"maximum": number, "minimum": number}},
             "budget": {"type": "object", "properties": {"gpuHours": {"type": "string"}}}}});
         let found = wrong_forms(&schema, &json!({"rounds": 3, "budget": 8}));
-        assert_eq!(found, ["rounds: 3 must be an object: write {minimum: 3, maximum: 3}"]);
+        assert_eq!(
+            found,
+            [
+                "budget: 8 must be an object: write {gpuHours: 8}",
+                "rounds: 3 must be an object: write {minimum: 3, maximum: 3}",
+            ]
+        );
     }
 }

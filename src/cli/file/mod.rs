@@ -32,7 +32,7 @@ pub enum FileError {
         found: String,
     },
     /// A comparison that an API server would reject.
-    #[error("is invalid:{}", list(.0))]
+    #[error("is not valid:{}", list(.0))]
     Invalid(
         /// Field and problem, one per entry.
         Vec<String>,
@@ -107,11 +107,22 @@ fn problems(schema: Value, object: &Value) -> Vec<String> {
         problems.push("metadata.name: Required value".into());
     }
     problems.extend(hints::wrong_forms(&schema, object));
-    if problems.is_empty() {
-        Schema::new(schema).validate(object, None).iter().map(|problem| local(problem)).collect()
-    } else {
-        problems
-    }
+    let broken: Vec<String> = Schema::new(schema)
+        .validate(object, None)
+        .iter()
+        .map(|problem| local(problem).to_owned())
+        .filter(|problem| !problems.iter().any(|known| says_the_same(known, problem)))
+        .collect();
+    problems.extend(broken);
+    problems
+}
+
+/// Whether a hint speaks of the field that breaks a rule, or of a misspelt one in the place of the one that is missing.
+fn says_the_same(hint: &str, problem: &str) -> bool {
+    let (misspelt, _) = hint.split_once(": ").unwrap_or((hint, ""));
+    let (missing, what) = problem.split_once(": ").unwrap_or((problem, ""));
+    let parent = |path: &str| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
+    misspelt == missing || (what.starts_with("Required value") && parent(misspelt) == parent(missing))
 }
 
 fn unknown_field(schema: &Value, field: &str) -> String {
@@ -125,8 +136,8 @@ fn unknown_field(schema: &Value, field: &str) -> String {
 }
 
 /// An API server begins problems of the object as a whole with `<nil>`, for the field they have not.
-fn local(problem: &str) -> String {
-    problem.strip_prefix("<nil>: Invalid value: ").unwrap_or(problem).to_owned()
+fn local(problem: &str) -> &str {
+    problem.strip_prefix("<nil>: Invalid value: ").unwrap_or(problem)
 }
 
 fn only_comparison(objects: Vec<Value>) -> Result<Map<String, Value>, FileError> {

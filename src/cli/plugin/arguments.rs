@@ -236,7 +236,7 @@ pub struct ResultsArguments {
 
 #[derive(Args)]
 pub struct ExplainArguments {
-    /// A condition, a reason, an evidence code, a verdict result, a column or a term; default: lists all
+    /// A condition, a reason, an evidence code, a verdict result, a column or a term [default: lists all]
     pub topic: Vec<String>,
 }
 
@@ -412,7 +412,7 @@ pub struct PromoteArguments {
 
 #[derive(Args)]
 pub struct CheckArguments {
-    /// A comparison in the cluster whose needs are checked [default: those that all have]
+    /// A comparison in the cluster whose needs are checked [default: what every comparison needs]
     #[arg(conflicts_with = "file")]
     pub comparison: Option<String>,
     /// A comparison in a file (`-` for standard input)

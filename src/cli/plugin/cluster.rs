@@ -4,7 +4,7 @@ use std::path::Path;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::core::{DynamicObject, ObjectList};
 use kube::{Client, Config, CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
@@ -186,6 +186,17 @@ pub fn parse_each(objects: Vec<DynamicObject>) -> (Vec<BenchmarkComparison>, Vec
     (read, unreadable)
 }
 
+/// None was named, and none is where it usually is.
+fn no_kubeconfig(error: &KubeconfigError) -> PluginError {
+    let cure = "name one with --kubeconfig or KUBECONFIG";
+    PluginError::failed(match error {
+        KubeconfigError::ReadConfig(cause, path) if cause.kind() == std::io::ErrorKind::NotFound => {
+            format!("there is no kubeconfig at {}: {cure}", path.display())
+        }
+        _ => format!("there is no kubeconfig that can be used: {error}: {cure}"),
+    })
+}
+
 async fn config(connection: &Connection) -> Result<Config, PluginError> {
     let unusable = |place: &str, error: &dyn std::fmt::Display| {
         PluginError::failed(format!("{place}: {error}: set a valid one with --kubeconfig or KUBECONFIG"))
@@ -200,9 +211,9 @@ async fn config(connection: &Connection) -> Result<Config, PluginError> {
             Ok(kubeconfig) => kubeconfig,
             // Nothing was named: a pod has an account of its own.
             Err(error) if connection.context.is_none() => {
-                return Config::incluster().map_err(|_| unusable("no kubeconfig", &error));
+                return Config::incluster().map_err(|_| no_kubeconfig(&error));
             }
-            Err(error) => return Err(unusable("no kubeconfig", &error)),
+            Err(error) => return Err(no_kubeconfig(&error)),
         },
     };
     Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable("kubeconfig", &error))

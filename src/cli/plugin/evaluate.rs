@@ -32,7 +32,8 @@ pub async fn evaluate(plugin: &mut Plugin, arguments: &EvaluateArguments) -> Res
         write_report(directory, &comparison, &evaluated)?;
     }
     let known = run.known();
-    plugin.screen.document(&answered(&comparison, &known, &BTreeMap::new(), &evaluated, arguments.output)?)?;
+    let width = plugin.screen.width();
+    plugin.screen.document(&answered(&comparison, &known, &BTreeMap::new(), &evaluated, arguments.output, width)?)?;
     let (code, caught) = code(&comparison, &evaluated);
     if let Some(caught) = caught {
         plugin.screen.note(&format!("kubectl bcmp evaluate: {caught}"));

@@ -68,7 +68,7 @@ fn everything(page: &mut Page) {
         page.entry(subject.name(), subject.explain().meaning);
     }
     page.line("");
-    page.line("Why it matters and what to do: kubectl bcmp explain NAME");
+    page.line("Why it matters and what to do: kubectl bcmp explain TOPIC");
 }
 
 fn separate(page: &mut Page) {

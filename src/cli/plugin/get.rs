@@ -283,6 +283,9 @@ fn variant(page: &mut Page, variant: &VariantStatus) {
         );
     }
     levels::terminal(&shown, page.width().saturating_sub(2)).lines().for_each(|line| page.line(format!("  {line}")));
+    if shown.levels.iter().any(|level| level.is_shown() && level.is_beyond_operating_point()) {
+        page.paragraph(sentences::BEYOND);
+    }
 }
 
 #[cfg(test)]

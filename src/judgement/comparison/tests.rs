@@ -111,6 +111,15 @@ fn a_budget_that_is_spent_ends_it_and_a_raised_one_lets_it_go_on() {
     assert_eq!(of(false), Standing::Open);
 }
 
+/// Raised, it would pay for more of the same.
+#[test]
+fn servers_that_fail_are_named_before_a_budget_that_is_spent() {
+    let progress = RoundsSoFar { candidates: 1, rounds: 1, budget_spent: true };
+    let standing =
+        compare(&rules(), &evidence(&measured(20.0, &STEADY[..1])), &evidence(&failing(1, 3)), progress).standing;
+    assert_eq!(standing, closed(Outcome::Undetermined, Stopped::Unstable));
+}
+
 #[rstest]
 #[case::one_round(Rules { rounds: RoundLimits { minimum: 1, maximum: 1 }, ..rules() })]
 #[case::endpoints(Rules { repeatable: false, ..rules() })]

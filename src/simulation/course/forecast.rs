@@ -21,8 +21,11 @@ pub struct Forecast {
     /// Measured gains in percent, where they are numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_percent: Option<Range>,
-    /// Result → how many ended with it; `None` stands for no verdict.
+    /// Result → how many ended with it.
     pub results: BTreeMap<String, usize>,
+    /// Why runs ended without a verdict → how many did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, usize>,
     /// Share of comparisons with an answer: with any result but Inconclusive.
     pub answered_percent: f64,
     /// Who holds GPUs when, in the first of them.
@@ -56,9 +59,6 @@ pub struct Held {
     pub minutes: i64,
 }
 
-/// No verdict.
-const NONE: &str = "None";
-
 impl Range {
     /// `None` of no figures.
     fn of(mut figures: Vec<f64>) -> Option<Self> {
@@ -79,10 +79,14 @@ impl Forecast {
             Range::of(prices().filter_map(|price| price.actual.as_ref()).map(read).collect()).unwrap_or_default()
         };
         let verdicts = || statuses.iter().filter_map(|status| status.verdict.as_ref());
-        let mut results = BTreeMap::new();
+        let (mut results, mut ended) = (BTreeMap::new(), BTreeMap::new());
         for status in statuses {
-            let result = status.verdict.as_ref().map_or(NONE.into(), |verdict| verdict.result.to_string());
-            *results.entry(result).or_default() += 1;
+            if status.verdict.is_none() {
+                *ended.entry(why_it_ended(status)).or_default() += 1;
+            }
+            if let Some(verdict) = &status.verdict {
+                *results.entry(verdict.result.to_string()).or_default() += 1;
+            }
         }
         let answered = verdicts().filter(|verdict| verdict.result != VerdictResult::Inconclusive).count();
         let gains = verdicts().filter_map(|verdict| verdict.measured.gain_percent.as_ref()?.parse().ok()).collect();
@@ -93,10 +97,26 @@ impl Forecast {
             rounds: actual(|cost| f64::from(cost.rounds)),
             gain_percent: Range::of(gains),
             results,
+            ended,
             answered_percent: 100.0 * answered as f64 / statuses.len().max(1) as f64,
             course: statuses.first().map(course).unwrap_or_default(),
         }
     }
+}
+
+/// Why a run came to no verdict: what is said of the variants that failed, or else of the run.
+fn why_it_ended(status: &BenchmarkComparisonStatus) -> String {
+    let failures = status.variants.iter().filter_map(|variant| {
+        let failure = variant.failure.as_ref()?;
+        Some(format!("{} of {}: {}", failure.reason.as_str(), variant.name, failure.message))
+    });
+    let failures: Vec<String> = failures.collect();
+    if !failures.is_empty() {
+        return failures.join("; ");
+    }
+    let ended = status.run.as_ref().and_then(|run| run.ended.as_ref());
+    let said = ended.map(|ended| format!("{}: {}", ended.reason.as_str(), ended.message));
+    said.or_else(|| status.message.clone()).unwrap_or_else(|| "nothing was said".into())
 }
 
 fn course(status: &BenchmarkComparisonStatus) -> Vec<Held> {
@@ -156,6 +176,22 @@ mod tests {
     fn nothing_is_forecast_from_nothing() {
         assert_eq!(Forecast::of(&[]).gain_percent, None);
         let forecast = Forecast::of(&[BenchmarkComparisonStatus::default()]);
-        assert_eq!((forecast.answered_percent, forecast.results[NONE]), (0.0, 1));
+        assert_eq!((forecast.answered_percent, forecast.results.len(), forecast.ended.len()), (0.0, 0, 1));
+    }
+
+    #[test]
+    fn what_comes_to_no_verdict_says_why() {
+        let failed: BenchmarkComparisonStatus = serde_json::from_value(json!({
+            "variants": [
+                {"name": "a", "role": "Baseline", "failure": {"reason": "NoFeasibleConfiguration", "message": "none meets the SLA", "time": "2026-01-01T00:00:00Z"}},
+                {"name": "b", "role": "Candidate"},
+            ],
+        }))
+        .unwrap();
+        let stopped: BenchmarkComparisonStatus =
+            serde_json::from_value(json!({"message": "6 GPU-hours are needed"})).unwrap();
+        let forecast = Forecast::of(&[failed.clone(), stopped, failed, status("Confirmed", "+10.0", 30)]);
+        let ended: Vec<_> = forecast.ended.iter().map(|(why, runs)| (why.as_str(), *runs)).collect();
+        assert_eq!(ended, [("6 GPU-hours are needed", 1), ("NoFeasibleConfiguration of a: none meets the SLA", 2)]);
     }
 }

@@ -12,7 +12,7 @@ use crate::measurement::ledger::Ledger;
 use crate::measurement::record::{Purpose, TrialRecord};
 use crate::method::sla::SlaLimits;
 use crate::method::trial::{Trial, TrialFigures};
-use crate::report::format::readable;
+use crate::report::format::{readable, wrapped};
 use crate::simulation::actors::has_label;
 use crate::simulation::api_server::{Cluster, meta};
 
@@ -32,11 +32,25 @@ impl Line {
     pub fn operator(at: Timestamp, what: &str) -> Self {
         Self { at, who: "operator".into(), what: what.into() }
     }
+
+    fn start(&self) -> String {
+        format!("{}  {:<12} ", self.at.strftime("%H:%M:%S"), self.who)
+    }
+
+    /// As lines of so many characters.
+    pub fn wrapped(&self, width: usize) -> Vec<String> {
+        let whole = self.to_string();
+        if whole.chars().count() <= width {
+            return vec![whole];
+        }
+        let start = self.start();
+        wrapped(&start, start.chars().count(), &self.what, width)
+    }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  {:<12} {}", self.at.strftime("%H:%M:%S"), self.who, self.what)
+        write!(f, "{}{}", self.start(), self.what)
     }
 }
 
@@ -48,6 +62,8 @@ pub struct Story {
     phase: Option<Phase>,
     variants: BTreeMap<String, (usize, Option<VariantPhase>)>,
     trials: BTreeSet<(String, String)>,
+    /// The columns of the trials' lines have their titles.
+    titled: bool,
     /// Versions of the results that were read.
     read: BTreeMap<String, String>,
 }
@@ -62,6 +78,7 @@ impl Story {
             phase: None,
             variants: BTreeMap::new(),
             trials: BTreeSet::new(),
+            titled: false,
             read: BTreeMap::new(),
         }
     }
@@ -126,11 +143,19 @@ impl Story {
             ended.sort_by_key(|record| record.completion_time);
             for record in ended {
                 if self.trials.insert((variant.to_owned(), record.trial.key.to_string())) {
+                    lines.extend(self.titles(record.completion_time));
                     lines.push(Line { at: record.completion_time, who: variant.to_owned(), what: self.trial(&record) });
                 }
             }
         }
         lines
+    }
+
+    /// Above the first trial.
+    fn titles(&mut self, at: Timestamp) -> Option<Line> {
+        let figures = figures("TTFT ms", "TPOT ms", "tokens/s/GPU", "SLA");
+        let titles = || Line { at, who: String::new(), what: cells("", "conc.", "trial", &figures) };
+        (!std::mem::replace(&mut self.titled, true)).then(titles)
     }
 
     fn trial(&self, record: &TrialRecord) -> String {
@@ -155,18 +180,27 @@ impl Story {
                 format!("rejected: {}", codes.join(", "))
             }
         };
-        format!("round {}, {:>3} concurrent, {purpose:<7}  {shown}", key.round, key.concurrency)
+        cells(&format!("r{}", key.round), &key.concurrency.to_string(), purpose, &shown)
     }
 
-    fn figures(&self, figures: &TrialFigures) -> String {
-        let ratio = self.sla.as_ref().and_then(|sla| sla.log_ratios(figures)).map(|ratios| ratios.r());
+    fn figures(&self, of: &TrialFigures) -> String {
+        let ratio = self.sla.as_ref().and_then(|sla| sla.log_ratios(of)).map(|ratios| ratios.r());
         let sla = match ratio {
-            Some(r) if r <= 1.0 => "meets the SLA",
-            Some(_) => "misses the SLA",
+            Some(r) if r <= 1.0 => "meets",
+            Some(_) => "misses",
             None => "",
         };
-        let shown = [figures.ttft.mean.get(), figures.tpot.mean.get(), figures.tokens_per_second_per_gpu.get()];
+        let shown = [of.ttft.mean.get(), of.tpot.mean.get(), of.tokens_per_second_per_gpu.get()];
         let [ttft, tpot, tokens] = shown.map(readable);
-        format!("TTFT {ttft:>5} ms  TPOT {tpot:>5} ms  {tokens:>5} tokens/s/GPU  {sla}")
+        figures(&ttft, &tpot, &tokens, sla)
     }
+}
+
+/// The cells of a trial's line, which has room in a terminal of 80 columns.
+fn cells(round: &str, concurrency: &str, purpose: &str, shown: &str) -> String {
+    format!("{round:<2} {concurrency:>5}  {purpose:<7}  {shown}")
+}
+
+fn figures(ttft: &str, tpot: &str, tokens: &str, sla: &str) -> String {
+    format!("{ttft:>7}  {tpot:>7}  {tokens:>12}  {sla}")
 }

@@ -109,6 +109,8 @@ pub fn measure(
             unsteadiness_percent: window.unsteadiness_percent,
             sm_clock_megahertz: None,
             throttled_percent: None,
+            gpu_joules: None,
+            gpus_watched: None,
             requests_unknown: None,
             not_finite: vec![],
         },

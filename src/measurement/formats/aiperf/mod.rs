@@ -217,6 +217,8 @@ fn from_summary(summary: &Summary) -> Result<Measurement, ParseError> {
             loaded_seconds: None,
             sm_clock_megahertz: summary.sm_clock_megahertz(),
             throttled_percent: summary.throttled_percent(),
+            gpu_joules: summary.gpu_joules(),
+            gpus_watched: summary.gpus_watched(),
             requests_unknown: None,
             not_finite: reader.not_finite,
         },
@@ -348,6 +350,23 @@ mod tests {
         };
         assert_eq!(throttled(json!({"unit": "sec", "avg": 60.0})), Some(5.0));
         assert_eq!(throttled(Value::Null), None);
+    }
+
+    #[rstest]
+    #[case::nvidia("nvidia_power_usage")]
+    #[case::before_0_13("gpu_power_usage")]
+    fn energy_is_that_of_all_gpus_that_were_watched(#[case] metric: &str) {
+        let gpu = |watts: Value| json!({"metrics": {metric: {"unit": "W", "avg": watts}}});
+        let facts = |gpus: Value| {
+            let mut summary = smallest();
+            summary["benchmark_duration"] = json!({"unit": "sec", "avg": 60.0});
+            summary["telemetry_data"] = json!({"endpoints": {"a:9400": {"gpus": gpus}}});
+            let facts = parse(&summary.to_string()).unwrap().facts;
+            (facts.gpus_watched, facts.gpu_joules)
+        };
+        assert_eq!(facts(json!({"0": gpu(json!(500.0)), "1": gpu(json!(300.0))})), (Some(2), Some(48_000.0)));
+        assert_eq!(facts(json!({"0": gpu(Value::Null)})), (None, None));
+        assert_eq!(facts(Value::Null), (None, None));
     }
 
     #[rstest]

@@ -114,6 +114,24 @@ impl Summary {
         Some(100.0 * microseconds / 1e6 / seconds).filter(|percent| percent.is_finite() && *percent >= 0.0)
     }
 
+    /// Mean power of each GPU that was watched, in watts. Versions before 0.13 name no vendor.
+    fn watts(&self) -> Vec<f64> {
+        let [watts, of_older] = ["nvidia_power_usage", "gpu_power_usage"].map(|metric| self.watched(metric));
+        if watts.is_empty() { of_older } else { watts }
+    }
+
+    /// How many GPUs' power was watched.
+    pub fn gpus_watched(&self) -> Option<u32> {
+        u32::try_from(self.watts().len()).ok().filter(|gpus| *gpus > 0)
+    }
+
+    /// Energy of all GPUs that were watched: mean power × duration.
+    pub fn gpu_joules(&self) -> Option<f64> {
+        let Some(Number::Finite(seconds)) = self.benchmark_duration.as_ref()?.avg else { return None };
+        let joules = self.watts().iter().sum::<f64>() * seconds;
+        Some(joules).filter(|joules| joules.is_finite() && *joules > 0.0)
+    }
+
     /// What was seen of each GPU that was watched: the mean of a gauge, or how far a counter moved.
     fn watched(&self, metric: &str) -> Vec<f64> {
         let each = |of: &Value, name: &str| {
