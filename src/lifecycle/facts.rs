@@ -1,6 +1,6 @@
 //! Questions asked of the facts in status.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{
     AnyReason, BenchmarkComparisonSpec, BenchmarkComparisonStatus, DeploymentStatus, EarlyEnd, Ended, Failure,
@@ -182,6 +182,18 @@ pub fn gpu_hours(status: &BenchmarkComparisonStatus, now: Timestamp) -> f64 {
         gpus * held.sum::<i64>() as f64 / 3600.0
     };
     status.variants.iter().map(of).sum()
+}
+
+/// When so many GPU-hours had been held, if more have been by now; `None` where fewer have.
+pub fn spent_at(status: &BenchmarkComparisonStatus, gpu_hours: f64, now: Timestamp) -> Option<Timestamp> {
+    let beyond = self::gpu_hours(status, now) - gpu_hours;
+    if beyond <= 0.0 {
+        return None;
+    }
+    let holds = |variant: &&VariantStatus| live(variant).is_some_and(|d| d.scheduled.is_some() && d.freed.is_none());
+    let held: u32 = status.variants.iter().filter(holds).filter_map(|variant| variant.gpus).sum();
+    let ago = SignedDuration::try_from_secs_f64(3600.0 * beyond / f64::from(held)).unwrap_or_default();
+    now.checked_sub(ago).ok()
 }
 
 /// Whether a request to cancel means whichever run is active: `active`, or `active-` and something that makes it another

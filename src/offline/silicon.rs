@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Evaluated, OfflineVariant};
 use crate::api::{BenchmarkComparisonSpec, LevelStatus, VariantStatus};
+use crate::method::estimate::Estimates;
 use crate::prediction::{Serving, Shape, Workers};
 use crate::verdict::judged::JudgedVariant;
 
@@ -67,7 +68,8 @@ pub fn export(
             silicon.left_out.push((variant.name.clone(), why));
             continue;
         };
-        let capacity = capacity(&shape.serving);
+        let estimated = known.prediction.as_ref().and_then(|prediction| prediction.curve.as_ref()?.capacity());
+        let capacity = [capacity(&shape.serving), estimated].into_iter().flatten().min();
         let levels = variant.levels.iter().filter(|level| capacity.is_none_or(|most| level.concurrency <= most));
         let judged = evaluated.judged.variants().find(|judged| judged.records.name == variant.name);
         let subject = SiliconSubject { name, spec, variant, known, shape, judged };
@@ -80,7 +82,7 @@ pub fn export(
     silicon
 }
 
-/// Requests that the engines work on at once, where their batches are known.
+/// Requests that the engines' batches hold at once, where they are known. The KV cache may hold fewer.
 fn capacity(serving: &Serving) -> Option<u32> {
     let decoding = match serving {
         Serving::Aggregated { workers } => workers,

@@ -43,6 +43,8 @@ pub struct RunProgress {
 pub struct RunEvidence {
     /// How it is judged.
     pub rules: Rules,
+    /// Whether the limit on TTFT is left out of it, as of some trial only the tool's summary is there.
+    pub without_ttft: bool,
     /// Levels that have a row before they are measured, ascending.
     pub ladder: Vec<u32>,
     /// In the order of the spec, one of them the baseline.
@@ -147,8 +149,11 @@ pub fn evidence<'a>(
     compare_clocks(&mut records, baseline);
     let is_summary = |record: &&AuditedRecord| record.record.measurement.as_ref().is_some_and(|m| m.counted.is_none());
     let has_summaries = records.iter().flat_map(|of| &of.records).filter(|of| !rejects(of)).any(|of| is_summary(&of));
+    let without_ttft = rules.sla.without_ttft().filter(|sla| has_summaries && *sla != rules.sla);
+    let is_left_out = without_ttft.is_some();
     Ok(RunEvidence {
-        rules: if has_summaries { without_ttft(rules) } else { rules },
+        rules: Rules { sla: without_ttft.unwrap_or_else(|| rules.sla.clone()), ..rules },
+        without_ttft: is_left_out,
         ladder: ladder_of(spec, predictions.into_iter()),
         variants: records,
         baseline,
@@ -196,11 +201,6 @@ fn baseline(variants: &[VariantStatus]) -> Result<usize, EvidenceError> {
         Some(baseline) if baselines == 1 => Ok(baseline),
         _ => Err(EvidenceError::Baselines(baselines)),
     }
-}
-
-/// Of some trial only the tool's summary is there, so TTFT is not judged, where another limit is.
-fn without_ttft(rules: Rules) -> Rules {
-    Rules { sla: rules.sla.without_ttft().unwrap_or(rules.sla), ..rules }
 }
 
 fn rules(spec: &BenchmarkComparisonSpec, origin: TrialOrigin) -> Result<Rules, EvidenceError> {

@@ -289,7 +289,9 @@ impl<'a> Compared<'a> {
             (EvidenceCode::ClocksDiffer, " The GPUs ran at other clocks."),
             (EvidenceCode::ImageDiffers, " The engines' images differ."),
         ];
-        differences.into_iter().filter(|(code, _)| has(*code)).map(|(_, sentence)| sentence).collect()
+        let without_ttft = " The limit on TTFT was not judged: some results are a load tool's summary only.";
+        let differ = differences.into_iter().filter(|(code, _)| has(*code)).map(|(_, sentence)| sentence);
+        differ.chain(self.judged.evidence.without_ttft.then_some(without_ttft)).collect()
     }
 }
 

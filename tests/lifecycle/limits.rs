@@ -80,6 +80,7 @@ async fn a_raised_budget_lets_the_run_go_on() {
     let before = lab.finished("qwen", 1).await;
     assert!(before.run.as_ref().unwrap().settled.as_ref().unwrap().is_budget_spent(), "{:?}", before.message);
     assert_eq!(done(&before).1, 0);
+    assert!(done(&before).2 <= 2, "it went on for {} trials", done(&before).2);
     lab.edit("qwen", |object| object["spec"]["execution"]["budget"]["gpuHours"] = json!("1000"));
     lab.phase("qwen", Phase::Measuring).await;
     let after = lab.finished("qwen", 1).await;

@@ -21,8 +21,6 @@ use super::server::{GPUS, LADDER, Limits, Server};
 pub struct Setting {
     /// Standard deviation of a trial's log speed.
     pub run: f64,
-    /// The candidate's, where it is another.
-    pub candidate_run: Option<f64>,
     /// Standard deviation of a deployment's log speed.
     pub deployment: f64,
     /// How much slower servers become in an hour, as a logarithm.
@@ -42,7 +40,6 @@ pub struct Setting {
 /// Trials and deployments that scatter by one and two per cent, ten minutes of loading and the guide's ladder.
 pub const USUAL: Setting = Setting {
     run: 0.01,
-    candidate_run: None,
     deployment: 0.02,
     drift: 0.0,
     loading_minutes: 10.0,
@@ -161,7 +158,7 @@ impl World<'_> {
         plan: &TrialPlan,
         sla: &bcmp::method::sla::SlaLimits,
     ) -> Trial {
-        let scatter = self.setting.candidate_run.filter(|_| variant == 1).unwrap_or(self.setting.run);
+        let scatter = self.setting.run;
         let level = f64::from(plan.key.concurrency);
         let (ttft, tpot) = server.latencies(level);
         let slower = (deployment + self.setting.drift * self.hours + scatter * self.dice.normal()).exp();

@@ -143,20 +143,23 @@ fn too_small(status: &mut BenchmarkComparisonStatus, world: &World, needed: f64,
     end(status, EarlyEnd::Failed, Reason::BudgetTooSmall, message, now);
 }
 
-/// A round that runs past the budget ends after the trial under way, and does not count.
+/// A round that runs past the budget ends with the trial that was under way when it was spent, and does not count.
 fn overrun(status: &mut BenchmarkComparisonStatus, world: &World, now: Timestamp) {
-    let is_spent = price::gpu_hours_allowed(world).is_some_and(|allowed| facts::gpu_hours(status, now) > allowed);
-    if is_spent && !is_trial_under_way(status, world) {
+    let spent = price::gpu_hours_allowed(world).and_then(|allowed| facts::spent_at(status, allowed, now));
+    if spent.is_some_and(|spent| !is_trial_under_way(status, world, spent)) {
         settle(status, rounds_over(status), Limits { budget: budget_of(world), maximum: None }, now);
     }
 }
 
-fn is_trial_under_way(status: &BenchmarkComparisonStatus, world: &World) -> bool {
+/// Whether a trial that had begun by then is not over. The next one begins as soon as one is: there is hardly a moment without.
+fn is_trial_under_way(status: &BenchmarkComparisonStatus, world: &World, by: Timestamp) -> bool {
     let live = status.variants.iter().filter(|variant| facts::live(variant).is_some_and(|d| d.teardown.is_none()));
     live.into_iter().any(|variant| {
         let Some(results) = world.results.get(&variant.name).and_then(Output::present) else { return false };
         let over = records(world, &variant.name);
-        results.ledger.starts.keys().any(|name| !over.iter().any(|record| record.trial.key.to_string() == *name))
+        let is_over = |name: &String| over.iter().any(|record| record.trial.key.to_string() == *name);
+        let starts = results.ledger.starts.iter();
+        starts.filter(|(name, _)| !is_over(name)).any(|(_, marks)| marks.iter().any(|mark| mark.time <= by))
     })
 }
 
