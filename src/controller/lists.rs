@@ -44,14 +44,18 @@ impl Least {
         version.and_then(|version| version.parse().ok()).map_or(Self::Unknown, Self::Version)
     }
 
+    /// Both.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Version(one), Self::Version(another)) => Self::Version(one.max(another)),
+            _ => Self::Unknown,
+        }
+    }
+
     /// What a list shows that was read anew.
     pub fn of_all<'a, K: Resource + 'a>(objects: impl IntoIterator<Item = &'a K>) -> Self {
-        objects.into_iter().fold(Self::Version(0), |least, object| {
-            match (least, Self::of(object.meta().resource_version.as_deref())) {
-                (Self::Version(least), Self::Version(version)) => Self::Version(least.max(version)),
-                _ => Self::Unknown,
-            }
-        })
+        let version = |object: &'a K| Self::of(object.meta().resource_version.as_deref());
+        objects.into_iter().map(version).fold(Self::Version(0), Self::and)
     }
 
     /// Whether a list of this version shows it. Versions of one kind are numbers that grow.

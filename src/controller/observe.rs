@@ -241,7 +241,7 @@ impl Lists<'_> {
             Fresh { items: metadata.items.into_iter().map(bare).collect(), anew: metadata.anew }
         };
         if listed.anew {
-            recall.demand(uid, kind, Least::of_all(&listed.items));
+            recall.read_anew(uid, kind, Least::of_all(&listed.items));
         }
         Ok(listed.items.iter().filter_map(|listed| children::child(listed, kind, self.object)).collect())
     }

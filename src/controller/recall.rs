@@ -51,8 +51,15 @@ impl Recall {
         self.least.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// We wrote an object of this kind, or read all of them anew: later lists are to show that.
+    /// We wrote an object of this kind: later lists are to show that, too.
     pub fn demand(&self, comparison: &str, kind: ChildKind, least: Least) {
+        let mut leasts = self.leasts();
+        let before = leasts.get(&(comparison.to_owned(), kind)).copied();
+        leasts.insert((comparison.to_owned(), kind), before.map_or(least, |before| before.and(least)));
+    }
+
+    /// All objects of this kind were read anew: later lists are to show them.
+    pub fn read_anew(&self, comparison: &str, kind: ChildKind, least: Least) {
         self.leasts().insert((comparison.to_owned(), kind), least);
     }
 
@@ -134,6 +141,20 @@ mod tests {
         assert_eq!(recall.quiet("a", at(99)), None, "the clock was set back");
         recall.changed("a");
         assert_eq!(recall.quiet("a", at(101)), None);
+    }
+
+    #[test]
+    fn a_list_is_to_show_all_that_was_written_until_it_is_read_anew() {
+        let recall = Recall::default();
+        let least = || recall.least("a", ChildKind::Job);
+        recall.demand("a", ChildKind::Job, Least::Version(9));
+        recall.demand("a", ChildKind::Job, Least::Version(5));
+        assert_eq!(least(), Some(Least::Version(9)), "an object that had been there before");
+        recall.demand("a", ChildKind::Job, Least::Unknown);
+        recall.demand("a", ChildKind::Job, Least::Version(10));
+        assert_eq!(least(), Some(Least::Unknown));
+        recall.read_anew("a", ChildKind::Job, Least::Version(4));
+        assert_eq!(least(), Some(Least::Version(4)));
     }
 
     #[test]
