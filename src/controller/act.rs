@@ -144,7 +144,7 @@ async fn create_one(
 ) -> Result<bool, Error> {
     let object: DynamicObject = serde_json::from_value(body.clone())
         .map_err(|error| Error::Body(format!("BUG: an object to create has no kind or metadata: {error}")))?;
-    let resource = resource_of(&object)?;
+    let (kind, resource) = resource_of(&object)?;
     let api = kinds::api(&context.client, &world.object.namespace, &resource);
     let place = format!("{} {}", resource.kind, object.name_any());
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), dry_run };
@@ -153,7 +153,7 @@ async fn create_one(
     let error = match created {
         Ok(created) => {
             if !dry_run {
-                note(context, world, &resource, created.resource_version().as_deref());
+                note(context, world, kind, created.resource_version().as_deref());
             }
             context.accepted(&world.object.uid, &place);
             return Ok(true);
@@ -162,7 +162,7 @@ async fn create_one(
     };
     if !dry_run && !matches!(error, Error::Api { .. }) {
         // It may have been done all the same.
-        note(context, world, &resource, None);
+        note(context, world, kind, None);
     }
     let number = |key: &str| object.labels().get(key).and_then(|number| number.parse::<i64>().ok());
     let refusal = |reason: &str, message: &str| Refusal {
@@ -190,7 +190,7 @@ async fn create_one(
         409 if status.reason == "AlreadyExists" => {
             let there = optional(format!("get {place}"), api.get(&object.name_any())).await?;
             if let Some(there) = there.filter(|there| is_same(there, &object)) {
-                note(context, world, &resource, there.resource_version().as_deref());
+                note(context, world, kind, there.resource_version().as_deref());
                 context.accepted(&world.object.uid, &place);
                 return Ok(true);
             }
@@ -221,10 +221,8 @@ async fn create_one(
 }
 
 /// Remembers what we wrote: the next lists are to show it.
-fn note(context: &Context, world: &World, resource: &ApiResource, version: Option<&str>) {
-    if let Some(kind) = ChildKind::parse(&resource.kind) {
-        context.recall.demand(&world.object.uid, kind, Least::of(version));
-    }
+fn note(context: &Context, world: &World, kind: ChildKind, version: Option<&str>) {
+    context.recall.demand(&world.object.uid, kind, Least::of(version));
 }
 
 /// Whether what was said of a creation that is not meant says nothing about the one that will be.
@@ -249,11 +247,11 @@ fn is_same(there: &DynamicObject, wanted: &DynamicObject) -> bool {
         && (!is_fixed || (there.data["immutable"] == true && there.data["data"] == wanted.data["data"]))
 }
 
-fn resource_of(object: &DynamicObject) -> Result<ApiResource, Error> {
+fn resource_of(object: &DynamicObject) -> Result<(ChildKind, ApiResource), Error> {
     let types = object.types.as_ref().ok_or_else(|| Error::Body("BUG: an object to create has no kind".into()))?;
     let gvk = GroupVersionKind::try_from(types).map_err(|error| Error::Body(error.to_string()))?;
     match ChildKind::parse(&gvk.kind) {
-        Some(kind) => Ok(kinds::resource(kind, &gvk.version)),
+        Some(kind) => Ok((kind, kinds::resource(kind, &gvk.version))),
         None => Err(Error::Body(format!("BUG: {} is not a kind that a run consists of", gvk.kind))),
     }
 }
@@ -273,7 +271,7 @@ async fn delete_one(context: &Context, world: &World, delete: &Delete) -> Result
         let deleted = if_there(context.write("delete", name, request).await);
         // What goes after what it owns is answered with itself; of what is gone at once, no version is named.
         let going = deleted.as_ref().ok().and_then(Option::as_ref).and_then(|answer| answer.as_ref().left());
-        note(context, world, &resource, going.and_then(|object| object.metadata.resource_version.as_deref()));
+        note(context, world, delete.kind, going.and_then(|object| object.metadata.resource_version.as_deref()));
         match deleted {
             // Not there, or not served in this version.
             Ok(None) => {}
@@ -304,8 +302,7 @@ async fn seal(context: &Context, world: &World, name: &str) -> Result<(), Error>
     let patch = Patch::Merge(json!({"immutable": true}));
     let sealed = context.write("patch", format!("seal ConfigMap {name}"), api.patch(name, &parameters, &patch)).await;
     if let Some(sealed) = if_there(sealed)? {
-        let least = Least::of(sealed.resource_version().as_deref());
-        context.recall.demand(&world.object.uid, ChildKind::ConfigMap, least);
+        note(context, world, ChildKind::ConfigMap, sealed.resource_version().as_deref());
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Which levels decide where the SLA ends (METHOD §4).
 
+use std::collections::BTreeSet;
+
 use crate::method::sla::{LogRatios, SlaLimits};
 use crate::method::trial::{Purpose, Trial, TrialFigures};
 
@@ -180,10 +182,10 @@ pub fn rated(sla: &SlaLimits, trials: &[&Trial]) -> Vec<Rated> {
     let anew = |purpose| purpose == Purpose::Decision;
     let rated = |at| of(at, again).or_else(|| of(at, first)).or_else(|| of(at, anew));
     // A level that joined, or was run for a claim, was not chosen. Files may have nothing that chooses.
-    let chooses = |trial: &&&Trial| trial.key.purpose.selects();
-    let chosen = |at: &u32| trials.iter().filter(chooses).any(|trial| trial.key.concurrency == *at);
-    let nothing_chooses = !trials.iter().any(|trial| trial.key.purpose.selects());
-    concurrencies.into_iter().filter(|at| nothing_chooses || chosen(at)).filter_map(rated).collect()
+    let choosing = trials.iter().filter(|trial| trial.key.purpose.selects());
+    let chosen: BTreeSet<u32> = choosing.map(|trial| trial.key.concurrency).collect();
+    let counts = |at: &u32| chosen.is_empty() || chosen.contains(at);
+    concurrencies.into_iter().filter(counts).filter_map(rated).collect()
 }
 
 /// What decides, by all trials of a variant; `None` while no level is accepted.

@@ -158,9 +158,9 @@ impl LevelSearch<'_> {
             return Went::NoFurther;
         }
         let following = f64::from(self.rules.output_tokens.saturating_sub(1));
-        let capacity = capacity_between(&lo, &hi, following).filter(|capacity| !self.rejected.contains(capacity));
         let known = capacity_below(&lo, &hi, following);
         self.found.estimated_capacity = self.found.estimated_capacity.or(known);
+        let capacity = known.filter(|known| lo.concurrency < *known && !self.rejected.contains(known));
         let middle = capacity.unwrap_or_else(|| middle(lo.concurrency, hi.concurrency));
         if self.rejected.contains(&middle) {
             return Went::NoFurther;
